@@ -1,0 +1,186 @@
+/**
+ * The WebAssembly core as TypeScript sees it: free functions over addresses in the arena. One instance per thread,
+ * all over the same memory. The source is `assembly/`; this file is the contract between both sides.
+ * Offsets and timestamps cross as doubles (exact below 2^53), because i64 parameters would be bigints.
+ *
+ * A scan row, 80 bytes, little-endian, one per batch (`scanRow` names the places):
+ *
+ *    0 f64 baseOffset      8 f64 baseTimestamp     16 f64 maxTimestamp      24 f64 producerId
+ *   32 i32 position (from the scanned address)     36 i32 sizeBytes (whole batch, with its 12 leading bytes)
+ *   40 i32 leaderEpoch    44 i32 attributes        48 i32 producerEpoch     52 i32 baseSequence
+ *   56 i32 recordCount    60 i32 lastOffsetDelta   64 i32 offsetDeltaOfMaxTimestamp
+ *   68 i32 status (`ScanStatus`)                   72 i32 keylessCount      76 i32 firstBadRecord (-1: none)
+ */
+
+import { coreWasmBase64 } from './generated/core-wasm.ts';
+
+export const scanRow = {
+  baseOffset: 0,
+  baseTimestamp: 8,
+  maxTimestamp: 16,
+  producerId: 24,
+  position: 32,
+  sizeBytes: 36,
+  leaderEpoch: 40,
+  attributes: 44,
+  producerEpoch: 48,
+  baseSequence: 52,
+  recordCount: 56,
+  lastOffsetDelta: 60,
+  offsetDeltaOfMaxTimestamp: 64,
+  status: 68,
+  keylessCount: 72,
+  firstBadRecord: 76,
+  sizeOfRow: 80,
+} as const;
+
+/** Why a scan stopped at a batch. */
+export const ScanStatus = {
+  OK: 0,
+  /** Fewer bytes are there than a header, or than the batch's own length, asks for. */
+  TRUNCATED: 1,
+  /** The length field is smaller than a header or larger than the bound given. */
+  BAD_LENGTH: 2,
+  BAD_MAGIC: 3,
+  BAD_CRC: 4,
+  /** Record count and last offset delta contradict each other or are negative. */
+  BAD_COUNT: 5,
+  /** A record does not parse, or its fields contradict the batch; see `firstBadRecord`. */
+  BAD_RECORD: 6,
+  /** The attributes name a compression that does not exist. */
+  BAD_ATTRIBUTES: 7,
+} as const;
+export type ScanStatus = (typeof ScanStatus)[keyof typeof ScanStatus];
+
+/** What a scan checks beyond structure and CRC; combine with `|`. */
+export const ScanFlag = {
+  /** Every record of uncompressed batches. */
+  RECORDS: 1,
+  /** A client's batch: offset deltas run 0, 1, 2, … and count = last delta + 1 (a compacted batch has gaps). */
+  CONTIGUOUS: 2,
+} as const;
+
+/** The result of `validateRecords`, 40 bytes at `resultAddress`. */
+export const recordsResult = {
+  status: 0, // i32, ScanStatus
+  firstBadRecord: 4, // i32, -1: none
+  maxTimestampDelta: 8, // f64
+  minTimestampDelta: 16, // f64
+  offsetDeltaOfMaxTimestamp: 24, // i32: of the first record that carries the maximum
+  keylessCount: 28, // i32
+  lastOffsetDelta: 32, // i32
+  sizeOfResult: 40,
+} as const;
+
+/** The module's exports. Every address and size is a u32 passed as a number; results that are u32 come as i32. */
+export interface Core {
+  /** Computes the CRC tables at `tablesAddress`. Once per arena, before anything else. */
+  initializeTables(): void;
+  /** CRC-32C (RFC 3720) of the range, as an i32: `>>> 0` makes it unsigned. */
+  crc32c(address: number, sizeBytes: number): number;
+  /** XXH32 of the range with `seed` (LZ4 frames carry it), as an i32. */
+  xxh32(address: number, sizeBytes: number, seed: number): number;
+
+  /**
+   * Walks record batches (magic 2) from `address`, writes a row for each at `rowsAddress` (at most `maxRows`) and stops
+   * after the first whose status is not OK, whose row is the last. Returns the number of rows.
+   */
+  scanBatches(
+    address: number,
+    sizeBytes: number,
+    rowsAddress: number,
+    maxRows: number,
+    maxBatchBytes: number,
+    flags: number,
+  ): number;
+  /** Checks `recordCount` records that fill the range exactly (a batch's body, inflated where it was compressed). */
+  validateRecords(
+    address: number,
+    sizeBytes: number,
+    recordCount: number,
+    flags: number,
+    resultAddress: number,
+  ): number;
+  /** Writes base offset and partition leader epoch, which the CRC does not cover. */
+  assignOffsets(batchAddress: number, baseOffset: number, leaderEpoch: number): void;
+  /** Sets the LogAppendTime attribute and the maximum timestamp, and renews the CRC. */
+  stampLogAppendTime(batchAddress: number, timestampMs: number): void;
+  /** Writes the maximum timestamp and renews the CRC (a producer may have sent a wrong one). */
+  setMaxTimestamp(batchAddress: number, timestampMs: number): void;
+
+  /**
+   * Appends a record at `address`; a null key or value has size -1; `headersAddress` points at header bytes already in
+   * wire form without their count. Returns the bytes written. The caller has reserved
+   * `keySizeBytes + valueSizeBytes + headersSizeBytes + 40`.
+   */
+  encodeRecord(
+    address: number,
+    offsetDelta: number,
+    timestampDelta: number,
+    keyAddress: number,
+    keySizeBytes: number,
+    valueAddress: number,
+    valueSizeBytes: number,
+    headersAddress: number,
+    headersSizeBytes: number,
+    headerCount: number,
+  ): number;
+  /** Writes the 61-byte header before `bodySizeBytes` bytes of records at `batchAddress + 61`, and the CRC. */
+  encodeBatchHeader(
+    batchAddress: number,
+    bodySizeBytes: number,
+    recordCount: number,
+    attributes: number,
+    baseTimestamp: number,
+    maxTimestamp: number,
+    producerId: number,
+    producerEpoch: number,
+    baseSequence: number,
+  ): void;
+
+  /** Entry `entryCount` of an offset index in Kafka's file format (8 bytes: i32 relative offset, i32 position). */
+  offsetIndexAppend(address: number, entryCount: number, relativeOffset: number, position: number): void;
+  /** The last entry whose relative offset is at most `relativeOffset`, or -1. */
+  offsetIndexSearch(address: number, entryCount: number, relativeOffset: number): number;
+  /** Entry `entryCount` of a time index in Kafka's file format (12 bytes: i64 timestamp, i32 relative offset). */
+  timeIndexAppend(address: number, entryCount: number, timestampMs: number, relativeOffset: number): void;
+  /** The last entry whose timestamp is at most `timestampMs`, or -1. */
+  timeIndexSearch(address: number, entryCount: number, timestampMs: number): number;
+
+  /** Position of the first whole batch whose last offset is at least `offset`, or -1. Trusts lengths only in range. */
+  findBatch(address: number, sizeBytes: number, offset: number): number;
+  /** Size of the longest prefix of whole batches whose last offsets are below `endOffset`. */
+  wholeBatchesBelow(address: number, sizeBytes: number, endOffset: number): number;
+
+  /**
+   * Inflates one LZ4 block into `target`; matches may reach back over `historySizeBytes` bytes before it (linked
+   * blocks). Returns the size, -1 where the block is malformed, -2 where `targetCapacityBytes` does not hold it.
+   */
+  lz4InflateBlock(
+    source: number,
+    sourceSizeBytes: number,
+    target: number,
+    targetCapacityBytes: number,
+    historySizeBytes: number,
+  ): number;
+  /** Inflates one raw Snappy block with its length prefix; results as `lz4InflateBlock`. */
+  snappyInflateBlock(source: number, sourceSizeBytes: number, target: number, targetCapacityBytes: number): number;
+}
+
+/** Where the CRC tables lie; the core has the same constants. The first KiB stays empty, so that no address is 0. */
+export const tablesAddress = 1024;
+export const tablesSizeBytes = 31 * 1024;
+
+let compiled: WebAssembly.Module | null = null;
+
+/** The compiled module; compiled once per thread that asks, and it can be posted to another thread. */
+export function coreModule(): WebAssembly.Module {
+  compiled ??= new WebAssembly.Module(Uint8Array.from(atob(coreWasmBase64), (char) => char.charCodeAt(0)));
+  return compiled;
+}
+
+/** An instance of the core over `memory`, for the calling thread. */
+export function instantiateCore(module: WebAssembly.Module, memory: WebAssembly.Memory): Core {
+  const instance = new WebAssembly.Instance(module, { env: { memory } });
+  return instance.exports as unknown as Core;
+}

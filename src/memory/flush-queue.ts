@@ -1,0 +1,348 @@
+/**
+ * The pair of queues between the I/O thread and one flush worker, in the arena. Each has one writer and one reader.
+ * The I/O thread pushes submissions (what to do to a partition's files, in order), the worker pushes completions.
+ *
+ *   header, 256 bytes, one 64-byte line a counter so that the two threads do not share lines:
+ *     0 u32 submissionTail (I/O thread)    64 u32 submissionHead (worker)
+ *   128 u32 completionTail (worker)       192 u32 completionHead (I/O thread)
+ *   then submission slots of 96 bytes, then twice as many completion slots of 48 bytes
+ *
+ * Counters only grow, modulo 2^32; a slot is `counter % capacity`. A writer fills slots and publishes them with one
+ * atomic store of its counter, a reader that loads the counter sees them whole. `submissionHead` moves when a
+ * submission has been dealt with (written), not when it was looked at: the ring's bytes are needed until then.
+ * The doorbells lie in the same lines as the counters that they announce: waiting is on the counter itself.
+ * It does not know what a submission does; see `flush/`.
+ */
+
+import { assert } from '../base/assert.ts';
+
+export const submissionSizeBytes = 96;
+export const completionSizeBytes = 48;
+const headerSizeBytes = 256;
+
+/** What a submission asks for. All of one partition are dealt with in the order in which they were pushed. */
+export const SubmissionKind = {
+  /** Binds `slot` to the directory whose UTF-8 path lies in the ring; its active segment and sizes are given. */
+  OPEN: 1,
+  /** Appends ring bytes to the active segment, with index entries where flags say so. */
+  WRITE: 2,
+  /** Ends the active segment and begins one at `baseOffset`. */
+  ROLL: 3,
+  /** Makes everything written before it durable. */
+  SYNC: 4,
+  /** As SYNC, and the index files too. */
+  CHECKPOINT: 5,
+  /** Forgets `slot`: syncs unless the flag says discard, and closes its files. */
+  CLOSE: 6,
+  /** After a failure: cuts the active segment to `filePosition` and takes writes of `generation` again. */
+  RESUME: 7,
+} as const;
+export type SubmissionKind = (typeof SubmissionKind)[keyof typeof SubmissionKind];
+
+export const SubmissionFlag = {
+  /** The writer waits for a sync (acks=all). */
+  SYNC: 1,
+  OFFSET_INDEX_ENTRY: 2,
+  TIME_INDEX_ENTRY: 4,
+  /** With CLOSE: the partition goes away, nothing needs to reach the disk. */
+  DISCARD: 8,
+  /** With OPEN: the directory or the segment is not there yet and is created at the first write. */
+  CREATE: 16,
+} as const;
+
+/** What a completion reports. */
+export const CompletionKind = {
+  /** Everything of the partition below `endOffset` is in the file (survives kill -9). */
+  WRITTEN: 1,
+  /** Everything of the partition below `endOffset` is on disk (survives a power cut). */
+  SYNCED: 2,
+  /** A write failed: below `endOffset` is in the file, later submissions of this generation are dropped. */
+  WRITE_FAILED: 3,
+  /** A sync failed: nothing more is promised of this partition until the broker has been restarted. */
+  SYNC_FAILED: 4,
+  CHECKPOINTED: 5,
+  CLOSED: 6,
+  RESUMED: 7,
+} as const;
+export type CompletionKind = (typeof CompletionKind)[keyof typeof CompletionKind];
+
+/** Byte places in a submission slot. */
+const submission = {
+  kind: 0, // u32
+  slot: 4, // u32
+  generation: 8, // u32
+  flags: 12, // u32
+  ringPosition: 16, // f64: of the bytes (WRITE), of the path (OPEN)
+  sizeBytes: 24, // u32
+  indexRelativeOffset: 28, // i32: of the offset index entry
+  baseOffset: 32, // f64: first offset (WRITE), base of the segment (OPEN, ROLL)
+  endOffset: 40, // f64: exclusive
+  filePosition: 48, // f64: where in the segment
+  timeIndexTimestamp: 56, // f64
+  timeIndexRelativeOffset: 64, // i32
+  indexSizeBytes: 68, // u32: OPEN: bytes of the offset index that count
+  timeIndexSizeBytes: 72, // u32: OPEN: bytes of the time index that count
+  ringEndPosition: 80, // f64: the ring is free up to here once this is dealt with
+} as const;
+
+/** Byte places in a completion slot. */
+const completion = {
+  kind: 0, // u32
+  slot: 4, // u32
+  generation: 8, // u32
+  failure: 12, // u32: FlushFailure
+  endOffset: 16, // f64
+  filePosition: 24, // f64: bytes of the active segment that count (WRITTEN, WRITE_FAILED)
+  segmentBaseOffset: 32, // f64: of the active segment
+} as const;
+
+/** Why a write or a sync failed, as it crosses the threads. */
+export const FlushFailure = { NONE: 0, NO_SPACE: 1, IO: 2, OTHER: 3 } as const;
+export type FlushFailure = (typeof FlushFailure)[keyof typeof FlushFailure];
+
+/** A submission as fields; `FlushQueue.push` copies them out, so one object can serve all. */
+export interface Submission {
+  kind: SubmissionKind;
+  slot: number;
+  generation: number;
+  flags: number;
+  ringPosition: number;
+  sizeBytes: number;
+  indexRelativeOffset: number;
+  baseOffset: number;
+  endOffset: number;
+  filePosition: number;
+  timeIndexTimestamp: number;
+  timeIndexRelativeOffset: number;
+  indexSizeBytes: number;
+  timeIndexSizeBytes: number;
+  ringEndPosition: number;
+}
+
+/** A completion as fields; `FlushQueue` fills one object again and again. */
+export interface Completion {
+  kind: CompletionKind;
+  slot: number;
+  generation: number;
+  failure: FlushFailure;
+  endOffset: number;
+  filePosition: number;
+  segmentBaseOffset: number;
+}
+
+export function blankSubmission(): Submission {
+  return {
+    kind: SubmissionKind.WRITE,
+    slot: 0,
+    generation: 0,
+    flags: 0,
+    ringPosition: 0,
+    sizeBytes: 0,
+    indexRelativeOffset: 0,
+    baseOffset: 0,
+    endOffset: 0,
+    filePosition: 0,
+    timeIndexTimestamp: 0,
+    timeIndexRelativeOffset: 0,
+    indexSizeBytes: 0,
+    timeIndexSizeBytes: 0,
+    ringEndPosition: 0,
+  };
+}
+
+export function blankCompletion(): Completion {
+  return {
+    kind: CompletionKind.WRITTEN,
+    slot: 0,
+    generation: 0,
+    failure: FlushFailure.NONE,
+    endOffset: 0,
+    filePosition: 0,
+    segmentBaseOffset: 0,
+  };
+}
+
+/** The size of a queue pair whose submission side has `capacity` slots. */
+export function flushQueueSizeBytes(capacity: number): number {
+  return headerSizeBytes + capacity * submissionSizeBytes + capacity * 2 * completionSizeBytes;
+}
+
+const submissionTailIndex = 0;
+const submissionHeadIndex = 16;
+const completionTailIndex = 32;
+const completionHeadIndex = 48;
+
+export class FlushQueue {
+  readonly capacity: number;
+  readonly #view: DataView;
+  readonly #counters: Int32Array;
+  readonly #completionBase: number;
+
+  /** `buffer` is the arena's, `address` where this pair lies, `capacity` a power of two. */
+  constructor(buffer: ArrayBufferLike, address: number, capacity: number) {
+    assert(capacity > 0 && (capacity & (capacity - 1)) === 0, 'a queue capacity is a power of two');
+    this.capacity = capacity;
+    this.#view = new DataView(buffer, address, flushQueueSizeBytes(capacity));
+    this.#counters = new Int32Array(buffer, address, headerSizeBytes / 4);
+    this.#completionBase = headerSizeBytes + capacity * submissionSizeBytes;
+  }
+
+  // The I/O thread's side.
+
+  /** Submission slots that are free. */
+  get freeSubmissions(): number {
+    return this.capacity - ((this.#load(submissionTailIndex) - this.#load(submissionHeadIndex)) >>> 0);
+  }
+
+  /** Fills the next slot, which must be free; `publish` makes it visible. `ahead` counts pushes not yet published. */
+  push(fields: Submission, ahead: number): void {
+    const view = this.#view;
+    const at =
+      headerSizeBytes + (((this.#load(submissionTailIndex) + ahead) >>> 0) & (this.capacity - 1)) * submissionSizeBytes;
+    view.setUint32(at + submission.kind, fields.kind, true);
+    view.setUint32(at + submission.slot, fields.slot, true);
+    view.setUint32(at + submission.generation, fields.generation, true);
+    view.setUint32(at + submission.flags, fields.flags, true);
+    view.setFloat64(at + submission.ringPosition, fields.ringPosition, true);
+    view.setUint32(at + submission.sizeBytes, fields.sizeBytes, true);
+    view.setInt32(at + submission.indexRelativeOffset, fields.indexRelativeOffset, true);
+    view.setFloat64(at + submission.baseOffset, fields.baseOffset, true);
+    view.setFloat64(at + submission.endOffset, fields.endOffset, true);
+    view.setFloat64(at + submission.filePosition, fields.filePosition, true);
+    view.setFloat64(at + submission.timeIndexTimestamp, fields.timeIndexTimestamp, true);
+    view.setInt32(at + submission.timeIndexRelativeOffset, fields.timeIndexRelativeOffset, true);
+    view.setUint32(at + submission.indexSizeBytes, fields.indexSizeBytes, true);
+    view.setUint32(at + submission.timeIndexSizeBytes, fields.timeIndexSizeBytes, true);
+    view.setFloat64(at + submission.ringEndPosition, fields.ringEndPosition, true);
+  }
+
+  /** Makes `count` pushed submissions visible and wakes the worker if it sleeps. */
+  publish(count: number): void {
+    Atomics.add(this.#counters, submissionTailIndex, count);
+    Atomics.notify(this.#counters, submissionTailIndex);
+  }
+
+  /** How many submissions have been dealt with, modulo 2^32. */
+  get submissionHead(): number {
+    return this.#load(submissionHeadIndex) >>> 0;
+  }
+
+  /** How many completions wait. */
+  get waitingCompletions(): number {
+    return (this.#load(completionTailIndex) - this.#load(completionHeadIndex)) >>> 0;
+  }
+
+  /** Reads the completion `ahead` places after the oldest unread one into `into`. */
+  readCompletion(ahead: number, into: Completion): void {
+    const view = this.#view;
+    const slots = this.capacity * 2;
+    const at =
+      this.#completionBase + (((this.#load(completionHeadIndex) + ahead) >>> 0) & (slots - 1)) * completionSizeBytes;
+    into.kind = view.getUint32(at + completion.kind, true) as CompletionKind;
+    into.slot = view.getUint32(at + completion.slot, true);
+    into.generation = view.getUint32(at + completion.generation, true);
+    into.failure = view.getUint32(at + completion.failure, true) as FlushFailure;
+    into.endOffset = view.getFloat64(at + completion.endOffset, true);
+    into.filePosition = view.getFloat64(at + completion.filePosition, true);
+    into.segmentBaseOffset = view.getFloat64(at + completion.segmentBaseOffset, true);
+  }
+
+  /** Gives `count` completion slots back. */
+  releaseCompletions(count: number): void {
+    Atomics.add(this.#counters, completionHeadIndex, count);
+  }
+
+  /**
+   * Resolves once completions wait, or at once where they do. Never rejects. It does not keep the process alive.
+   */
+  waitForCompletions(): Promise<void> | null {
+    const tail = this.#load(completionTailIndex);
+    if (tail !== this.#load(completionHeadIndex)) return null;
+    const wait = Atomics.waitAsync(this.#counters, completionTailIndex, tail);
+    return wait.async ? wait.value.then(() => undefined) : null;
+  }
+
+  /** Wakes whoever waits on this side without pushing anything, so that it looks at what else it was told. */
+  wakeBoth(): void {
+    Atomics.notify(this.#counters, submissionTailIndex);
+    Atomics.notify(this.#counters, completionTailIndex);
+  }
+
+  // The worker's side.
+
+  /** How many submissions wait. */
+  get waitingSubmissions(): number {
+    return (this.#load(submissionTailIndex) - this.#load(submissionHeadIndex)) >>> 0;
+  }
+
+  /**
+   * Completion slots that are free. The worker looks before it takes work whose completions need them; the I/O thread
+   * always drains completions, so waiting for room cannot lock both.
+   */
+  get freeCompletions(): number {
+    return this.capacity * 2 - ((this.#load(completionTailIndex) - this.#load(completionHeadIndex)) >>> 0);
+  }
+
+  /** Reads the submission `ahead` places after the oldest one not dealt with into `into`. */
+  readSubmission(ahead: number, into: Submission): void {
+    const view = this.#view;
+    const at =
+      headerSizeBytes + (((this.#load(submissionHeadIndex) + ahead) >>> 0) & (this.capacity - 1)) * submissionSizeBytes;
+    into.kind = view.getUint32(at + submission.kind, true) as SubmissionKind;
+    into.slot = view.getUint32(at + submission.slot, true);
+    into.generation = view.getUint32(at + submission.generation, true);
+    into.flags = view.getUint32(at + submission.flags, true);
+    into.ringPosition = view.getFloat64(at + submission.ringPosition, true);
+    into.sizeBytes = view.getUint32(at + submission.sizeBytes, true);
+    into.indexRelativeOffset = view.getInt32(at + submission.indexRelativeOffset, true);
+    into.baseOffset = view.getFloat64(at + submission.baseOffset, true);
+    into.endOffset = view.getFloat64(at + submission.endOffset, true);
+    into.filePosition = view.getFloat64(at + submission.filePosition, true);
+    into.timeIndexTimestamp = view.getFloat64(at + submission.timeIndexTimestamp, true);
+    into.timeIndexRelativeOffset = view.getInt32(at + submission.timeIndexRelativeOffset, true);
+    into.indexSizeBytes = view.getUint32(at + submission.indexSizeBytes, true);
+    into.timeIndexSizeBytes = view.getUint32(at + submission.timeIndexSizeBytes, true);
+    into.ringEndPosition = view.getFloat64(at + submission.ringEndPosition, true);
+  }
+
+  /** Fills a completion slot; `publishCompletions` makes it visible. */
+  pushCompletion(fields: Completion, ahead: number): void {
+    const view = this.#view;
+    const slots = this.capacity * 2;
+    const at =
+      this.#completionBase + (((this.#load(completionTailIndex) + ahead) >>> 0) & (slots - 1)) * completionSizeBytes;
+    view.setUint32(at + completion.kind, fields.kind, true);
+    view.setUint32(at + completion.slot, fields.slot, true);
+    view.setUint32(at + completion.generation, fields.generation, true);
+    view.setUint32(at + completion.failure, fields.failure, true);
+    view.setFloat64(at + completion.endOffset, fields.endOffset, true);
+    view.setFloat64(at + completion.filePosition, fields.filePosition, true);
+    view.setFloat64(at + completion.segmentBaseOffset, fields.segmentBaseOffset, true);
+  }
+
+  /** Declares `count` submissions dealt with, then shows `completionCount` completions and rings the I/O thread. */
+  publishCompletions(count: number, completionCount: number): void {
+    // The head first: who sees the completions must also see that the ring's bytes are free.
+    if (count > 0) Atomics.add(this.#counters, submissionHeadIndex, count);
+    Atomics.add(this.#counters, completionTailIndex, completionCount);
+    Atomics.notify(this.#counters, completionTailIndex);
+  }
+
+  /** Blocks the worker until submissions wait or `timeoutMs` has passed. */
+  sleepUntilSubmissions(timeoutMs: number): void {
+    const tail = this.#load(submissionTailIndex);
+    if (tail === this.#load(submissionHeadIndex)) Atomics.wait(this.#counters, submissionTailIndex, tail, timeoutMs);
+  }
+
+  /** As `sleepUntilSubmissions`, without blocking the worker's event loop (a sync may be under way). */
+  waitForSubmissions(): Promise<void> | null {
+    const tail = this.#load(submissionTailIndex);
+    if (tail !== this.#load(submissionHeadIndex)) return null;
+    const wait = Atomics.waitAsync(this.#counters, submissionTailIndex, tail);
+    return wait.async ? wait.value.then(() => undefined) : null;
+  }
+
+  #load(index: number): number {
+    return Atomics.load(this.#counters, index);
+  }
+}

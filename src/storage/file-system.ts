@@ -1,0 +1,53 @@
+/**
+ * The file system as Millrace sees it. `nodeFileSystem` (node-file-system.ts) is the real one and the only file that
+ * imports `node:fs`; the simulation has one in memory that can lose, tear and fail (test/simulation/).
+ * Any thread. Descriptors belong to the whole process. Failures are Node system errors (`code: 'ENOSPC'`, …) and pass
+ * through as they are: whoever knows what the call was for wraps them.
+ *
+ * The synchronous calls are for flush workers and for the start, where nothing else waits; what the I/O thread does
+ * while it serves goes through the asynchronous ones.
+ */
+
+/** A descriptor of an open file. */
+export type FileDescriptor = number;
+
+/** read: must exist; write: must exist, read and write; create: read and write, made where it is missing. */
+export type OpenMode = 'read' | 'write' | 'create';
+
+export interface FileSystem {
+  // Synchronous.
+  open(path: string, mode: OpenMode): FileDescriptor;
+  close(file: FileDescriptor): void;
+  /** Reads up to `target.length` bytes at `position`; returns how many (0 at the end). */
+  read(file: FileDescriptor, target: Uint8Array, position: number): number;
+  /** One gathered write (pwritev) at `position`; returns the bytes written, which may be fewer than given. */
+  write(file: FileDescriptor, sources: readonly Uint8Array[], position: number): number;
+  truncate(file: FileDescriptor, sizeBytes: number): void;
+  sizeOf(file: FileDescriptor): number;
+  /** The size of the file at `path`, or null where nothing is there. */
+  sizeAt(path: string): number | null;
+  isDirectory(path: string): boolean;
+  /** Names in the directory, sorted; ENOENT where it is missing. */
+  list(path: string): string[];
+  /** Makes the directory and missing parents; nothing happens where it exists. */
+  makeDirectory(path: string): void;
+  /** Replaces what is at `to`, atomically. Survives a power cut once both directories were synced. */
+  rename(from: string, to: string): void;
+  /** Removes a file. */
+  remove(path: string): void;
+  /** Removes a directory and all that is in it. */
+  removeTree(path: string): void;
+  /** fdatasync. */
+  sync(file: FileDescriptor): void;
+  /** fsync of a directory: names made, renamed or removed in it survive a power cut. */
+  syncDirectory(path: string): void;
+
+  // Asynchronous: each resolves or rejects as its synchronous sister returns or throws.
+  readLater(file: FileDescriptor, target: Uint8Array, position: number): Promise<number>;
+  syncLater(file: FileDescriptor): Promise<void>;
+  syncDirectoryLater(path: string): Promise<void>;
+  removeTreeLater(path: string): Promise<void>;
+  removeLater(path: string): Promise<void>;
+  /** Bytes that an unprivileged process may still write below `path`. */
+  freeBytesLater(path: string): Promise<number>;
+}

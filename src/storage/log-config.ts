@@ -1,0 +1,50 @@
+/**
+ * The settings of one partition's log, decoded: what the storage needs of a topic's Kafka configs. Plain data.
+ * Names, defaults and bounds of the texts stand in `broker/topic-config.ts`.
+ */
+
+export interface LogConfig {
+  readonly segmentBytes: number;
+  readonly segmentMs: number;
+  readonly segmentJitterMs: number;
+  readonly segmentIndexBytes: number;
+  readonly indexIntervalBytes: number;
+  /** -1: no bound. */
+  readonly retentionMs: number;
+  /** -1: no bound. */
+  readonly retentionBytes: number;
+  readonly deletePolicy: boolean;
+  readonly compactPolicy: boolean;
+  readonly maxMessageBytes: number;
+  readonly maxDecompressedBytes: number;
+  readonly fileDeleteDelayMs: number;
+  readonly timestampType: 'CreateTime' | 'LogAppendTime';
+  readonly timestampBeforeMaxMs: number;
+  readonly timestampAfterMaxMs: number;
+  readonly flushMessages: number;
+  readonly flushMs: number;
+  /** `always`: acks=all waits for fdatasync; `interval`: for the write, the background sync follows. */
+  readonly syncPolicy: 'always' | 'interval';
+}
+
+/** Kafka's defaults. */
+export const defaultLogConfig: LogConfig = {
+  segmentBytes: 1024 ** 3,
+  segmentMs: 604_800_000,
+  segmentJitterMs: 0,
+  segmentIndexBytes: 10 * 1024 * 1024,
+  indexIntervalBytes: 4096,
+  retentionMs: 604_800_000,
+  retentionBytes: -1,
+  deletePolicy: true,
+  compactPolicy: false,
+  maxMessageBytes: 1_048_588,
+  maxDecompressedBytes: 2 ** 31 - 9,
+  fileDeleteDelayMs: 60_000,
+  timestampType: 'CreateTime',
+  timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
+  timestampAfterMaxMs: 3_600_000,
+  flushMessages: Number.MAX_SAFE_INTEGER,
+  flushMs: Number.MAX_SAFE_INTEGER,
+  syncPolicy: 'always',
+};

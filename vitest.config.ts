@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Tests start real brokers and measure nothing: a generous limit only ends a hang.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
