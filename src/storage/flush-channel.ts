@@ -1,0 +1,111 @@
+/**
+ * The I/O thread's end of one flush queue: submits in order, publishes what one tick submitted in one go, hands
+ * completions to the partition that each is for, and knows from where on the ring is still needed. I/O thread.
+ * It does not decide anything about partitions.
+ */
+
+import { assert } from '../base/assert.ts';
+import { blankCompletion, type Completion, type FlushQueue, type Submission } from '../memory/flush-queue.ts';
+
+/** Receives a completion; the object is reused for the next one. */
+export type CompletionListener = (completion: Completion) => void;
+
+export class FlushChannel {
+  readonly #queue: FlushQueue;
+  readonly #listeners = new Map<number, CompletionListener>();
+  /** Where in the ring each submission that is under way begins, by slot of the queue. */
+  readonly #ringStarts: Float64Array;
+  readonly #completion = blankCompletion();
+  /** Submissions that found the queue full, oldest first. */
+  readonly #overflow: { fields: Submission; ringStart: number }[] = [];
+  #submitted = 0;
+  #settled = 0;
+  #unpublished = 0;
+  #publishScheduled = false;
+
+  constructor(queue: FlushQueue) {
+    this.#queue = queue;
+    this.#ringStarts = new Float64Array(queue.capacity);
+  }
+
+  /** Completions for `slot` go to `listener` until `unbind`. */
+  bind(slot: number, listener: CompletionListener): void {
+    assert(!this.#listeners.has(slot), 'a slot is bound once');
+    this.#listeners.set(slot, listener);
+  }
+
+  unbind(slot: number): void {
+    this.#listeners.delete(slot);
+  }
+
+  /**
+   * Submits a copy of `fields`. `ringStart` is the position from which the ring's bytes are needed for it: its own
+   * bytes, or the ring's head where it has none. Visible to the worker at the end of the current tick.
+   */
+  submit(fields: Submission, ringStart: number): void {
+    if (this.#overflow.length > 0 || this.#queue.freeSubmissions <= this.#unpublished) {
+      this.#overflow.push({ fields: { ...fields }, ringStart });
+      return;
+    }
+    this.#push(fields, ringStart);
+  }
+
+  /** Whether submissions are under way or wait for a place in the queue. */
+  get busy(): boolean {
+    return this.#submitted !== this.#settled || this.#overflow.length > 0;
+  }
+
+  /** From where on the ring's bytes are still needed by this channel; Infinity where they are not. */
+  get oldestRingPosition(): number {
+    if (this.#submitted !== this.#settled) return this.#ringStarts[this.#settled % this.#queue.capacity]!;
+    return this.#overflow.length > 0 ? this.#overflow[0]!.ringStart : Infinity;
+  }
+
+  /** Makes visible now what was submitted, instead of at the end of the tick. */
+  publish(): void {
+    if (this.#unpublished === 0) return;
+    const count = this.#unpublished;
+    this.#unpublished = 0;
+    this.#queue.publish(count);
+  }
+
+  /**
+   * Takes the completions that wait, hands each to its slot's listener (one of a slot that is no longer bound is
+   * dropped: its partition is gone) and fills the queue from what had found it full. Returns how many there were.
+   */
+  drain(): number {
+    const count = this.#queue.waitingCompletions;
+    // The head is read after the completions: whatever they report is dealt with, so the ring is free up to there.
+    for (let i = 0; i < count; i++) {
+      this.#queue.readCompletion(i, this.#completion);
+      this.#listeners.get(this.#completion.slot)?.(this.#completion);
+    }
+    if (count > 0) this.#queue.releaseCompletions(count);
+    const published = (this.#submitted - this.#unpublished) % 2 ** 32;
+    const underWay = (published - this.#queue.submissionHead) >>> 0;
+    this.#settled = this.#submitted - this.#unpublished - underWay;
+    while (this.#overflow.length > 0 && this.#queue.freeSubmissions > this.#unpublished) {
+      const { fields, ringStart } = this.#overflow.shift()!;
+      this.#push(fields, ringStart);
+    }
+    return count;
+  }
+
+  /** Resolves once completions wait; null where they already do. */
+  waitForCompletions(): Promise<void> | null {
+    return this.#queue.waitForCompletions();
+  }
+
+  #push(fields: Submission, ringStart: number): void {
+    this.#ringStarts[this.#submitted % this.#queue.capacity] = ringStart;
+    this.#queue.push(fields, this.#unpublished);
+    this.#submitted++;
+    this.#unpublished++;
+    if (this.#publishScheduled) return;
+    this.#publishScheduled = true;
+    queueMicrotask(() => {
+      this.#publishScheduled = false;
+      this.publish();
+    });
+  }
+}
