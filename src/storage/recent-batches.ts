@@ -1,0 +1,111 @@
+/**
+ * Where a partition's newest batches lie in the ingest ring, so that tail readers are served without touching a file.
+ * I/O thread. A circular table, oldest batch first; offsets and ring positions only grow along it. The ring may have
+ * overwritten what the table names: the reader asks `IngestRing.holds` before and after it copied.
+ *
+ *   slot: f64 baseOffset │ f64 endOffset │ f64 ringPosition │ f64 sizeBytes
+ */
+
+import { assert } from '../base/assert.ts';
+import type { Offset, RingPosition } from '../base/numbers.ts';
+
+const fieldsOfSlot = 4;
+const smallestCapacity = 8;
+
+/** One batch in the ring. */
+export interface RecentBatch {
+  readonly baseOffset: Offset;
+  /** Exclusive. */
+  readonly endOffset: Offset;
+  readonly ringPosition: RingPosition;
+  readonly sizeBytes: number;
+}
+
+export class RecentBatches {
+  readonly #maxCapacity: number;
+  #slots = new Float64Array(smallestCapacity * fieldsOfSlot);
+  #first = 0;
+  #count = 0;
+
+  /** Remembers at most `maxCapacity` batches (a power of two of at least 8); older ones are forgotten. */
+  constructor(maxCapacity = 1024) {
+    assert(maxCapacity >= smallestCapacity && (maxCapacity & (maxCapacity - 1)) === 0, 'a capacity is a power of two');
+    this.#maxCapacity = maxCapacity;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Adds the batch that follows the newest one. */
+  add(baseOffset: Offset, endOffset: Offset, ringPosition: RingPosition, sizeBytes: number): void {
+    if (this.#count === this.#capacity) {
+      if (this.#capacity < this.#maxCapacity) this.#grow();
+      else this.#dropFirst();
+    }
+    const at = this.#place(this.#count);
+    this.#slots[at] = baseOffset;
+    this.#slots[at + 1] = endOffset;
+    this.#slots[at + 2] = ringPosition;
+    this.#slots[at + 3] = sizeBytes;
+    this.#count++;
+  }
+
+  /** Index of the batch that holds `offset`, or -1 where the table does not reach back that far or it is not there yet. */
+  find(offset: Offset): number {
+    if (this.#count === 0 || offset < this.#slots[this.#place(0)]!) return -1;
+    let low = 0;
+    let high = this.#count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#slots[this.#place(middle) + 1]! <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.#count ? low : -1;
+  }
+
+  /** The batch at `index`, 0 being the oldest remembered. */
+  at(index: number): RecentBatch {
+    assert(index >= 0 && index < this.#count, 'the index names a remembered batch');
+    const at = this.#place(index);
+    return {
+      baseOffset: this.#slots[at]! as Offset,
+      endOffset: this.#slots[at + 1]! as Offset,
+      ringPosition: this.#slots[at + 2]! as RingPosition,
+      sizeBytes: this.#slots[at + 3]!,
+    };
+  }
+
+  /** Forgets batches that begin before `position`: the ring came round. */
+  forgetBefore(position: RingPosition): void {
+    while (this.#count > 0 && this.#slots[this.#place(0) + 2]! < position) this.#dropFirst();
+  }
+
+  /** Forgets batches that end after `endOffset`: they were not written. */
+  cut(endOffset: Offset): void {
+    while (this.#count > 0 && this.#slots[this.#place(this.#count - 1) + 1]! > endOffset) this.#count--;
+  }
+
+  get #capacity(): number {
+    return this.#slots.length / fieldsOfSlot;
+  }
+
+  #place(index: number): number {
+    return ((this.#first + index) & (this.#capacity - 1)) * fieldsOfSlot;
+  }
+
+  #dropFirst(): void {
+    this.#first = (this.#first + 1) & (this.#capacity - 1);
+    this.#count--;
+  }
+
+  #grow(): void {
+    const larger = new Float64Array(this.#slots.length * 2);
+    for (let i = 0; i < this.#count; i++) {
+      const at = this.#place(i);
+      larger.set(this.#slots.subarray(at, at + fieldsOfSlot), i * fieldsOfSlot);
+    }
+    this.#slots = larger;
+    this.#first = 0;
+  }
+}
