@@ -1,0 +1,131 @@
+/**
+ * A setting as Kafka defines one: a name, a type, a default and bounds, all as text. Any thread.
+ * The texts are what a client sends and DescribeConfigs shows; `parseConfigValue` checks one and brings it into the form
+ * that Kafka prints. It does not know which settings there are (topic-config.ts, broker-config.ts).
+ */
+
+import { assert } from '../base/assert.ts';
+
+export type ConfigType = 'boolean' | 'string' | 'int' | 'short' | 'long' | 'double' | 'list' | 'password';
+
+export interface ConfigDefinition {
+  readonly name: string;
+  readonly type: ConfigType;
+  /** Null where Kafka has no default: then the setting is simply not set. */
+  readonly default: string | null;
+  /** Inclusive bounds of a number. */
+  readonly min?: number;
+  readonly max?: number;
+  /** A value that is taken although it lies outside the bounds. */
+  readonly besides?: number;
+  /** The only texts allowed, for a string; the only elements allowed, for a list. */
+  readonly choices?: readonly string[];
+  readonly documentation: string;
+}
+
+/** A checked value in the form that Kafka prints, or a sentence that says what is wrong with it. */
+export type ParsedConfigValue = { readonly text: string } | { readonly problem: string };
+
+const integerRanges = {
+  short: { min: -(2n ** 15n), max: 2n ** 15n - 1n },
+  int: { min: -(2n ** 31n), max: 2n ** 31n - 1n },
+  long: { min: -(2n ** 63n), max: 2n ** 63n - 1n },
+} as const;
+
+/** The wire's number for a type, in DescribeConfigs. */
+export const configTypeCodes: Readonly<Record<ConfigType, number>> = {
+  boolean: 1,
+  string: 2,
+  int: 3,
+  short: 4,
+  long: 5,
+  double: 6,
+  list: 7,
+  password: 9,
+};
+
+/** Checks `text` against `definition` with Kafka's rules and sentences. */
+export function parseConfigValue(definition: ConfigDefinition, text: string): ParsedConfigValue {
+  const trimmed = text.trim();
+  const refuse = (reason: string): ParsedConfigValue => ({
+    problem: `Invalid value ${trimmed} for configuration ${definition.name}: ${reason}`,
+  });
+  switch (definition.type) {
+    case 'boolean': {
+      const lower = trimmed.toLowerCase();
+      return lower === 'true' || lower === 'false'
+        ? { text: lower }
+        : refuse('Expected value to be either true or false');
+    }
+    case 'short':
+    case 'int':
+    case 'long': {
+      const range = integerRanges[definition.type];
+      const notANumber = `Not a number of type ${definition.type.toUpperCase()}`;
+      if (!/^[+-]?\d{1,19}$/.test(trimmed)) return refuse(notANumber);
+      const value = BigInt(trimmed.startsWith('+') ? trimmed.slice(1) : trimmed);
+      if (value < range.min || value > range.max) return refuse(notANumber);
+      const outside = problemOfBounds(definition, value);
+      return outside === null ? { text: value.toString() } : refuse(outside);
+    }
+    case 'double': {
+      if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(trimmed)) return refuse('Not a number of type DOUBLE');
+      const value = Number(trimmed);
+      const outside = problemOfBounds(definition, value);
+      return outside === null ? { text: doubleText(value) } : refuse(outside);
+    }
+    case 'list': {
+      const elements = trimmed === '' ? [] : trimmed.split(',').map((element) => element.trim());
+      if (new Set(elements).size !== elements.length) return refuse('Duplicate values are not allowed.');
+      const stranger = elements.find((element) => !isAllowed(definition, element));
+      return stranger === undefined ? { text: elements.join(',') } : refuse(choicesText(definition));
+    }
+    case 'string':
+    case 'password':
+      return isAllowed(definition, trimmed) ? { text: trimmed } : refuse(choicesText(definition));
+  }
+}
+
+/**
+ * The number that the checked `text` stands for. A 64-bit value past the safe integers becomes the nearest safe one:
+ * as a time or a size both mean "without bound".
+ */
+export function configNumber(text: string): number {
+  const value = Number(text);
+  assert(Number.isFinite(value), 'a checked setting is a number');
+  if (!Number.isInteger(value)) return value;
+  return Math.min(Math.max(value, Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
+}
+
+/** The elements of a checked list. */
+export function configList(text: string): string[] {
+  return text === '' ? [] : text.split(',');
+}
+
+/** The definitions by name; a name that stands twice is a defect. */
+export function definitionsByName(definitions: readonly ConfigDefinition[]): ReadonlyMap<string, ConfigDefinition> {
+  const byName = new Map(definitions.map((definition) => [definition.name, definition]));
+  assert(byName.size === definitions.length, 'every setting is defined once');
+  return byName;
+}
+
+function problemOfBounds(definition: ConfigDefinition, value: bigint | number): string | null {
+  const { min, max, besides } = definition;
+  if (besides !== undefined && Number(value) === besides) return null;
+  if (min !== undefined && value < min) return `Value must be at least ${min}`;
+  if (max !== undefined && value > max) return `Value must be no more than ${max}`;
+  return null;
+}
+
+function isAllowed(definition: ConfigDefinition, value: string): boolean {
+  return definition.choices === undefined || definition.choices.includes(value);
+}
+
+function choicesText(definition: ConfigDefinition): string {
+  return `String must be one of: ${(definition.choices ?? []).join(', ')}`;
+}
+
+/** As Java prints a double of everyday size: always with a fraction. */
+function doubleText(value: number): string {
+  return Number.isInteger(value) && Math.abs(value) < 1e7 ? value.toFixed(1) : String(value);
+}

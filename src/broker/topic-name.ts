@@ -1,0 +1,44 @@
+/**
+ * Which names a topic may have, and which two collide. Any thread.
+ * A name becomes part of a directory's name, so this also keeps paths inside the data directory.
+ */
+
+const maxNameLength = 249;
+const legalName = /^[a-zA-Z0-9._-]+$/;
+
+/** Topics that coordinators write; clients may read them but not create, delete or write them. */
+export const internalTopics: ReadonlySet<string> = new Set([
+  '__consumer_offsets',
+  '__transaction_state',
+  '__share_group_state',
+]);
+
+/** The name that Kafka keeps for its metadata log. */
+export const clusterMetadataTopic = '__cluster_metadata';
+
+/** A sentence that says why `name` cannot be a topic's, or null where it can. */
+export function problemOfTopicName(name: string): string | null {
+  const start = 'Topic name is invalid: ';
+  if (name === '') return `${start}the empty string is not allowed`;
+  if (name === '.' || name === '..') return `${start}'.' or '..' is not allowed`;
+  if (name.length > maxNameLength) {
+    return `${start}the length of '${name.slice(0, maxNameLength)}…' is longer than the max allowed length ${maxNameLength}`;
+  }
+  if (!legalName.test(name)) {
+    return `${start}'${name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'`;
+  }
+  return null;
+}
+
+/**
+ * What two colliding names have in common: a dot and an underscore are the same character in metric names, so Kafka
+ * refuses a topic whose name differs from another's only there.
+ */
+export function collisionKey(name: string): string {
+  return name.replaceAll('.', '_');
+}
+
+/** Whether only coordinators may write to the topic. */
+export function isInternalTopic(name: string): boolean {
+  return internalTopics.has(name);
+}
