@@ -1,0 +1,291 @@
+// Checks record batches where they lie, and walks them. Any thread. It writes only rows and results, whose layouts
+// are those of `src/memory/core.ts`; nothing is read before its length was checked against the range.
+//
+// A record (every `v` is a zigzag varint of up to 32 bits, `v64` of up to 64):
+//
+//   v length | i8 attributes | v64 timestampDelta | v offsetDelta | v keySize (-1: null) | key
+//   | v valueSize (-1: null) | value | v headerCount | { v keySize | key | v valueSize (-1: null) | value }
+//
+// It inflates nothing: of a compressed batch only the header and the CRC are checked. A record's attributes have no
+// meaning yet and are not looked at, as in Kafka.
+
+import { crc32c } from './crc32c';
+import {
+  atAttributes,
+  atBaseSequence,
+  atBaseTimestamp,
+  atCrc,
+  atLastOffsetDelta,
+  atLeaderEpoch,
+  atLength,
+  atMagic,
+  atMaxTimestamp,
+  atProducerEpoch,
+  atProducerId,
+  atRecordCount,
+  headerSize,
+  leadSize,
+  load16,
+  load32,
+  load64,
+} from './layout';
+
+const ok: i32 = 0;
+const truncated: i32 = 1;
+const badLength: i32 = 2;
+const badMagic: i32 = 3;
+const badCrc: i32 = 4;
+const badCount: i32 = 5;
+const badRecord: i32 = 6;
+const badAttributes: i32 = 7;
+
+const flagRecords: u32 = 1;
+const flagContiguous: u32 = 2;
+
+const rowSize: usize = 80;
+const codecMask: i32 = 7;
+const lastCodec: i32 = 4;
+
+// The reader of records. Globals belong to the instance, so threads do not share them.
+let cursor: usize = 0;
+let end: usize = 0;
+/** Set by any read that found no whole value; the values read after it mean nothing. */
+let failed: bool = false;
+
+// What the records checked last amount to.
+let firstBad: i32 = -1;
+let maxDelta: i64 = 0;
+let minDelta: i64 = 0;
+let offsetDeltaOfMax: i32 = -1;
+let keyless: i32 = 0;
+let lastDelta: i32 = -1;
+
+/** A row for each batch from `address` on, up to the first that is not whole and right; returns how many. */
+export function scanBatches(address: usize, size: u32, rows: usize, maxRows: u32, maxBatchSize: u32, flags: u32): u32 {
+  let position: u32 = 0;
+  let count: u32 = 0;
+  while (position < size && count < maxRows) {
+    const row = rows + <usize>count * rowSize;
+    count++;
+    clearRow(row, position);
+    const status = scanBatch(address + position, size - position, row, maxBatchSize, flags);
+    store<i32>(row, status, 68);
+    if (status != ok) break;
+    position += load<u32>(row, 36);
+  }
+  return count;
+}
+
+/** Checks the records that fill the range; returns the status, which stands in the result too. */
+export function validateRecords(address: usize, size: u32, recordCount: i32, flags: u32, result: usize): i32 {
+  const status = checkRecords(address, size, recordCount, (flags & flagContiguous) != 0, i32.MAX_VALUE);
+  store<i32>(result, status, 0);
+  store<i32>(result, firstBad, 4);
+  store<f64>(result, <f64>maxDelta, 8);
+  store<f64>(result, <f64>minDelta, 16);
+  store<i32>(result, offsetDeltaOfMax, 24);
+  store<i32>(result, keyless, 28);
+  store<i32>(result, lastDelta, 32);
+  store<i32>(result, 0, 36);
+  return status;
+}
+
+/** Position of the first whole batch whose last offset is at least `offset`, or -1. */
+export function findBatch(address: usize, size: u32, offset: f64): i32 {
+  const wanted = <i64>offset;
+  let position: u32 = 0;
+  while (true) {
+    const batchSize = wholeBatchSize(address + position, size - position);
+    if (batchSize == 0) return -1;
+    if (lastOffset(address + position) >= wanted) return position;
+    position += batchSize;
+  }
+}
+
+/** Size of the longest prefix of whole batches whose last offsets are below `endOffset`. */
+export function wholeBatchesBelow(address: usize, size: u32, endOffset: f64): u32 {
+  const bound = <i64>endOffset;
+  let position: u32 = 0;
+  while (true) {
+    const batchSize = wholeBatchSize(address + position, size - position);
+    if (batchSize == 0 || lastOffset(address + position) >= bound) return position;
+    position += batchSize;
+  }
+}
+
+/** The size of the batch at `address` when its header and its length lie within `available` bytes, otherwise 0. */
+function wholeBatchSize(address: usize, available: u32): u32 {
+  if (available < headerSize) return 0;
+  const length = load32(address + atLength);
+  if (length < <i32>(headerSize - leadSize)) return 0;
+  const size = <u32>length + leadSize;
+  return size <= available ? size : 0;
+}
+
+// @ts-ignore: decorator
+@inline
+function lastOffset(address: usize): i64 {
+  return load64(address) + load32(address + atLastOffsetDelta);
+}
+
+function clearRow(row: usize, position: u32): void {
+  memory.fill(row, 0, rowSize);
+  store<u32>(row, position, 32);
+  store<i32>(row, -1, 64);
+  store<i32>(row, -1, 76);
+}
+
+function scanBatch(address: usize, available: u32, row: usize, maxBatchSize: u32, flags: u32): i32 {
+  // The magic comes first, because the older formats' messages may be shorter than this one's header.
+  if (available <= <u32>atMagic) return truncated;
+  if (load<u8>(address + atMagic) != 2) return badMagic;
+  if (available < headerSize) return truncated;
+
+  const attributes = <i32>load16(address + atAttributes);
+  const recordCount = load32(address + atRecordCount);
+  const lastOffsetDelta = load32(address + atLastOffsetDelta);
+  store<f64>(row, <f64>load64(address), 0);
+  store<f64>(row, <f64>load64(address + atBaseTimestamp), 8);
+  store<f64>(row, <f64>load64(address + atMaxTimestamp), 16);
+  store<f64>(row, <f64>load64(address + atProducerId), 24);
+  store<i32>(row, load32(address + atLeaderEpoch), 40);
+  store<i32>(row, attributes, 44);
+  store<i32>(row, load16(address + atProducerEpoch), 48);
+  store<i32>(row, load32(address + atBaseSequence), 52);
+  store<i32>(row, recordCount, 56);
+  store<i32>(row, lastOffsetDelta, 60);
+
+  const length = load32(address + atLength);
+  if (length < <i32>(headerSize - leadSize)) return badLength;
+  const size = <u32>length + leadSize;
+  store<u32>(row, size, 36);
+  if (size > maxBatchSize) return badLength;
+  if (size > available) return truncated;
+  if (crc32c(address + atAttributes, size - <u32>atAttributes) != <u32>load32(address + atCrc)) return badCrc;
+
+  const contiguous = (flags & flagContiguous) != 0;
+  if (!isCountRight(recordCount, lastOffsetDelta, contiguous)) return badCount;
+  const codec = attributes & codecMask;
+  if (codec > lastCodec) return badAttributes;
+  if (codec != 0 || (flags & flagRecords) == 0) return ok;
+
+  const status = checkRecords(address + headerSize, size - headerSize, recordCount, contiguous, lastOffsetDelta);
+  store<i32>(row, offsetDeltaOfMax, 64);
+  store<i32>(row, keyless, 72);
+  store<i32>(row, firstBad, 76);
+  return status;
+}
+
+/** A compacted batch keeps its last delta while records go, even all of them; a client's batch has every offset. */
+function isCountRight(recordCount: i32, lastOffsetDelta: i32, contiguous: bool): bool {
+  if (recordCount < 0 || lastOffsetDelta < 0) return false;
+  const offsets = <i64>lastOffsetDelta + 1;
+  return contiguous ? recordCount == offsets : recordCount <= offsets;
+}
+
+/** Checks the records and leaves what they amount to in the globals; the first record in excess counts as bad. */
+function checkRecords(address: usize, size: u32, count: i32, contiguous: bool, maxOffsetDelta: i32): i32 {
+  const stop = address + size;
+  cursor = address;
+  failed = false;
+  firstBad = -1;
+  maxDelta = 0;
+  minDelta = 0;
+  offsetDeltaOfMax = -1;
+  keyless = 0;
+  lastDelta = -1;
+  for (let index = 0; index < count; index++) {
+    end = stop;
+    const length = readVarint();
+    if (failed || length < 0 || <u32>length > <u32>(stop - cursor)) return fail(index);
+    end = cursor + length;
+    skip(1);
+    const timestampDelta = readVarlong();
+    const offsetDelta = readVarint();
+    const isKeyless = skipField();
+    skipField();
+    skipHeaders();
+    if (failed || cursor != end) return fail(index);
+    if (offsetDelta <= lastDelta || offsetDelta > maxOffsetDelta) return fail(index);
+    if (contiguous && offsetDelta != index) return fail(index);
+    lastDelta = offsetDelta;
+    if (isKeyless) keyless++;
+    if (index == 0 || timestampDelta > maxDelta) {
+      maxDelta = timestampDelta;
+      offsetDeltaOfMax = offsetDelta;
+    }
+    if (index == 0 || timestampDelta < minDelta) minDelta = timestampDelta;
+  }
+  return cursor == stop && count >= 0 ? ok : fail(count);
+}
+
+function fail(index: i32): i32 {
+  firstBad = index;
+  return badRecord;
+}
+
+// @ts-ignore: decorator
+@inline
+function skip(size: u32): void {
+  if (size > <u32>(end - cursor)) failed = true;
+  else cursor += size;
+}
+
+/** Passes a nullable field; true where it is null. */
+// @ts-ignore: decorator
+@inline
+function skipField(): bool {
+  const size = readVarint();
+  if (size >= 0) skip(size);
+  else if (size != -1) failed = true;
+  return size == -1;
+}
+
+function skipHeaders(): void {
+  const count = readVarint();
+  if (count < 0) failed = true;
+  // A header takes two bytes at least, so a count beyond what is left fails before it costs anything.
+  for (let i = 0; i < count && !failed; i++) {
+    const keySize = readVarint();
+    if (keySize < 0) failed = true;
+    else skip(keySize);
+    skipField();
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function readVarint(): i32 {
+  if (cursor < end) {
+    const byte = load<u8>(cursor);
+    if (byte < 0x80) {
+      cursor++;
+      return <i32>((byte >>> 1) ^ -(byte & 1));
+    }
+  }
+  const raw = readLongVarint(5, 0x0f);
+  return <i32>((<u32>raw >>> 1) ^ -(<u32>raw & 1));
+}
+
+// @ts-ignore: decorator
+@inline
+function readVarlong(): i64 {
+  const raw = readLongVarint(10, 0x01);
+  return <i64>((raw >>> 1) ^ -(raw & 1));
+}
+
+/** A varint of at most `maxBytes`, the last of which has no bits beyond `lastBits`; the zigzag is not undone. */
+function readLongVarint(maxBytes: i32, lastBits: u32): u64 {
+  let value: u64 = 0;
+  for (let i = 0; i < maxBytes; i++) {
+    if (cursor >= end) break;
+    const byte: u32 = load<u8>(cursor++);
+    value |= (<u64>(byte & 0x7f)) << (7 * i);
+    if (byte < 0x80) {
+      if (i == maxBytes - 1 && byte > lastBits) break;
+      return value;
+    }
+  }
+  failed = true;
+  return 0;
+}

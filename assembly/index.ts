@@ -1,0 +1,8 @@
+// The WebAssembly core's exports; `src/memory/core.ts` declares them for TypeScript.
+// Free functions over addresses: every thread has its own instance over one shared memory, so the module must have no
+// data segment (each instantiation would write it again) and no allocator (each instance would have its own).
+
+export { crc32c, initializeTables } from './crc32c';
+export { findBatch, scanBatches, validateRecords, wholeBatchesBelow } from './batch-scan';
+export { assignOffsets, encodeBatchHeader, encodeRecord, setMaxTimestamp, stampLogAppendTime } from './batch-encode';
+export { offsetIndexAppend, offsetIndexSearch, timeIndexAppend, timeIndexSearch } from './offset-index';
