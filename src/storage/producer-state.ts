@@ -1,0 +1,312 @@
+/**
+ * The idempotent producers of one partition: what each sent last, and what to do with the batch it sends now.
+ * I/O thread, one per partition. The rules are those of Apache Kafka 4.x (KIP-98, KIP-360).
+ *
+ *   decide(batch) ─ accept ──→ apply(batch, offset) ──→ settleUpTo(written)      the batch is in the file
+ *        │                                        └───→ rollBackTo(written)      the write failed: as if never applied
+ *        ├─ duplicate of one of the producer's last five batches, with that one's offsets
+ *        └─ refuse: OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH
+ *
+ * Batches are applied when they are accepted, before they are written, so that a producer's next batch in flight finds
+ * its predecessor. It keeps no files (`producer-snapshot.ts` has the format) and does not decide about transactions;
+ * it carries their two fields from snapshot to snapshot.
+ */
+
+import { assert } from '../base/assert.ts';
+import { ErrorCode } from '../base/error-code.ts';
+import { asOffset, type Offset } from '../base/numbers.ts';
+import type { ActiveProducer } from './partition-log.ts';
+
+/** How many batches of a producer are remembered; Kafka's clients keep at most as many in flight. */
+export const rememberedBatches = 5;
+
+const largestSequence = 2 ** 31 - 1;
+const sequenceCount = 2 ** 31;
+const noSequence = -1;
+
+/** What the state needs of a batch. The caller has made sure that a client's `baseSequence` is at least 0. */
+export interface ProducedBatch {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** -1 where a coordinator wrote it. */
+  readonly baseSequence: number;
+  readonly lastOffsetDelta: number;
+  readonly maxTimestampMs: number;
+}
+
+export type ProducerDecision =
+  | { readonly outcome: 'accept' }
+  | {
+      readonly outcome: 'duplicate';
+      readonly baseOffset: Offset;
+      readonly lastOffset: Offset;
+      readonly timestampMs: number;
+    }
+  | {
+      readonly outcome: 'refuse';
+      readonly errorCode: typeof ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER | typeof ErrorCode.INVALID_PRODUCER_EPOCH;
+      readonly message: string;
+    };
+
+/** A producer as Kafka's snapshot files hold it: its last batch only. */
+export interface ProducerEntry {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** -1 where the producer has no batch in this epoch. */
+  readonly lastSequence: number;
+  readonly lastOffset: number;
+  /** Last offset minus first offset of the last batch. */
+  readonly offsetDelta: number;
+  readonly timestampMs: number;
+  /** -1 where no transaction has ended here. */
+  readonly coordinatorEpoch: number;
+  /** -1 where no transaction is open. */
+  readonly currentTransactionFirstOffset: number;
+}
+
+interface RememberedBatch {
+  readonly lastSequence: number;
+  readonly lastOffset: number;
+  readonly offsetDelta: number;
+  readonly timestampMs: number;
+}
+
+interface Producer {
+  readonly producerId: number;
+  producerEpoch: number;
+  /** The oldest first; at most `rememberedBatches`, all of the current epoch. */
+  batches: RememberedBatch[];
+  lastTimestampMs: number;
+  coordinatorEpoch: number;
+  currentTransactionFirstOffset: number;
+}
+
+/** What puts one applied batch back. */
+interface UndoStep {
+  readonly lastOffset: number;
+  readonly producer: Producer;
+  readonly wasNew: boolean;
+  readonly previousEpoch: number;
+  readonly previousTimestampMs: number;
+  /** The batches of the epoch before, where this batch began a new one. */
+  readonly previousBatches: RememberedBatch[] | null;
+  /** The oldest batch, where this one pushed it out. */
+  readonly forgotten: RememberedBatch | null;
+}
+
+const accepted: ProducerDecision = { outcome: 'accept' };
+
+export class ProducerState {
+  readonly #producers = new Map<number, Producer>();
+  /** Steps of batches that are not in the file yet, in offset order, from `#firstStep` on. */
+  #steps: UndoStep[] = [];
+  #firstStep = 0;
+
+  /** How many producers are known. */
+  get size(): number {
+    return this.#producers.size;
+  }
+
+  /**
+   * What to do with `batch`, which has a producer id. Sequences are checked for clients only: a coordinator's batches
+   * carry none. A producer that is not known may begin at any sequence, because its state may have expired (KIP-360);
+   * one that raises its epoch begins at 0. Nothing changes until `apply`.
+   */
+  decide(batch: ProducedBatch, origin: 'client' | 'coordinator'): ProducerDecision {
+    const producer = this.#producers.get(batch.producerId);
+    // An epoch of -1 stands in a snapshot for a producer whose batches are all gone.
+    if (producer === undefined || producer.producerEpoch < 0) return accepted;
+    if (origin === 'client') {
+      const twin = findTwin(producer, batch);
+      if (twin !== null) {
+        return {
+          outcome: 'duplicate',
+          baseOffset: asOffset(twin.lastOffset - twin.offsetDelta),
+          lastOffset: asOffset(twin.lastOffset),
+          timestampMs: twin.timestampMs,
+        };
+      }
+    }
+    if (batch.producerEpoch < producer.producerEpoch) {
+      return {
+        outcome: 'refuse',
+        errorCode: ErrorCode.INVALID_PRODUCER_EPOCH,
+        message: `Producer ${batch.producerId} sent epoch ${batch.producerEpoch}, but epoch ${producer.producerEpoch} has been seen.`,
+      };
+    }
+    if (origin === 'coordinator') return accepted;
+    // After a new epoch 0 must come; within one, the number after the last. With no batch in this epoch that is 0 too.
+    const expected = batch.producerEpoch === producer.producerEpoch ? sequenceAfter(lastSequenceOf(producer)) : 0;
+    if (batch.baseSequence === expected) return accepted;
+    return {
+      outcome: 'refuse',
+      errorCode: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+      message: `Producer ${batch.producerId} in epoch ${batch.producerEpoch} sent sequence ${batch.baseSequence}, but ${expected} is next.`,
+    };
+  }
+
+  /**
+   * Takes `batch`, accepted and about to be written at `baseOffset`, as its producer's last. Offsets only grow from
+   * call to call. Recovery calls it for what the log holds, without `decide`, and then `settleUpTo`.
+   */
+  apply(batch: ProducedBatch, baseOffset: Offset): void {
+    const lastOffset = baseOffset + batch.lastOffsetDelta;
+    assert(
+      this.#steps.length === this.#firstStep || this.#steps.at(-1)!.lastOffset < baseOffset,
+      'batches are applied in the order of their offsets',
+    );
+    let producer = this.#producers.get(batch.producerId);
+    const wasNew = producer === undefined;
+    if (producer === undefined) {
+      producer = {
+        producerId: batch.producerId,
+        producerEpoch: batch.producerEpoch,
+        batches: [],
+        lastTimestampMs: -1,
+        coordinatorEpoch: -1,
+        currentTransactionFirstOffset: -1,
+      };
+      this.#producers.set(batch.producerId, producer);
+    }
+    const previousEpoch = producer.producerEpoch;
+    const previousTimestampMs = producer.lastTimestampMs;
+    let previousBatches: RememberedBatch[] | null = null;
+    if (batch.producerEpoch !== producer.producerEpoch) {
+      previousBatches = producer.batches;
+      producer.batches = [];
+      producer.producerEpoch = batch.producerEpoch;
+    }
+    const forgotten = producer.batches.length === rememberedBatches ? producer.batches.shift()! : null;
+    producer.batches.push({
+      lastSequence: batch.baseSequence < 0 ? noSequence : sequencePlus(batch.baseSequence, batch.lastOffsetDelta),
+      lastOffset,
+      offsetDelta: batch.lastOffsetDelta,
+      timestampMs: batch.maxTimestampMs,
+    });
+    producer.lastTimestampMs = batch.maxTimestampMs;
+    this.#steps.push({
+      lastOffset,
+      producer,
+      wasNew,
+      previousEpoch,
+      previousTimestampMs,
+      previousBatches,
+      forgotten,
+    });
+  }
+
+  /** Everything before `endOffset` is in the file: it will not be rolled back any more. */
+  settleUpTo(endOffset: Offset): void {
+    while (this.#firstStep < this.#steps.length && this.#steps[this.#firstStep]!.lastOffset < endOffset) {
+      this.#firstStep++;
+    }
+    // Cutting only when half is settled makes it cost a constant amount per batch.
+    if (this.#firstStep * 2 >= this.#steps.length) {
+      this.#steps = this.#steps.slice(this.#firstStep);
+      this.#firstStep = 0;
+    }
+  }
+
+  /** Undoes all applied batches that end at or after `endOffset`, which were not written. */
+  rollBackTo(endOffset: Offset): void {
+    while (this.#steps.length > this.#firstStep && this.#steps.at(-1)!.lastOffset >= endOffset) {
+      const step = this.#steps.pop()!;
+      const { producer } = step;
+      if (step.wasNew) {
+        this.#producers.delete(producer.producerId);
+        continue;
+      }
+      producer.batches.pop();
+      if (step.forgotten !== null) producer.batches.unshift(step.forgotten);
+      if (step.previousBatches !== null) producer.batches = step.previousBatches;
+      producer.producerEpoch = step.previousEpoch;
+      producer.lastTimestampMs = step.previousTimestampMs;
+    }
+  }
+
+  /**
+   * Forgets producers whose last batch is at least `expirationMs` older than `nowMs`, unless a transaction of theirs is
+   * open or one of their batches still waits for its write. Returns how many were forgotten.
+   */
+  expire(nowMs: number, expirationMs: number): number {
+    const waiting = new Set<Producer>();
+    for (let i = this.#firstStep; i < this.#steps.length; i++) waiting.add(this.#steps[i]!.producer);
+    let count = 0;
+    for (const producer of this.#producers.values()) {
+      if (nowMs - producer.lastTimestampMs < expirationMs) continue;
+      if (producer.currentTransactionFirstOffset >= 0 || waiting.has(producer)) continue;
+      this.#producers.delete(producer.producerId);
+      count++;
+    }
+    return count;
+  }
+
+  /** The producers as DescribeProducers shows them. */
+  activeProducers(): ActiveProducer[] {
+    return Array.from(this.#producers.values(), (producer) => ({
+      producerId: producer.producerId,
+      producerEpoch: producer.producerEpoch,
+      lastSequence: lastSequenceOf(producer),
+      lastTimestampMs: producer.lastTimestampMs,
+    }));
+  }
+
+  /** What a snapshot file holds. Take it when nothing waits for its write, or it says more than the log does. */
+  entries(): ProducerEntry[] {
+    assert(this.#steps.length === this.#firstStep, 'a snapshot is taken of settled state');
+    return Array.from(this.#producers.values(), (producer) => {
+      const last = producer.batches.at(-1);
+      return {
+        producerId: producer.producerId,
+        producerEpoch: producer.producerEpoch,
+        lastSequence: last?.lastSequence ?? noSequence,
+        lastOffset: last?.lastOffset ?? -1,
+        offsetDelta: last?.offsetDelta ?? 0,
+        timestampMs: producer.lastTimestampMs,
+        coordinatorEpoch: producer.coordinatorEpoch,
+        currentTransactionFirstOffset: producer.currentTransactionFirstOffset,
+      };
+    });
+  }
+
+  /** Replaces everything by what a snapshot held. */
+  load(entries: readonly ProducerEntry[]): void {
+    this.#producers.clear();
+    this.#steps = [];
+    this.#firstStep = 0;
+    for (const entry of entries) {
+      const { lastSequence, lastOffset, offsetDelta, timestampMs } = entry;
+      this.#producers.set(entry.producerId, {
+        producerId: entry.producerId,
+        producerEpoch: entry.producerEpoch,
+        batches: lastOffset < 0 ? [] : [{ lastSequence, lastOffset, offsetDelta, timestampMs }],
+        lastTimestampMs: timestampMs,
+        coordinatorEpoch: entry.coordinatorEpoch,
+        currentTransactionFirstOffset: entry.currentTransactionFirstOffset,
+      });
+    }
+  }
+}
+
+/** The remembered batch of the same epoch that has the same sequences, or null. */
+function findTwin(producer: Producer, batch: ProducedBatch): RememberedBatch | null {
+  if (batch.producerEpoch !== producer.producerEpoch) return null;
+  const lastSequence = sequencePlus(batch.baseSequence, batch.lastOffsetDelta);
+  for (const candidate of producer.batches) {
+    if (candidate.lastSequence === lastSequence && candidate.offsetDelta === batch.lastOffsetDelta) return candidate;
+  }
+  return null;
+}
+
+function lastSequenceOf(producer: Producer): number {
+  return producer.batches.at(-1)?.lastSequence ?? noSequence;
+}
+
+function sequenceAfter(sequence: number): number {
+  return sequence === largestSequence ? 0 : sequence + 1;
+}
+
+/** `sequence + delta` where 0 follows 2^31 - 1. */
+export function sequencePlus(sequence: number, delta: number): number {
+  return (sequence + delta) % sequenceCount;
+}
