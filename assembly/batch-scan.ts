@@ -257,7 +257,7 @@ function skipHeaders(): void {
 @inline
 function readVarint(): i32 {
   if (cursor < end) {
-    const byte = load<u8>(cursor);
+    const byte: u32 = load<u8>(cursor);
     if (byte < 0x80) {
       cursor++;
       return <i32>((byte >>> 1) ^ -(byte & 1));
