@@ -36,6 +36,8 @@ export const SubmissionKind = {
   CLOSE: 6,
   /** After a failure: cuts the active segment to `filePosition` and takes writes of `generation` again. */
   RESUME: 7,
+  /** The last submission of all: the worker finishes what came before it and ends. `slot` has no meaning. */
+  STOP: 8,
 } as const;
 export type SubmissionKind = (typeof SubmissionKind)[keyof typeof SubmissionKind];
 

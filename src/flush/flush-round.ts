@@ -1,0 +1,393 @@
+/**
+ * The flush worker's round, as separate steps over a queue, the arena's bytes and a file system. The worker runs them
+ * in a row; the simulation runs each by itself and does what it likes in between. Flush thread.
+ *
+ *   take ──► write ──► publish ──► startSync ─ ─ (the disk works; further rounds go on) ─ ─ ► publish
+ *   (how     (files)   (WRITTEN,   (what is written by now)                                   (SYNCED, CLOSED, …)
+ *    many)              ring free)
+ *
+ * One sync is under way at a time and covers what was written before it began; the next starts when it has ended.
+ * A failed write drops the partition's submissions until RESUME. A failed sync is final for the partition: the kernel
+ * marks pages clean that never reached the disk, so a second sync would lie.
+ * It decides nothing about offsets, positions or segments, and does not sleep; see `flush-task.ts`.
+ */
+
+import { assert, present } from '../base/assert.ts';
+import {
+  blankSubmission,
+  CompletionKind,
+  FlushFailure,
+  type Completion,
+  type FlushQueue,
+  type Submission,
+  SubmissionFlag,
+  SubmissionKind,
+} from '../memory/flush-queue.ts';
+import type { FileSystem } from '../storage/file-system.ts';
+import { flushFailureOf } from './flush-failure.ts';
+import { maxSourcesPerWrite, PartitionWriter } from './partition-writer.ts';
+import { syncPartitions, type PartitionSync } from './sync-round.ts';
+
+/** Submissions of one round at most: more would keep the first ones' completions waiting. */
+const maxSubmissionsPerRound = 4096;
+
+export interface FlushRoundOptions {
+  readonly queue: FlushQueue;
+  /** The whole arena. */
+  readonly bytes: Uint8Array;
+  readonly ringAddress: number;
+  readonly ringSizeBytes: number;
+  readonly fileSystem: FileSystem;
+}
+
+export class FlushRound {
+  readonly #queue: FlushQueue;
+  readonly #bytes: Uint8Array;
+  readonly #ringAddress: number;
+  readonly #ringSizeBytes: number;
+  readonly #files: FileSystem;
+
+  /** Writers by slot, and those that were given up by a CLOSE and still have something to sync. */
+  readonly #writers = new Map<number, PartitionWriter>();
+  readonly #syncWanted = new Set<PartitionWriter>();
+  /** Writers with a group, in the order of their first batch. */
+  readonly #gathering = new Set<PartitionWriter>();
+  /** Writers whose end moved since the last WRITTEN. */
+  readonly #advanced = new Set<PartitionWriter>();
+  readonly #submission: Submission = blankSubmission();
+
+  /** Completions that are not published yet. */
+  #outbox: Completion[] = [];
+  #taken = 0;
+  #dealtWith = 0;
+  #sync: Promise<void> | null = null;
+  #syncing: ReadonlySet<PartitionWriter> = new Set();
+  #defect: unknown = null;
+  #stopped = false;
+
+  constructor(options: FlushRoundOptions) {
+    this.#queue = options.queue;
+    this.#bytes = options.bytes;
+    this.#ringAddress = options.ringAddress;
+    this.#ringSizeBytes = options.ringSizeBytes;
+    this.#files = options.fileSystem;
+  }
+
+  /** Whether STOP was dealt with. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** The sync that is under way: resolves when it has ended, never rejects. Null where there is none. */
+  get syncUnderWay(): Promise<void> | null {
+    return this.#sync;
+  }
+
+  /** Completions that found no room, or wait for `publish`. */
+  get unpublished(): number {
+    return this.#outbox.length;
+  }
+
+  /** Whether nothing is left to do but to wait for submissions. */
+  get idle(): boolean {
+    return (
+      this.#taken === 0 &&
+      this.#dealtWith === 0 &&
+      this.#outbox.length === 0 &&
+      this.#sync === null &&
+      this.#syncWanted.size === 0 &&
+      this.#queue.waitingSubmissions === 0
+    );
+  }
+
+  /** Takes what waits, as far as there is room for its completions. Returns how many submissions that is. */
+  take(): number {
+    assert(this.#taken === 0, 'what was taken is written before more is taken');
+    // Completions that wait for room come first; each submission causes at most one before its sync.
+    const room = this.#outbox.length > 0 || this.#stopped ? 0 : this.#queue.freeCompletions;
+    this.#taken = Math.min(this.#queue.waitingSubmissions - this.#dealtWith, room, maxSubmissionsPerRound);
+    return this.#taken;
+  }
+
+  /** Does to the files what the taken submissions ask for. */
+  write(): void {
+    const submission = this.#submission;
+    for (let i = 0; i < this.#taken; i++) {
+      this.#queue.readSubmission(this.#dealtWith + i, submission);
+      if (submission.kind === SubmissionKind.WRITE) this.#gather(submission);
+      else this.#control(submission);
+    }
+    for (const writer of this.#gathering) this.#writeGroup(writer);
+    this.#gathering.clear();
+    for (const writer of this.#advanced) this.#complete(writer, CompletionKind.WRITTEN);
+    this.#advanced.clear();
+    this.#dealtWith += this.#taken;
+    this.#taken = 0;
+  }
+
+  /** Frees the slots and ring bytes of what was written, and shows as many completions as have room. */
+  publish(): void {
+    if (this.#defect !== null) throw this.#defect;
+    const count = Math.min(this.#outbox.length, this.#queue.freeCompletions);
+    if (count === 0 && this.#dealtWith === 0) return;
+    for (let i = 0; i < count; i++) this.#queue.pushCompletion(this.#outbox[i]!, i);
+    this.#queue.publishCompletions(this.#dealtWith, count);
+    this.#outbox = count === this.#outbox.length ? [] : this.#outbox.slice(count);
+    this.#dealtWith = 0;
+  }
+
+  /** Begins a sync of the partitions that ask for one, unless one is under way. Returns whether it began. */
+  startSync(): boolean {
+    if (this.#sync !== null || this.#syncWanted.size === 0) return false;
+    const writers = [...this.#syncWanted];
+    this.#syncWanted.clear();
+    const syncs: PartitionSync[] = [];
+    for (const writer of writers) {
+      if (writer.state === 'sync-failed') this.#refuseSync(writer);
+      else syncs.push(this.#beginSync(writer));
+    }
+    if (syncs.length === 0) return false;
+    this.#syncing = new Set(syncs.map((sync) => sync.writer));
+    this.#sync = syncPartitions(this.#files, syncs)
+      .then(() => {
+        for (const sync of syncs) this.#endSync(sync);
+      })
+      .catch((error: unknown) => {
+        // Not the disk's failure but a defect; the next step throws it.
+        this.#defect = error;
+      })
+      .finally(() => {
+        this.#sync = null;
+        this.#syncing = new Set();
+      });
+    return true;
+  }
+
+  /** Closes all descriptors; for the end, when no sync is under way. */
+  closeFiles(): void {
+    assert(this.#sync === null, 'files are closed after the sync that uses them');
+    for (const writer of this.#writers.values()) writer.close();
+    this.#writers.clear();
+  }
+
+  #gather(submission: Submission): void {
+    const writer = this.#writerOf(submission.slot);
+    if (!takesWrites(writer, submission)) return;
+    if (writer.gathered === maxSourcesPerWrite && !this.#writeGroup(writer)) return;
+    const start = this.#ringAddress + (submission.ringPosition % this.#ringSizeBytes);
+    writer.gather(
+      this.#bytes.subarray(start, start + submission.sizeBytes),
+      submission.filePosition,
+      submission.endOffset,
+    );
+    if ((submission.flags & SubmissionFlag.OFFSET_INDEX_ENTRY) !== 0) {
+      writer.gatherIndexEntry(submission.indexRelativeOffset, submission.filePosition);
+    }
+    if ((submission.flags & SubmissionFlag.TIME_INDEX_ENTRY) !== 0) {
+      writer.gatherTimeIndexEntry(submission.timeIndexTimestamp, submission.timeIndexRelativeOffset);
+    }
+    this.#gathering.add(writer);
+    if ((submission.flags & SubmissionFlag.SYNC) !== 0) this.#syncWanted.add(writer);
+  }
+
+  #control(submission: Submission): void {
+    switch (submission.kind) {
+      case SubmissionKind.OPEN:
+        this.#open(submission);
+        return;
+      case SubmissionKind.STOP:
+        this.#stopped = true;
+        return;
+    }
+    const writer = this.#writerOf(submission.slot);
+    // What a partition was told before comes first.
+    if (this.#gathering.delete(writer)) this.#writeGroup(writer);
+    switch (submission.kind) {
+      case SubmissionKind.ROLL:
+        this.#roll(writer, submission);
+        return;
+      case SubmissionKind.SYNC:
+        this.#syncWanted.add(writer);
+        return;
+      case SubmissionKind.CHECKPOINT:
+        writer.checkpointWanted = true;
+        this.#syncWanted.add(writer);
+        return;
+      case SubmissionKind.CLOSE:
+        this.#close(writer, (submission.flags & SubmissionFlag.DISCARD) !== 0);
+        return;
+      case SubmissionKind.RESUME:
+        this.#resume(writer, submission);
+        return;
+      default:
+        assert(false, 'a submission has one of the kinds that exist');
+    }
+  }
+
+  #open(submission: Submission): void {
+    assert(!this.#writers.has(submission.slot), 'a slot is closed before it is opened again');
+    const start = this.#ringAddress + (submission.ringPosition % this.#ringSizeBytes);
+    // Decoding needs bytes of its own: the arena is shared memory.
+    const path = new TextDecoder('utf-8', { fatal: true }).decode(
+      this.#bytes.slice(start, start + submission.sizeBytes),
+    );
+    this.#writers.set(
+      submission.slot,
+      new PartitionWriter(this.#files, {
+        slot: submission.slot,
+        generation: submission.generation,
+        directory: path,
+        create: (submission.flags & SubmissionFlag.CREATE) !== 0,
+        segmentBaseOffset: submission.baseOffset,
+        endOffset: submission.endOffset,
+        position: submission.filePosition,
+        indexSizeBytes: submission.indexSizeBytes,
+        timeIndexSizeBytes: submission.timeIndexSizeBytes,
+      }),
+    );
+  }
+
+  #roll(writer: PartitionWriter, submission: Submission): void {
+    if (!takesWrites(writer, submission)) return;
+    const hasEntry = (submission.flags & SubmissionFlag.TIME_INDEX_ENTRY) !== 0;
+    this.#attempt(writer, () =>
+      writer.roll(
+        submission.baseOffset,
+        hasEntry
+          ? { timestamp: submission.timeIndexTimestamp, relativeOffset: submission.timeIndexRelativeOffset }
+          : null,
+      ),
+    );
+  }
+
+  #resume(writer: PartitionWriter, submission: Submission): void {
+    if (writer.state === 'sync-failed') return;
+    assert(submission.generation > writer.generation, 'a RESUME begins a new generation');
+    // Should the cut fail, it is the new generation's writes that are dropped.
+    writer.generation = submission.generation;
+    const done = this.#attempt(writer, () => writer.resume(submission.filePosition));
+    if (!done) return;
+    writer.state = 'open';
+    this.#complete(writer, CompletionKind.RESUMED);
+  }
+
+  #close(writer: PartitionWriter, discard: boolean): void {
+    this.#writers.delete(writer.slot);
+    writer.closeWanted = true;
+    if (!discard) {
+      writer.checkpointWanted = true;
+      this.#syncWanted.add(writer);
+      return;
+    }
+    this.#syncWanted.delete(writer);
+    // A sync may be using the descriptors; it closes them when it ends.
+    if (!this.#syncing.has(writer)) this.#finishClose(writer);
+  }
+
+  #finishClose(writer: PartitionWriter, failure: FlushFailure = FlushFailure.NONE): void {
+    if (this.#advanced.delete(writer)) this.#complete(writer, CompletionKind.WRITTEN);
+    writer.close();
+    this.#complete(writer, CompletionKind.CLOSED, failure);
+  }
+
+  #writeGroup(writer: PartitionWriter): boolean {
+    const before = writer.endOffset;
+    const done = this.#attempt(writer, () => writer.writeGroup());
+    if (done && writer.endOffset !== before) this.#advanced.add(writer);
+    return done;
+  }
+
+  /** Runs what writes; a failure of the disk becomes WRITE_FAILED. Returns whether it went well. */
+  #attempt(writer: PartitionWriter, work: () => void): boolean {
+    try {
+      work();
+      return true;
+    } catch (error) {
+      const failure = flushFailureOf(error);
+      if (failure === null) throw error;
+      writer.state = 'write-failed';
+      // WRITE_FAILED says what is written, so a WRITTEN after it would only repeat that.
+      this.#advanced.delete(writer);
+      this.#complete(writer, CompletionKind.WRITE_FAILED, failure);
+      return false;
+    }
+  }
+
+  #beginSync(writer: PartitionWriter): PartitionSync {
+    let indexFailure: FlushFailure = FlushFailure.NONE;
+    const withIndexes = writer.checkpointWanted;
+    if (withIndexes) {
+      try {
+        writer.appendIndexes();
+      } catch (error) {
+        // The log itself is unharmed: only the index's completion reports it.
+        const failure = flushFailureOf(error);
+        if (failure === null) throw error;
+        indexFailure = failure;
+      }
+    }
+    const sync: PartitionSync = {
+      writer,
+      dirty: writer.takeDirty(withIndexes),
+      endOffset: writer.endOffset,
+      position: writer.position,
+      segmentBaseOffset: writer.segmentBaseOffset,
+      checkpoint: withIndexes,
+      close: writer.closeWanted,
+      indexFailure,
+      failure: FlushFailure.NONE,
+    };
+    writer.checkpointWanted = false;
+    return sync;
+  }
+
+  #endSync(sync: PartitionSync): void {
+    const { writer } = sync;
+    for (const file of sync.dirty.sealed) this.#files.close(file);
+    const failed = sync.failure !== FlushFailure.NONE;
+    if (failed) writer.state = 'sync-failed';
+    this.#outbox.push({
+      kind: failed ? CompletionKind.SYNC_FAILED : CompletionKind.SYNCED,
+      slot: writer.slot,
+      generation: writer.generation,
+      failure: sync.failure,
+      endOffset: sync.endOffset,
+      filePosition: sync.position,
+      segmentBaseOffset: sync.segmentBaseOffset,
+    });
+    if (sync.checkpoint && !sync.close && !failed) {
+      this.#complete(writer, CompletionKind.CHECKPOINTED, sync.indexFailure);
+    }
+    // A CLOSE that came while this sync ran has its own, unless there is nothing to keep.
+    if (writer.closeWanted && !this.#syncWanted.has(writer)) {
+      this.#finishClose(writer, failed ? sync.failure : sync.indexFailure);
+    }
+  }
+
+  /** Answers a sync of a partition whose last one failed. */
+  #refuseSync(writer: PartitionWriter): void {
+    writer.checkpointWanted = false;
+    this.#complete(writer, CompletionKind.SYNC_FAILED, FlushFailure.IO);
+    if (writer.closeWanted) this.#finishClose(writer, FlushFailure.IO);
+  }
+
+  #complete(writer: PartitionWriter, kind: CompletionKind, failure: FlushFailure = FlushFailure.NONE): void {
+    this.#outbox.push({
+      kind,
+      slot: writer.slot,
+      generation: writer.generation,
+      failure,
+      endOffset: writer.endOffset,
+      filePosition: writer.position,
+      segmentBaseOffset: writer.segmentBaseOffset,
+    });
+  }
+
+  #writerOf(slot: number): PartitionWriter {
+    return present(this.#writers.get(slot), 'a slot is opened before it is used');
+  }
+}
+
+function takesWrites(writer: PartitionWriter, submission: Submission): boolean {
+  return writer.state === 'open' && submission.generation === writer.generation;
+}

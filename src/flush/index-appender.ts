@@ -1,0 +1,105 @@
+/**
+ * Appends to one index file of a segment. Entries wait in memory until there are enough of them or they are asked for:
+ * an index is a hint that recovery can make again, and a write for each entry would cost more than the batches'.
+ * Flush thread. Entries are Kafka's, big-endian: 8 bytes (offset index) or 12 bytes (time index).
+ * It does not decide what is indexed, and never syncs.
+ */
+
+import type { FileDescriptor, FileSystem } from '../storage/file-system.ts';
+
+const fullAtBytes = 4096;
+
+export class IndexAppender {
+  readonly #files: FileSystem;
+  readonly #path: string;
+  readonly #onCreated: () => void;
+  #file: FileDescriptor | null = null;
+  #sizeBytes: number;
+  #waiting = new DataView(new ArrayBuffer(256));
+  #waitingBytes = 0;
+  #dirty = false;
+
+  /** `sizeBytes` of the file count, what follows is cut off; `onCreated` hears that the file's name is new. */
+  constructor(fileSystem: FileSystem, path: string, sizeBytes: number, onCreated: () => void) {
+    this.#files = fileSystem;
+    this.#path = path;
+    this.#sizeBytes = sizeBytes;
+    this.#onCreated = onCreated;
+  }
+
+  addOffsetEntry(relativeOffset: number, position: number): void {
+    const at = this.#grow(8);
+    this.#waiting.setInt32(at, relativeOffset);
+    this.#waiting.setInt32(at + 4, position);
+  }
+
+  /** `timestamp` in milliseconds since 1970. */
+  addTimeEntry(timestamp: number, relativeOffset: number): void {
+    const at = this.#grow(12);
+    this.#waiting.setInt32(at, Math.floor(timestamp / 2 ** 32));
+    this.#waiting.setUint32(at + 4, timestamp >>> 0);
+    this.#waiting.setInt32(at + 8, relativeOffset);
+  }
+
+  /** Writes what waits where it has become much. */
+  appendFull(): void {
+    if (this.#waitingBytes >= fullAtBytes) this.append();
+  }
+
+  /** Writes all that waits. Where that fails it goes on waiting and the file's error is thrown on. */
+  append(): void {
+    if (this.#waitingBytes === 0) return;
+    const file = this.#open();
+    this.#dirty = true;
+    let written = 0;
+    while (written < this.#waitingBytes) {
+      const rest = new Uint8Array(this.#waiting.buffer, written, this.#waitingBytes - written);
+      const size = this.#files.write(file, [rest], this.#sizeBytes + written);
+      if (size <= 0) throw Object.assign(new Error(`A write to ${this.#path} took no bytes.`), { code: 'EIO' });
+      written += size;
+    }
+    this.#sizeBytes += written;
+    this.#waitingBytes = 0;
+  }
+
+  /** The descriptor where there is something to sync; it counts as clean from now on. */
+  takeDirty(): FileDescriptor | null {
+    if (!this.#dirty) return null;
+    this.#dirty = false;
+    return this.#file;
+  }
+
+  /** Gives the descriptor away, to be synced and closed by the caller; null where none is open. */
+  release(): FileDescriptor | null {
+    const file = this.#file;
+    this.#file = null;
+    return file;
+  }
+
+  #open(): FileDescriptor {
+    if (this.#file !== null) return this.#file;
+    const before = this.#files.sizeAt(this.#path);
+    const file = this.#files.open(this.#path, 'create');
+    if (before === null) this.#onCreated();
+    try {
+      if (before !== null && before > this.#sizeBytes) this.#files.truncate(file, this.#sizeBytes);
+    } catch (error) {
+      this.#files.close(file);
+      throw error;
+    }
+    this.#file = file;
+    return file;
+  }
+
+  /** Makes room for `sizeBytes` more and returns where they go. */
+  #grow(sizeBytes: number): number {
+    const at = this.#waitingBytes;
+    if (at + sizeBytes > this.#waiting.byteLength) {
+      const larger = new ArrayBuffer(this.#waiting.byteLength * 2);
+      new Uint8Array(larger).set(new Uint8Array(this.#waiting.buffer));
+      this.#waiting = new DataView(larger);
+    }
+    this.#waitingBytes = at + sizeBytes;
+    return at;
+  }
+}

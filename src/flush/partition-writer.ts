@@ -1,0 +1,296 @@
+/**
+ * One partition's files as the flush worker sees them: the active segment, what is gathered for it, index entries that
+ * wait, segments that were sealed and not synced yet. Flush thread; in the simulation the only thread.
+ *
+ *   <directory>/00000000000000000042.log        record batches          position, endOffset
+ *               00000000000000000042.index      8 bytes an entry        i32 relative offset, i32 position
+ *               00000000000000000042.timeindex  12 bytes an entry       i64 timestamp, i32 relative offset
+ *
+ * Descriptors are opened when they are first needed. It decides nothing: where a batch goes, what is indexed and when a
+ * segment ends is given. It does not know queues or completions; see `flush-round.ts`. File system errors pass through.
+ */
+
+import { assert } from '../base/assert.ts';
+import type { FileDescriptor, FileSystem } from '../storage/file-system.ts';
+import { IndexAppender } from './index-appender.ts';
+
+/** More sources than this in one gathered write would be cut by the kernel (IOV_MAX). */
+export const maxSourcesPerWrite = 1024;
+
+/** How a submission may end for a partition's later ones. */
+export type WriterState = 'open' | 'write-failed' | 'sync-failed';
+
+export interface PartitionWriterOptions {
+  readonly slot: number;
+  readonly generation: number;
+  readonly directory: string;
+  /** The directory or the segment may not exist yet; both are made at the first write. */
+  readonly create: boolean;
+  readonly segmentBaseOffset: number;
+  readonly endOffset: number;
+  readonly position: number;
+  readonly indexSizeBytes: number;
+  readonly timeIndexSizeBytes: number;
+}
+
+/** The name of a segment's file: Kafka's, 20 digits and the suffix. */
+export function segmentFileName(baseOffset: number, suffix: '.log' | '.index' | '.timeindex'): string {
+  return String(baseOffset).padStart(20, '0') + suffix;
+}
+
+export class PartitionWriter {
+  readonly slot: number;
+  readonly directory: string;
+  generation: number;
+  state: WriterState = 'open';
+  /** Where the last whole batch in the active segment ends. */
+  position: number;
+  /** The offset after the last batch that is whole in the files. */
+  endOffset: number;
+  segmentBaseOffset: number;
+  /** The next sync includes the index files. */
+  checkpointWanted = false;
+  /** The slot was given up; the files are closed after what is still to be synced. */
+  closeWanted = false;
+
+  readonly #files: FileSystem;
+  #create: boolean;
+  #log: FileDescriptor | null = null;
+  #logDirty = false;
+  #index: IndexAppender;
+  #timeIndex: IndexAppender;
+  #dirtyDirectories: string[] = [];
+  #sealed: FileDescriptor[] = [];
+
+  // The group: batches for the active segment that one gathered write will take.
+  #sources: Uint8Array[] = [];
+  #endOffsets: number[] = [];
+  #groupBytes = 0;
+  /** Places in the group of batches with an entry, and the entries' fields. */
+  #indexEntries: { at: number; relativeOffset: number; position: number }[] = [];
+  #timeIndexEntries: { at: number; timestamp: number; relativeOffset: number }[] = [];
+
+  constructor(fileSystem: FileSystem, options: PartitionWriterOptions) {
+    this.#files = fileSystem;
+    this.slot = options.slot;
+    this.generation = options.generation;
+    this.directory = options.directory;
+    this.#create = options.create;
+    this.segmentBaseOffset = options.segmentBaseOffset;
+    this.endOffset = options.endOffset;
+    this.position = options.position;
+    this.#index = this.#indexAt(options.segmentBaseOffset, '.index', options.indexSizeBytes);
+    this.#timeIndex = this.#indexAt(options.segmentBaseOffset, '.timeindex', options.timeIndexSizeBytes);
+  }
+
+  get gathered(): number {
+    return this.#sources.length;
+  }
+
+  /** Adds a batch to the group; it goes to `filePosition`, which must follow what is there. */
+  gather(batch: Uint8Array, filePosition: number, endOffset: number): void {
+    assert(filePosition === this.position + this.#groupBytes, 'a write continues where the segment ends');
+    assert(this.#sources.length < maxSourcesPerWrite, 'a group is written before it outgrows one call');
+    this.#sources.push(batch);
+    this.#endOffsets.push(endOffset);
+    this.#groupBytes += batch.length;
+  }
+
+  /** An offset index entry for the batch that was gathered last. */
+  gatherIndexEntry(relativeOffset: number, position: number): void {
+    this.#indexEntries.push({ at: this.#sources.length - 1, relativeOffset, position });
+  }
+
+  /** A time index entry for the batch that was gathered last. */
+  gatherTimeIndexEntry(timestamp: number, relativeOffset: number): void {
+    this.#timeIndexEntries.push({ at: this.#sources.length - 1, timestamp, relativeOffset });
+  }
+
+  /**
+   * Writes the group. Whatever happens, `position` and `endOffset` name the last batch that is whole in the file
+   * afterwards, index entries of whole batches are kept, and the group is empty; the file's error is thrown on.
+   */
+  writeGroup(): void {
+    if (this.#sources.length === 0) return;
+    let writtenBytes = 0;
+    try {
+      const log = this.#openLog();
+      // From here on bytes may be in the file, whole or not.
+      this.#logDirty = true;
+      let rest: readonly Uint8Array[] = this.#sources;
+      while (rest.length > 0) {
+        const size = this.#files.write(log, rest, this.position + writtenBytes);
+        // A disk that takes nothing and reports nothing would keep the worker here for ever.
+        if (size <= 0) throw noProgress(this.directory);
+        writtenBytes += size;
+        rest = writtenBytes === this.#groupBytes ? [] : without(rest, size);
+      }
+    } finally {
+      this.#settleGroup(writtenBytes);
+    }
+    this.#index.appendFull();
+    this.#timeIndex.appendFull();
+  }
+
+  /**
+   * Seals the active segment, with `lastTimeEntry` as its last time index entry, and begins one at `baseOffset`.
+   * Where the new files cannot be made the old segment stays active and the error is thrown on.
+   */
+  roll(baseOffset: number, lastTimeEntry: { timestamp: number; relativeOffset: number } | null): void {
+    assert(this.#sources.length === 0, 'a group is written before its segment ends');
+    this.#openLog();
+    if (lastTimeEntry !== null) this.#timeIndex.addTimeEntry(lastTimeEntry.timestamp, lastTimeEntry.relativeOffset);
+    this.appendIndexes();
+    const next = this.#files.open(this.#path(baseOffset, '.log'), 'create');
+    this.#markDirectory(this.directory);
+    try {
+      // An attempt that failed half-way may have left a file.
+      this.#files.truncate(next, 0);
+    } catch (error) {
+      this.#files.close(next);
+      throw error;
+    }
+    if (this.#log !== null) this.#sealed.push(this.#log);
+    for (const index of [this.#index, this.#timeIndex]) {
+      const file = index.release();
+      if (file !== null) this.#sealed.push(file);
+    }
+    this.#log = next;
+    this.#logDirty = true;
+    this.segmentBaseOffset = baseOffset;
+    this.position = 0;
+    this.#index = this.#indexAt(baseOffset, '.index', 0);
+    this.#timeIndex = this.#indexAt(baseOffset, '.timeindex', 0);
+  }
+
+  /** Cuts off what follows the last whole batch, which must end at `position`. */
+  resume(position: number): void {
+    assert(position === this.position, 'writing resumes after the last whole batch');
+    this.#files.truncate(this.#openLog(), position);
+    this.#logDirty = true;
+  }
+
+  /** Appends all index entries that wait. */
+  appendIndexes(): void {
+    this.#index.append();
+    this.#timeIndex.append();
+  }
+
+  /**
+   * Takes everything that must reach the disk for `endOffset` to be durable, and counts it as clean: what is written
+   * from now on belongs to the next sync. Sealed segments go with their indexes.
+   */
+  takeDirty(withIndexes: boolean): DirtyFiles {
+    const dirty: DirtyFiles = { files: [...this.#sealed], sealed: this.#sealed, directories: this.#dirtyDirectories };
+    this.#sealed = [];
+    this.#dirtyDirectories = [];
+    if (this.#logDirty && this.#log !== null) dirty.files.push(this.#log);
+    this.#logDirty = false;
+    if (withIndexes) {
+      for (const index of [this.#index, this.#timeIndex]) {
+        const file = index.takeDirty();
+        if (file !== null) dirty.files.push(file);
+      }
+    }
+    return dirty;
+  }
+
+  /** Closes every descriptor. What is not synced is left to the kernel. */
+  close(): void {
+    for (const file of [this.#log, this.#index.release(), this.#timeIndex.release(), ...this.#sealed]) {
+      if (file !== null) this.#files.close(file);
+    }
+    this.#log = null;
+    this.#sealed = [];
+  }
+
+  #settleGroup(writtenBytes: number): void {
+    let whole = 0;
+    let wholeBytes = 0;
+    while (whole < this.#sources.length && wholeBytes + this.#sources[whole]!.length <= writtenBytes) {
+      wholeBytes += this.#sources[whole]!.length;
+      whole++;
+    }
+    if (whole > 0) this.endOffset = this.#endOffsets[whole - 1]!;
+    this.position += wholeBytes;
+    for (const entry of this.#indexEntries) {
+      if (entry.at < whole) this.#index.addOffsetEntry(entry.relativeOffset, entry.position);
+    }
+    for (const entry of this.#timeIndexEntries) {
+      if (entry.at < whole) this.#timeIndex.addTimeEntry(entry.timestamp, entry.relativeOffset);
+    }
+    this.#sources = [];
+    this.#endOffsets = [];
+    this.#indexEntries = [];
+    this.#timeIndexEntries = [];
+    this.#groupBytes = 0;
+  }
+
+  #openLog(): FileDescriptor {
+    if (this.#log !== null) return this.#log;
+    const path = this.#path(this.segmentBaseOffset, '.log');
+    if (this.#create) {
+      if (!this.#files.isDirectory(this.directory)) {
+        this.#files.makeDirectory(this.directory);
+        this.#markDirectory(parentOf(this.directory));
+      }
+      this.#markDirectory(this.directory);
+    }
+    const log = this.#files.open(path, this.#create ? 'create' : 'write');
+    try {
+      // Bytes past the end that was given belong to nothing.
+      if (this.#files.sizeOf(log) > this.position) {
+        this.#files.truncate(log, this.position);
+        this.#logDirty = true;
+      }
+    } catch (error) {
+      this.#files.close(log);
+      throw error;
+    }
+    this.#log = log;
+    this.#create = false;
+    return log;
+  }
+
+  #indexAt(baseOffset: number, suffix: '.index' | '.timeindex', sizeBytes: number): IndexAppender {
+    return new IndexAppender(this.#files, this.#path(baseOffset, suffix), sizeBytes, () =>
+      this.#markDirectory(this.directory),
+    );
+  }
+
+  #markDirectory(path: string): void {
+    if (!this.#dirtyDirectories.includes(path)) this.#dirtyDirectories.push(path);
+  }
+
+  #path(baseOffset: number, suffix: '.log' | '.index' | '.timeindex'): string {
+    return `${this.directory}/${segmentFileName(baseOffset, suffix)}`;
+  }
+}
+
+/** What a sync has to make durable. `sealed` are those of `files` that are closed afterwards. */
+export interface DirtyFiles {
+  readonly files: FileDescriptor[];
+  readonly sealed: readonly FileDescriptor[];
+  readonly directories: readonly string[];
+}
+
+/** `sources` without their first `sizeBytes`. */
+function without(sources: readonly Uint8Array[], sizeBytes: number): Uint8Array[] {
+  let first = 0;
+  let skipBytes = sizeBytes;
+  while (skipBytes >= sources[first]!.length) {
+    skipBytes -= sources[first]!.length;
+    first++;
+  }
+  return [sources[first]!.subarray(skipBytes), ...sources.slice(first + 1)];
+}
+
+function parentOf(path: string): string {
+  const slash = Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\'));
+  return slash <= 0 ? '/' : path.slice(0, slash);
+}
+
+/** The error for a write that took no bytes; as a system error, because the disk is at fault. */
+function noProgress(path: string): Error {
+  return Object.assign(new Error(`A write below ${path} took no bytes.`), { code: 'EIO' });
+}

@@ -1,0 +1,45 @@
+/**
+ * The disk's part of a sync round: makes durable what was taken from each partition. Flush thread, asynchronous.
+ * Directories are synced with the files, so that a new segment's name is durable before its batches are called so.
+ * It never tries a sync again, and does not know queues.
+ */
+
+import { FlushFailure } from '../memory/flush-queue.ts';
+import type { FileSystem } from '../storage/file-system.ts';
+import { flushFailureOf } from './flush-failure.ts';
+import type { DirtyFiles, PartitionWriter } from './partition-writer.ts';
+
+/** Partitions that are synced at once: libuv has four threads for the process, and reads need one as well. */
+const concurrency = 3;
+
+/** What a sync round does for one partition: where it was when the round began, and how that ends. */
+export interface PartitionSync {
+  readonly writer: PartitionWriter;
+  readonly dirty: DirtyFiles;
+  readonly endOffset: number;
+  readonly position: number;
+  readonly segmentBaseOffset: number;
+  readonly checkpoint: boolean;
+  readonly close: boolean;
+  readonly indexFailure: FlushFailure;
+  failure: FlushFailure;
+}
+
+/** Syncs all of them and sets `failure` where that fails; rejects only for defects. */
+export async function syncPartitions(files: FileSystem, syncs: readonly PartitionSync[]): Promise<void> {
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < syncs.length) {
+      const sync = syncs[next++]!;
+      try {
+        for (const file of sync.dirty.files) await files.syncLater(file);
+        for (const directory of sync.dirty.directories) await files.syncDirectoryLater(directory);
+      } catch (error) {
+        const failure = flushFailureOf(error);
+        if (failure === null) throw error;
+        sync.failure = failure;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+}

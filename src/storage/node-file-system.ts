@@ -1,0 +1,122 @@
+/**
+ * The real file system: `FileSystem` over Node's own calls, and the only file in src/ that imports them. Any thread.
+ * Errors are Node's, unchanged. It keeps no state; whoever opened a descriptor closes it.
+ * Names are written through to the disk only where a caller syncs the directory.
+ */
+
+import * as fs from 'node:fs';
+import type { FileDescriptor, FileSystem, OpenMode } from './file-system.ts';
+import { systemErrorCode } from '../base/environment-error.ts';
+
+const openFlags: Record<OpenMode, number> = {
+  read: fs.constants.O_RDONLY,
+  write: fs.constants.O_RDWR,
+  create: fs.constants.O_RDWR | fs.constants.O_CREAT,
+};
+
+const fileMode = 0o640;
+const directoryMode = 0o750;
+
+export const nodeFileSystem: FileSystem = {
+  open(path: string, mode: OpenMode): FileDescriptor {
+    return fs.openSync(path, openFlags[mode], fileMode);
+  },
+  close(file) {
+    fs.closeSync(file);
+  },
+  read(file, target, position) {
+    return fs.readSync(file, target, 0, target.length, position);
+  },
+  write(file, sources, position) {
+    // One source needs no vector, and write is the cheaper call.
+    const only = sources.length === 1 ? sources[0] : undefined;
+    if (only !== undefined) return fs.writeSync(file, only, 0, only.length, position);
+    return fs.writevSync(file, sources, position);
+  },
+  truncate(file, sizeBytes) {
+    fs.ftruncateSync(file, sizeBytes);
+  },
+  sizeOf(file) {
+    return fs.fstatSync(file).size;
+  },
+  sizeAt(path) {
+    return fs.statSync(path, { throwIfNoEntry: false })?.size ?? null;
+  },
+  isDirectory(path) {
+    return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  },
+  list(path) {
+    return fs.readdirSync(path).toSorted();
+  },
+  makeDirectory(path) {
+    fs.mkdirSync(path, { recursive: true, mode: directoryMode });
+  },
+  rename(from, to) {
+    fs.renameSync(from, to);
+  },
+  remove(path) {
+    fs.unlinkSync(path);
+  },
+  removeTree(path) {
+    fs.rmSync(path, { recursive: true });
+  },
+  sync(file) {
+    fs.fdatasyncSync(file);
+  },
+  syncDirectory(path) {
+    const directory = openDirectory(path);
+    if (directory === null) return;
+    try {
+      fs.fsyncSync(directory);
+    } finally {
+      fs.closeSync(directory);
+    }
+  },
+
+  readLater(file, target, position) {
+    return settled<number>((done) => fs.read(file, target, 0, target.length, position, done));
+  },
+  syncLater(file) {
+    return settled<void>((done) => fs.fdatasync(file, done));
+  },
+  async syncDirectoryLater(path) {
+    const directory = openDirectory(path);
+    if (directory === null) return;
+    try {
+      await settled<void>((done) => fs.fsync(directory, done));
+    } finally {
+      fs.closeSync(directory);
+    }
+  },
+  async removeTreeLater(path) {
+    await fs.promises.rm(path, { recursive: true });
+  },
+  async removeLater(path) {
+    await fs.promises.unlink(path);
+  },
+  async freeBytesLater(path) {
+    const { bavail, bsize } = await fs.promises.statfs(path);
+    return bavail * bsize;
+  },
+};
+
+/** A descriptor of the directory; null on Windows, which has none to sync and keeps names in order by itself. */
+function openDirectory(path: string): FileDescriptor | null {
+  try {
+    return fs.openSync(path, fs.constants.O_RDONLY);
+  } catch (error) {
+    if (process.platform === 'win32' && ['EISDIR', 'EPERM', 'EACCES'].includes(systemErrorCode(error) ?? '')) {
+      return null;
+    }
+    throw error;
+  }
+}
+
+function settled<T>(start: (done: (error: Error | null, result?: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((error, result) => {
+      if (error === null) resolve(result as T);
+      else reject(error);
+    });
+  });
+}

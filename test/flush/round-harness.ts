@@ -1,0 +1,107 @@
+/** One queue, one ring and a round over a fake file system: the I/O thread's side as a test plays it. */
+
+import {
+  blankCompletion,
+  blankSubmission,
+  type Completion,
+  FlushQueue,
+  flushQueueSizeBytes,
+  type Submission,
+  SubmissionFlag,
+  SubmissionKind,
+} from '../../src/memory/flush-queue.ts';
+import { FlushRound } from '../../src/flush/flush-round.ts';
+import { FakeFileSystem } from './fake-file-system.ts';
+
+export const directory = '/data/topic-0';
+export const logOf = (baseOffset: number): string => `${directory}/${String(baseOffset).padStart(20, '0')}.log`;
+
+export class RoundHarness {
+  readonly files = new FakeFileSystem();
+  readonly queue: FlushQueue;
+  readonly round: FlushRound;
+  readonly #bytes: Uint8Array;
+  readonly #ringAddress: number;
+  readonly #ringSizeBytes = 65536;
+  #ringHead = 0;
+
+  constructor(capacity = 64) {
+    this.#ringAddress = flushQueueSizeBytes(capacity);
+    const buffer = new SharedArrayBuffer(this.#ringAddress + this.#ringSizeBytes);
+    this.#bytes = new Uint8Array(buffer);
+    this.queue = new FlushQueue(buffer, 0, capacity);
+    this.round = new FlushRound({
+      queue: this.queue,
+      bytes: this.#bytes,
+      ringAddress: this.#ringAddress,
+      ringSizeBytes: this.#ringSizeBytes,
+      fileSystem: this.files,
+    });
+  }
+
+  submit(fields: Partial<Submission>): void {
+    this.queue.push({ ...blankSubmission(), ...fields }, 0);
+    this.queue.publish(1);
+  }
+
+  open(fields: Partial<Submission> = {}): void {
+    const path = new TextEncoder().encode(directory);
+    this.submit({
+      kind: SubmissionKind.OPEN,
+      flags: SubmissionFlag.CREATE,
+      ...fields,
+      ...this.#place(path),
+    });
+  }
+
+  /** A WRITE of `text` with one offset a character. */
+  write(text: string, offset: number, filePosition: number, fields: Partial<Submission> = {}): void {
+    this.submit({
+      kind: SubmissionKind.WRITE,
+      baseOffset: offset,
+      endOffset: offset + text.length,
+      filePosition,
+      ...fields,
+      ...this.#place(new TextEncoder().encode(text)),
+    });
+  }
+
+  /** Takes, writes and publishes once, without syncing. */
+  step(): void {
+    this.round.take();
+    this.round.write();
+    this.round.publish();
+  }
+
+  /** Runs rounds and syncs until nothing is left to do. */
+  async settle(): Promise<void> {
+    while (!this.round.idle) {
+      this.step();
+      this.round.startSync();
+      await this.round.syncUnderWay;
+    }
+  }
+
+  completions(): Completion[] {
+    const count = this.queue.waitingCompletions;
+    const all = Array.from({ length: count }, (_, i) => {
+      const completion = blankCompletion();
+      this.queue.readCompletion(i, completion);
+      return completion;
+    });
+    this.queue.releaseCompletions(count);
+    return all;
+  }
+
+  textOf(path: string): string | null {
+    const content = this.files.contents.get(path);
+    return content === undefined ? null : Buffer.from(content).toString();
+  }
+
+  #place(bytes: Uint8Array): { ringPosition: number; sizeBytes: number } {
+    const ringPosition = this.#ringHead;
+    this.#bytes.set(bytes, this.#ringAddress + ringPosition);
+    this.#ringHead += bytes.length;
+    return { ringPosition, sizeBytes: bytes.length };
+  }
+}
