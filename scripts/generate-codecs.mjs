@@ -1,0 +1,444 @@
+/**
+ * Generates src/protocol/generated/ from the schemas in src/protocol/schemas/: for every API key the interfaces of its
+ * messages and straight-line functions that decode and encode them in all versions. Does nothing when neither the
+ * schemas nor this script have changed.
+ *
+ * A schema, one file per API key; two blanks of indentation per level, fields in wire order:
+ *
+ *   api 0 Produce
+ *   versions 3-13                     or `versions 0-6 stable to 5`
+ *   flexible 9+                       or `flexible never`
+ *
+ *   request
+ *     acks: int16  3+
+ *     topic_data: []struct  3+        the fields of a struct follow, one level deeper
+ *       name: string  3-12
+ *     cluster_id: string  12+  nullable 12+  tag 0 in 12+
+ *     replica_id: int32  4-14  default -1
+ *
+ *   response
+ *
+ * A field that a version lacks decodes as its default: what stands there, else null, 0, '', false, [] or the zero id.
+ */
+
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+/**
+ * @typedef {{ from: number, to: number }} Versions Inclusive; `to` is Infinity for "and later".
+ * @typedef {{ name: string, wireName: string, type: string, array: boolean, versions: Versions, nullable: Versions | null,
+ *   tag: number | null, default: string | null, fields: Field[], typeName: string, at: string }} Field
+ * @typedef {{ key: number, name: string, versions: Versions, stable: number, flexible: Versions | null,
+ *   request: Field[], response: Field[] }} Api
+ */
+
+/** The primitives: their TypeScript type, their default, and their least size in bytes. */
+const primitives = {
+  boolean: { ts: 'boolean', zero: 'false', bytes: 1 },
+  int8: { ts: 'number', zero: '0', bytes: 1 },
+  int16: { ts: 'number', zero: '0', bytes: 2 },
+  uint16: { ts: 'number', zero: '0', bytes: 2 },
+  int32: { ts: 'number', zero: '0', bytes: 4 },
+  int64: { ts: 'number', zero: '0', bytes: 8 },
+  float64: { ts: 'number', zero: '0', bytes: 8 },
+  uuid: { ts: 'Uuid', zero: 'zeroUuid', bytes: 16 },
+  string: { ts: 'string', zero: "''", bytes: { fixed: 2, compact: 1 } },
+  bytes: { ts: 'Uint8Array', zero: 'noBytes', bytes: { fixed: 4, compact: 1 } },
+  records: { ts: 'Uint8Array', zero: 'noBytes', bytes: { fixed: 4, compact: 1 } },
+};
+const sized = (type) => typeof primitives[type]?.bytes === 'object';
+
+/** Parses `3-12`, `3+` or `3`. @returns {Versions} */
+function parseVersions(text, at) {
+  const match = /^(\d+)(?:(\+)|-(\d+))?$/.exec(text);
+  if (match === null) throw new Error(`${at}: not a range of versions: ${text}`);
+  const from = Number(match[1]);
+  const to = match[2] ? Infinity : match[3] === undefined ? from : Number(match[3]);
+  if (to < from) throw new Error(`${at}: an empty range of versions: ${text}`);
+  return { from, to };
+}
+
+/** @returns {Versions | null} What two ranges share. */
+function intersect(a, b) {
+  if (a === null || b === null) return null;
+  const both = { from: Math.max(a.from, b.from), to: Math.min(a.to, b.to) };
+  return both.from <= both.to ? both : null;
+}
+
+const pascal = (name) => name.replace(/(^|_)([a-z0-9])/g, (_, _bar, first) => first.toUpperCase());
+const camel = (name) => name.replace(/_([a-z0-9])/g, (_, first) => first.toUpperCase());
+
+/** Parses one schema; every line that it does not understand is an error. @returns {Api} */
+export function parseSchema(text, file) {
+  const lines = text.split('\n');
+  const fail = (index, why) => {
+    throw new Error(`${file}:${index + 1}: ${why}: ${lines[index] ?? 'end of file'}`);
+  };
+  const head = (index, pattern) => pattern.exec(lines[index] ?? '') ?? fail(index, `expected ${pattern}`);
+  const [, key, name] = head(0, /^api (\d+) ([A-Z][A-Za-z]+)$/);
+  const [, range, stable] = head(1, /^versions (\d+-\d+)(?: stable to (\d+))?$/);
+  const [, flexible] = head(2, /^flexible (\d+\+|never)$/);
+  const versions = parseVersions(range, `${file}:2`);
+  /** @type {Api} */
+  const api = {
+    key: Number(key),
+    name,
+    versions,
+    stable: stable === undefined ? versions.to : Number(stable),
+    flexible: flexible === 'never' ? null : intersect(parseVersions(flexible, `${file}:3`), versions),
+    request: [],
+    response: [],
+  };
+  const seen = new Set();
+  /** The struct that is open at each depth. */
+  let open = [];
+  for (let index = 3; index < lines.length; index++) {
+    const line = lines[index];
+    if (line === '') continue;
+    if (line === 'request' || line === 'response') {
+      if (seen.has(line)) fail(index, 'a second time');
+      seen.add(line);
+      open = [{ fields: api[line], versions, typeName: name + pascal(line), struct: true }];
+      continue;
+    }
+    const match =
+      /^( +)([a-z][a-z0-9_]*): (\[\])?([a-z0-9]+) {2}(\S+)(?: {2}nullable (\S+))?(?: {2}tag (\d+) in (\S+))?(?: {2}default (\S+))?$/.exec(
+        line,
+      );
+    if (match === null || open.length === 0) fail(index, 'not a field');
+    const [, indent, wireName, array, type, fieldRange, nullable, tag, tagRange, standard] = match;
+    const depth = indent.length / 2;
+    const at = `${file}:${index + 1}`;
+    const parent = open[depth - 1];
+    if (parent === undefined || !parent.struct) fail(index, 'not inside a struct');
+    if (type !== 'struct' && !Object.hasOwn(primitives, type)) fail(index, 'an unknown type');
+    const own = intersect(parseVersions(fieldRange, at), parent.versions);
+    if (own === null) fail(index, 'never present');
+    if (parent.fields.some((other) => other.wireName === wireName)) fail(index, 'a second field of that name');
+    if (tag !== undefined) {
+      const tagged = intersect(parseVersions(tagRange, at), parent.versions);
+      if (tagged.from !== own.from || tagged.to !== own.to) fail(index, 'a tag must hold in all versions of its field');
+      if (api.flexible === null || own.from < api.flexible.from) fail(index, 'a tag in a version that is not flexible');
+      if (type === 'records') fail(index, 'records cannot be tagged');
+      if (Number(tag) !== parent.fields.filter((other) => other.tag !== null).length)
+        fail(index, 'tags must rise by one');
+    }
+    if (standard !== undefined && !/^(-?\d+|true|false|null|\[\])$/.test(standard)) fail(index, 'not a default');
+    /** @type {Field} */
+    const field = {
+      name: camel(wireName),
+      wireName,
+      type,
+      array: array !== undefined,
+      versions: own,
+      nullable: nullable === undefined ? null : intersect(parseVersions(nullable, at), own),
+      tag: tag === undefined ? null : Number(tag),
+      default: standard ?? null,
+      fields: [],
+      typeName: parent.typeName + pascal(wireName),
+      at,
+    };
+    parent.fields.push(field);
+    open = [...open.slice(0, depth), { ...field, struct: type === 'struct' }];
+  }
+  if (seen.size !== 2) fail(lines.length, 'request or response is missing');
+  const check = (fields) => {
+    for (const field of fields) {
+      if ((field.type === 'struct') !== field.fields.length > 0)
+        throw new Error(`${field.at}: a struct without fields`);
+      check(field.fields);
+    }
+  };
+  check([...api.request, ...api.response]);
+  return api;
+}
+
+/** The condition under which `version`, known to lie in `known`, lies in `range`. */
+function within(range, known) {
+  if (range === null || range.from > known.to || range.to < known.from) return 'false';
+  const parts = [];
+  if (range.from > known.from)
+    parts.push(range.from === known.to ? `version === ${range.from}` : `version >= ${range.from}`);
+  if (range.to < known.to) parts.push(range.to === known.from ? `version === ${range.to}` : `version <= ${range.to}`);
+  return parts.join(' && ') || 'true';
+}
+
+/** `condition ? yes : no`, decided here where it can be. */
+const choose = (condition, yes, no) =>
+  condition === 'true' || yes === no ? yes : condition === 'false' ? no : `${condition} ? ${yes} : ${no}`;
+
+const tsElement = (field) => (field.type === 'struct' ? field.typeName : primitives[field.type].ts);
+const tsType = (field) => tsElement(field) + (field.array ? '[]' : '') + (field.nullable ? ' | null' : '');
+
+function defaultOf(field) {
+  if (field.default !== null) {
+    // Beyond 2^53 the literal is the double that decoding gives for it.
+    return Number.isSafeInteger(Number(field.default)) || !/^\d+$/.test(field.default)
+      ? field.default
+      : String(Number(field.default));
+  }
+  if (field.nullable) return 'null';
+  if (field.array) return '[]';
+  return field.type === 'struct' ? `default${field.typeName}()` : primitives[field.type].zero;
+}
+
+/** The condition that `value` is the field's default, where a tagged field is left out. */
+function isDefault(field, value) {
+  const standard = defaultOf(field);
+  if (standard === '[]') return `${value}${field.nullable ? '?' : ''}.length === 0`;
+  if (standard.startsWith('default'))
+    return field.fields.map((inner) => isDefault(inner, `${value}.${inner.name}`)).join(' && ');
+  if (standard === 'noBytes') return `${value}.length === 0`;
+  return `${value} === ${standard}`;
+}
+
+/** The least bytes that one element takes in `version`. */
+function elementBytes(field, version, api) {
+  const compact = api.flexible !== null && version >= api.flexible.from;
+  if (field.type !== 'struct')
+    return sized(field.type)
+      ? primitives[field.type].bytes[compact ? 'compact' : 'fixed']
+      : primitives[field.type].bytes;
+  let bytes = compact ? 1 : 0;
+  for (const inner of field.fields) {
+    if (inner.tag !== null || version < inner.versions.from || version > inner.versions.to) continue;
+    if (inner.array) bytes += compact ? 1 : 4;
+    else if (inner.type === 'struct' && inner.nullable) bytes += 1;
+    else bytes += elementBytes(inner, version, api);
+  }
+  return bytes;
+}
+
+/** The least bytes of an element in any version of `known`: one constant is enough to bound a count. */
+function leastBytes(field, known, api) {
+  let least = Infinity;
+  for (let version = known.from; version <= known.to; version++)
+    least = Math.min(least, elementBytes(field, version, api));
+  if (least < 1) throw new Error(`${field.at}: an element without bytes cannot be bounded`);
+  return least;
+}
+
+/** The expression that calls the primitive `kind` (String, Bytes, Count …) of `object`, compact and nullable as the version has it. */
+function sizedCall(object, kind, args, nullability, flexibility) {
+  const plain = kind[0].toLowerCase() + kind.slice(1);
+  const call = (isNullable) =>
+    choose(
+      flexibility,
+      `${object}.compact${isNullable ? 'Nullable' : ''}${kind}(${args})`,
+      `${object}.${isNullable ? `nullable${kind}` : plain}(${args})`,
+    );
+  const [yes, no] = [call(true), call(false)];
+  return nullability === 'true' ? yes : nullability === 'false' ? no : `${nullability} ? (${yes}) : (${no})`;
+}
+
+/** The statements that decode one field into the variable `target`, in versions `known` that all have it. */
+function decodeField(field, target, known, api) {
+  const flexibility =
+    api.flexible && within(api.flexible, known) === 'true'
+      ? 'true'
+      : intersect(api.flexible, known)
+        ? 'flexible'
+        : 'false';
+  const nullability = within(field.nullable, known);
+  const one =
+    field.type === 'struct'
+      ? `decode${field.typeName}(reader, version)`
+      : sized(field.type)
+        ? null
+        : `reader.${field.type}()`;
+  if (field.array) {
+    const element = one ?? sizedCall('reader', pascal(field.type), '', 'false', flexibility);
+    const count = sizedCall('reader', 'Count', leastBytes(field, known, api), nullability, flexibility);
+    const fill = `const items: ${tsElement(field)}[] = []; for (let i = 0; i < count; i++) items.push(${element}); ${target} = items;`;
+    return nullability === 'false'
+      ? `const count = ${count}; ${fill}`
+      : `const count = ${count}; if (count < 0) ${target} = null; else { ${fill} }`;
+  }
+  if (one === null) {
+    const kind = field.type === 'string' ? 'String' : 'Bytes';
+    return `${target} = ${sizedCall('reader', kind, '', nullability, flexibility)};`;
+  }
+  if (field.type === 'struct' && nullability !== 'false') {
+    if (nullability !== 'true') throw new Error(`${field.at}: a struct is nullable in all of its versions or in none`);
+    return `${target} = reader.int8() < 0 ? null : ${one};`;
+  }
+  return `${target} = ${one};`;
+}
+
+/** The statements that encode `value`, in versions `known` that all have the field. */
+function encodeField(field, value, known, api) {
+  const flexibility =
+    api.flexible && within(api.flexible, known) === 'true'
+      ? 'true'
+      : intersect(api.flexible, known)
+        ? 'flexible'
+        : 'false';
+  const nullability = within(field.nullable, known);
+  const where = `'${field.typeName} is null'`;
+  const solid = field.nullable ? `present(${value}, ${where})` : value;
+  const writeOne = (item, isElement) => {
+    if (field.type === 'struct') return `encode${field.typeName}(writer, ${item}, version);`;
+    if (!sized(field.type)) return `writer.${field.type}(${item});`;
+    if (isElement || !field.nullable || nullability === 'true') {
+      return `${sizedCall('writer', pascal(field.type), item, isElement ? 'false' : nullability, flexibility)};`;
+    }
+    const nullable = sizedCall('writer', pascal(field.type), value, 'true', flexibility);
+    const plain = sizedCall('writer', pascal(field.type), solid, 'false', flexibility);
+    return nullability === 'false' ? `${plain};` : `if (${nullability}) ${nullable}; else ${plain};`;
+  };
+  const count = (n) => choose(flexibility, `writer.compactCount(${n})`, `writer.count(${n})`);
+  if (field.array) {
+    const loop = (items) => `${count(`${items}.length`)}; for (const item of ${items}) ${writeOne('item', true)}`;
+    if (!field.nullable) return loop(value);
+    if (nullability === 'false') return `const items = ${solid}; ${loop('items')}`;
+    const forbid = nullability === 'true' ? '' : `assert(${nullability}, ${where}); `;
+    return `const items = ${value}; if (items === null) { ${forbid}${count('-1')}; } else { ${loop('items')} }`;
+  }
+  if (field.type === 'struct' && nullability === 'true') {
+    return `if (${value} === null) writer.int8(-1); else { writer.int8(1); ${writeOne(value, false)} }`;
+  }
+  return writeOne(field.nullable && nullability === 'false' ? solid : value, false);
+}
+
+const block = (condition, body) =>
+  condition === 'true' ? `  { ${body} }\n` : condition === 'false' ? '' : `  if (${condition}) { ${body} }\n`;
+
+/** The interface, the default, and both functions of one struct that exists in versions `known`. */
+function emitStruct(typeName, fields, known, api, lines) {
+  for (const field of fields)
+    if (field.type === 'struct') emitStruct(field.typeName, field.fields, intersect(field.versions, known), api, lines);
+  const flexibility = within(api.flexible, known);
+  const plain = fields.filter((field) => field.tag === null);
+  const tagged = fields.filter((field) => field.tag !== null);
+
+  let decode = '';
+  let encode = '';
+  for (const field of tagged) decode += `  let ${field.name}: ${tsType(field)} = ${defaultOf(field)};\n`;
+  for (const field of plain) {
+    const present = within(field.versions, known);
+    decode += `  let ${field.name}: ${tsType(field)};\n`;
+    decode += block(present, decodeField(field, field.name, intersect(field.versions, known), api));
+    if (present !== 'true') decode += `  else ${field.name} = ${defaultOf(field)};\n`;
+    encode += block(present, encodeField(field, `message.${field.name}`, intersect(field.versions, known), api));
+  }
+  if (tagged.length === 0) {
+    decode += block(flexibility, 'reader.skipTags();');
+    encode += block(flexibility, 'writer.uvarint(0);');
+  } else {
+    const cases = tagged.map((field) => {
+      const own = intersect(field.versions, known);
+      const present = within(field.versions, known);
+      const body = `const end = reader.tagEnd(); ${decodeField(field, field.name, own, api)} reader.expectTagEnd(end);`;
+      return `        case ${field.tag}: { ${present === 'true' ? body : `if (${present}) { ${body} } else reader.skipTag();`} break; }\n`;
+    });
+    decode += block(
+      flexibility,
+      `
+    for (let left = reader.tagCount(); left > 0; left--) {
+      switch (reader.uvarint()) {
+${cases.join('')}        default: reader.skipTag();
+      }
+    }
+ `,
+    );
+    const wanted = tagged.map((field) => {
+      const present = within(field.versions, known);
+      const differs = `!(${isDefault(field, `message.${field.name}`)})`;
+      return `    const has${pascal(field.wireName)} = ${present === 'true' ? differs : `${present} && ${differs}`};\n`;
+    });
+    const total = tagged.map((field) => `(has${pascal(field.wireName)} ? 1 : 0)`).join(' + ');
+    const writes = tagged.map(
+      (field) =>
+        `    if (has${pascal(field.wireName)}) { const mark = writer.beginTag(${field.tag}); ${encodeField(field, `message.${field.name}`, intersect(field.versions, known), api)} writer.endTag(mark); }\n`,
+    );
+    encode += block(flexibility, `\n${wanted.join('')}    writer.uvarint(${total});\n${writes.join('')}  `);
+  }
+  const needsFlexible = (body) =>
+    /\bflexible\b/.test(body) ? `  const flexible = version >= ${api.flexible.from};\n` : '';
+  const version = (body) => (/\bversion\b/.test(body) ? 'version' : '_version');
+  decode = needsFlexible(decode) + decode;
+  encode = needsFlexible(encode) + encode;
+  const message = /\bmessage\b/.test(encode) ? 'message' : '_message';
+
+  lines.push(
+    `export interface ${typeName} {\n${fields.map((field) => `  /** Versions ${field.versions.from} to ${field.versions.to}. */\n  ${field.name}: ${tsType(field)};\n`).join('')}}\n`,
+  );
+  lines.push(
+    `/** A new ${typeName} with every field at its default. */\nexport function default${typeName}(): ${typeName} {\n  return { ${fields.map((field) => `${field.name}: ${defaultOf(field)}`).join(', ')} };\n}\n`,
+  );
+  lines.push(
+    `export function decode${typeName}(${/\breader\b/.test(decode) ? 'reader' : '_reader'}: Reader, ${version(decode)}: number): ${typeName} {\n${decode}  return { ${fields.map((field) => field.name).join(', ')} };\n}\n`,
+  );
+  lines.push(
+    `export function encode${typeName}(${/\bwriter\b/.test(encode) ? 'writer' : '_writer'}: Writer, ${message}: ${typeName}, ${version(encode)}: number): void {\n${encode}}\n`,
+  );
+}
+
+/** The module of one API key. */
+function emitApi(api, file) {
+  const lines = [];
+  emitStruct(`${api.name}Request`, api.request, api.versions, api, lines);
+  emitStruct(`${api.name}Response`, api.response, api.versions, api, lines);
+  lines.push(`export const ${api.name[0].toLowerCase()}${api.name.slice(1)}Api: ApiCodec<${api.name}Request, ${api.name}Response> = {
+  apiKey: ${api.key},
+  name: '${api.name}',
+  minVersion: ${api.versions.from},
+  maxVersion: ${api.versions.to},
+  stableVersion: ${api.stable},
+  firstFlexibleVersion: ${api.flexible ? api.flexible.from : 'Infinity'},
+  decodeRequest: decode${api.name}Request,
+  encodeRequest: encode${api.name}Request,
+  decodeResponse: decode${api.name}Response,
+  encodeResponse: encode${api.name}Response,
+};
+`);
+  const body = lines.join('\n');
+  const names = (...all) => all.filter((name) => new RegExp(`\\b${name}\\b`).test(body)).join(', ');
+  let top = `// Generated from schemas/${file} by scripts/generate-codecs.mjs; changes here are lost.\n\nimport type { ApiCodec } from '../api-codec.ts';\nimport type { Reader } from '../reader.ts';\nimport type { Writer } from '../writer.ts';\n`;
+  if (names('assert', 'present')) top += `import { ${names('assert', 'present')} } from '../../base/assert.ts';\n`;
+  if (names('zeroUuid')) top += `import { zeroUuid } from '../../base/uuid.ts';\n`;
+  if (names('Uuid')) top += `import type { Uuid } from '../../base/uuid.ts';\n`;
+  if (names('noBytes')) top += `\nconst noBytes = new Uint8Array(0);\n`;
+  return `${top}\n${body}`;
+}
+
+/** Generates everything into `target`, unless its mark says that it is there already. */
+function generate(schemas, target) {
+  const files = readdirSync(schemas).toSorted();
+  const texts = files.map((file) => readFileSync(`${schemas}${file}`, 'utf8'));
+  const hash = createHash('sha256').update(readFileSync(fileURLToPath(import.meta.url)));
+  files.forEach((file, index) => hash.update(`\0${file}\0${texts[index]}`));
+  const wanted = hash.digest('hex');
+  const mark = `${target}.inputs`;
+  if (existsSync(mark) && readFileSync(mark, 'utf8') === wanted) return;
+
+  const apis = files.map((file, index) => {
+    const api = parseSchema(texts[index], file);
+    const expected = `${String(api.key).padStart(2, '0')}-${api.name.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase()}.txt`;
+    if (file !== expected) throw new Error(`${file}: should be named ${expected}`);
+    return { api, module: file.replace('.txt', '.ts'), text: emitApi(api, file) };
+  });
+  rmSync(target, { recursive: true, force: true });
+  mkdirSync(target, { recursive: true });
+  for (const { module, text } of apis) writeFileSync(`${target}${module}`, text);
+  const constant = ({ api }) => `${api.name[0].toLowerCase()}${api.name.slice(1)}Api`;
+  writeFileSync(
+    `${target}index.ts`,
+    `// Generated by scripts/generate-codecs.mjs; changes here are lost.\n\nimport type { ApiCodec } from '../api-codec.ts';\n${apis
+      .map((entry) => `import { ${constant(entry)} } from './${entry.module}';\nexport * from './${entry.module}';\n`)
+      .join('')}\n/** The API keys by name. */\nexport const ApiKey = {\n${apis
+      .map(({ api }) => `  ${api.name}: ${api.key},\n`)
+      .join(
+        '',
+      )}} as const;\nexport type ApiKey = (typeof ApiKey)[keyof typeof ApiKey];\n\n/** The codec of every API key. */\nexport const apis: ReadonlyMap<number, ApiCodec> = new Map<number, ApiCodec>([\n${apis
+      .map((entry) => `  [${entry.api.key}, ${constant(entry)}],\n`)
+      .join('')}]);\n`,
+  );
+  writeFileSync(mark, wanted);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const protocol = fileURLToPath(new URL('../src/protocol/', import.meta.url));
+  generate(`${protocol}schemas/`, `${protocol}generated/`);
+}
