@@ -64,8 +64,13 @@ export const nodeFileSystem: FileSystem = {
     fs.fdatasyncSync(file);
   },
   syncDirectory(path) {
-    const directory = openDirectory(path);
-    if (directory === null) return;
+    let directory: FileDescriptor;
+    try {
+      directory = fs.openSync(path, fs.constants.O_RDONLY);
+    } catch (error) {
+      if (cannotOpenDirectories(error)) return;
+      throw error;
+    }
     try {
       fs.fsyncSync(directory);
     } finally {
@@ -80,12 +85,17 @@ export const nodeFileSystem: FileSystem = {
     return settled<void>((done) => fs.fdatasync(file, done));
   },
   async syncDirectoryLater(path) {
-    const directory = openDirectory(path);
-    if (directory === null) return;
+    let directory: fs.promises.FileHandle;
     try {
-      await settled<void>((done) => fs.fsync(directory, done));
+      directory = await fs.promises.open(path, fs.constants.O_RDONLY);
+    } catch (error) {
+      if (cannotOpenDirectories(error)) return;
+      throw error;
+    }
+    try {
+      await directory.sync();
     } finally {
-      fs.closeSync(directory);
+      await directory.close();
     }
   },
   async removeTreeLater(path) {
@@ -100,16 +110,9 @@ export const nodeFileSystem: FileSystem = {
   },
 };
 
-/** A descriptor of the directory; null on Windows, which has none to sync and keeps names in order by itself. */
-function openDirectory(path: string): FileDescriptor | null {
-  try {
-    return fs.openSync(path, fs.constants.O_RDONLY);
-  } catch (error) {
-    if (process.platform === 'win32' && ['EISDIR', 'EPERM', 'EACCES'].includes(systemErrorCode(error) ?? '')) {
-      return null;
-    }
-    throw error;
-  }
+/** Whether this is Windows saying that a directory has no descriptor; it keeps names in order by itself. */
+function cannotOpenDirectories(error: unknown): boolean {
+  return process.platform === 'win32' && ['EISDIR', 'EPERM', 'EACCES'].includes(systemErrorCode(error) ?? '');
 }
 
 function settled<T>(start: (done: (error: Error | null, result?: T) => void) => void): Promise<T> {

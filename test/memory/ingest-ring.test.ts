@@ -1,0 +1,91 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { asAddress, asRingPosition } from '../../src/base/numbers.ts';
+import { IngestRing } from '../../src/memory/ingest-ring.ts';
+
+describe('IngestRing', () => {
+  it('skips to the start rather than cut a reservation in two', () => {
+    const ring = new IngestRing(asAddress(4096), 128);
+    expect(ring.reserve(64)).toBe(0);
+    expect(ring.reserve(40)).toBe(64);
+    ring.releaseUpTo(ring.head);
+    expect(ring.reserve(32)).toBe(128);
+    expect(ring.addressOf(asRingPosition(128))).toBe(4096);
+  });
+
+  it('takes half its size whenever it has drained, wherever it stands', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 128 }), { maxLength: 30 }), (sizes) => {
+        const ring = new IngestRing(asAddress(64), 256);
+        for (const sizeBytes of sizes) {
+          expect(ring.reserve(sizeBytes)).not.toBeNull();
+          ring.releaseUpTo(ring.head);
+        }
+        expect(ring.reserve(ring.maxReservationBytes)).not.toBeNull();
+      }),
+    );
+  });
+
+  it('never hands out bytes that still wait, nor a range across the end', () => {
+    const steps = fc.array(fc.oneof(fc.integer({ min: 1, max: 128 }), fc.constant('release' as const)), {
+      maxLength: 200,
+    });
+    fc.assert(
+      fc.property(steps, (all) => {
+        const capacity = 256;
+        const ring = new IngestRing(asAddress(64), capacity);
+        const live: { start: number; end: number; after: number }[] = [];
+        for (const step of all) {
+          if (step === 'release') {
+            const oldest = live.shift();
+            if (oldest !== undefined) ring.releaseUpTo(asRingPosition(oldest.after));
+            continue;
+          }
+          const hadRoom = ring.hasRoom(step);
+          const position = ring.reserve(step);
+          expect(position !== null).toBe(hadRoom);
+          if (position === null) continue;
+          const start = position % capacity;
+          expect(start + step).toBeLessThanOrEqual(capacity);
+          expect(position % 8).toBe(0);
+          for (const other of live) expect(start < other.end && other.start < start + step).toBe(false);
+          expect(ring.holds(position)).toBe(true);
+          live.push({ start, end: start + step, after: ring.head });
+        }
+      }),
+    );
+  });
+
+  it('holds what was released until it is overwritten', () => {
+    const ring = new IngestRing(asAddress(64), 128);
+    const first = ring.reserve(64)!;
+    ring.releaseUpTo(ring.head);
+    expect(ring.holds(first)).toBe(true);
+    ring.reserve(64);
+    expect(ring.holds(first)).toBe(true);
+    ring.reserve(8);
+    expect(ring.holds(first)).toBe(false);
+    expect(ring.holds(ring.head)).toBe(false);
+  });
+
+  it('wakes those who wait in their order, and nobody overtakes', () => {
+    const ring = new IngestRing(asAddress(64), 128);
+    const first = ring.reserve(64)!;
+    ring.reserve(64);
+    const woken: string[] = [];
+    const ask = (name: string, sizeBytes: number): boolean =>
+      ring.whenRoom(sizeBytes, () => {
+        woken.push(name);
+        ring.reserve(sizeBytes);
+      });
+    expect(ask('large', 64)).toBe(false);
+    expect(ask('small', 8)).toBe(false);
+    ring.releaseUpTo(asRingPosition(first + 32));
+    expect(woken).toEqual([]);
+    ring.releaseUpTo(asRingPosition(first + 64));
+    expect(woken).toEqual(['large']);
+    ring.releaseUpTo(asRingPosition(first + 128));
+    expect(woken).toEqual(['large', 'small']);
+    expect(ask('next', 8)).toBe(true);
+  });
+});
