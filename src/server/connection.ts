@@ -1,0 +1,98 @@
+/**
+ * One client connection as those see it who serve its requests, and as the doors see the connection. I/O thread.
+ * The first has the shape of the broker's `ConnectionContext`. It does not know sockets.
+ */
+
+export interface Principal {
+  readonly type: string;
+  readonly name: string;
+}
+
+export interface Connection {
+  /** Unique within this run of the broker. */
+  readonly id: number;
+  /** The door: `kafka` (TCP) or `kafka-ws`. */
+  readonly listener: string;
+  /** The address that this client is told to use: the one it reached us at, or the configured. */
+  readonly advertisedHost: string;
+  readonly advertisedPort: number;
+  readonly clientHost: string;
+  readonly principal: Principal;
+  clientSoftwareName: string;
+  clientSoftwareVersion: string;
+  /** False once the connection has ended. */
+  readonly open: boolean;
+  /** Calls `listener` once when the connection ends; returns how to stop that. */
+  onClose(listener: () => void): () => void;
+}
+
+export interface DoorConnectionOptions {
+  readonly id: number;
+  readonly listener: string;
+  readonly advertisedHost: string;
+  readonly advertisedPort: number;
+  readonly clientHost: string;
+  readonly principal?: Principal;
+}
+
+const anonymous: Principal = { type: 'User', name: 'ANONYMOUS' };
+
+export class DoorConnection implements Connection {
+  readonly id: number;
+  readonly listener: string;
+  readonly advertisedHost: string;
+  readonly advertisedPort: number;
+  readonly clientHost: string;
+  readonly principal: Principal;
+  clientSoftwareName = '';
+  clientSoftwareVersion = '';
+  #open = true;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(options: DoorConnectionOptions) {
+    this.id = options.id;
+    this.listener = options.listener;
+    this.advertisedHost = options.advertisedHost;
+    this.advertisedPort = options.advertisedPort;
+    this.clientHost = options.clientHost;
+    this.principal = options.principal ?? anonymous;
+  }
+
+  get open(): boolean {
+    return this.#open;
+  }
+
+  onClose(listener: () => void): () => void {
+    // A function given twice is called twice, as each caller can stop only its own.
+    const call = (): void => listener();
+    this.#listeners.add(call);
+    return () => void this.#listeners.delete(call);
+  }
+
+  /** The door's: the connection has ended. A listener that throws does not keep the others from being called. */
+  end(failed: (error: unknown) => void): void {
+    if (!this.#open) return;
+    this.#open = false;
+    const listeners = [...this.#listeners];
+    this.#listeners.clear();
+    for (const listener of listeners) {
+      try {
+        listener();
+      } catch (error) {
+        failed(error);
+      }
+    }
+  }
+}
+
+let connectionCount = 0;
+
+/** The next connection's id; all doors of the process share the sequence. */
+export function nextConnectionId(): number {
+  return ++connectionCount;
+}
+
+/** `::ffff:192.0.2.1` as `192.0.2.1`: what a client on an IPv4 network can use. Other addresses as they are. */
+export function unwrapMappedAddress(address: string): string {
+  return /^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address) ? address.slice(7) : address;
+}

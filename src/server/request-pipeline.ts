@@ -1,0 +1,326 @@
+/**
+ * What lies between one connection's bytes and the broker, behind every door alike. I/O thread.
+ *
+ *   bytes → FrameAssembler → admit → serve ──┐ (may finish in any order)
+ *                                            ▼
+ *   in flight, oldest first   [ ready | ready | pending | ready ]
+ *                               └─ written in one go ─┘ waits for the pending one
+ *
+ * Responses leave in the order of their requests; null stands for none. Reading stops while too many requests are in
+ * flight, while the peer does not read what was written, while `admit` holds a frame back, and while the memory for
+ * incomplete frames is used up. So one connection's memory is bounded by its requests in flight.
+ * An error ends this connection only. It does not know sockets nor the protocol inside a frame.
+ */
+
+import type { Logger } from '../base/logger.ts';
+import type { AssemblyBudget } from './assembly-budget.ts';
+import type { Connection, DoorConnection } from './connection.ts';
+import { FrameAssembler } from './frame-assembler.ts';
+import type { AssemblyOwner, AssemblyState } from './frame-assembler.ts';
+
+/** A response's bytes with its size prefix, to be sent one after the other; null where none is sent. */
+export type Response = readonly Uint8Array[] | null;
+
+/** How requests reach the broker; one for all connections of all doors. */
+export interface RequestService {
+  /**
+   * Serves one frame (without size prefix), at once or later. The frame is a view that ends with the call's return or
+   * first await. A throw or rejection closes the connection.
+   */
+  serve(frame: Uint8Array, connection: Connection): Promise<Response> | Response;
+  /**
+   * Whether the frame may be served now. Where not, it waits with all behind it and reading stops, until `proceed` is
+   * called, whereupon it is asked again. The frame is a view that ends with the call.
+   */
+  admit?(frame: Uint8Array, proceed: () => void): boolean;
+  /** Each response that `serve` gave comes here once: its bytes have left, or were given up with the connection. */
+  released?(response: readonly Uint8Array[], connection: Connection): void;
+}
+
+/** What a door does for the pipeline. */
+export interface Transport {
+  /**
+   * Sends `parts` in order; `sent` is called once when their memory is no longer needed, also after a failure.
+   * False: the peer is slow, write no more until `RequestPipeline.drained`.
+   */
+  write(parts: readonly Uint8Array[], sent: () => void): boolean;
+  pauseReading(): void;
+  resumeReading(): void;
+  /** Lets what was written arrive, then ends the connection. */
+  end(): void;
+  /** Ends the connection at once. */
+  destroy(): void;
+}
+
+export interface PipelineLimits {
+  /** `socket.request.max.bytes`. */
+  readonly largestFrameBytes: number;
+  readonly requestsInFlight: number;
+}
+
+/** Responses up to this many bytes together are copied into one buffer: cheaper than a gathered write of small parts. */
+const copyBelowBytes = 16 * 1024;
+const writeAtMostParts = 512;
+
+interface Slot {
+  response: Response;
+  ready: boolean;
+}
+
+export class RequestPipeline implements AssemblyOwner {
+  readonly connection: DoorConnection;
+  readonly #service: RequestService;
+  readonly #transport: Transport;
+  readonly #limits: PipelineLimits;
+  readonly #logger: Logger;
+  readonly #assembler: FrameAssembler;
+  /** Requests in flight, oldest first from #firstSlot; what is before it has been written. */
+  #slots: Slot[] = [];
+  #firstSlot = 0;
+  #unsentResponses = 0;
+  #draining = false;
+  #admissionHeld = false;
+  #reading = true;
+  #pushing = false;
+  #flushQueued = false;
+  #finishing = false;
+  #ended = false;
+  #closed = false;
+  #lastActivityMs: number;
+  readonly #nowMs: () => number;
+
+  constructor(
+    connection: DoorConnection,
+    service: RequestService,
+    transport: Transport,
+    budget: AssemblyBudget,
+    limits: PipelineLimits,
+    logger: Logger,
+    nowMs: () => number,
+  ) {
+    this.connection = connection;
+    this.#service = service;
+    this.#transport = transport;
+    this.#limits = limits;
+    this.#logger = logger;
+    this.#nowMs = nowMs;
+    this.#lastActivityMs = nowMs();
+    this.#assembler = new FrameAssembler(this, budget, limits.largestFrameBytes);
+  }
+
+  /** Requests that are being served or whose responses are not written yet. */
+  get inFlight(): number {
+    return this.#slots.length - this.#firstSlot;
+  }
+
+  /** When bytes last came or left, by the `nowMs` given, in milliseconds; now while the broker owes a response. */
+  get idleSinceMs(): number {
+    return this.inFlight > 0 && !this.#draining ? this.#nowMs() : this.#lastActivityMs;
+  }
+
+  /** The door's: bytes came. They are only looked at during this call. */
+  receive(chunk: Uint8Array): void {
+    if (this.#closed || this.#finishing) return;
+    this.#lastActivityMs = this.#nowMs();
+    this.#pushing = true;
+    const state = this.#assembler.push(chunk);
+    this.#pushing = false;
+    this.#follow(state);
+  }
+
+  /** The door's: the peer has taken what was written. */
+  drained(): void {
+    if (this.#closed || !this.#draining) return;
+    this.#draining = false;
+    this.#lastActivityMs = this.#nowMs();
+    this.#flush();
+    this.#continue();
+  }
+
+  /** Serves nothing more, lets the requests in flight finish and their responses leave, then ends the connection. */
+  finish(): void {
+    if (this.#closed || this.#finishing) return;
+    this.#finishing = true;
+    this.#stopReading();
+    this.#endWhenDone();
+  }
+
+  /** Ends this connection because of `reason`. */
+  fail(reason: string, error?: unknown): void {
+    if (this.#closed) return;
+    const fields = { connection: this.connection.id, client: this.connection.clientHost, reason };
+    if (error === undefined) this.#logger.warn(fields, 'A connection is closed because of what came through it.');
+    else this.#logger.error({ ...fields, error }, 'A connection is closed because serving its request failed.');
+    this.#transport.destroy();
+    this.closed();
+  }
+
+  /** The door's: the connection has ended, whoever ended it. */
+  closed(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#assembler.close();
+    const slots = this.#slots.slice(this.#firstSlot);
+    this.#slots = [];
+    this.#firstSlot = 0;
+    for (const slot of slots) if (slot.ready) this.#release(slot.response);
+    this.connection.end((error) =>
+      this.#logger.error({ connection: this.connection.id, error }, 'Who waited for a connection to end failed.'),
+    );
+  }
+
+  // What the assembler calls.
+
+  take(frame: Uint8Array): boolean {
+    if (this.#closed || this.#finishing) return false;
+    if (this.inFlight >= this.#limits.requestsInFlight || this.#draining) return false;
+    try {
+      if (this.#service.admit !== undefined && !this.#admit(frame)) return false;
+      const slot: Slot = { response: null, ready: false };
+      this.#slots.push(slot);
+      const response = this.#service.serve(frame, this.connection);
+      if (response instanceof Promise) {
+        response.then(
+          (value) => this.#complete(slot, value),
+          (error: unknown) => this.fail('a request could not be served', error),
+        );
+      } else this.#complete(slot, response);
+    } catch (error) {
+      this.fail('a request could not be served', error);
+    }
+    return true;
+  }
+
+  readingMayGoOn(): void {
+    if (!this.#closed && !this.#finishing) this.#startReading();
+  }
+
+  mustEnd(reason: string): void {
+    this.fail(reason);
+  }
+
+  #admit(frame: Uint8Array): boolean {
+    let called = false;
+    const proceed = (): void => {
+      if (called) return;
+      called = true;
+      this.#admissionHeld = false;
+      this.#continue();
+    };
+    this.#admissionHeld = true;
+    if (this.#service.admit!(frame, proceed)) {
+      called = true;
+      this.#admissionHeld = false;
+      return true;
+    }
+    // Where `proceed` came within `admit`, the frame is offered again once the assembler has stopped.
+    if (!this.#admissionHeld) queueMicrotask(() => this.#continue());
+    return false;
+  }
+
+  #complete(slot: Slot, response: Response): void {
+    if (this.#closed) return this.#release(response);
+    slot.response = response;
+    slot.ready = true;
+    if (this.#slots[this.#firstSlot] !== slot || this.#flushQueued) return;
+    this.#flushQueued = true;
+    // After this turn of the loop: what becomes ready within it leaves together.
+    setImmediate(() => {
+      this.#flushQueued = false;
+      this.#flush();
+      this.#continue();
+    });
+  }
+
+  /** Writes the responses that are ready and have nothing pending before them. */
+  #flush(): void {
+    while (!this.#closed && !this.#draining) {
+      const parts: Uint8Array[] = [];
+      const responses: (readonly Uint8Array[])[] = [];
+      let byteCount = 0;
+      while (this.#firstSlot < this.#slots.length && parts.length < writeAtMostParts) {
+        const slot = this.#slots[this.#firstSlot]!;
+        if (!slot.ready) break;
+        this.#firstSlot++;
+        if (slot.response === null) continue;
+        responses.push(slot.response);
+        for (const part of slot.response) {
+          parts.push(part);
+          byteCount += part.length;
+        }
+      }
+      if (this.#firstSlot === this.#slots.length || this.#firstSlot > 64) {
+        this.#slots = this.#slots.slice(this.#firstSlot);
+        this.#firstSlot = 0;
+      }
+      if (responses.length === 0) break;
+      this.#write(parts, byteCount, responses);
+    }
+    this.#endWhenDone();
+  }
+
+  #write(parts: Uint8Array[], byteCount: number, responses: readonly (readonly Uint8Array[])[]): void {
+    this.#lastActivityMs = this.#nowMs();
+    const copied = parts.length > 1 && byteCount <= copyBelowBytes;
+    const out = copied ? [Buffer.concat(parts, byteCount)] : parts;
+    this.#unsentResponses++;
+    const sent = (): void => {
+      this.#unsentResponses--;
+      if (!copied) for (const response of responses) this.#release(response);
+      this.#endWhenDone();
+    };
+    if (!this.#transport.write(out, sent)) {
+      this.#draining = true;
+      this.#stopReading();
+    }
+    if (copied) for (const response of responses) this.#release(response);
+  }
+
+  #release(response: Response): void {
+    if (response === null || this.#service.released === undefined) return;
+    try {
+      this.#service.released(response, this.connection);
+    } catch (error) {
+      this.#logger.error({ connection: this.connection.id, error }, 'Releasing a response failed.');
+    }
+  }
+
+  /** Takes up frames that were refused, once the cause may be gone. */
+  #continue(): void {
+    if (this.#closed || this.#finishing || this.#pushing) return;
+    if (this.#assembler.state !== 'held' || this.#admissionHeld) return;
+    if (this.#draining || this.inFlight >= this.#limits.requestsInFlight) return;
+    this.#pushing = true;
+    const state = this.#assembler.resume();
+    this.#pushing = false;
+    this.#follow(state);
+  }
+
+  #follow(state: AssemblyState): void {
+    if (this.#closed) return;
+    if (state === 'broken') this.fail(this.#assembler.problem ?? 'the stream is not made of frames');
+    else if (state === 'reading' && !this.#draining) this.#startReading();
+    else this.#stopReading();
+  }
+
+  #stopReading(): void {
+    if (!this.#reading) return;
+    this.#reading = false;
+    this.#transport.pauseReading();
+  }
+
+  #startReading(): void {
+    if (this.#reading || this.#closed || this.#finishing) return;
+    // Refused frames come first, and a peer that does not read is not read from.
+    if (this.#draining || this.#assembler.state !== 'reading') return;
+    this.#reading = true;
+    this.#transport.resumeReading();
+  }
+
+  #endWhenDone(): void {
+    if (!this.#finishing || this.#closed || this.#ended) return;
+    if (this.inFlight > 0 || this.#unsentResponses > 0) return;
+    this.#ended = true;
+    this.#transport.end();
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * The door for Kafka's protocol over TCP. I/O thread.
+ *
+ *   net.Server (pauseOnConnect) → the accepted socket's handle → a socket of our own that reads into the door's buffer
+ *
+ * Node gives server sockets a fresh buffer for every read. A socket that is constructed around a handle may name its
+ * buffer (`onread`), so all connections of a door read into one: half the processor time, and no garbage. The bytes
+ * are gone after the callback; the assembler copies what must stay. The option `handle` is Node's own and not in its
+ * documentation; a test reads through it.
+ * It does not know frames nor requests: see `request-pipeline.ts`.
+ */
+
+import { createServer, Socket } from 'node:net';
+import type { AddressInfo, OnReadOpts, Server, SocketConstructorOpts } from 'node:net';
+import { systemClock } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import { EnvironmentError, EnvironmentErrorCode, systemErrorCode } from '../base/environment-error.ts';
+import type { Logger } from '../base/logger.ts';
+import type { AssemblyBudget } from './assembly-budget.ts';
+import { DoorConnection, nextConnectionId, unwrapMappedAddress } from './connection.ts';
+import { RequestPipeline } from './request-pipeline.ts';
+import type { PipelineLimits, RequestService, Transport } from './request-pipeline.ts';
+
+export interface TcpDoorOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly service: RequestService;
+  readonly budget: AssemblyBudget;
+  readonly limits: PipelineLimits;
+  readonly logger: Logger;
+  /** What clients are told to use; null: the address at which each reached us. */
+  readonly advertised?: { readonly host: string; readonly port: number } | null;
+  /** Connections beyond it are closed at once. */
+  readonly maxConnections: number;
+  /** Connections over which nothing moved for so long are closed, in milliseconds (`connections.max.idle.ms`). */
+  readonly idleMs: number;
+  readonly clock?: Clock;
+}
+
+const readBufferBytes = 256 * 1024;
+/** Written bytes that the kernel has not taken, at which a peer counts as slow. */
+const slowPeerBytes = 1024 * 1024;
+const closeWithinMs = 800;
+const listenerName = 'kafka';
+
+interface HandleOwner {
+  _handle: unknown;
+}
+
+/** An environment error for a failure to listen on `host`:`port`. */
+export function listenError(error: unknown, host: string, port: number): EnvironmentError {
+  const at = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  switch (systemErrorCode(error)) {
+    case 'EADDRINUSE':
+      return new EnvironmentError(
+        EnvironmentErrorCode.ADDRESS_IN_USE,
+        `${at} is in use by another program: stop it, or choose another port (0 takes any free one).`,
+        error,
+      );
+    case 'EACCES':
+      return new EnvironmentError(
+        EnvironmentErrorCode.ADDRESS_UNAVAILABLE,
+        `${at} may not be opened by this user: choose a port above 1023, or run with the right to use it.`,
+        error,
+      );
+    default:
+      return new EnvironmentError(
+        EnvironmentErrorCode.ADDRESS_UNAVAILABLE,
+        `${at} cannot be listened on (${systemErrorCode(error) ?? String(error)}): choose an address of this machine.`,
+        error,
+      );
+  }
+}
+
+export class TcpDoor {
+  readonly #options: TcpDoorOptions;
+  readonly #clock: Clock;
+  readonly #server: Server;
+  readonly #readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
+  readonly #live = new Map<Socket, RequestPipeline>();
+  #sweep: Timer | null = null;
+  #closing: Promise<void> | null = null;
+
+  private constructor(options: TcpDoorOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (accepted) => this.#accept(accepted));
+    this.#server.maxConnections = options.maxConnections;
+    this.#server.on('drop', () =>
+      options.logger.warn({ connections: this.#live.size }, 'A connection was refused: there are max.connections.'),
+    );
+  }
+
+  /** Opens the door. Rejects with an `EnvironmentError` (ADDRESS_IN_USE, ADDRESS_UNAVAILABLE). */
+  static async open(options: TcpDoorOptions): Promise<TcpDoor> {
+    const door = new TcpDoor(options);
+    await door.#listen();
+    return door;
+  }
+
+  /** The address it listens on, with the real port. */
+  get address(): { readonly host: string; readonly port: number } {
+    const address = this.#server.address() as AddressInfo | null;
+    return { host: address?.address ?? this.#options.host, port: address?.port ?? this.#options.port };
+  }
+
+  get connectionCount(): number {
+    return this.#live.size;
+  }
+
+  /** Takes no more connections, lets requests in flight be answered, and ends all within a second. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  #listen(): Promise<void> {
+    const { host, port, logger } = this.#options;
+    return new Promise((resolve, reject) => {
+      const failed = (error: Error): void => reject(listenError(error, host, port));
+      this.#server.once('error', failed);
+      this.#server.listen({ host, port, backlog: 1024 }, () => {
+        this.#server.off('error', failed);
+        this.#server.on('error', (error) => logger.error({ error }, 'Taking a connection failed.'));
+        this.#scheduleSweep();
+        resolve();
+      });
+    });
+  }
+
+  async #close(): Promise<void> {
+    this.#sweep?.cancel();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const pipeline of [...this.#live.values()]) pipeline.finish();
+    const deadline = this.#clock.setTimer(closeWithinMs, () => {
+      for (const socket of [...this.#live.keys()]) socket.destroy();
+    });
+    await closed;
+    deadline.cancel();
+  }
+
+  #accept(accepted: Socket): void {
+    const owner = accepted as unknown as HandleOwner;
+    const handle = owner._handle;
+    owner._handle = null;
+    let pipeline: RequestPipeline | null = null;
+    const options: SocketConstructorOpts & { handle: unknown; onread: OnReadOpts; writableHighWaterMark: number } = {
+      handle,
+      writableHighWaterMark: slowPeerBytes,
+      onread: {
+        buffer: this.#readBuffer,
+        callback: (byteCount) => {
+          pipeline?.receive(this.#readBuffer.subarray(0, byteCount));
+          return true;
+        },
+      },
+    };
+    const socket = new Socket(options);
+    // The server counts the accepted socket, and waits for it on close.
+    socket.on('close', () => accepted.destroy());
+    const { localAddress, localPort, remoteAddress } = socket;
+    if (localAddress === undefined || localPort === undefined) {
+      // The peer has gone already.
+      socket.on('error', () => socket.destroy());
+      socket.destroy();
+      return;
+    }
+    pipeline = this.#connect(socket, localAddress, localPort, remoteAddress ?? '');
+    if (this.#closing !== null) pipeline.finish();
+    else socket.read(0);
+  }
+
+  #connect(socket: Socket, localAddress: string, localPort: number, remoteAddress: string): RequestPipeline {
+    const { advertised, service, budget, limits, logger } = this.#options;
+    const connection = new DoorConnection({
+      id: nextConnectionId(),
+      listener: listenerName,
+      advertisedHost: advertised?.host ?? unwrapMappedAddress(localAddress),
+      advertisedPort: advertised?.port ?? localPort,
+      clientHost: unwrapMappedAddress(remoteAddress),
+    });
+    const pipeline = new RequestPipeline(connection, service, transportOver(socket), budget, limits, logger, () =>
+      this.#clock.monotonicMs(),
+    );
+    this.#live.set(socket, pipeline);
+    socket.on('drain', () => pipeline.drained());
+    // A peer that resets is everyday life; 'close' follows and cleans up.
+    socket.on('error', (error) =>
+      logger.debug({ connection: connection.id, client: connection.clientHost, error }, 'A connection broke.'),
+    );
+    socket.on('close', () => {
+      this.#live.delete(socket);
+      pipeline.closed();
+    });
+    return pipeline;
+  }
+
+  #scheduleSweep(): void {
+    const { idleMs, logger } = this.#options;
+    this.#sweep = this.#clock.setTimer(Math.max(1, Math.min(idleMs / 4, 30_000)), () => {
+      const nowMs = this.#clock.monotonicMs();
+      for (const [socket, pipeline] of [...this.#live]) {
+        if (nowMs - pipeline.idleSinceMs < idleMs) continue;
+        logger.debug({ connection: pipeline.connection.id }, 'An idle connection is closed.');
+        socket.destroy();
+      }
+      this.#scheduleSweep();
+    });
+  }
+}
+
+function transportOver(socket: Socket): Transport {
+  return {
+    write: (parts, sent) => {
+      if (socket.destroyed || socket.writableEnded) {
+        sent();
+        return true;
+      }
+      socket.cork();
+      let flowing = true;
+      for (let i = 0; i < parts.length; i++)
+        flowing = socket.write(parts[i]!, i === parts.length - 1 ? sent : undefined);
+      socket.uncork();
+      return flowing;
+    },
+    pauseReading: () => void socket.pause(),
+    resumeReading: () => void socket.resume(),
+    end: () => void socket.end(() => socket.destroySoon()),
+    destroy: () => void socket.destroy(),
+  };
+}
