@@ -18,13 +18,14 @@ const wanted = createHash('sha256')
 if (!existsSync(mark) || readFileSync(mark, 'utf8') !== wanted) {
   console.log('millrace: installing dependencies (once) …');
   const startedMs = Date.now();
-  const { status, error } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+  // Not `npm ci`: it refuses a lock that leaves out the native parts of other platforms, as npm itself writes it.
+  const { status, error } = spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     stdio: 'inherit',
     shell: process.platform === 'win32',
   });
   if (status !== 0) {
-    console.error(`millrace: npm ci failed (${error?.message ?? `exit code ${status}`}); see its messages above.`);
+    console.error(`millrace: npm install failed (${error?.message ?? `exit code ${status}`}); see its messages above.`);
     process.exit(1);
   }
   writeFileSync(mark, wanted);
