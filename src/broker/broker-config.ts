@@ -16,7 +16,7 @@ import { inheritedConfigDefinitions, type BrokerConfigDefinition } from './inher
 export const brokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
   ...ownBrokerConfigDefinitions,
   ...inheritedConfigDefinitions,
-].sort((a, b) => (a.name < b.name ? -1 : 1));
+].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 
 export const brokerConfigByName = definitionsByName(brokerConfigDefinitions) as ReadonlyMap<
   string,
