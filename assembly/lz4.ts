@@ -1,0 +1,73 @@
+// Inflates LZ4 blocks (the block format of lz4_Block_format.md). Any thread, on memory that the caller alone writes.
+// The input comes from outside: every length and distance is checked before it is used. Frames are read in
+// TypeScript; it compresses nothing.
+//
+//   block:    { sequence } ; the last sequence ends after its literals
+//   sequence: u8 token (literal count << 4 | match size - 4) | more literal count | literals
+//             | u16 LE distance | more match size
+//   "more":   only when the nibble is 15: bytes that add up, the first below 255 being the last
+
+import { copyMatch } from './match-copy';
+
+const malformed: i32 = -1;
+const tooSmall: i32 = -2;
+const minMatch: u32 = 4;
+
+// The sizes read last; globals belong to the instance, so threads do not share them.
+let cursor: usize = 0;
+
+/**
+ * Inflates a block into `target`, whose matches may reach back over `historySize` bytes before it. Returns the size,
+ * -1 where the block is malformed, -2 where the target does not hold it.
+ */
+export function lz4InflateBlock(source: usize, sourceSize: u32, target: usize, capacity: u32, historySize: u32): i32 {
+  const end = source + sourceSize;
+  let size: u32 = 0;
+  cursor = source;
+  while (cursor < end) {
+    const token: u32 = load<u8>(cursor++);
+    const literals = extended(token >>> 4, end);
+    if (literals < 0 || literals > <i64>(end - cursor)) return malformed;
+    if (literals > <i64>(capacity - size)) return tooSmall;
+    copyLiterals(target + size, cursor, <u32>literals);
+    cursor += <usize>literals;
+    size += <u32>literals;
+    // The last sequence has no match; the rest of its token has no meaning.
+    if (cursor == end) return size;
+
+    if (end - cursor < 2) return malformed;
+    const distance: u32 = load<u16>(cursor);
+    cursor += 2;
+    const matchSize = extended(token & 15, end);
+    if (matchSize < 0 || distance == 0 || <u64>distance > <u64>size + historySize) return malformed;
+    if (matchSize + minMatch > <i64>(capacity - size)) return tooSmall;
+    copyMatch(target + size, distance, <u32>matchSize + minMatch);
+    size += <u32>matchSize + minMatch;
+  }
+  // An empty block, or one that ends with a match, lacks its last literals.
+  return malformed;
+}
+
+/** A nibble's size with the bytes that continue it, or -1 where they run out. */
+// @ts-ignore: decorator
+@inline
+function extended(nibble: u32, end: usize): i64 {
+  let value: i64 = nibble;
+  if (nibble < 15) return value;
+  while (cursor < end) {
+    const byte: u32 = load<u8>(cursor++);
+    value += byte;
+    if (byte < 255) return value;
+  }
+  return -1;
+}
+
+// @ts-ignore: decorator
+@inline
+function copyLiterals(to: usize, from: usize, size: u32): void {
+  if (size > 16) {
+    memory.copy(to, from, size);
+    return;
+  }
+  for (let i: u32 = 0; i < size; i++) store<u8>(to + i, load<u8>(from + i));
+}
