@@ -14,11 +14,13 @@
 
 import { assert, present } from '../base/assert.ts';
 import {
+  blankCompletion,
   blankSubmission,
   CompletionKind,
   FlushFailure,
   type Completion,
   type FlushQueue,
+  noSlot,
   type Submission,
   SubmissionFlag,
   SubmissionKind,
@@ -30,6 +32,8 @@ import { syncPartitions, type PartitionSync } from './sync-round.ts';
 
 /** Submissions of one round at most: more would keep the first ones' completions waiting. */
 const maxSubmissionsPerRound = 4096;
+
+const progress: Completion = { ...blankCompletion(), kind: CompletionKind.PROGRESS, slot: noSlot };
 
 export interface FlushRoundOptions {
   readonly queue: FlushQueue;
@@ -78,6 +82,11 @@ export class FlushRound {
     return this.#stopped;
   }
 
+  /** Whether STOP was dealt with and nothing that was asked for before it is left to do. */
+  get finished(): boolean {
+    return this.#stopped && this.#nothingLeft;
+  }
+
   /** The sync that is under way: resolves when it has ended, never rejects. Null where there is none. */
   get syncUnderWay(): Promise<void> | null {
     return this.#sync;
@@ -90,13 +99,17 @@ export class FlushRound {
 
   /** Whether nothing is left to do but to wait for submissions. */
   get idle(): boolean {
+    return this.#nothingLeft && this.#queue.waitingSubmissions === 0;
+  }
+
+  get #nothingLeft(): boolean {
     return (
       this.#taken === 0 &&
       this.#dealtWith === 0 &&
       this.#outbox.length === 0 &&
       this.#sync === null &&
       this.#syncWanted.size === 0 &&
-      this.#queue.waitingSubmissions === 0
+      this.#defect === null
     );
   }
 
@@ -128,6 +141,7 @@ export class FlushRound {
   /** Frees the slots and ring bytes of what was written, and shows as many completions as have room. */
   publish(): void {
     if (this.#defect !== null) throw this.#defect;
+    if (this.#dealtWith > 0 && this.#outbox.length === 0) this.#outbox.push(progress);
     const count = Math.min(this.#outbox.length, this.#queue.freeCompletions);
     if (count === 0 && this.#dealtWith === 0) return;
     for (let i = 0; i < count; i++) this.#queue.pushCompletion(this.#outbox[i]!, i);

@@ -63,10 +63,19 @@ export const CompletionKind = {
   /** A sync failed: nothing more is promised of this partition until the broker has been restarted. */
   SYNC_FAILED: 4,
   CHECKPOINTED: 5,
+  /** With a failure: the log or the indexes are not whole on disk, the stop is not a clean one. */
   CLOSED: 6,
   RESUMED: 7,
+  /**
+   * Of no partition (`slot` is `noSlot`): submissions were dealt with that have no completion of their own. Without
+   * it nobody would notice that the ring and the queue have room again.
+   */
+  PROGRESS: 8,
 } as const;
 export type CompletionKind = (typeof CompletionKind)[keyof typeof CompletionKind];
+
+/** The slot of completions that belong to no partition. */
+export const noSlot = 0xffff_ffff;
 
 /** Byte places in a submission slot. */
 const submission = {

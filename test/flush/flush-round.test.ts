@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CompletionKind, FlushFailure, SubmissionFlag, SubmissionKind } from '../../src/memory/flush-queue.ts';
+import { CompletionKind, FlushFailure, noSlot, SubmissionFlag, SubmissionKind } from '../../src/memory/flush-queue.ts';
 import { systemError } from './fake-file-system.ts';
 import { directory, logOf, RoundHarness } from './round-harness.ts';
 
@@ -46,7 +46,7 @@ describe('writing', () => {
     room = 100;
     harness.write('ghi', 6, 6);
     harness.step();
-    expect(harness.completions()).toEqual([]);
+    expect(harness.completions()).toMatchObject([{ kind: CompletionKind.PROGRESS, slot: noSlot }]);
     expect(harness.textOf(logOf(0))).toBe('abcd');
 
     harness.submit({ kind: SubmissionKind.RESUME, generation: 1, filePosition: 3 });
@@ -106,10 +106,7 @@ describe('syncing', () => {
     harness.write('de', 3, 3, { flags: SubmissionFlag.SYNC });
     harness.step();
     expect(harness.round.startSync()).toBe(false);
-    const ended = harness.round.syncUnderWay;
-    let over = false;
-    void ended?.then(() => (over = true));
-    while (!over) {
+    while (harness.round.syncUnderWay !== null) {
       waiting.shift()?.();
       await Promise.resolve();
     }
@@ -139,7 +136,10 @@ describe('syncing', () => {
     await harness.settle();
     expect(harness.files.synced.length).toBe(before);
     expect(harness.textOf(logOf(0))).toBe('abc');
-    expect(harness.completions()).toMatchObject([{ kind: CompletionKind.SYNC_FAILED }]);
+    expect(harness.completions()).toMatchObject([
+      { kind: CompletionKind.PROGRESS },
+      { kind: CompletionKind.SYNC_FAILED, failure: FlushFailure.IO },
+    ]);
   });
 
   it('closes every descriptor after a CLOSE, synced or discarded', async () => {

@@ -1,0 +1,74 @@
+/**
+ * The flush worker: one long-running piscina task per flush thread that runs rounds until STOP came through its queue.
+ * Flush thread.
+ *
+ *   round ──► submissions wait? ──yes──► next round (after a turn of the event loop while a sync is under way)
+ *                    └─no──► sync under way? ──no──► block on the queue's counter: costs nothing, wakes in microseconds
+ *                                    └─yes─► wait for whichever comes first, a submission or the sync's end
+ *
+ * It makes no decisions of its own; see `flush-round.ts`.
+ */
+
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { present } from '../base/assert.ts';
+import type { ArenaTicket } from '../memory/arena.ts';
+import { FlushQueue } from '../memory/flush-queue.ts';
+import { nodeFileSystem } from '../storage/node-file-system.ts';
+import { FlushRound } from './flush-round.ts';
+
+export interface FlushTaskInput {
+  readonly ticket: ArenaTicket;
+  /** Which of the arena's queues is this worker's. */
+  readonly workerIndex: number;
+}
+
+/** How long a worker waits before it looks again whether the I/O thread has read completions. */
+const fullQueuePauseMs = 1;
+
+/**
+ * Runs until STOP; resolves once what was asked for is on disk and all descriptors are closed. Rejects for defects
+ * only: failures of the disk are completions.
+ */
+export default async function runFlushTask({ ticket, workerIndex }: FlushTaskInput): Promise<void> {
+  const { memory, layout } = ticket;
+  const address = present(layout.queueAddresses[workerIndex], 'each worker has a queue');
+  const queue = new FlushQueue(memory.buffer, address, layout.queueCapacity);
+  const round = new FlushRound({
+    queue,
+    bytes: new Uint8Array(memory.buffer),
+    ringAddress: layout.ringAddress,
+    ringSizeBytes: layout.ringSizeBytes,
+    fileSystem: nodeFileSystem,
+  });
+
+  // One promise at most waits on the counter; it stays until a submission resolves it, over as many syncs as it takes.
+  let submissions: Promise<void> | null = null;
+  while (!round.finished) {
+    round.take();
+    round.write();
+    round.publish();
+    round.startSync();
+    if (round.unpublished > 0) {
+      // Either `startSync` had an answer at once, or the I/O thread is behind; it always reads on.
+      round.publish();
+      if (round.unpublished > 0) await setTimeout(fullQueuePauseMs);
+      continue;
+    }
+    const sync = round.syncUnderWay;
+    if (sync === null) {
+      if (!round.finished) queue.sleepUntilSubmissions(Infinity);
+      continue;
+    }
+    if (round.stopped) {
+      await sync;
+      continue;
+    }
+    if (submissions === null) {
+      const wait = queue.waitForSubmissions();
+      submissions = wait === null ? null : wait.then(() => void (submissions = null));
+    }
+    // Under constant load nothing ever waits, and the sync's end is only seen when the event loop turns.
+    await (submissions === null ? setImmediate() : Promise.race([submissions, sync]));
+  }
+  round.closeFiles();
+}
