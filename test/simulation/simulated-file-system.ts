@@ -15,7 +15,7 @@ import type { FileDescriptor, FileSystem, OpenMode } from '../../src/storage/fil
 import { SeededRandom } from '../../src/base/random.ts';
 import { MetadataJournal, SimulatedDirectory, type SimulatedNode } from './simulated-directory.ts';
 import { FailurePlan, type FileSystemCall, type InjectedFailure, systemError } from './injected-failures.ts';
-import { type Fate, SimulatedFile, drawFate } from './simulated-file.ts';
+import { type Fate, SimulatedFile, drawFate, joined } from './simulated-file.ts';
 
 /** Where asynchronous calls wait until they complete; `Scheduler` is one. */
 export interface CompletionQueue {
@@ -34,16 +34,6 @@ interface OpenFile {
   readonly file: SimulatedFile;
   readonly path: string;
   readonly isWritable: boolean;
-}
-
-function joined(sources: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(sources.reduce((sum, source) => sum + source.length, 0));
-  let length = 0;
-  for (const source of sources) {
-    whole.set(source, length);
-    length += source.length;
-  }
-  return whole;
 }
 
 export class SimulatedFileSystem implements FileSystem {
@@ -97,7 +87,6 @@ export class SimulatedFileSystem implements FileSystem {
     this.#failures.inject(failure);
   }
 
-  /** Takes back all failures that were set. */
   clearFailures(): void {
     this.#failures.clear();
   }
@@ -240,8 +229,7 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   sync(descriptor: FileDescriptor): void {
-    const { file } = this.#openFile('sync', descriptor);
-    this.#sync(descriptor, file.lastOperation);
+    this.#sync(descriptor, this.#openFile('sync', descriptor).file.lastOperation);
   }
 
   syncDirectory(path: string): void {

@@ -29,6 +29,17 @@ export function drawFate(random: SeededRandom): Fate {
   return drawn === 1 ? 'everything' : 'mixed';
 }
 
+/** One array with the bytes of all `sources`. */
+export function joined(sources: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(sources.reduce((sum, source) => sum + source.length, 0));
+  let length = 0;
+  for (const source of sources) {
+    whole.set(source, length);
+    length += source.length;
+  }
+  return whole;
+}
+
 interface SectorVersion {
   readonly operation: number;
   /** Null where a truncation took the sector away. */
