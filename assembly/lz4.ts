@@ -7,7 +7,7 @@
 //             | u16 LE distance | more match size
 //   "more":   only when the nibble is 15: bytes that add up, the first below 255 being the last
 
-import { copyMatch } from './match-copy';
+import { copyLiterals, copyMatch } from './block-copy';
 
 const malformed: i32 = -1;
 const tooSmall: i32 = -2;
@@ -29,7 +29,7 @@ export function lz4InflateBlock(source: usize, sourceSize: u32, target: usize, c
     const literals = extended(token >>> 4, end);
     if (literals < 0 || literals > <i64>(end - cursor)) return malformed;
     if (literals > <i64>(capacity - size)) return tooSmall;
-    copyLiterals(target + size, cursor, <u32>literals);
+    copyLiterals(target + size, cursor, <u32>literals, <u32>(end - cursor), capacity - size);
     cursor += <usize>literals;
     size += <u32>literals;
     // The last sequence has no match; the rest of its token has no meaning.
@@ -41,7 +41,7 @@ export function lz4InflateBlock(source: usize, sourceSize: u32, target: usize, c
     const matchSize = extended(token & 15, end);
     if (matchSize < 0 || distance == 0 || <u64>distance > <u64>size + historySize) return malformed;
     if (matchSize + minMatch > <i64>(capacity - size)) return tooSmall;
-    copyMatch(target + size, distance, <u32>matchSize + minMatch);
+    copyMatch(target + size, distance, <u32>matchSize + minMatch, capacity - size);
     size += <u32>matchSize + minMatch;
   }
   // An empty block, or one that ends with a match, lacks its last literals.
@@ -60,14 +60,4 @@ function extended(nibble: u32, end: usize): i64 {
     if (byte < 255) return value;
   }
   return -1;
-}
-
-// @ts-ignore: decorator
-@inline
-function copyLiterals(to: usize, from: usize, size: u32): void {
-  if (size > 16) {
-    memory.copy(to, from, size);
-    return;
-  }
-  for (let i: u32 = 0; i < size; i++) store<u8>(to + i, load<u8>(from + i));
 }

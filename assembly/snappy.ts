@@ -8,7 +8,7 @@
 //            u8 (size - 1) << 2 | 2 | u16 LE distance
 //            u8 (size - 1) << 2 | 3 | u32 LE distance
 
-import { copyMatch } from './match-copy';
+import { copyLiterals, copyMatch } from './block-copy';
 
 const malformed: i32 = -1;
 const tooSmall: i32 = -2;
@@ -48,7 +48,7 @@ export function snappyInflateBlock(source: usize, sourceSize: u32, target: usize
         length = operand + 1;
       }
       if (length > <u32>(end - at) || length > inflated - size) return malformed;
-      memory.copy(target + size, at, length);
+      copyLiterals(target + size, at, length, <u32>(end - at), capacity - size);
       at += length;
     } else {
       let distance = operand;
@@ -57,7 +57,7 @@ export function snappyInflateBlock(source: usize, sourceSize: u32, target: usize
         distance |= (tag >>> 5) << 8;
       }
       if (distance == 0 || distance > size || length > inflated - size) return malformed;
-      copyMatch(target + size, distance, length);
+      copyMatch(target + size, distance, length, capacity - size);
     }
     size += length;
   }
