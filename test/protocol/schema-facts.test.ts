@@ -114,6 +114,7 @@ describe('the parser', () => {
     ['a tag before flexible versions', good.replace('3+', '3+  tag 0 in 3+')],
     ['a tag in other versions than its field', good.replace('3+', '9+  tag 0 in 10+')],
     ['tags that do not start at 0', good.replace('3+', '9+  tag 1 in 9+')],
+    ['records in a tagged field', good.replace('int16  3+', 'records  9+  tag 0 in 9+')],
     ['a struct without fields', good.replace('int16', 'struct')],
     ['a default that is none', good.replace('3+', '3+  default x')],
     ['words at the end', good.replace('3+', '3+ and more')],

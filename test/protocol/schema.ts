@@ -27,8 +27,8 @@ export interface Schema {
   readonly response: readonly Field[];
 }
 
-const path: string = new URL('../../scripts/generate-codecs.mjs', import.meta.url).href;
-const generator = (await import(path)) as { parseSchema(text: string, file: string): Schema };
+const path: string = new URL('../../scripts/codec-schema.mjs', import.meta.url).href;
+const parser = (await import(path)) as { parseSchema(text: string, file: string): Schema };
 
 /** Parses one schema file; throws, naming file and line, for what is no schema. */
-export const parseSchema = generator.parseSchema;
+export const parseSchema = parser.parseSchema;
