@@ -9,7 +9,8 @@
  *   32 i32 position (from the scanned address)     36 i32 sizeBytes (whole batch, with its 12 leading bytes)
  *   40 i32 leaderEpoch    44 i32 attributes        48 i32 producerEpoch     52 i32 baseSequence
  *   56 i32 recordCount    60 i32 lastOffsetDelta   64 i32 offsetDeltaOfMaxTimestamp
- *   68 i32 status (`ScanStatus`)                   72 i32 keylessCount      76 i32 firstBadRecord (-1: none) *
+ *   68 i32 status (`ScanStatus`)                   72 i32 keylessCount      76 i32 firstBadRecord (-1: none)
+ *
  * The maximum timestamp is the header's, unchecked. Where records were not looked at, 64 holds -1 and 72 holds 0. A batch
  * whose magic is not 2 gives BAD_MAGIC even when it is shorter than a header; its row has a position and no fields.
  */

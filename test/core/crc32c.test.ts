@@ -1,8 +1,10 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { crc32c } from '@node-rs/crc32';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { tablesAddress } from '../../src/memory/core.ts';
-import { arena, inputAddress, place } from './core-arena.ts';
+import { arena, inputAddress, outputAddress, place } from './core-arena.ts';
 import { crc32cTwin } from './crc32c-twin.ts';
 
 /** The word of the table region that says whether a thread has the fold window (`assembly/layout.ts`). */
@@ -83,5 +85,32 @@ describe('crc32c', () => {
     expect(coreCrc(bytes)).toBe(expected);
     expect(arena.view.getInt32(foldLockAddress, true)).toBe(1);
     arena.view.setInt32(foldLockAddress, 0, true);
+  });
+
+  it('is right in two threads at once', async () => {
+    const here = noise(30_000, 11);
+    const there = noise(30_000, 12);
+    const thereAddress = place(there, outputAddress);
+    place(here);
+    const worker = new Worker(
+      `const { parentPort, workerData } = require('node:worker_threads');
+       const { module, memory, address, sizeBytes } = workerData;
+       const { crc32c } = new WebAssembly.Instance(module, { env: { memory } }).exports;
+       const results = new Set();
+       parentPort.postMessage('started');
+       for (let i = 0; i < 3000; i++) results.add(crc32c(address, sizeBytes) >>> 0);
+       parentPort.postMessage([...results]);`,
+      { eval: true, workerData: { ...arena.ticket, address: thereAddress, sizeBytes: there.length } },
+    );
+    try {
+      expect(await once(worker, 'message')).toEqual(['started']);
+      const finished = once(worker, 'message');
+      const results = new Set<number>();
+      for (let i = 0; i < 3000; i++) results.add(arena.core.crc32c(inputAddress, here.length) >>> 0);
+      expect([...results]).toEqual([crc32c(here)]);
+      expect(await finished).toEqual([[crc32c(there)]]);
+    } finally {
+      await worker.terminate();
+    }
   });
 });
