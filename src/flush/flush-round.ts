@@ -279,8 +279,8 @@ export class FlushRound {
     assert(submission.generation > writer.generation, 'a RESUME begins a new generation');
     // Should the cut fail, it is the new generation's writes that are dropped.
     writer.generation = submission.generation;
-    const done = this.#attempt(writer, () => writer.resume(submission.filePosition));
-    if (!done) return;
+    assert(submission.filePosition === writer.position, 'writing resumes after the last whole batch');
+    if (!this.#attempt(writer, () => writer.cut())) return;
     writer.state = 'open';
     this.#complete(writer, CompletionKind.RESUMED);
   }
@@ -328,16 +328,18 @@ export class FlushRound {
   }
 
   #beginSync(writer: PartitionWriter): PartitionSync {
-    let indexFailure: FlushFailure = FlushFailure.NONE;
+    let sideFailure: FlushFailure = FlushFailure.NONE;
     const withIndexes = writer.checkpointWanted;
     if (withIndexes) {
       try {
+        // Who opens these files next takes their size for the log's.
+        if (writer.closeWanted && writer.state === 'write-failed') writer.cut();
         writer.appendIndexes();
       } catch (error) {
-        // The log itself is unharmed: only the index's completion reports it.
+        // What is written is unharmed: only CHECKPOINTED or CLOSED report it.
         const failure = flushFailureOf(error);
         if (failure === null) throw error;
-        indexFailure = failure;
+        sideFailure = failure;
       }
     }
     const sync: PartitionSync = {
@@ -348,7 +350,7 @@ export class FlushRound {
       segmentBaseOffset: writer.segmentBaseOffset,
       checkpoint: withIndexes,
       close: writer.closeWanted,
-      indexFailure,
+      sideFailure,
       failure: FlushFailure.NONE,
     };
     writer.checkpointWanted = false;
@@ -370,11 +372,11 @@ export class FlushRound {
       segmentBaseOffset: sync.segmentBaseOffset,
     });
     if (sync.checkpoint && !sync.close && !failed) {
-      this.#complete(writer, CompletionKind.CHECKPOINTED, sync.indexFailure);
+      this.#complete(writer, CompletionKind.CHECKPOINTED, sync.sideFailure);
     }
     // A CLOSE that came while this sync ran has its own, unless there is nothing to keep.
     if (writer.closeWanted && !this.#syncWanted.has(writer)) {
-      this.#finishClose(writer, failed ? sync.failure : sync.indexFailure);
+      this.#finishClose(writer, failed ? sync.failure : sync.sideFailure);
     }
   }
 

@@ -163,10 +163,11 @@ export class PartitionWriter {
     this.#timeIndex = this.#indexAt(baseOffset, '.timeindex', 0);
   }
 
-  /** Cuts off what follows the last whole batch, which must end at `position`. */
-  resume(position: number): void {
-    assert(position === this.position, 'writing resumes after the last whole batch');
-    this.#files.truncate(this.#openLog(), position);
+  /** Cuts off what a failed write left behind the last whole batch. */
+  cut(): void {
+    // Where the log was never opened nothing was written; opening cuts as well.
+    if (this.#log === null) return;
+    this.#files.truncate(this.#log, this.position);
     this.#logDirty = true;
   }
 

@@ -21,7 +21,8 @@ export interface PartitionSync {
   readonly segmentBaseOffset: number;
   readonly checkpoint: boolean;
   readonly close: boolean;
-  readonly indexFailure: FlushFailure;
+  /** Indexes could not be appended, or a torn end not cut off. */
+  readonly sideFailure: FlushFailure;
   failure: FlushFailure;
 }
 

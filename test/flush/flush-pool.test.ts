@@ -51,8 +51,8 @@ describe('FlushPool', () => {
     const slots = 7;
     const batchCount = 3000;
     const ringEnds: number[] = [];
-    const written = new Array<number>(slots).fill(0);
-    const synced = new Array<number>(slots).fill(0);
+    const written = Array.from({ length: slots }, () => 0);
+    const synced = Array.from({ length: slots }, () => 0);
     const closed = new Set<number>();
     let settled = 0;
     const completion = blankCompletion();
@@ -93,7 +93,7 @@ describe('FlushPool', () => {
     };
 
     const expected = Array.from({ length: slots }, () => [] as Uint8Array[]);
-    const positions = new Array<number>(slots).fill(0);
+    const positions = Array.from({ length: slots }, () => 0);
     const nameOf = (slot: number): string => join(directory, `topic-${slot}`);
     for (let slot = 0; slot < slots; slot++) {
       const path = new TextEncoder().encode(nameOf(slot));

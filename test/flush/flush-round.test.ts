@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CompletionKind, FlushFailure, noSlot, SubmissionFlag, SubmissionKind } from '../../src/memory/flush-queue.ts';
 import { systemError } from './fake-file-system.ts';
@@ -154,5 +155,173 @@ describe('syncing', () => {
       expect(harness.completions().at(-1)).toMatchObject({ kind: CompletionKind.CLOSED, endOffset: 3 });
       expect(harness.files.synced.length > 0).toBe(flags === 0);
     }
+  });
+});
+
+describe('indexes and the end', () => {
+  const index = `${directory}/${'0'.repeat(20)}.index`;
+  const timeIndex = `${directory}/${'0'.repeat(20)}.timeindex`;
+  const entry = {
+    flags: SubmissionFlag.OFFSET_INDEX_ENTRY | SubmissionFlag.TIME_INDEX_ENTRY,
+    indexRelativeOffset: 5,
+    timeIndexTimestamp: 2 ** 40 + 3,
+    timeIndexRelativeOffset: 4,
+  };
+
+  it('appends entries behind those that count and syncs them at a checkpoint', async () => {
+    const harness = new RoundHarness();
+    harness.files.directories.add(directory);
+    harness.files.contents.set(logOf(0), new Uint8Array(3));
+    harness.files.contents.set(index, new Uint8Array(24).fill(9));
+    harness.open({ flags: 0, filePosition: 3, endOffset: 3, indexSizeBytes: 8 });
+    harness.write('def', 3, 3, entry);
+    harness.submit({ kind: SubmissionKind.CHECKPOINT });
+    await harness.settle();
+    expect([...harness.files.contents.get(index)!]).toEqual([9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 5, 0, 0, 0, 3]);
+    expect([...harness.files.contents.get(timeIndex)!]).toEqual([0, 0, 1, 0, 0, 0, 0, 3, 0, 0, 0, 4]);
+    expect(harness.files.synced.toSorted()).toEqual([directory, index, logOf(0), timeIndex]);
+    expect(harness.completions().map(({ kind }) => kind)).toEqual([
+      CompletionKind.WRITTEN,
+      CompletionKind.SYNCED,
+      CompletionKind.CHECKPOINTED,
+    ]);
+  });
+
+  it('keeps no index entry of a batch that is not whole', async () => {
+    const harness = new RoundHarness();
+    let calls = 0;
+    harness.files.onWrite = () => {
+      if (++calls === 2) throw systemError('ENOSPC');
+      return 4;
+    };
+    harness.open();
+    harness.write('abc', 0, 0, { ...entry, indexRelativeOffset: 2 });
+    harness.write('def', 3, 3, entry);
+    harness.step();
+    harness.files.onWrite = (_path, sizeBytes) => sizeBytes;
+    harness.submit({ kind: SubmissionKind.CLOSE });
+    await harness.settle();
+    expect([...harness.files.contents.get(index)!]).toEqual([0, 0, 0, 2, 0, 0, 0, 0]);
+    expect(harness.textOf(logOf(0))).toBe('abc');
+    expect(harness.completions().at(-1)).toMatchObject({ kind: CompletionKind.CLOSED, failure: FlushFailure.NONE });
+  });
+
+  it('says at CLOSE that the indexes are not whole', async () => {
+    const harness = new RoundHarness();
+    harness.files.onWrite = (path, sizeBytes) => {
+      if (!path.endsWith('.log')) throw systemError('ENOSPC');
+      return sizeBytes;
+    };
+    harness.open();
+    harness.write('abc', 0, 0, entry);
+    harness.submit({ kind: SubmissionKind.CLOSE });
+    await harness.settle();
+    expect(harness.completions()).toMatchObject([
+      { kind: CompletionKind.WRITTEN },
+      { kind: CompletionKind.SYNCED, endOffset: 3 },
+      { kind: CompletionKind.CLOSED, failure: FlushFailure.NO_SPACE },
+    ]);
+    expect(harness.files.opened.size).toBe(0);
+  });
+
+  it('lets a sync end before it closes what is discarded meanwhile, and the slot can be opened again', async () => {
+    const harness = new RoundHarness();
+    let release = (): void => {};
+    harness.files.onSync = () => new Promise((resolve) => (release = resolve));
+    harness.open();
+    harness.write('abc', 0, 0, { flags: SubmissionFlag.SYNC });
+    harness.step();
+    harness.round.startSync();
+    harness.submit({ kind: SubmissionKind.CLOSE, flags: SubmissionFlag.DISCARD });
+    harness.open({ generation: 1, baseOffset: 3, endOffset: 3 });
+    harness.write('de', 3, 0, { generation: 1 });
+    harness.step();
+    expect([...harness.files.opened.values()].toSorted()).toEqual([logOf(0), logOf(3)]);
+    harness.files.onSync = () => Promise.resolve();
+    release();
+    await harness.settle();
+    expect([...harness.files.opened.values()]).toEqual([logOf(3)]);
+    expect(harness.completions().filter(({ kind }) => kind === CompletionKind.CLOSED)).toMatchObject([
+      { generation: 0, endOffset: 3 },
+    ]);
+  });
+
+  it('keeps completions that find no room and takes nothing before they left', () => {
+    const harness = new RoundHarness(2);
+    harness.open();
+    harness.step();
+    harness.completions();
+    for (let i = 0; i < 5; i++) {
+      harness.write('a', i, i);
+      harness.step();
+    }
+    // Four fit; the fifth write is not even taken.
+    expect(harness.queue.freeCompletions).toBe(0);
+    expect(harness.textOf(logOf(0))).toBe('aaaa');
+    expect(harness.completions().map(({ endOffset }) => endOffset)).toEqual([1, 2, 3, 4]);
+    harness.step();
+    expect(harness.completions()).toMatchObject([{ endOffset: 5 }]);
+  });
+
+  it('is finished after STOP once the syncs asked for before have ended', async () => {
+    const harness = new RoundHarness();
+    harness.open();
+    harness.write('abc', 0, 0, { flags: SubmissionFlag.SYNC });
+    harness.submit({ kind: SubmissionKind.STOP });
+    harness.step();
+    expect(harness.round.stopped).toBe(true);
+    expect(harness.round.finished).toBe(false);
+    await harness.settle();
+    expect(harness.round.finished).toBe(true);
+    harness.round.closeFiles();
+    expect(harness.files.opened.size).toBe(0);
+  });
+
+  it('ends up with exactly the batches it reported, whatever the disk does', async () => {
+    const outcome = fc.oneof(fc.constant('full' as const), fc.nat(20), fc.constant(1000));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(outcome, { maxLength: 30 }),
+        fc.array(fc.nat(9), { maxLength: 40 }),
+        async (disk, sizes) => {
+          const harness = new RoundHarness(256);
+          const outcomes = [...disk];
+          harness.files.onWrite = (_path, sizeBytes) => {
+            const next = outcomes.shift() ?? 1000;
+            if (next === 'full') throw systemError('ENOSPC');
+            return Math.min(next, sizeBytes);
+          };
+          harness.open();
+          let expected = '';
+          let generation = 0;
+          let pending = '';
+          for (const [i, sizeBytes] of sizes.entries()) {
+            const text = String.fromCharCode(97 + (i % 26)).repeat(sizeBytes + 1);
+            const at = expected.length + pending.length;
+            harness.write(text, at, at, { generation });
+            pending += text;
+            if (i % 3 !== 2) continue;
+            harness.step();
+            let end = expected.length;
+            for (const completion of harness.completions()) {
+              if (completion.kind === CompletionKind.PROGRESS) continue;
+              end = completion.endOffset;
+              expect(completion.filePosition).toBe(end);
+              if (completion.kind !== CompletionKind.WRITE_FAILED) continue;
+              generation++;
+              harness.submit({ kind: SubmissionKind.RESUME, generation, filePosition: end });
+            }
+            expected += pending.slice(0, end - expected.length);
+            pending = '';
+            expect((harness.textOf(logOf(0)) ?? '').slice(0, end)).toBe(expected);
+          }
+          expected += pending;
+          outcomes.length = 0;
+          harness.submit({ kind: SubmissionKind.CLOSE });
+          await harness.settle();
+          expect(harness.textOf(logOf(0)) ?? '').toBe(expected);
+        },
+      ),
+    );
   });
 });
