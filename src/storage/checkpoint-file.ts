@@ -1,0 +1,116 @@
+/**
+ * Kafka's small text files, read whole and replaced whole. I/O thread, or any thread at the start.
+ *
+ *   0                     version
+ *   2                     count
+ *   orders 0 1234         one entry a line: here topic, partition and offset (recovery-point-offset-checkpoint,
+ *   orders 1 999          log-start-offset-checkpoint, …); `leader-epoch-checkpoint` has epoch and start offset
+ *
+ * A file is replaced by writing `<path>.tmp`, syncing it, renaming it and syncing the directory, so that after a power
+ * cut either the old or the new one is there, whole. Failures of the file system pass through as they are.
+ */
+
+import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
+import { asOffset, type Offset } from '../base/numbers.ts';
+import type { FileSystem } from './file-system.ts';
+import { isTopicName, temporarySuffix } from './segment-name.ts';
+
+const version = '0';
+const largestPartition = 2 ** 31 - 1;
+/** No file of this kind comes near it: a million partitions are 30 MB. */
+const largestFileBytes = 256 * 1024 * 1024;
+
+export interface PartitionOffset {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: Offset;
+}
+
+/** The lines of the checkpoint at `path`, or null where there is none. A malformed one is a DATA_CORRUPT error. */
+export function readCheckpointLines(fileSystem: FileSystem, path: string): string[] | null {
+  const bytes = readWholeFile(fileSystem, path, largestFileBytes);
+  if (bytes === null) return null;
+  const lines = new TextDecoder().decode(bytes).split('\n');
+  if (lines.at(-1) === '') lines.pop();
+  if (lines[0] !== version) throw corrupt(path, `it says version ${JSON.stringify(lines[0] ?? '')} and not 0`);
+  if (!/^\d{1,10}$/.test(lines[1] ?? '') || Number(lines[1]) !== lines.length - 2) {
+    throw corrupt(path, `its count does not fit the ${Math.max(lines.length - 2, 0)} lines that follow`);
+  }
+  return lines.slice(2);
+}
+
+/** Replaces the checkpoint at `path`, durably. Lines hold no line breaks. */
+export function writeCheckpointLines(fileSystem: FileSystem, path: string, lines: readonly string[]): void {
+  const text = `${[version, String(lines.length), ...lines].join('\n')}\n`;
+  replaceFile(fileSystem, path, new TextEncoder().encode(text));
+}
+
+/** The entries of a checkpoint of offsets, or null where there is no file. A malformed one is a DATA_CORRUPT error. */
+export function readOffsetCheckpoint(fileSystem: FileSystem, path: string): PartitionOffset[] | null {
+  const lines = readCheckpointLines(fileSystem, path);
+  return (
+    lines?.map((line) => {
+      const match = /^(\S+) (\d{1,10}) (\d{1,16})$/.exec(line);
+      const partition = Number(match?.[2]);
+      const offset = Number(match?.[3]);
+      if (match === null || !isTopicName(match[1]!) || partition > largestPartition || !Number.isSafeInteger(offset)) {
+        throw corrupt(path, `it has the line ${JSON.stringify(line.slice(0, 300))}`);
+      }
+      return { topic: match[1]!, partition, offset: asOffset(offset) };
+    }) ?? null
+  );
+}
+
+/** Replaces the checkpoint of offsets at `path`, durably. */
+export function writeOffsetCheckpoint(fileSystem: FileSystem, path: string, entries: readonly PartitionOffset[]): void {
+  const lines = entries.map(({ topic, partition, offset }) => `${topic} ${partition} ${offset}`);
+  writeCheckpointLines(fileSystem, path, lines);
+}
+
+/** The bytes of the file at `path`, or null where there is none. One larger than `limitBytes` is DATA_CORRUPT. */
+export function readWholeFile(fileSystem: FileSystem, path: string, limitBytes: number): Uint8Array | null {
+  if (fileSystem.sizeAt(path) === null) return null;
+  const file = fileSystem.open(path, 'read');
+  try {
+    const size = fileSystem.sizeOf(file);
+    if (size > limitBytes) throw corrupt(path, `it has ${size} bytes, more than any such file`);
+    const bytes = new Uint8Array(size);
+    let filled = 0;
+    while (filled < size) {
+      const count = fileSystem.read(file, bytes.subarray(filled), filled);
+      if (count === 0) break;
+      filled += count;
+    }
+    return bytes.subarray(0, filled);
+  } finally {
+    fileSystem.close(file);
+  }
+}
+
+/** Puts `bytes` at `path` in place of what is there, atomically and durably. */
+export function replaceFile(fileSystem: FileSystem, path: string, bytes: Uint8Array): void {
+  const temporary = path + temporarySuffix;
+  const file = fileSystem.open(temporary, 'create');
+  try {
+    fileSystem.truncate(file, 0);
+    let written = 0;
+    while (written < bytes.length) written += fileSystem.write(file, [bytes.subarray(written)], written);
+    fileSystem.sync(file);
+  } finally {
+    fileSystem.close(file);
+  }
+  fileSystem.rename(temporary, path);
+  fileSystem.syncDirectory(directoryOf(path));
+}
+
+function directoryOf(path: string): string {
+  const slash = path.lastIndexOf('/');
+  return slash < 0 ? '.' : path.slice(0, Math.max(slash, 1));
+}
+
+function corrupt(path: string, what: string): EnvironmentError {
+  return new EnvironmentError(
+    EnvironmentErrorCode.DATA_CORRUPT,
+    `The checkpoint ${path} cannot be used: ${what}. Restore it from a backup, or remove it to have it rebuilt.`,
+  );
+}

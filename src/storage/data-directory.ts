@@ -1,0 +1,208 @@
+/**
+ * The directory that a broker keeps everything in, and the file that marks it as Millrace's. At the start, any thread.
+ *
+ *   millrace-data/meta.properties      version=1, cluster.id, node.id as in Kafka, and millrace.format=1
+ *   millrace-data/orders-0/…           partitions, see `segment-name.ts`
+ *
+ * `openDataDirectory` decides whether the directory may be used: an empty or missing one is made Millrace's, one that
+ * belongs to something else, to a newer Millrace or to nobody who may write is refused and left exactly as it is.
+ * Who else uses it at this moment is the lock's business (`server/directory-lock.ts`). A start therefore goes:
+ * `makeDataDirectory`, which refuses before anything is touched; the lock; `openDataDirectory`.
+ */
+
+import { EnvironmentError, EnvironmentErrorCode, systemErrorCode } from '../base/environment-error.ts';
+import type { RandomSource } from '../base/random.ts';
+import { parseUuid, randomUuid, type Uuid } from '../base/uuid.ts';
+import { readWholeFile, replaceFile } from './checkpoint-file.ts';
+import type { FileSystem } from './file-system.ts';
+import { temporarySuffix } from './segment-name.ts';
+
+export const metaPropertiesName = 'meta.properties';
+/** Begins the names of the lock's sockets, which may be there before anything else. */
+export const lockPrefix = 'millrace.lock.';
+/** The layout of everything in the directory; a release that changes it raises this. */
+export const formatVersion = 1;
+
+const kafkaMetaVersion = '1';
+const largestMetaBytes = 65_536;
+const largestNodeId = 2 ** 31 - 1;
+
+/** What `meta.properties` says. */
+export interface DataDirectoryMeta {
+  readonly clusterId: Uuid;
+  readonly nodeId: number;
+}
+
+export interface DataDirectory extends DataDirectoryMeta {
+  readonly path: string;
+  /** Whether this call made it Millrace's. */
+  readonly created: boolean;
+}
+
+/**
+ * Opens the data directory at `path` for the node `nodeId`, making it where it is missing or empty. Throws an
+ * `EnvironmentError`: DATA_DIRECTORY_FOREIGN, DATA_DIRECTORY_NEWER, DATA_DIRECTORY_UNWRITABLE, DATA_CORRUPT for a
+ * damaged meta.properties, CONFIG_INVALID where it belongs to another node.
+ */
+export function openDataDirectory(
+  fileSystem: FileSystem,
+  path: string,
+  nodeId: number,
+  random: RandomSource,
+): DataDirectory {
+  return explainingFailures(path, () => {
+    const existing = checkDataDirectory(fileSystem, path);
+    if (existing !== null) {
+      if (existing.nodeId !== nodeId) {
+        throw new EnvironmentError(
+          EnvironmentErrorCode.CONFIG_INVALID,
+          `The data directory ${path} belongs to node ${existing.nodeId}, but this node is ${nodeId}: set node.id=${existing.nodeId} or use another directory.`,
+        );
+      }
+      probeWriting(fileSystem, path);
+      return { ...existing, path, created: false };
+    }
+    makeDurably(fileSystem, path);
+    const meta: DataDirectoryMeta = { clusterId: randomUuid(random), nodeId };
+    replaceFile(fileSystem, `${path}/${metaPropertiesName}`, new TextEncoder().encode(formatMeta(meta)));
+    return { ...meta, path, created: true };
+  });
+}
+
+/** Makes the directory at `path`, durably, where it is missing. Refuses it as `openDataDirectory` does. */
+export function makeDataDirectory(fileSystem: FileSystem, path: string): void {
+  explainingFailures(path, () => {
+    if (checkDataDirectory(fileSystem, path) === null) makeDurably(fileSystem, path);
+  });
+}
+
+/**
+ * Looks whether the directory at `path` may be used, touching nothing: what its meta.properties says, or null where it
+ * is missing or empty and may be made Millrace's. Throws as `openDataDirectory` does.
+ */
+export function checkDataDirectory(fileSystem: FileSystem, path: string): DataDirectoryMeta | null {
+  return explainingFailures(path, () => {
+    if (!fileSystem.isDirectory(path)) {
+      if (fileSystem.sizeAt(path) === null) return null;
+      throw foreign(path, 'it is a file');
+    }
+    const bytes = readWholeFile(fileSystem, `${path}/${metaPropertiesName}`, largestMetaBytes);
+    if (bytes === null) {
+      const strange = fileSystem.list(path).find((name) => !mayBeLeftOver(name));
+      if (strange === undefined) return null;
+      throw foreign(path, `it has no ${metaPropertiesName} but holds ${JSON.stringify(strange)}`);
+    }
+    return parseMeta(path, new TextDecoder().decode(bytes));
+  });
+}
+
+/** Whether a start that was cut short may have left a file of this name in a directory that is otherwise empty. */
+function mayBeLeftOver(name: string): boolean {
+  return (
+    name === metaPropertiesName + temporarySuffix ||
+    name.startsWith(lockPrefix) ||
+    // The root of a freshly made ext4 file system has it.
+    name === 'lost+found'
+  );
+}
+
+function formatMeta(meta: DataDirectoryMeta): string {
+  return [
+    '# Written by Millrace. Do not edit.',
+    `version=${kafkaMetaVersion}`,
+    `cluster.id=${meta.clusterId}`,
+    `node.id=${meta.nodeId}`,
+    `millrace.format=${formatVersion}`,
+    '',
+  ].join('\n');
+}
+
+function parseMeta(path: string, text: string): DataDirectoryMeta {
+  const properties = new Map<string, string>();
+  for (const line of text.split(/\r?\n/)) {
+    const equals = line.indexOf('=');
+    if (line.startsWith('#') || equals < 0) continue;
+    properties.set(line.slice(0, equals).trim(), line.slice(equals + 1).trim());
+  }
+  const format = properties.get('millrace.format');
+  if (format === undefined) {
+    if (properties.has('cluster.id') || properties.has('version')) {
+      throw foreign(path, `its ${metaPropertiesName} is Apache Kafka's`);
+    }
+    throw corrupt(path, 'it has no millrace.format');
+  }
+  if (!/^[1-9]\d{0,8}$/.test(format)) throw corrupt(path, `its millrace.format is ${JSON.stringify(format)}`);
+  if (Number(format) > formatVersion) {
+    throw new EnvironmentError(
+      EnvironmentErrorCode.DATA_DIRECTORY_NEWER,
+      `The data directory ${path} was written by a newer Millrace (format ${format}, and this one knows ${formatVersion}): use that release or another directory.`,
+    );
+  }
+  const version = properties.get('version');
+  if (version !== kafkaMetaVersion) throw corrupt(path, `its version is ${JSON.stringify(version ?? '')}`);
+  const clusterId = parseUuid(properties.get('cluster.id') ?? '');
+  if (clusterId === null) throw corrupt(path, 'its cluster.id is no id');
+  const nodeIdText = properties.get('node.id') ?? '';
+  if (!/^\d{1,10}$/.test(nodeIdText) || Number(nodeIdText) > largestNodeId) {
+    throw corrupt(path, `its node.id is ${JSON.stringify(nodeIdText)}`);
+  }
+  return { clusterId, nodeId: Number(nodeIdText) };
+}
+
+/** Makes the directory and missing parents, and syncs what holds a new name. */
+function makeDurably(fileSystem: FileSystem, path: string): void {
+  const parents: string[] = [];
+  for (let at = path; !fileSystem.isDirectory(at); at = parentOf(at)) parents.push(parentOf(at));
+  fileSystem.makeDirectory(path);
+  for (const parent of parents.toReversed()) fileSystem.syncDirectory(parent);
+}
+
+/** Finds out before anything depends on it that files can be made here. */
+function probeWriting(fileSystem: FileSystem, path: string): void {
+  const probe = `${path}/${metaPropertiesName}${temporarySuffix}`;
+  fileSystem.close(fileSystem.open(probe, 'create'));
+  fileSystem.remove(probe);
+}
+
+/** Runs `action`; refusals of the file system become sentences about the directory. */
+function explainingFailures<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof EnvironmentError) throw error;
+    const code = systemErrorCode(error);
+    if (code === null) throw error;
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      throw new EnvironmentError(
+        EnvironmentErrorCode.DISK_FULL,
+        `The data directory ${path} has no room left (${code}): free some space.`,
+        error,
+      );
+    }
+    throw new EnvironmentError(
+      EnvironmentErrorCode.DATA_DIRECTORY_UNWRITABLE,
+      `The data directory ${path} cannot be used (${code}): make it readable and writable for this user or use another one.`,
+      error,
+    );
+  }
+}
+
+function foreign(path: string, why: string): EnvironmentError {
+  return new EnvironmentError(
+    EnvironmentErrorCode.DATA_DIRECTORY_FOREIGN,
+    `The data directory ${path} does not belong to Millrace (${why}): use an empty or a new directory.`,
+  );
+}
+
+function corrupt(path: string, what: string): EnvironmentError {
+  return new EnvironmentError(
+    EnvironmentErrorCode.DATA_CORRUPT,
+    `The file ${path}/${metaPropertiesName} is damaged (${what}): restore it from a backup.`,
+  );
+}
+
+function parentOf(path: string): string {
+  const trimmed = path.replace(/\/+$/, '');
+  const slash = trimmed.lastIndexOf('/');
+  return slash < 0 ? '.' : trimmed.slice(0, Math.max(slash, 1));
+}
