@@ -11,13 +11,8 @@
 
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { parseUuid, type Uuid } from '../base/uuid.ts';
+import type { KeyedRecord } from './keyed-batch.ts';
 import { collisionKey } from './topic-name.ts';
-
-/** A record of an internal log: the newest of a key counts, and null takes it away. */
-export interface KeyedRecord {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array | null;
-}
 
 export interface TopicImage {
   readonly name: string;

@@ -13,8 +13,18 @@ export const internalTopics: ReadonlySet<string> = new Set([
   '__share_group_state',
 ]);
 
-/** The name that Kafka keeps for its metadata log. */
-export const clusterMetadataTopic = '__cluster_metadata';
+/** The logs in which coordinators keep their state (state-log.ts). No topic can have these names. */
+export const stateLogTopics = {
+  metadata: '__cluster_metadata',
+  groups: '__millrace_groups',
+} as const;
+
+export type StateLogTopic = (typeof stateLogTopics)[keyof typeof stateLogTopics];
+
+/** Whether the name belongs to a log of a coordinator's state, which clients neither see nor make. */
+export function isStateLogTopic(name: string): boolean {
+  return Object.values<string>(stateLogTopics).includes(name);
+}
 
 /** A sentence that says why `name` cannot be a topic's, or null where it can. */
 export function problemOfTopicName(name: string): string | null {

@@ -60,7 +60,9 @@ export interface PipelineLimits {
 
 /** Responses up to this many bytes together are copied into one buffer: cheaper than a gathered write of small parts. */
 const copyBelowBytes = 16 * 1024;
+/** One write takes no more parts than this, and no further response from this many bytes on. */
 const writeAtMostParts = 512;
+const writeAtMostBytes = 1024 * 1024;
 
 interface Slot {
   response: Response;
@@ -113,6 +115,11 @@ export class RequestPipeline implements AssemblyOwner {
     return this.#slots.length - this.#firstSlot;
   }
 
+  /** Received bytes that wait for the rest of their frame or until they are wanted. */
+  get keptBytes(): number {
+    return this.#assembler.keptBytes;
+  }
+
   /** When bytes last came or left, by the `nowMs` given, in milliseconds; now while the broker owes a response. */
   get idleSinceMs(): number {
     return this.inFlight > 0 && !this.#draining ? this.#nowMs() : this.#lastActivityMs;
@@ -151,6 +158,12 @@ export class RequestPipeline implements AssemblyOwner {
     const fields = { connection: this.connection.id, client: this.connection.clientHost, reason };
     if (error === undefined) this.#logger.warn(fields, 'A connection is closed because of what came through it.');
     else this.#logger.error({ ...fields, error }, 'A connection is closed because serving its request failed.');
+    this.drop();
+  }
+
+  /** Ends this connection at once, though nothing is wrong with it. */
+  drop(): void {
+    if (this.#closed) return;
     this.#transport.destroy();
     this.closed();
   }
@@ -238,7 +251,7 @@ export class RequestPipeline implements AssemblyOwner {
       const parts: Uint8Array[] = [];
       const responses: (readonly Uint8Array[])[] = [];
       let byteCount = 0;
-      while (this.#firstSlot < this.#slots.length && parts.length < writeAtMostParts) {
+      while (this.#firstSlot < this.#slots.length && parts.length < writeAtMostParts && byteCount < writeAtMostBytes) {
         const slot = this.#slots[this.#firstSlot]!;
         if (!slot.ready) break;
         this.#firstSlot++;

@@ -13,11 +13,12 @@
 import { createServer, Socket } from 'node:net';
 import type { AddressInfo, OnReadOpts, Server, SocketConstructorOpts } from 'node:net';
 import { systemClock } from '../base/clock.ts';
-import type { Clock, Timer } from '../base/clock.ts';
-import { EnvironmentError, EnvironmentErrorCode, systemErrorCode } from '../base/environment-error.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { AssemblyBudget } from './assembly-budget.ts';
 import { DoorConnection, nextConnectionId, unwrapMappedAddress } from './connection.ts';
+import { sweepIdle } from './idle-sweep.ts';
+import { listenError } from './listen-error.ts';
 import { RequestPipeline } from './request-pipeline.ts';
 import type { PipelineLimits, RequestService, Transport } from './request-pipeline.ts';
 
@@ -48,38 +49,13 @@ interface HandleOwner {
   _handle: unknown;
 }
 
-/** An environment error for a failure to listen on `host`:`port`. */
-export function listenError(error: unknown, host: string, port: number): EnvironmentError {
-  const at = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  switch (systemErrorCode(error)) {
-    case 'EADDRINUSE':
-      return new EnvironmentError(
-        EnvironmentErrorCode.ADDRESS_IN_USE,
-        `${at} is in use by another program: stop it, or choose another port (0 takes any free one).`,
-        error,
-      );
-    case 'EACCES':
-      return new EnvironmentError(
-        EnvironmentErrorCode.ADDRESS_UNAVAILABLE,
-        `${at} may not be opened by this user: choose a port above 1023, or run with the right to use it.`,
-        error,
-      );
-    default:
-      return new EnvironmentError(
-        EnvironmentErrorCode.ADDRESS_UNAVAILABLE,
-        `${at} cannot be listened on (${systemErrorCode(error) ?? String(error)}): choose an address of this machine.`,
-        error,
-      );
-  }
-}
-
 export class TcpDoor {
   readonly #options: TcpDoorOptions;
   readonly #clock: Clock;
   readonly #server: Server;
   readonly #readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
   readonly #live = new Map<Socket, RequestPipeline>();
-  #sweep: Timer | null = null;
+  #stopSweep: (() => void) | null = null;
   #closing: Promise<void> | null = null;
 
   private constructor(options: TcpDoorOptions) {
@@ -116,21 +92,26 @@ export class TcpDoor {
   }
 
   #listen(): Promise<void> {
-    const { host, port, logger } = this.#options;
+    const { host, port, idleMs, logger } = this.#options;
     return new Promise((resolve, reject) => {
       const failed = (error: Error): void => reject(listenError(error, host, port));
       this.#server.once('error', failed);
       this.#server.listen({ host, port, backlog: 1024 }, () => {
         this.#server.off('error', failed);
         this.#server.on('error', (error) => logger.error({ error }, 'Taking a connection failed.'));
-        this.#scheduleSweep();
+        this.#stopSweep = sweepIdle(
+          this.#clock,
+          idleMs,
+          () => this.#live.values(),
+          (pipeline) => pipeline.drop(),
+        );
         resolve();
       });
     });
   }
 
   async #close(): Promise<void> {
-    this.#sweep?.cancel();
+    this.#stopSweep?.();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const pipeline of [...this.#live.values()]) pipeline.finish();
     const deadline = this.#clock.setTimer(closeWithinMs, () => {
@@ -194,19 +175,6 @@ export class TcpDoor {
       pipeline.closed();
     });
     return pipeline;
-  }
-
-  #scheduleSweep(): void {
-    const { idleMs, logger } = this.#options;
-    this.#sweep = this.#clock.setTimer(Math.max(1, Math.min(idleMs / 4, 30_000)), () => {
-      const nowMs = this.#clock.monotonicMs();
-      for (const [socket, pipeline] of [...this.#live]) {
-        if (nowMs - pipeline.idleSinceMs < idleMs) continue;
-        logger.debug({ connection: pipeline.connection.id }, 'An idle connection is closed.');
-        socket.destroy();
-      }
-      this.#scheduleSweep();
-    });
   }
 }
 

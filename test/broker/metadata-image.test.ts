@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { SeededRandom } from '../../src/base/random.ts';
 import { randomUuid } from '../../src/base/uuid.ts';
+import type { KeyedRecord } from '../../src/broker/keyed-batch.ts';
 import {
   brokerConfigRecord,
   MetadataImage,
   producerIdsRecord,
   topicRecord,
   topicRemovedRecord,
-  type KeyedRecord,
 } from '../../src/broker/metadata-image.ts';
 
 const random = new SeededRandom(1);

@@ -1,0 +1,164 @@
+/**
+ * The broker: what its handlers and coordinators share. I/O thread.
+ * `Broker.open` reads the metadata log, which alone decides what exists, has orphaned directories removed, and keeps
+ * retention going until `close`. It does not know sockets (server/) nor how requests look (dispatcher.ts).
+ */
+
+import { present } from '../base/assert.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
+import { ErrorCode, errorName } from '../base/error-code.ts';
+import type { Logger } from '../base/logger.ts';
+import type { RandomSource } from '../base/random.ts';
+import { metadataTopicUuid, type Uuid } from '../base/uuid.ts';
+import type { LogStore, PartitionLog } from '../storage/partition-log.ts';
+import type { BrokerConfig } from './broker-config.ts';
+import { MetadataImage, producerIdsRecord, type TopicImage } from './metadata-image.ts';
+import { producerIdBlockSize, ProducerIds } from './producer-ids.ts';
+import { StateLog, stateLogConfig, type KeyedState } from './state-log.ts';
+import { TopicCatalog } from './topic-catalog.ts';
+import { isStateLogTopic, stateLogTopics, type StateLogTopic } from './topic-name.ts';
+
+export interface BrokerOptions {
+  readonly store: LogStore;
+  readonly config: BrokerConfig;
+  /** As the data directory says. */
+  readonly clusterId: string;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly logger: Logger;
+}
+
+/** A partition that a request named. */
+export interface FoundPartition {
+  readonly topic: TopicImage;
+  readonly log: PartitionLog;
+}
+
+const stateLogIds: Readonly<Record<StateLogTopic, Uuid>> = {
+  [stateLogTopics.metadata]: metadataTopicUuid,
+  [stateLogTopics.groups]: `${'A'.repeat(21)}g` as Uuid,
+};
+
+export class Broker {
+  readonly clusterId: string;
+  readonly nodeId: number;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly logger: Logger;
+  readonly store: LogStore;
+  readonly config: BrokerConfig;
+  readonly topics: TopicCatalog;
+  readonly producerIds: ProducerIds;
+  readonly #stateLogs: StateLog[] = [];
+  readonly #image = new MetadataImage();
+  #metadataLog: StateLog | null = null;
+  #retentionTimer: Timer | null = null;
+  #retention: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  private constructor(options: BrokerOptions) {
+    this.clusterId = options.clusterId;
+    this.nodeId = options.config.number('node.id');
+    this.clock = options.clock;
+    this.random = options.random;
+    this.logger = options.logger;
+    this.store = options.store;
+    this.config = options.config;
+    this.topics = new TopicCatalog({
+      image: this.#image,
+      store: options.store,
+      config: options.config,
+      random: options.random,
+      logger: options.logger,
+      write: (records) => present(this.#metadataLog, 'the metadata log is open').append(records),
+    });
+    this.producerIds = new ProducerIds(() => this.#claimProducerIds());
+  }
+
+  /** Reads the metadata log. Rejects with `EnvironmentError` where it cannot be read or a newer Millrace wrote it. */
+  static async open(options: BrokerOptions): Promise<Broker> {
+    const broker = new Broker(options);
+    const image = broker.#image;
+    broker.#metadataLog = await broker.openStateLog(stateLogTopics.metadata, image);
+    broker.config.setDynamic(image.brokerConfigs(String(broker.nodeId)), image.brokerConfigs(''));
+    options.store.discardOrphans((topic, topicId, partition) => broker.#exists(topic, topicId, partition));
+    broker.#scheduleRetention();
+    return broker;
+  }
+
+  /** The leader epoch that Metadata, Fetch and ListOffsets agree on. */
+  get leaderEpoch(): number {
+    return this.store.leaderEpoch;
+  }
+
+  /** Where a client's names lead: by topic id where there is one, else by name. Null where there is no such thing. */
+  findPartition(topic: TopicImage | null, partition: number): FoundPartition | null {
+    const log = topic === null ? null : this.topics.partition(topic, partition);
+    return topic === null || log === null ? null : { topic, log };
+  }
+
+  /** Opens the log behind a coordinator's state and reads it into `state`. */
+  async openStateLog(topic: StateLogTopic, state: KeyedState): Promise<StateLog> {
+    const log = this.store.open(topic, stateLogIds[topic], 0, stateLogConfig);
+    const { store, clock, logger } = this;
+    const stateLog = await StateLog.load({ log, store, clock, logger, state });
+    this.#stateLogs.push(stateLog);
+    return stateLog;
+  }
+
+  /** Stops the timers, waits for changes under way and closes the store: all is flushed, and the stop is clean. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#retentionTimer?.cancel();
+    await this.#retention;
+    await this.topics.inTurn(async () => {});
+    for (const stateLog of this.#stateLogs) await stateLog.settled();
+    await this.store.close();
+  }
+
+  #exists(topic: string, topicId: string | null, partition: number): boolean {
+    if (isStateLogTopic(topic)) return partition === 0;
+    const known = this.#image.topic(topic);
+    // A directory whose id cannot be read is kept: it may be the topic's, and deleting it could not be undone.
+    return known !== null && partition < known.partitionCount && (topicId === null || topicId === known.id);
+  }
+
+  #claimProducerIds(): Promise<number> {
+    return this.topics.inTurn(async () => {
+      const first = this.#image.nextProducerId;
+      const metadataLog = present(this.#metadataLog, 'the metadata log is open');
+      const errorCode = await metadataLog.append([producerIdsRecord(first + producerIdBlockSize)]);
+      if (errorCode === ErrorCode.NONE) return first;
+      const message = `A block of producer ids could not be written to the metadata log: ${errorName(errorCode)}.`;
+      throw new EnvironmentError(EnvironmentErrorCode.IO_FAILED, message);
+    });
+  }
+
+  #scheduleRetention(): void {
+    this.#retentionTimer = this.clock.setTimer(this.config.number('log.retention.check.interval.ms'), () => {
+      this.#retention = this.#enforceRetention().finally(() => {
+        if (!this.#closed) this.#scheduleRetention();
+      });
+    });
+  }
+
+  async #enforceRetention(): Promise<void> {
+    for (const topic of [...this.#image.topics()]) {
+      for (let partition = 0; partition < topic.partitionCount && !this.#closed; partition++) {
+        // The topic may have been deleted meanwhile; then its logs are closed.
+        if (this.#image.topicById(topic.id) === null) break;
+        const log = present(this.topics.partition(topic, partition), 'a topic has its partitions');
+        try {
+          const deleted = await log.enforceRetention();
+          if (deleted > 0) {
+            this.logger.info({ topic: topic.name, partition, segments: deleted }, 'Old segments were deleted.');
+          }
+        } catch (error) {
+          this.logger.error({ topic: topic.name, partition, error }, 'Retention could not be enforced.');
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * From a frame to its response: header, handler, body, and back. I/O thread. One for all connections of all doors.
+ *
+ *   frame → [key][version][correlation id]… → handler of the key → response header + body → chunks
+ *
+ * A frame that is no request Millrace serves makes `serve` throw, whereupon the door closes the connection, as Kafka
+ * does. It does not know sockets, nor the order of responses (server/request-pipeline.ts).
+ */
+
+import { assert } from '../base/assert.ts';
+import { ErrorCode } from '../base/error-code.ts';
+import type { ApiCodec } from '../protocol/api-codec.ts';
+import { apis, defaultApiVersionsResponse } from '../protocol/generated/index.ts';
+import { decodeRequestRest, decodeRequestStart, encodeResponseHeader, isFlexible } from '../protocol/headers.ts';
+import { MalformedFrame, Reader } from '../protocol/reader.ts';
+import { Writer } from '../protocol/writer.ts';
+import type { Broker } from './broker.ts';
+import { apiVersionsHandler, apiVersionsKey, produceKey } from './handlers/18-api-versions.ts';
+import {
+  ConnectionMustClose,
+  type ApiHandler,
+  type ConnectionContext,
+  type RequestContext,
+} from './request-context.ts';
+
+/** A handler of any key. The codec of the key gives it its requests and takes its responses. */
+// oxlint-disable-next-line typescript/no-explicit-any -- the table holds handlers of different messages.
+export type AnyApiHandler = ApiHandler<any, any>;
+
+/** A response's bytes with its size prefix, in order; null where none is sent. */
+export type ResponseChunks = readonly Uint8Array[] | null;
+
+interface Route {
+  readonly api: ApiCodec;
+  readonly handler: ApiHandler<unknown, unknown>;
+}
+
+export class Dispatcher {
+  readonly #broker: Broker;
+  readonly #routes = new Map<number, Route>();
+  readonly #releases = new WeakMap<readonly Uint8Array[], () => void>();
+  /** Set while a produce that waited for room is let in: the room is its own. */
+  #roomGranted = false;
+
+  /** `handlers` serve one key each; the one for ApiVersions comes from here. */
+  constructor(broker: Broker, handlers: Iterable<AnyApiHandler>) {
+    this.#broker = broker;
+    for (const handler of [apiVersionsHandler(() => this.#advertised()), ...handlers]) {
+      const api = apis.get(handler.apiKey);
+      assert(api !== undefined && !this.#routes.has(handler.apiKey), 'one handler serves each key');
+      this.#routes.set(handler.apiKey, { api, handler });
+    }
+  }
+
+  /**
+   * Serves one frame (without its size prefix), at once or later. Throws or rejects where the connection must be closed.
+   * The frame is a view that ends with the call's return or first await.
+   */
+  serve(frame: Uint8Array, connection: ConnectionContext): ResponseChunks | Promise<ResponseChunks> {
+    const reader = new Reader(frame);
+    const start = decodeRequestStart(reader);
+    const route = this.#routes.get(start.apiKey);
+    if (route === undefined) throw new ConnectionMustClose(`API key ${start.apiKey} is not served`);
+    const { api, handler } = route;
+    const { apiVersion } = start;
+    if (apiVersion < api.minVersion || apiVersion > api.stableVersion) {
+      if (start.apiKey === apiVersionsKey) return unsupportedApiVersions(api, start.correlationId);
+      throw new ConnectionMustClose(`${api.name} version ${apiVersion} is not served`);
+    }
+    const clientId = decodeRequestRest(reader, isFlexible(api, apiVersion));
+    const context: RequestContext = { ...start, clientId, connection };
+    const request = api.decodeRequest(reader, apiVersion);
+    let outcome: unknown;
+    try {
+      outcome = handler.handle(request, context, this.#broker);
+    } catch (error) {
+      throw this.#failed(error, route, context);
+    }
+    if (outcome instanceof Promise) return this.#later(outcome, route, context);
+    return this.#encode(outcome, route, context);
+  }
+
+  /**
+   * Whether the frame may be served now: a produce waits until the ingest ring can take it. Where not, `proceed` is
+   * called once it may, and the frame is to be served before `proceed` returns.
+   */
+  admit(frame: Uint8Array, proceed: () => void): boolean {
+    if (frame.length < 2 || frame[0] !== 0 || frame[1] !== produceKey) return true;
+    if (this.#roomGranted) {
+      this.#roomGranted = false;
+      return true;
+    }
+    const { store } = this.#broker;
+    // What can never fit is refused by the handler.
+    if (frame.length > store.maxRequestBytes) return true;
+    let asking = true;
+    const atOnce = store.whenRoom(frame.length, () => {
+      if (asking) return;
+      this.#roomGranted = true;
+      try {
+        proceed();
+      } finally {
+        this.#roomGranted = false;
+      }
+    });
+    asking = false;
+    return atOnce;
+  }
+
+  /** The response's bytes have left, or were given up: buffers that they lie in may be used again. */
+  released(response: readonly Uint8Array[]): void {
+    const release = this.#releases.get(response);
+    if (release === undefined) return;
+    this.#releases.delete(response);
+    release();
+  }
+
+  #advertised(): ApiCodec[] {
+    return [...this.#routes.values()].map(({ api }) => api).toSorted((a, b) => a.apiKey - b.apiKey);
+  }
+
+  async #later(outcome: Promise<unknown>, route: Route, context: RequestContext): Promise<ResponseChunks> {
+    let response: unknown;
+    try {
+      response = await outcome;
+    } catch (error) {
+      throw this.#failed(error, route, context);
+    }
+    return this.#encode(response, route, context);
+  }
+
+  #encode(response: unknown, { api, handler }: Route, context: RequestContext): ResponseChunks {
+    if (response === null) return null;
+    const writer = new Writer(true);
+    encodeResponseHeader(writer, api, context.apiVersion, context.correlationId);
+    api.encodeResponse(writer, response, context.apiVersion);
+    const chunks = writer.finish();
+    if (handler.released !== undefined) this.#releases.set(chunks, () => handler.released?.(response));
+    return chunks;
+  }
+
+  #failed(error: unknown, { api }: Route, { apiVersion, connection }: RequestContext): unknown {
+    if (!(error instanceof ConnectionMustClose) && !(error instanceof MalformedFrame)) {
+      this.#broker.logger.error(
+        { api: api.name, apiVersion, connection: connection.id, error },
+        'A request failed by a defect; its connection is closed.',
+      );
+    }
+    return error;
+  }
+}
+
+/** The answer to a version of ApiVersions that is not known: version 0, which every client reads, with the range. */
+function unsupportedApiVersions(api: ApiCodec, correlationId: number): ResponseChunks {
+  const writer = new Writer(true);
+  encodeResponseHeader(writer, api, 0, correlationId);
+  const range = { apiKey: api.apiKey, minVersion: api.minVersion, maxVersion: api.stableVersion };
+  const response = { ...defaultApiVersionsResponse(), errorCode: ErrorCode.UNSUPPORTED_VERSION, apiKeys: [range] };
+  api.encodeResponse(writer, response, 0);
+  return writer.finish();
+}

@@ -1,0 +1,220 @@
+/**
+ * Produce: appends one batch per partition and answers as acks asks. I/O thread.
+ *
+ *   acks   0: no response   1: once written   -1: once synced
+ *
+ * All appends happen before the handler returns, in the request's order, so what one connection sends lands in order.
+ * A request that outlives its timeout is answered with REQUEST_TIMED_OUT where it waits; its writes still count.
+ * It does not look into batches beyond what decides who handles them; the log checks them.
+ */
+
+import { ErrorCode, errorName } from '../../base/error-code.ts';
+import {
+  defaultProduceResponse,
+  defaultProduceResponseResponsesPartitionResponses,
+  type ProduceRequest,
+  type ProduceRequestTopicData,
+  type ProduceResponse,
+  type ProduceResponseResponses,
+  type ProduceResponseResponsesPartitionResponses,
+} from '../../protocol/generated/index.ts';
+import {
+  attributesAt,
+  batchField,
+  batchHeaderSizeBytes,
+  batchPrefixSizeBytes,
+  Compression,
+  compressionOf,
+  currentMagic,
+  isTransactional,
+} from '../../records/record-batch.ts';
+import { readInt32 } from '../../records/big-endian.ts';
+import type { AppendOptions, AppendResult, Durability } from '../../storage/partition-log.ts';
+import type { Broker } from '../broker.ts';
+import type { TopicImage } from '../metadata-image.ts';
+import { ConnectionMustClose, type ApiHandler, type RequestContext } from '../request-context.ts';
+import { isInternalTopic } from '../topic-name.ts';
+
+const firstVersionWithIds = 13;
+const firstVersionWithZstd = 7;
+/** What the ring spends on each batch beyond its bytes, at most: it aligns them. */
+const alignmentBytes = 8;
+
+const durabilityByAcks: ReadonlyMap<number, Durability> = new Map([
+  [-1, 'synced'],
+  [0, 'none'],
+  [1, 'written'],
+]);
+
+interface Problem {
+  readonly errorCode: ErrorCode;
+  readonly message: string | null;
+}
+
+export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
+  apiKey: 0,
+  handle(request, context, broker) {
+    const durability = durabilityByAcks.get(request.acks);
+    const problem = durability === undefined ? invalidAcks : problemOfSize(request, broker);
+    const pending = new PendingProduce(context, broker);
+    const options: AppendOptions = { durability: durability ?? 'none', origin: 'client' };
+    for (const topicData of request.topicData) {
+      const topic = topicOf(topicData, context, broker);
+      const responses = pending.startTopic(topicData);
+      for (const { index, records } of topicData.partitionData) {
+        const response = { ...defaultProduceResponseResponsesPartitionResponses(), index };
+        responses.push(response);
+        const refusal = problem ?? problemOfRecords(records, context.apiVersion) ?? problemOfTopic(topic, context);
+        const found = refusal === null ? broker.findPartition(topic, index) : null;
+        if (refusal !== null) refuse(response, refusal);
+        else if (found === null || records === null) refuse(response, unknownPartition);
+        else found.log.append(records, options, pending.listenerFor(response));
+      }
+    }
+    return pending.outcome(request);
+  },
+};
+
+/** The response in the making: filled by the logs as they finish, given out once all have or time is up. */
+class PendingProduce {
+  readonly #response: ProduceResponse = defaultProduceResponse();
+  readonly #waiting = new Set<ProduceResponseResponsesPartitionResponses>();
+  readonly #withIds: boolean;
+  readonly #broker: Broker;
+  #finish: (() => void) | null = null;
+  #given = false;
+
+  constructor(context: RequestContext, broker: Broker) {
+    this.#withIds = context.apiVersion >= firstVersionWithIds;
+    this.#broker = broker;
+  }
+
+  startTopic({ topicId, name }: ProduceRequestTopicData): ProduceResponseResponsesPartitionResponses[] {
+    const responses: ProduceResponseResponses = { topicId, name: this.#withIds ? '' : name, partitionResponses: [] };
+    this.#response.responses.push(responses);
+    return responses.partitionResponses;
+  }
+
+  listenerFor(response: ProduceResponseResponsesPartitionResponses): (result: AppendResult) => void {
+    this.#waiting.add(response);
+    return (result) => {
+      // After a timeout the response has left; what the log says then is nobody's any more.
+      if (this.#given) return;
+      this.#waiting.delete(response);
+      take(response, result);
+      if (this.#waiting.size === 0) this.#finish?.();
+    };
+  }
+
+  outcome({ acks, timeoutMs }: ProduceRequest): ProduceResponse | null | Promise<ProduceResponse> {
+    if (acks === 0) {
+      this.#given = true;
+      this.#closeIfFailed();
+      return null;
+    }
+    if (this.#waiting.size === 0) return this.#response;
+    return new Promise((resolve) => {
+      const timer = this.#broker.clock.setTimer(Math.max(timeoutMs, 0), () => this.#finish?.());
+      this.#finish = () => {
+        if (this.#given) return;
+        this.#given = true;
+        timer.cancel();
+        for (const response of this.#waiting) refuse(response, timedOut);
+        resolve(this.#response);
+      };
+    });
+  }
+
+  /** Without a response only a closed connection tells the producer that its metadata or batches are wrong. */
+  #closeIfFailed(): void {
+    for (const { partitionResponses } of this.#response.responses) {
+      for (const { errorCode } of partitionResponses) {
+        if (errorCode !== ErrorCode.NONE) {
+          throw new ConnectionMustClose(`a Produce with acks=0 failed: ${errorName(errorCode)}`);
+        }
+      }
+    }
+  }
+}
+
+const invalidAcks: Problem = {
+  errorCode: ErrorCode.INVALID_REQUIRED_ACKS,
+  message: 'The acks of a Produce are -1, 0 or 1.',
+};
+const timedOut: Problem = { errorCode: ErrorCode.REQUEST_TIMED_OUT, message: null };
+const unknownPartition: Problem = { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message: null };
+
+function topicOf(topicData: ProduceRequestTopicData, context: RequestContext, broker: Broker): TopicImage | null {
+  return context.apiVersion >= firstVersionWithIds
+    ? broker.topics.topicById(topicData.topicId)
+    : broker.topics.topic(topicData.name);
+}
+
+function problemOfTopic(topic: TopicImage | null, { apiVersion }: RequestContext): Problem | null {
+  if (topic === null) {
+    return apiVersion >= firstVersionWithIds
+      ? { errorCode: ErrorCode.UNKNOWN_TOPIC_ID, message: null }
+      : unknownPartition;
+  }
+  if (!isInternalTopic(topic.name)) return null;
+  return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, message: `Cannot append to internal topic ${topic.name}` };
+}
+
+/** A request that the ring could never take at once. Others came here once it had room (dispatcher.ts). */
+function problemOfSize(request: ProduceRequest, broker: Broker): Problem | null {
+  let sizeBytes = 0;
+  for (const { partitionData } of request.topicData) {
+    for (const { records } of partitionData) sizeBytes += (records?.length ?? 0) + alignmentBytes;
+  }
+  if (sizeBytes <= broker.store.maxRequestBytes) return null;
+  const message = `The request's batches are larger than ${broker.store.maxRequestBytes} bytes together.`;
+  return { errorCode: ErrorCode.MESSAGE_TOO_LARGE, message };
+}
+
+/** What Kafka checks before a log sees the records: one whole batch, of a format and codec that the version allows. */
+function problemOfRecords(records: Uint8Array | null, apiVersion: number): Problem | null {
+  if (records === null || records.length === 0) return invalidRecord('A Produce carries one record batch a partition.');
+  if (records.length <= batchField.magic) return corrupt;
+  if (records[batchField.magic] !== currentMagic) {
+    return invalidRecord(`Record batches have magic ${currentMagic}, not ${records[batchField.magic]!}.`);
+  }
+  const sizeBytes = batchPrefixSizeBytes + readInt32(records, batchField.length);
+  if (sizeBytes < batchHeaderSizeBytes || sizeBytes > records.length) return corrupt;
+  if (sizeBytes < records.length) return invalidRecord('A Produce carries exactly one record batch a partition.');
+  const attributes = attributesAt(records, 0);
+  if (compressionOf(attributes) === Compression.ZSTD && apiVersion < firstVersionWithZstd) {
+    const message = `Produce version ${apiVersion} does not know zstd.`;
+    return { errorCode: ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, message };
+  }
+  if (!isTransactional(attributes)) return null;
+  return { errorCode: ErrorCode.INVALID_TXN_STATE, message: 'This broker has no transactions yet.' };
+}
+
+const corrupt: Problem = {
+  errorCode: ErrorCode.CORRUPT_MESSAGE,
+  message: 'The record batch is shorter than its header says.',
+};
+
+function invalidRecord(message: string): Problem {
+  return { errorCode: ErrorCode.INVALID_RECORD, message };
+}
+
+function refuse(response: ProduceResponseResponsesPartitionResponses, { errorCode, message }: Problem): void {
+  response.errorCode = errorCode;
+  response.errorMessage = message;
+  response.baseOffset = -1;
+  response.logAppendTimeMs = -1;
+  response.logStartOffset = -1;
+}
+
+function take(response: ProduceResponseResponsesPartitionResponses, result: AppendResult): void {
+  response.errorCode = result.errorCode;
+  response.errorMessage = result.errorMessage;
+  response.baseOffset = result.baseOffset;
+  response.logAppendTimeMs = result.logAppendTimeMs;
+  response.logStartOffset = result.logStartOffset;
+  response.recordErrors = result.recordErrors.map(({ index, message }) => ({
+    batchIndex: index,
+    batchIndexErrorMessage: message,
+  }));
+}

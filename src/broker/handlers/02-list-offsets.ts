@@ -1,0 +1,106 @@
+/**
+ * ListOffsets: offsets by name (earliest, latest, …) or by time. I/O thread.
+ *
+ *   -1 latest   -2 earliest   -3 of the largest timestamp   -4 earliest local   -5 latest tiered   -6 next to be tiered
+ *
+ * Nothing is tiered, so the local log is all there is.
+ */
+
+import { ErrorCode } from '../../base/error-code.ts';
+import { noOffset, noTimestamp } from '../../base/numbers.ts';
+import {
+  defaultListOffsetsResponse,
+  type ListOffsetsRequest,
+  type ListOffsetsRequestTopicsPartitions,
+  type ListOffsetsResponse,
+  type ListOffsetsResponseTopicsPartitions,
+} from '../../protocol/generated/index.ts';
+import type { PartitionLog } from '../../storage/partition-log.ts';
+import type { Broker } from '../broker.ts';
+import { checkLeaderEpoch } from '../leader-check.ts';
+import type { ApiHandler } from '../request-context.ts';
+
+const Asked = { LATEST: -1, EARLIEST: -2, MAX_TIMESTAMP: -3, EARLIEST_LOCAL: -4, LATEST_TIERED: -5, NEXT_TIERED: -6 };
+
+/** The first version of the request in which each name means something. */
+const firstVersions: ReadonlyMap<number, number> = new Map([
+  [Asked.LATEST, 1],
+  [Asked.EARLIEST, 1],
+  [Asked.MAX_TIMESTAMP, 7],
+  [Asked.EARLIEST_LOCAL, 8],
+  [Asked.LATEST_TIERED, 9],
+  [Asked.NEXT_TIERED, 11],
+]);
+
+interface Found {
+  readonly timestamp: number;
+  readonly offset: number;
+  readonly leaderEpoch: number;
+}
+
+const nothing: Found = { timestamp: noTimestamp, offset: noOffset, leaderEpoch: -1 };
+
+export const listOffsetsHandler: ApiHandler<ListOffsetsRequest, ListOffsetsResponse> = {
+  apiKey: 2,
+  async handle(request, { apiVersion }, broker) {
+    const readCommitted = request.isolationLevel === 1;
+    const topics = request.topics.map(async ({ name, partitions }) => ({
+      name,
+      partitions: await Promise.all(
+        partitions.map((partition) => lookUp(name, partition, apiVersion, readCommitted, broker)),
+      ),
+    }));
+    return { ...defaultListOffsetsResponse(), topics: await Promise.all(topics) };
+  },
+};
+
+async function lookUp(
+  name: string,
+  { partitionIndex, currentLeaderEpoch, timestamp }: ListOffsetsRequestTopicsPartitions,
+  apiVersion: number,
+  readCommitted: boolean,
+  broker: Broker,
+): Promise<ListOffsetsResponseTopicsPartitions> {
+  const answer = (errorCode: ErrorCode, found: Found = nothing): ListOffsetsResponseTopicsPartitions => ({
+    partitionIndex,
+    errorCode,
+    ...found,
+  });
+  const found = broker.findPartition(broker.topics.topic(name), partitionIndex);
+  if (found === null) return answer(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+  const epochError = checkLeaderEpoch(currentLeaderEpoch, broker.leaderEpoch);
+  if (epochError !== ErrorCode.NONE) return answer(epochError);
+  const firstVersion = timestamp >= 0 ? 1 : firstVersions.get(timestamp);
+  if (firstVersion === undefined || apiVersion < firstVersion) return answer(ErrorCode.UNSUPPORTED_VERSION);
+  return answer(ErrorCode.NONE, await offsetFor(timestamp, found.log, readCommitted, broker.leaderEpoch));
+}
+
+async function offsetFor(
+  timestamp: number,
+  log: PartitionLog,
+  readCommitted: boolean,
+  leaderEpoch: number,
+): Promise<Found> {
+  switch (timestamp) {
+    case Asked.LATEST: {
+      const offset = readCommitted ? log.lastStableOffset : log.highWatermark;
+      return { timestamp: noTimestamp, offset, leaderEpoch };
+    }
+    case Asked.EARLIEST:
+    case Asked.EARLIEST_LOCAL: {
+      const offset = log.logStartOffset;
+      return { timestamp: noTimestamp, offset, leaderEpoch: log.epochAt(offset) };
+    }
+    case Asked.LATEST_TIERED:
+    case Asked.NEXT_TIERED:
+      return nothing;
+    default: {
+      const end = readCommitted ? log.lastStableOffset : log.highWatermark;
+      const found =
+        timestamp === Asked.MAX_TIMESTAMP ? await log.offsetOfMaxTimestamp() : await log.offsetForTimestamp(timestamp);
+      // What a consumer could not fetch is not there for it.
+      if (found === null || found.offset >= end) return nothing;
+      return { timestamp: found.timestampMs, offset: found.offset, leaderEpoch: found.leaderEpoch };
+    }
+  }
+}

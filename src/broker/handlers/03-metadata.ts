@@ -1,0 +1,129 @@
+/**
+ * Metadata: this node's address, and topics with their partitions; topics that are missing are created where client and
+ * settings allow it. I/O thread.
+ * The address is the one of the door that the client came through. Unlike Kafka, which creates in the background and
+ * has the client ask again, the response waits for the topic.
+ */
+
+import { ErrorCode } from '../../base/error-code.ts';
+import { zeroUuid, type Uuid } from '../../base/uuid.ts';
+import {
+  defaultMetadataResponse,
+  type MetadataRequest,
+  type MetadataResponse,
+  type MetadataResponseTopics,
+} from '../../protocol/generated/index.ts';
+import { clusterOperations, operationsNotAsked, topicOperations } from '../authorized-operations.ts';
+import type { Broker } from '../broker.ts';
+import type { TopicImage } from '../metadata-image.ts';
+import type { ApiHandler, RequestContext } from '../request-context.ts';
+import { isInternalTopic, problemOfTopicName } from '../topic-name.ts';
+
+export const metadataHandler: ApiHandler<MetadataRequest, MetadataResponse> = {
+  apiKey: 3,
+  handle(request, context, broker) {
+    const named = request.topics;
+    if (named === null || (context.apiVersion === 0 && named.length === 0)) {
+      const all = [...broker.topics.image.topics()].map((topic) => topicResponse(topic, request, broker));
+      return respond(all, request, context, broker);
+    }
+    const names = [...new Set(named.map(({ name }) => name))].filter((name) => name !== null);
+    const missing = names.filter((name) => broker.topics.topic(name) === null);
+    const mayCreate = request.allowAutoTopicCreation && broker.config.boolean('auto.create.topics.enable');
+    if (missing.length > 0 && mayCreate) return createAndRespond(missing, request, context, broker);
+    return respond(topicResponses(request, broker, new Map()), request, context, broker);
+  },
+};
+
+async function createAndRespond(
+  missing: readonly string[],
+  request: MetadataRequest,
+  context: RequestContext,
+  broker: Broker,
+): Promise<MetadataResponse> {
+  const created = await Promise.all(
+    missing.map((name) => broker.topics.create({ name, partitionCount: -1, replicationFactor: -1, configs: [] })),
+  );
+  const errors = new Map<string, ErrorCode>();
+  for (const [i, { errorCode }] of created.entries()) {
+    // Another request may have created it meanwhile, which serves as well.
+    if (errorCode !== ErrorCode.NONE && errorCode !== ErrorCode.TOPIC_ALREADY_EXISTS)
+      errors.set(missing[i]!, errorCode);
+  }
+  return respond(topicResponses(request, broker, errors), request, context, broker);
+}
+
+function topicResponses(
+  request: MetadataRequest,
+  broker: Broker,
+  errors: ReadonlyMap<string, ErrorCode>,
+): MetadataResponseTopics[] {
+  const responses: MetadataResponseTopics[] = [];
+  const seen = new Set<string>();
+  for (const { name, topicId } of request.topics ?? []) {
+    const key = name ?? topicId;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    const topic = name === null ? broker.topics.topicById(topicId) : broker.topics.topic(name);
+    if (topic !== null) responses.push(topicResponse(topic, request, broker));
+    else responses.push(missingTopic(name, topicId, errors));
+  }
+  return responses;
+}
+
+function missingTopic(
+  name: string | null,
+  topicId: Uuid,
+  errors: ReadonlyMap<string, ErrorCode>,
+): MetadataResponseTopics {
+  let errorCode: ErrorCode;
+  if (name === null) errorCode = ErrorCode.UNKNOWN_TOPIC_ID;
+  else if (problemOfTopicName(name) !== null) errorCode = ErrorCode.INVALID_TOPIC_EXCEPTION;
+  else errorCode = errors.get(name) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+  return {
+    errorCode,
+    name,
+    topicId: name === null ? topicId : zeroUuid,
+    isInternal: false,
+    partitions: [],
+    topicAuthorizedOperations: operationsNotAsked,
+  };
+}
+
+function topicResponse(topic: TopicImage, request: MetadataRequest, broker: Broker): MetadataResponseTopics {
+  const nodes = [broker.nodeId];
+  return {
+    errorCode: ErrorCode.NONE,
+    name: topic.name,
+    topicId: topic.id,
+    isInternal: isInternalTopic(topic.name),
+    partitions: Array.from({ length: topic.partitionCount }, (_, partitionIndex) => ({
+      errorCode: ErrorCode.NONE,
+      partitionIndex,
+      leaderId: broker.nodeId,
+      leaderEpoch: broker.leaderEpoch,
+      replicaNodes: nodes,
+      isrNodes: nodes,
+      offlineReplicas: [],
+    })),
+    topicAuthorizedOperations: request.includeTopicAuthorizedOperations ? topicOperations : operationsNotAsked,
+  };
+}
+
+function respond(
+  topics: MetadataResponseTopics[],
+  request: MetadataRequest,
+  { apiVersion, connection }: RequestContext,
+  broker: Broker,
+): MetadataResponse {
+  const { advertisedHost: host, advertisedPort: port } = connection;
+  return {
+    ...defaultMetadataResponse(),
+    brokers: [{ nodeId: broker.nodeId, host, port, rack: broker.config.text('broker.rack') }],
+    clusterId: broker.clusterId,
+    controllerId: broker.nodeId,
+    // Before version 12 a topic that was asked for by id and is not there has an empty name.
+    topics: apiVersion < 12 ? topics.map((topic) => ({ ...topic, name: topic.name ?? '' })) : topics,
+    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? clusterOperations : operationsNotAsked,
+  };
+}

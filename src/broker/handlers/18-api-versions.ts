@@ -1,0 +1,90 @@
+/**
+ * ApiVersions: what this broker serves, with Kafka's ranges, and its features. I/O thread.
+ * Only keys with a handler are advertised, and a feature only where the keys that it needs are. A version of ApiVersions
+ * that is not known never comes here (dispatcher.ts).
+ */
+
+import { ErrorCode } from '../../base/error-code.ts';
+import type { ApiCodec } from '../../protocol/api-codec.ts';
+import {
+  defaultApiVersionsResponse,
+  type ApiVersionsRequest,
+  type ApiVersionsResponse,
+} from '../../protocol/generated/index.ts';
+import type { Broker } from '../broker.ts';
+import type { ApiHandler, RequestContext } from '../request-context.ts';
+
+export const apiVersionsKey = 18;
+export const produceKey = 0;
+
+interface Feature {
+  readonly name: string;
+  readonly min: number;
+  readonly max: number;
+  /** The level that is on. */
+  readonly finalized: number;
+  /** The key without which the feature means nothing; null where it needs none. */
+  readonly needs: number | null;
+}
+
+/** As a Kafka 4.4 has them. */
+const features: readonly Feature[] = [
+  { name: 'group.version', min: 0, max: 1, finalized: 1, needs: 68 },
+  { name: 'kraft.version', min: 0, max: 1, finalized: 0, needs: null },
+  { name: 'metadata.version', min: 7, max: 33, finalized: 33, needs: null },
+  { name: 'share.version', min: 0, max: 2, finalized: 2, needs: 76 },
+  { name: 'streams.version', min: 0, max: 1, finalized: 1, needs: 88 },
+  { name: 'transaction.version', min: 0, max: 2, finalized: 2, needs: 26 },
+];
+
+/** KIP-511: what a client may call itself. */
+const softwareName = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
+
+/** `advertised` gives the codecs of the keys that are served, in ascending order. */
+export function apiVersionsHandler(
+  advertised: () => readonly ApiCodec[],
+): ApiHandler<ApiVersionsRequest, ApiVersionsResponse> {
+  return {
+    apiKey: apiVersionsKey,
+    handle(request, context, broker) {
+      const errorCode = problemOf(request, context, broker);
+      const apis = advertised();
+      const apiKeys = apis.map(({ apiKey, minVersion, stableVersion }) => ({
+        apiKey,
+        // librdkafka takes the versions of Produce for the compressions that the broker knows, so Kafka names them from
+        // 0, though it serves none below 3.
+        minVersion: apiKey === produceKey ? 0 : minVersion,
+        maxVersion: stableVersion,
+      }));
+      if (errorCode !== ErrorCode.NONE) return { ...defaultApiVersionsResponse(), errorCode, apiKeys };
+      const served = new Set(apis.map(({ apiKey }) => apiKey));
+      const known = features.filter(({ needs }) => needs === null || served.has(needs));
+      return {
+        ...defaultApiVersionsResponse(),
+        apiKeys,
+        supportedFeatures: known
+          // Before version 4 a client takes a minimum of 0 for an error.
+          .filter(({ min }) => min > 0 || context.apiVersion >= 4)
+          .map(({ name, min, max }) => ({ name, minVersion: min, maxVersion: max })),
+        finalizedFeaturesEpoch: 0,
+        finalizedFeatures: known
+          .filter(({ finalized }) => finalized > 0)
+          .map(({ name, finalized }) => ({ name, maxVersionLevel: finalized, minVersionLevel: finalized })),
+      };
+    },
+  };
+}
+
+function problemOf(request: ApiVersionsRequest, { apiVersion, connection }: RequestContext, broker: Broker): ErrorCode {
+  if (apiVersion < 3) return ErrorCode.NONE;
+  const { clientSoftwareName, clientSoftwareVersion, clusterId, nodeId } = request;
+  if (!softwareName.test(clientSoftwareName) || !softwareName.test(clientSoftwareVersion)) {
+    return ErrorCode.INVALID_REQUEST;
+  }
+  connection.clientSoftwareName = clientSoftwareName;
+  connection.clientSoftwareVersion = clientSoftwareVersion;
+  // KIP-1242: the client believes it talks to another cluster or node, and should start anew from its first addresses.
+  const elsewhere =
+    (clusterId !== null && clusterId !== broker.clusterId) || (nodeId !== -1 && nodeId !== broker.nodeId);
+  return elsewhere ? ErrorCode.REBOOTSTRAP_REQUIRED : ErrorCode.NONE;
+}

@@ -1,0 +1,93 @@
+/**
+ * CreateTopics. I/O thread. Each topic stands for itself: one that is refused does not keep the others from being made.
+ * It answers once the metadata log has the topics; their files appear with their first batches.
+ */
+
+import { ErrorCode } from '../../base/error-code.ts';
+import { zeroUuid } from '../../base/uuid.ts';
+import {
+  defaultCreateTopicsResponse,
+  type CreateTopicsRequest,
+  type CreateTopicsRequestTopics,
+  type CreateTopicsResponse,
+  type CreateTopicsResponseTopics,
+} from '../../protocol/generated/index.ts';
+import type { Broker } from '../broker.ts';
+import { topicConfigEntries } from '../config-entries.ts';
+import type { ApiHandler } from '../request-context.ts';
+import { messageOf, type ChangeResult, type CreatedTopic, type TopicSpec } from '../topic-catalog.ts';
+
+export const createTopicsHandler: ApiHandler<CreateTopicsRequest, CreateTopicsResponse> = {
+  apiKey: 19,
+  async handle({ topics, validateOnly }, _context, broker) {
+    const times = new Map<string, number>();
+    for (const { name } of topics) times.set(name, (times.get(name) ?? 0) + 1);
+    const results: Promise<CreateTopicsResponseTopics>[] = [];
+    for (const topic of topics) {
+      const seen = times.get(topic.name);
+      // A name that stands twice is answered once, with an error.
+      if (seen === undefined) continue;
+      if (seen > 1) times.delete(topic.name);
+      const refusal = seen > 1 ? duplicate : null;
+      results.push(create(topic, refusal, validateOnly, broker));
+    }
+    return { ...defaultCreateTopicsResponse(), topics: await Promise.all(results) };
+  },
+};
+
+const duplicate: ChangeResult = { errorCode: ErrorCode.INVALID_REQUEST, message: 'Duplicate topic name.' };
+
+async function create(
+  topic: CreateTopicsRequestTopics,
+  refusal: ChangeResult | null,
+  validateOnly: boolean,
+  broker: Broker,
+): Promise<CreateTopicsResponseTopics> {
+  const spec = refusal ?? specOf(topic, broker.nodeId);
+  const result: CreatedTopic =
+    'errorCode' in spec ? { ...spec, topic: null } : await broker.topics.create(spec, validateOnly);
+  const { name } = topic;
+  const { topic: created, errorCode } = result;
+  const base = { name, errorCode, errorMessage: messageOf(result), topicConfigErrorCode: ErrorCode.NONE };
+  if (created === null) return { ...base, topicId: zeroUuid, numPartitions: -1, replicationFactor: -1, configs: null };
+  return {
+    ...base,
+    topicId: validateOnly ? zeroUuid : created.id,
+    numPartitions: created.partitionCount,
+    replicationFactor: 1,
+    configs: topicConfigEntries(created.configs, broker.config).map((entry) => ({
+      name: entry.name,
+      value: entry.value,
+      readOnly: false,
+      configSource: entry.source,
+      isSensitive: false,
+    })),
+  };
+}
+
+function specOf(topic: CreateTopicsRequestTopics, nodeId: number): TopicSpec | ChangeResult {
+  const { name, numPartitions, replicationFactor, assignments } = topic;
+  const configs = topic.configs.map(({ name: config, value }) => [config, value] as const);
+  if (assignments.length === 0) return { name, partitionCount: numPartitions, replicationFactor, configs };
+  if (replicationFactor !== -1) {
+    return invalid('A manual partition assignment was specified, but replication factor was not set to -1.');
+  }
+  if (numPartitions !== -1) {
+    return invalid('A manual partition assignment was specified, but numPartitions was not set to -1.');
+  }
+  const indexes = new Set(assignments.map(({ partitionIndex }) => partitionIndex));
+  const consecutive = indexes.size === assignments.length && assignments.every((_, i) => indexes.has(i));
+  if (!consecutive) return invalidAssignment('partitions should be a consecutive 0-based integer sequence.');
+  if (assignments.some(({ brokerIds }) => brokerIds.length !== 1 || brokerIds[0] !== nodeId)) {
+    return invalidAssignment(`The manual partition assignment names brokers other than ${nodeId}, the only one.`);
+  }
+  return { name, partitionCount: assignments.length, replicationFactor: 1, configs };
+}
+
+function invalid(message: string): ChangeResult {
+  return { errorCode: ErrorCode.INVALID_REQUEST, message };
+}
+
+function invalidAssignment(message: string): ChangeResult {
+  return { errorCode: ErrorCode.INVALID_REPLICA_ASSIGNMENT, message };
+}

@@ -1,0 +1,121 @@
+import { expect, test } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { ErrorCode } from '../../src/base/error-code.ts';
+import { silentLogger } from '../../src/base/logger.ts';
+import type { KeyedRecord } from '../../src/broker/keyed-batch.ts';
+import { StateLog, stateLogConfig, type KeyedState } from '../../src/broker/state-log.ts';
+import { MemoryLogStore } from './memory-log-store.ts';
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const text = (value: Uint8Array): string => new TextDecoder().decode(value);
+
+class Texts implements KeyedState {
+  readonly values = new Map<string, string>();
+  applied = 0;
+
+  apply({ key, value }: KeyedRecord): void {
+    this.applied++;
+    if (value === null) this.values.delete(text(key));
+    else this.values.set(text(key), text(value));
+  }
+
+  *snapshot(): Generator<KeyedRecord> {
+    for (const [key, value] of this.values) yield { key: bytes(key), value: bytes(value) };
+  }
+}
+
+const set = (key: string, value: string | null): KeyedRecord => ({
+  key: bytes(key),
+  value: value === null ? null : bytes(value),
+});
+
+async function load(store: MemoryLogStore, snapshotAfterBytes = 1_000_000): Promise<{ state: Texts; log: StateLog }> {
+  const state = new Texts();
+  const log = await StateLog.load({
+    log: store.open('__state', 'id', 0, stateLogConfig),
+    store,
+    clock: systemClock,
+    logger: silentLogger,
+    state,
+    snapshotAfterBytes,
+  });
+  return { state, log };
+}
+
+test('applies what is synced, in order, and reads it again', async () => {
+  const store = new MemoryLogStore();
+  const { state, log } = await load(store);
+  expect(await log.append([set('a', '1'), set('b', '2')])).toBe(ErrorCode.NONE);
+  expect(await log.append([set('a', null), set('c', '')])).toBe(ErrorCode.NONE);
+  expect(store.appended.map(({ options }) => options)).toEqual([
+    { durability: 'synced', origin: 'coordinator' },
+    { durability: 'synced', origin: 'coordinator' },
+  ]);
+  const again = await load(store);
+  expect(again.state.values).toEqual(
+    new Map([
+      ['b', '2'],
+      ['c', ''],
+    ]),
+  );
+  expect(again.state.values).toEqual(state.values);
+});
+
+test('applies nothing before it is synced', async () => {
+  const store = new MemoryLogStore();
+  const { state, log } = await load(store);
+  store.held = [];
+  const change = log.append([set('a', '1')]);
+  expect(state.applied).toBe(0);
+  store.finishHeld();
+  expect(state.applied).toBe(1);
+  await change;
+});
+
+test('answers with the error of a failed append, and applies nothing', async () => {
+  const store = new MemoryLogStore();
+  const { state, log } = await load(store);
+  store.failAppends = ErrorCode.KAFKA_STORAGE_ERROR;
+  expect(await log.append([set('a', '1')])).toBe(ErrorCode.KAFKA_STORAGE_ERROR);
+  expect(state.applied).toBe(0);
+  expect(await log.append([set('a', 'x'.repeat(9_000_000))])).toBe(ErrorCode.MESSAGE_TOO_LARGE);
+});
+
+test('writes a snapshot after enough changes, and a start reads little more than that', async () => {
+  const store = new MemoryLogStore();
+  const { state, log } = await load(store, 2000);
+  for (let i = 0; i < 500; i++) await log.append([set(`key${i % 3}`, String(i))]);
+  await log.settled();
+  const partition = store.open('__state', 'id', 0, stateLogConfig);
+  expect(partition.logStartOffset).toBeGreaterThan(400);
+  const again = await load(store);
+  expect(again.state.values).toEqual(state.values);
+  expect(again.state.applied).toBeLessThan(60);
+});
+
+test('changes that arrive while a snapshot is due stand behind it', async () => {
+  const store = new MemoryLogStore();
+  const { state, log } = await load(store, 100);
+  store.held = [];
+  const changes = [log.append([set('a', '1'.repeat(200))]), log.append([set('b', '2')])];
+  store.held.shift()!();
+  // The first change made a snapshot due, and the second is under way: this one must wait for both.
+  changes.push(log.append([set('a', 'new')]));
+  store.finishHeld();
+  await Promise.all(changes);
+  await log.settled();
+  expect(state.values.get('a')).toBe('new');
+  expect((await load(store)).state.values).toEqual(state.values);
+});
+
+test('keeps the old records where a snapshot could not be written', async () => {
+  const store = new MemoryLogStore();
+  const { state, log } = await load(store, 100);
+  store.held = [];
+  const change = log.append([set('a', '1'.repeat(200))]);
+  store.failAppends = ErrorCode.KAFKA_STORAGE_ERROR;
+  store.finishHeld();
+  await change;
+  await log.settled();
+  expect((await load(store)).state.values).toEqual(state.values);
+});

@@ -1,0 +1,73 @@
+/** Host, Origin and subprotocol headers as they come, and as attackers write them. */
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { addressText, chooseSubprotocol, hostAndPort, isOriginAllowed } from '../../src/server/upgrade-request.ts';
+
+describe('hostAndPort', () => {
+  it.each([
+    ['broker.example:8080', { host: 'broker.example', port: 8080 }],
+    ['broker.example', { host: 'broker.example', port: 80 }],
+    ['[::1]:9000', { host: '::1', port: 9000 }],
+    ['127.0.0.1:1', { host: '127.0.0.1', port: 1 }],
+  ])('reads %s', (header, expected) => {
+    expect(hostAndPort(header)).toEqual(expected);
+  });
+
+  it.each(['', 'a b', 'user@host', 'host/path', 'host:', 'host:99999', ':80', '[::1', 'a?b', 'x'.repeat(300)])(
+    'refuses %j',
+    (header) => {
+      expect(hostAndPort(header)).toBeNull();
+    },
+  );
+
+  it('never throws', () => {
+    fc.assert(fc.property(fc.string(), (header) => void hostAndPort(header)));
+  });
+});
+
+describe('isOriginAllowed', () => {
+  it.each([
+    ['', 'here:8080', [], true],
+    ['http://here:8080', 'here:8080', [], true],
+    ['http://HERE:8080', 'Here:8080', [], true],
+    ['http://here', 'here:80', [], true],
+    ['https://here', 'here', [], true],
+    ['http://there:8080', 'here:8080', [], false],
+    ['http://here:8081', 'here:8080', [], false],
+    ['http://here:8080.evil.example', 'here:8080', [], false],
+    ['null', 'here:8080', [], false],
+    ['null', 'null', ['null'], false],
+    ['file://here:8080', 'here:8080', [], false],
+    ['https://shop.example', 'here:8080', ['https://shop.example'], true],
+    ['http://shop.example', 'here:8080', ['https://shop.example'], false],
+    ['http://anyone', 'here:8080', ['*'], true],
+  ])('page of %j at %j, allowed %j: %j', (origin, host, allowed, expected) => {
+    expect(isOriginAllowed(origin, host, allowed)).toBe(expected);
+  });
+});
+
+describe('chooseSubprotocol', () => {
+  it.each([
+    ['kafka', 'kafka'],
+    ['binary, kafka', 'kafka'],
+    ['binary', 'binary'],
+    ['', ''],
+    ['mqtt', null],
+    ['kafkaesque', null],
+  ])('%j: %j', (offered, expected) => {
+    expect(chooseSubprotocol(offered)).toBe(expected);
+  });
+});
+
+describe('addressText', () => {
+  it('writes both families, and mapped addresses as IPv4', () => {
+    expect(addressText(Uint8Array.of(192, 0, 2, 7))).toBe('192.0.2.7');
+    const address = new Uint8Array(16);
+    address[15] = 1;
+    expect(addressText(address)).toBe('::1');
+    address.set([0xff, 0xff, 127, 0, 0, 1], 10);
+    expect(addressText(address)).toBe('127.0.0.1');
+    expect(addressText(new Uint8Array(0))).toBe('');
+  });
+});
