@@ -1,0 +1,101 @@
+/**
+ * The real flush executor: worker threads (flush-pool.ts), and for each of their queues a loop that waits for
+ * completions and has the store read them. I/O thread.
+ *
+ *   start ──► next turn of the event loop: load the pool, start its workers
+ *   each queue:  completions wait? ──yes──► a turn of the event loop ─────────┐
+ *                     └─no──► one pending wait on the queue's counter ────────┴──► completionsWait ──► again
+ *
+ * The pool is loaded a turn later because a broker on an empty directory can open its doors without any worker; what
+ * is submitted meanwhile waits in the queues. It does not know what completions say.
+ */
+
+import { setImmediate } from 'node:timers/promises';
+import { assert } from '../base/assert.ts';
+import type { Arena } from '../memory/arena.ts';
+import { FlushQueue } from '../memory/flush-queue.ts';
+import type { FlushExecutor } from '../storage/flush-executor.ts';
+import type { FlushPool } from './flush-pool.ts';
+
+export interface WorkerExecutorOptions {
+  readonly arena: Arena;
+  /** The compiled flush task; by default the one of this build. */
+  readonly workerUrl?: URL;
+}
+
+/** A wait on shared memory does not keep the process alive; this timer does, while a stop needs its completions read. */
+const stayAliveMs = 1000;
+
+export class WorkerExecutor implements FlushExecutor {
+  readonly #options: WorkerExecutorOptions;
+  readonly #queues: readonly FlushQueue[];
+  readonly #loops: Promise<void>[] = [];
+  /** Of workers that ended by a defect: nothing comes from them any more. */
+  readonly #failed = new Set<number>();
+  #completionsWait: (workerIndex: number) => void = () => {};
+  #pool: Promise<FlushPool | null> = Promise.resolve(null);
+  #started = false;
+  #stopping: Promise<void> | null = null;
+  #stopped = false;
+
+  constructor(options: WorkerExecutorOptions) {
+    this.#options = options;
+    const { layout, memory } = options.arena;
+    this.#queues = layout.queueAddresses.map((address) => new FlushQueue(memory.buffer, address, layout.queueCapacity));
+  }
+
+  start(completionsWait: (workerIndex: number) => void, failed: (error: Error, workerIndex: number) => void): void {
+    assert(!this.#started, 'an executor is started once');
+    this.#started = true;
+    this.#completionsWait = completionsWait;
+    this.#pool = this.#startPool((error, workerIndex) => {
+      // What it had done before it failed counts.
+      completionsWait(workerIndex);
+      this.#failed.add(workerIndex);
+      this.#queues[workerIndex]!.wakeBoth();
+      failed(error, workerIndex);
+    });
+    for (const workerIndex of this.#queues.keys()) this.#loops.push(this.#watch(workerIndex));
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #startPool(failed: (error: Error, workerIndex: number) => void): Promise<FlushPool | null> {
+    await setImmediate();
+    const { arena, workerUrl } = this.#options;
+    try {
+      const { FlushPool } = await import('./flush-pool.ts');
+      return new FlushPool({ arena, onFailure: failed, ...(workerUrl === undefined ? {} : { workerUrl }) });
+    } catch (error) {
+      const reason = error instanceof Error ? error : new Error(String(error));
+      for (const workerIndex of this.#queues.keys()) failed(reason, workerIndex);
+      return null;
+    }
+  }
+
+  /** One promise at most waits on the counter, however long nothing happens. */
+  async #watch(workerIndex: number): Promise<void> {
+    const queue = this.#queues[workerIndex]!;
+    while (!this.#stopped && !this.#failed.has(workerIndex)) {
+      // Under constant load there is always more; sockets and timers have their turn before it is read.
+      await (queue.waitForCompletions() ?? setImmediate());
+      if (!this.#failed.has(workerIndex)) this.#completionsWait(workerIndex);
+    }
+  }
+
+  async #stop(): Promise<void> {
+    const alive = setInterval(() => {}, stayAliveMs);
+    try {
+      await (await this.#pool)?.stop();
+      this.#stopped = true;
+      for (const queue of this.#queues) queue.wakeBoth();
+      // Each loop reads once more what came last.
+      await Promise.all(this.#loops);
+    } finally {
+      clearInterval(alive);
+    }
+  }
+}
