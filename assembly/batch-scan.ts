@@ -59,6 +59,7 @@ let minDelta: i64 = 0;
 let offsetDeltaOfMax: i32 = -1;
 let keyless: i32 = 0;
 let lastDelta: i32 = -1;
+let largest: i32 = 0;
 
 /** A row for each batch from `address` on, up to the first that is not whole and right; returns how many. */
 export function scanBatches(address: usize, size: u32, rows: usize, maxRows: u32, maxBatchSize: u32, flags: u32): u32 {
@@ -86,7 +87,7 @@ export function validateRecords(address: usize, size: u32, recordCount: i32, fla
   store<i32>(result, offsetDeltaOfMax, 24);
   store<i32>(result, keyless, 28);
   store<i32>(result, lastDelta, 32);
-  store<i32>(result, 0, 36);
+  store<i32>(result, largest, 36);
   return status;
 }
 
@@ -194,6 +195,7 @@ function checkRecords(address: usize, size: u32, count: i32, contiguous: bool, m
   offsetDeltaOfMax = -1;
   keyless = 0;
   lastDelta = -1;
+  largest = 0;
   for (let index = 0; index < count; index++) {
     end = stop;
     const length = readVarint();
@@ -209,6 +211,7 @@ function checkRecords(address: usize, size: u32, count: i32, contiguous: bool, m
     if (offsetDelta <= lastDelta || offsetDelta > maxOffsetDelta) return fail(index);
     if (contiguous && offsetDelta != index) return fail(index);
     lastDelta = offsetDelta;
+    if (length > largest) largest = length;
     if (isKeyless) keyless++;
     if (index == 0 || timestampDelta > maxDelta) {
       maxDelta = timestampDelta;

@@ -72,6 +72,7 @@ export const recordsResult = {
   offsetDeltaOfMaxTimestamp: 24, // i32: of the first record that carries the maximum
   keylessCount: 28, // i32
   lastOffsetDelta: 32, // i32
+  largestRecordBytes: 36, // i32: without the length before it
   sizeOfResult: 40,
 } as const;
 

@@ -2,7 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ScanFlag, ScanStatus } from '../../src/memory/core.ts';
 import { arbitraryBatch, contiguousRecords } from './batch-arbitraries.ts';
-import { batchBytes, bodyBytes, parseRecords, recordBytes, type TwinBatch, varint } from './batch-twin.ts';
+import {
+  batchBytes,
+  bodyBytes,
+  parseRecords,
+  recordBodyBytes,
+  recordBytes,
+  type TwinBatch,
+  varint,
+} from './batch-twin.ts';
 import { arena, inputAddress, outputAddress, place } from './core-arena.ts';
 import { readResult, readRow } from './scan-row.ts';
 
@@ -155,6 +163,7 @@ describe('validateRecords', () => {
           offsetDeltaOfMaxTimestamp: deltas.indexOf(Math.max(...deltas)),
           keylessCount: records.filter(({ key }) => key === null).length,
           lastOffsetDelta: records.length - 1,
+          largestRecordBytes: Math.max(...records.map((record) => recordBodyBytes(record).length)),
         });
       }),
     );

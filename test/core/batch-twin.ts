@@ -53,8 +53,9 @@ export function headerBytes(headers: readonly TwinHeader[]): Uint8Array {
   return Uint8Array.from(headers.flatMap(({ key, value }) => [...field(key), ...field(value)]));
 }
 
-export function recordBytes(record: TwinRecord): Uint8Array {
-  const body = [
+/** A record without the length before it. */
+export function recordBodyBytes(record: TwinRecord): number[] {
+  return [
     0,
     ...varint(record.timestampDelta),
     ...varint(record.offsetDelta),
@@ -63,6 +64,10 @@ export function recordBytes(record: TwinRecord): Uint8Array {
     ...varint(record.headers.length),
     ...headerBytes(record.headers),
   ];
+}
+
+export function recordBytes(record: TwinRecord): Uint8Array {
+  const body = recordBodyBytes(record);
   return Uint8Array.from([...varint(body.length), ...body]);
 }
 

@@ -43,5 +43,6 @@ export function readResult(): RecordsResult {
     offsetDeltaOfMaxTimestamp: int(recordsResult.offsetDeltaOfMaxTimestamp),
     keylessCount: int(recordsResult.keylessCount),
     lastOffsetDelta: int(recordsResult.lastOffsetDelta),
+    largestRecordBytes: int(recordsResult.largestRecordBytes),
   };
 }

@@ -11,6 +11,7 @@ const good: ScannedBatch = {
   attributes: 0,
   baseTimestamp: nowMs,
   maxTimestamp: nowMs,
+  minTimestamp: nowMs,
   producerId: -1,
   producerEpoch: -1,
   baseSequence: -1,
@@ -84,8 +85,10 @@ describe('refusalOf', () => {
     expect(codeFor(after)).toBe(ErrorCode.INVALID_TIMESTAMP);
     expect(codeFor({ maxTimestamp: nowMs + defaultLogConfig.timestampAfterMaxMs })).toBe(ErrorCode.NONE);
     expect(codeFor(after, { timestampType: 'LogAppendTime' })).toBe(ErrorCode.NONE);
-    expect(codeFor({ maxTimestamp: nowMs - 11 }, { timestampBeforeMaxMs: 10 })).toBe(ErrorCode.INVALID_TIMESTAMP);
-    expect(codeFor({ maxTimestamp: -1 }, { timestampBeforeMaxMs: 10 })).toBe(ErrorCode.NONE);
+    expect(codeFor({ minTimestamp: nowMs - 11 }, { timestampBeforeMaxMs: 10 })).toBe(ErrorCode.INVALID_TIMESTAMP);
+    expect(codeFor({ minTimestamp: nowMs - 10 }, { timestampBeforeMaxMs: 10 })).toBe(ErrorCode.NONE);
+    const none = { minTimestamp: -1, maxTimestamp: -1 };
+    expect(codeFor(none, { timestampBeforeMaxMs: 10 })).toBe(ErrorCode.NONE);
   });
 });
 

@@ -1,0 +1,118 @@
+/**
+ * Checks every record of a batch that waits in the arena, inflating it first where it is compressed. I/O thread;
+ * synchronous, and nothing is allocated per record.
+ *
+ *   scratch:  records result | inflated body …                      overwritten by every call, nothing is kept
+ *
+ * The batch stays as it came. What its records say goes into the scan row's numbers, on which `batch-check.ts` decides.
+ */
+
+import { assert } from '../base/assert.ts';
+import { ErrorCode } from '../base/error-code.ts';
+import { asAddress, type Address } from '../base/numbers.ts';
+import type { Arena } from '../memory/arena.ts';
+import { recordsResult, ScanFlag, ScanStatus } from '../memory/core.ts';
+import { InflationFailure } from '../records/inflation.ts';
+import { batchHeaderSizeBytes, compressionOf } from '../records/record-batch.ts';
+import { isCompressed, type Refusal, type ScannedBatch } from './batch-check.ts';
+import { inflateBatch } from './batch-inflater.ts';
+import type { LogConfig } from './log-config.ts';
+
+const codecNames = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
+/** The result comes first; the body after it, on a cache line. */
+const bodyPlace = 64;
+
+export class RecordValidator {
+  readonly #arena: Arena;
+  readonly #resultAddress: Address;
+  readonly #bodyAddress: Address;
+  readonly #bodyCapacityBytes: number;
+
+  /**
+   * A validator that uses `[scratchAddress, scratchAddress + scratchSizeBytes)` of the arena and nothing else of it; what
+   * a compressed batch inflates to must fit there. Leave out what scan rows take.
+   */
+  constructor(arena: Arena, scratchAddress: Address, scratchSizeBytes: number) {
+    assert(scratchSizeBytes > bodyPlace, 'there is room for a result and a body');
+    assert(recordsResult.sizeOfResult <= bodyPlace, 'a result ends where the body begins');
+    this.#arena = arena;
+    this.#resultAddress = scratchAddress;
+    this.#bodyAddress = asAddress(scratchAddress + bodyPlace);
+    this.#bodyCapacityBytes = scratchSizeBytes - bodyPlace;
+  }
+
+  /**
+   * Checks the records of the batch at `batchAddress`, whose scan row says OK; call it after `scanBatches` without
+   * `ScanFlag.RECORDS` (that would look at them twice) and before `refusalOf`, which decides on what this fills in:
+   *
+   *   core.scanBatches(address, givenBytes, rowsAddress, 1, maxMessageBytes, ScanFlag.CONTIGUOUS);
+   *   const batch = readScanRow(view, rowsAddress);
+   *   const statedMaxTimestamp = batch.maxTimestamp;
+   *   const refusal = validator.validateBatch(batch, address, config)
+   *     ?? refusalOf(batch, givenBytes, origin, config, nowMs);
+   *   // Where it is null and the topic keeps CreateTime: core.setMaxTimestamp(address, batch.maxTimestamp), if
+   *   // batch.maxTimestamp !== statedMaxTimestamp or the batch says LogAppendTime, as Kafka corrects both.
+   *
+   * `maxTimestamp`, `minTimestamp`, `offsetDeltaOfMaxTimestamp` and `keylessCount` become what the records say. Where one does not parse
+   * or contradicts the header (another count, a gap in the offsets, bytes left over) the status becomes BAD_RECORD and
+   * `firstBadRecord` its index. A row whose status is not OK is left as it is.
+   *
+   * Returns INVALID_RECORD where the body does not inflate, inflates to more than the scratch holds, or has a record
+   * larger than `config.maxDecompressedBytes` (Kafka's max.decompressed.message.bytes, which bounds single records of
+   * compressed batches); else null. Kafka answers a body that does not inflate with UNKNOWN_SERVER_ERROR, which tells a
+   * producer nothing.
+   */
+  validateBatch(batch: ScannedBatch, batchAddress: Address, config: LogConfig): Refusal | null {
+    if (batch.status !== ScanStatus.OK) return null;
+    let address = asAddress(batchAddress + batchHeaderSizeBytes);
+    let sizeBytes = batch.sizeBytes - batchHeaderSizeBytes;
+    if (isCompressed(batch)) {
+      sizeBytes = inflateBatch(
+        this.#arena,
+        batch.attributes,
+        address,
+        sizeBytes,
+        this.#bodyAddress,
+        this.#bodyCapacityBytes,
+      );
+      address = this.#bodyAddress;
+      if (sizeBytes < 0) return this.#inflationRefusal(batch, sizeBytes);
+    }
+
+    const { core, view } = this.#arena;
+    const result = this.#resultAddress;
+    batch.status = core.validateRecords(
+      address,
+      sizeBytes,
+      batch.recordCount,
+      ScanFlag.CONTIGUOUS,
+      result,
+    ) as ScanStatus;
+    batch.firstBadRecord = view.getInt32(result + recordsResult.firstBadRecord, true);
+    if (batch.status !== ScanStatus.OK) return null;
+    batch.maxTimestamp = batch.baseTimestamp + view.getFloat64(result + recordsResult.maxTimestampDelta, true);
+    batch.minTimestamp = batch.baseTimestamp + view.getFloat64(result + recordsResult.minTimestampDelta, true);
+    batch.offsetDeltaOfMaxTimestamp = view.getInt32(result + recordsResult.offsetDeltaOfMaxTimestamp, true);
+    batch.keylessCount = view.getInt32(result + recordsResult.keylessCount, true);
+    const largestBytes = view.getInt32(result + recordsResult.largestRecordBytes, true);
+    if (isCompressed(batch) && largestBytes > config.maxDecompressedBytes) {
+      return refuse(
+        `A record of ${largestBytes} bytes is larger than the ${config.maxDecompressedBytes} that max.decompressed.message.bytes allows.`,
+      );
+    }
+    return null;
+  }
+
+  #inflationRefusal(batch: ScannedBatch, failure: number): Refusal {
+    const codec = codecNames[compressionOf(batch.attributes)] ?? 'unknown';
+    return refuse(
+      failure === InflationFailure.TOO_LARGE
+        ? `The ${codec} records of the batch inflate to more than ${this.#bodyCapacityBytes} bytes; send smaller batches.`
+        : `The records of the batch are not whole and right ${codec} data.`,
+    );
+  }
+}
+
+function refuse(message: string): Refusal {
+  return { errorCode: ErrorCode.INVALID_RECORD, message, recordErrors: [] };
+}
