@@ -13,6 +13,9 @@ import type { RandomSource } from '../base/random.ts';
 import { metadataTopicUuid, type Uuid } from '../base/uuid.ts';
 import type { LogStore, PartitionLog } from '../storage/partition-log.ts';
 import type { BrokerConfig } from './broker-config.ts';
+import { FetchMemory } from './fetch-memory.ts';
+import { FetchSessionCache } from './fetch-session.ts';
+import { FetchWaits } from './fetch-wait.ts';
 import { MetadataImage, producerIdsRecord, type TopicImage } from './metadata-image.ts';
 import { producerIdBlockSize, ProducerIds } from './producer-ids.ts';
 import { StateLog, stateLogConfig, type KeyedState } from './state-log.ts';
@@ -27,6 +30,8 @@ export interface BrokerOptions {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly logger: Logger;
+  /** What fetched records may take between the logs and the clients, in bytes; 256 MiB unless given. */
+  readonly fetchMemoryBytes?: number;
 }
 
 /** A partition that a request named. */
@@ -50,6 +55,9 @@ export class Broker {
   readonly config: BrokerConfig;
   readonly topics: TopicCatalog;
   readonly producerIds: ProducerIds;
+  readonly fetchSessions: FetchSessionCache;
+  readonly fetchMemory: FetchMemory;
+  readonly fetchWaits: FetchWaits;
   readonly #stateLogs: StateLog[] = [];
   readonly #image = new MetadataImage();
   #metadataLog: StateLog | null = null;
@@ -74,6 +82,10 @@ export class Broker {
       write: (records) => present(this.#metadataLog, 'the metadata log is open').append(records),
     });
     this.producerIds = new ProducerIds(() => this.#claimProducerIds());
+    const sessionSlots = options.config.number('max.incremental.fetch.session.cache.slots');
+    this.fetchSessions = new FetchSessionCache(sessionSlots, options.clock, options.random);
+    this.fetchMemory = new FetchMemory(options.fetchMemoryBytes);
+    this.fetchWaits = new FetchWaits(options.clock, this.topics);
   }
 
   /** Reads the metadata log. Rejects with `EnvironmentError` where it cannot be read or a newer Millrace wrote it. */
@@ -111,6 +123,7 @@ export class Broker {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.fetchWaits.stop();
     this.#retentionTimer?.cancel();
     await this.#retention;
     await this.topics.inTurn(async () => {});

@@ -63,6 +63,7 @@ const done: ChangeResult = { errorCode: ErrorCode.NONE, message: null };
 export class TopicCatalog {
   readonly #options: TopicCatalogOptions;
   readonly #logs = new Map<Uuid, (PartitionLog | undefined)[]>();
+  readonly #deletionListeners = new Set<(topic: TopicImage) => void>();
   #lastChange: Promise<unknown> = Promise.resolve();
 
   constructor(options: TopicCatalogOptions) {
@@ -99,6 +100,12 @@ export class TopicCatalog {
     for (const logs of this.#logs.values()) for (const log of logs) if (log !== undefined) yield log;
   }
 
+  /** Calls `listener` whenever a topic no longer exists; returns how to stop it. */
+  onDeleted(listener: (topic: TopicImage) => void): () => void {
+    this.#deletionListeners.add(listener);
+    return () => void this.#deletionListeners.delete(listener);
+  }
+
   /** Runs `change` after all changes before it; for whatever else writes the metadata log. */
   inTurn<T>(change: () => Promise<T>): Promise<T> {
     const turn = this.#lastChange.then(change, change);
@@ -133,6 +140,7 @@ export class TopicCatalog {
       const errorCode = await this.#options.write([topicRemovedRecord(topic.name)]);
       if (errorCode !== ErrorCode.NONE) return { errorCode, message: null };
       this.#logs.delete(id);
+      for (const listener of [...this.#deletionListeners]) listener(topic);
       for (const log of logs) await log?.destroy();
       this.#options.logger.info({ topic: topic.name, topicId: id }, 'A topic was deleted.');
       return done;

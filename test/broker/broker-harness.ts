@@ -67,6 +67,8 @@ export interface HarnessOptions {
   /** A store that another broker has written, for what happens after a restart. */
   readonly store?: MemoryLogStore;
   readonly logger?: Logger;
+  /** As in the broker's options. */
+  readonly fetchMemoryBytes?: number;
 }
 
 export class BrokerHarness {
@@ -97,6 +99,7 @@ export class BrokerHarness {
       clock,
       random: new SeededRandom(1),
       logger: options.logger ?? silentLogger,
+      ...(options.fetchMemoryBytes === undefined ? {} : { fetchMemoryBytes: options.fetchMemoryBytes }),
     });
     return new BrokerHarness(broker, store, clock, options.handlers ?? allHandlers);
   }

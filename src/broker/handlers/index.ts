@@ -5,6 +5,7 @@
 
 import type { AnyApiHandler } from '../dispatcher.ts';
 import { produceHandler } from './00-produce.ts';
+import { fetchHandler } from './01-fetch.ts';
 import { listOffsetsHandler } from './02-list-offsets.ts';
 import { metadataHandler } from './03-metadata.ts';
 import { createTopicsHandler } from './19-create-topics.ts';
@@ -14,6 +15,7 @@ import { initProducerIdHandler } from './22-init-producer-id.ts';
 /** One a line, in the order of their keys. */
 export const handlers: readonly AnyApiHandler[] = [
   produceHandler,
+  fetchHandler,
   listOffsetsHandler,
   metadataHandler,
   createTopicsHandler,

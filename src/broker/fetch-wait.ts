@@ -1,0 +1,85 @@
+/**
+ * Fetches that wait until enough bytes are there (`fetch.min.bytes`) or their time is up. I/O thread.
+ *
+ *   append to one partition → its listener → the sum of bytes that wait grows by what came → enough? answer
+ *
+ * An append costs a waiting fetch the one partition that grew, however many it asks for. A fetch ends its wait as well
+ * when its connection ends, when a topic that it asks for is deleted, and when the broker stops. It does not read.
+ */
+
+import type { Clock } from '../base/clock.ts';
+import { asOffset } from '../base/numbers.ts';
+import type { Uuid } from '../base/uuid.ts';
+import type { IsolationLevel } from '../storage/partition-log.ts';
+import { countedBytes, type ExaminedPartition } from './fetch-read.ts';
+import type { ConnectionContext } from './request-context.ts';
+import type { TopicCatalog } from './topic-catalog.ts';
+
+export interface AwaitedBytes {
+  readonly partitions: readonly ExaminedPartition[];
+  readonly minBytes: number;
+  readonly maxWaitMs: number;
+  readonly isolation: IsolationLevel;
+  readonly connection: ConnectionContext;
+}
+
+export class FetchWaits {
+  readonly #clock: Clock;
+  readonly #topics: TopicCatalog;
+  readonly #waiting = new Set<() => void>();
+  #stopped = false;
+
+  constructor(clock: Clock, topics: TopicCatalog) {
+    this.#clock = clock;
+    this.#topics = topics;
+  }
+
+  /** Fetches that wait now. */
+  get count(): number {
+    return this.#waiting.size;
+  }
+
+  /** Ends all waits; from here on none begins. */
+  stop(): void {
+    this.#stopped = true;
+    for (const finish of [...this.#waiting]) finish();
+  }
+
+  /** Resolves once there are `minBytes`, or there is no use in waiting any longer. */
+  forBytes({ partitions, minBytes, maxWaitMs, isolation, connection }: AwaitedBytes): Promise<void> {
+    if (this.#stopped || !connection.open) return Promise.resolve();
+    return new Promise((resolve) => {
+      const stops: (() => void)[] = [];
+      const finish = (): void => {
+        if (!this.#waiting.delete(finish)) return;
+        for (const stop of stops) stop();
+        resolve();
+      };
+      this.#waiting.add(finish);
+      const timer = this.#clock.setTimer(maxWaitMs, finish);
+      stops.push(() => timer.cancel(), connection.onClose(finish));
+      const topicIds = new Set<Uuid>();
+      let sumBytes = 0;
+      for (const { partition, source, availableBytes } of partitions) {
+        if (source === null) continue;
+        const { topic, log } = source;
+        topicIds.add(topic.id);
+        const offset = asOffset(partition.fetchOffset);
+        let bytes = countedBytes(partition, availableBytes);
+        sumBytes += bytes;
+        const advanced = (): void => {
+          sumBytes -= bytes;
+          bytes = countedBytes(partition, log.availableBytes(offset, isolation));
+          sumBytes += bytes;
+          if (sumBytes >= minBytes) finish();
+        };
+        stops.push(log.onAdvance(advanced));
+      }
+      stops.push(
+        this.#topics.onDeleted((topic) => {
+          if (topicIds.has(topic.id)) finish();
+        }),
+      );
+    });
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * Fetch: records of many partitions from where their reader is, waiting for some where there are none. I/O thread.
+ *
+ *   session (fetch-context.ts) → examine (fetch-read.ts) → wait for min bytes (fetch-wait.ts) → room (fetch-memory.ts)
+ *     → read into the answers → what the client does not know yet → response, released once its bytes have left
+ *
+ * Records go from the log's buffers into the response's chunks without a copy.
+ */
+
+import { ErrorCode } from '../../base/error-code.ts';
+import {
+  defaultFetchResponse,
+  defaultFetchResponseResponses,
+  defaultFetchResponseResponsesPartitions,
+  type FetchRequest,
+  type FetchResponse,
+} from '../../protocol/generated/index.ts';
+import type { ReadResult } from '../../storage/partition-log.ts';
+import type { Broker } from '../broker.ts';
+import { openFetchContext, type FetchContext, type FetchOutcome } from '../fetch-context.ts';
+import { smallGrantBytes, type FetchGrant } from '../fetch-memory.ts';
+import {
+  countedBytes,
+  examine,
+  firstVersionWithLeader,
+  readPartitions,
+  type ExaminedPartition,
+  type FetchScope,
+} from '../fetch-read.ts';
+import type { ApiHandler, RequestContext } from '../request-context.ts';
+
+const firstVersionWithReplicaState = 15;
+const firstVersionWithTopLevelErrors = 13;
+const isolationLevels = ['read_uncommitted', 'read_committed'] as const;
+/** A fetch for which there is no memory waits at least so long before it is answered without records. */
+const shortestRoomWaitMs = 1000;
+
+/** A response with what its records lie in. */
+interface HoldingFetchResponse extends FetchResponse {
+  readonly reads: readonly ReadResult[];
+  readonly grant: FetchGrant | null;
+}
+
+export const fetchHandler: ApiHandler<FetchRequest, HoldingFetchResponse> = {
+  apiKey: 1,
+  async handle(request, context, broker) {
+    const { apiVersion, connection } = context;
+    const isolation = isolationLevels[request.isolationLevel];
+    if (isolation === undefined) return refused(request, ErrorCode.UNKNOWN_SERVER_ERROR, apiVersion);
+    const { replicaState } = request;
+    const replicaId = apiVersion >= firstVersionWithReplicaState ? replicaState.replicaId : request.replicaId;
+    const scope: FetchScope = { broker, apiVersion, isolation, replicaId };
+    const fetch = openFetchContext(request, apiVersion, broker.fetchSessions);
+    const maxBytes = Math.min(Math.max(request.maxBytes, 0), broker.config.number('fetch.max.bytes'));
+    let examined = Array.from(fetch.partitions(), (partition) => examine(partition, scope));
+    const minBytes = Math.min(request.minBytes, maxBytes);
+    if (request.maxWaitMs > 0 && mustWait(examined, minBytes)) {
+      const { maxWaitMs } = request;
+      await broker.fetchWaits.forBytes({ partitions: examined, minBytes, maxWaitMs, isolation, connection });
+      examined = examined.map(({ partition }) => examine(partition, scope));
+    }
+    return answer(fetch, examined, maxBytes, request, context, scope);
+  },
+  released({ reads, grant }) {
+    for (const read of reads) read.release();
+    grant?.release();
+  },
+};
+
+/** Whether more has to come before the client is answered. */
+function mustWait(examined: readonly ExaminedPartition[], minBytes: number): boolean {
+  let sumBytes = 0;
+  let readable = false;
+  for (const { partition, source, availableBytes, urgent } of examined) {
+    if (urgent) return false;
+    readable ||= source !== null;
+    sumBytes += countedBytes(partition, availableBytes);
+  }
+  return readable && sumBytes < minBytes;
+}
+
+async function answer(
+  fetch: FetchContext,
+  examined: readonly ExaminedPartition[],
+  maxBytes: number,
+  { maxWaitMs }: FetchRequest,
+  context: RequestContext,
+  scope: FetchScope,
+): Promise<HoldingFetchResponse> {
+  const { broker } = scope;
+  const { connection } = context;
+  const wantedBytes = connection.open ? bytesWanted(examined, maxBytes) : 0;
+  const grant = wantedBytes === 0 ? null : await reserve(wantedBytes, maxWaitMs, context, broker);
+  // Nobody is there any more to read for.
+  if (!connection.open) {
+    grant?.release();
+    return { ...defaultFetchResponse(), reads: [], grant: null };
+  }
+  let reads: readonly ReadResult[] = [];
+  if (grant !== null) {
+    // What waits is known only roughly: the grant bounds the read where it is less than was asked for.
+    const boundBytes = grant.sizeBytes < wantedBytes ? Math.min(maxBytes, grant.sizeBytes) : maxBytes;
+    reads = await readPartitions(examined, boundBytes, scope);
+    grant.settle(reads.reduce((sum, { records }) => sum + records.length, 0));
+  }
+  const outcome = fetch.conclude(examined);
+  const response: HoldingFetchResponse = { ...responseOf(outcome, context, broker), reads, grant };
+  if (outcome.errorCode === ErrorCode.NONE) return response;
+  fetchHandler.released?.(response);
+  return { ...response, reads: [], grant: null };
+}
+
+/** How much memory the fetch can use: what waits, up to its bounds; but its first batch may be larger than those. */
+function bytesWanted(examined: readonly ExaminedPartition[], maxBytes: number): number {
+  let availableBytes = 0;
+  let boundedBytes = 0;
+  for (const one of examined) {
+    availableBytes += one.availableBytes;
+    boundedBytes += countedBytes(one.partition, one.availableBytes);
+  }
+  return Math.min(availableBytes, Math.max(Math.min(boundedBytes, maxBytes), smallGrantBytes));
+}
+
+/** Null where no memory became free in time, or the connection ended. */
+function reserve(
+  wantedBytes: number,
+  maxWaitMs: number,
+  { connection }: RequestContext,
+  { fetchMemory, clock }: Broker,
+): FetchGrant | null | Promise<FetchGrant | null> {
+  const atOnce = fetchMemory.reserve(connection.id, wantedBytes);
+  if (atOnce !== null) return atOnce;
+  return new Promise((resolve) => {
+    const finish = (grant: FetchGrant | null): void => {
+      giveUp();
+      timer.cancel();
+      stopListening();
+      resolve(grant);
+    };
+    const giveUp = fetchMemory.wait(connection.id, wantedBytes, finish);
+    const timer = clock.setTimer(Math.max(maxWaitMs, shortestRoomWaitMs), () => finish(null));
+    const stopListening = connection.onClose(() => finish(null));
+  });
+}
+
+function responseOf(
+  { errorCode, sessionId, answers }: FetchOutcome,
+  context: RequestContext,
+  broker: Broker,
+): FetchResponse {
+  const response: FetchResponse = { ...defaultFetchResponse(), errorCode, sessionId };
+  let topic: FetchResponse['responses'][number] | null = null;
+  let namesLeader = false;
+  for (const { partition, data } of answers) {
+    const { topicId, topicName } = partition;
+    if (topic === null || topic.topicId !== topicId || topic.topic !== (topicName ?? '')) {
+      topic = { ...defaultFetchResponseResponses(), topicId, topic: topicName ?? '' };
+      response.responses.push(topic);
+    }
+    topic.partitions.push(data);
+    namesLeader ||= data.currentLeader.leaderId >= 0;
+  }
+  if (namesLeader && context.apiVersion >= firstVersionWithLeader) {
+    const { advertisedHost: host, advertisedPort: port } = context.connection;
+    response.nodeEndpoints = [{ nodeId: broker.nodeId, host, port, rack: null }];
+  }
+  return response;
+}
+
+/** The same error for the whole request, and in versions whose clients look there for each partition. */
+function refused(request: FetchRequest, errorCode: ErrorCode, apiVersion: number): HoldingFetchResponse {
+  const topics = apiVersion >= firstVersionWithTopLevelErrors ? [] : request.topics;
+  const responses = topics.map(({ topic, topicId, partitions }) => ({
+    topicId,
+    topic,
+    partitions: partitions.map(({ partition }) => ({
+      ...defaultFetchResponseResponsesPartitions(),
+      partitionIndex: partition,
+      errorCode,
+      highWatermark: -1,
+    })),
+  }));
+  return { ...defaultFetchResponse(), errorCode, sessionId: request.sessionId, responses, reads: [], grant: null };
+}
