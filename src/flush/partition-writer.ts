@@ -12,6 +12,7 @@
 
 import { assert } from '../base/assert.ts';
 import type { FileDescriptor, FileSystem } from '../storage/file-system.ts';
+import { partitionMetadataName, partitionMetadataText } from '../storage/partition-metadata.ts';
 import { IndexAppender } from './index-appender.ts';
 
 /** More sources than this in one gathered write would be cut by the kernel (IOV_MAX). */
@@ -24,6 +25,8 @@ export interface PartitionWriterOptions {
   readonly slot: number;
   readonly generation: number;
   readonly directory: string;
+  /** As it goes into `partition.metadata` where the directory is made. */
+  readonly topicId: string;
   /** The directory or the segment may not exist yet; both are made at the first write. */
   readonly create: boolean;
   readonly segmentBaseOffset: number;
@@ -54,6 +57,7 @@ export class PartitionWriter {
   closeWanted = false;
 
   readonly #files: FileSystem;
+  readonly #topicId: string;
   #create: boolean;
   #log: FileDescriptor | null = null;
   #logDirty = false;
@@ -75,6 +79,7 @@ export class PartitionWriter {
     this.slot = options.slot;
     this.generation = options.generation;
     this.directory = options.directory;
+    this.#topicId = options.topicId;
     this.#create = options.create;
     this.segmentBaseOffset = options.segmentBaseOffset;
     this.endOffset = options.endOffset;
@@ -236,6 +241,7 @@ export class PartitionWriter {
         this.#markDirectory(parentOf(this.directory));
       }
       this.#markDirectory(this.directory);
+      this.#writeMetadata();
     }
     const log = this.#files.open(path, this.#create ? 'create' : 'write');
     try {
@@ -251,6 +257,25 @@ export class PartitionWriter {
     this.#log = log;
     this.#create = false;
     return log;
+  }
+
+  /** Says whose partition this is; an attempt that failed half-way may have left a part of it. */
+  #writeMetadata(): void {
+    const file = this.#files.open(`${this.directory}/${partitionMetadataName}`, 'create');
+    try {
+      this.#files.truncate(file, 0);
+      const bytes = new TextEncoder().encode(partitionMetadataText(this.#topicId));
+      let written = 0;
+      while (written < bytes.length) {
+        const size = this.#files.write(file, [bytes.subarray(written)], written);
+        if (size <= 0) throw noProgress(this.directory);
+        written += size;
+      }
+    } catch (error) {
+      this.#files.close(file);
+      throw error;
+    }
+    this.#sealed.push(file);
   }
 
   #indexAt(baseOffset: number, suffix: '.index' | '.timeindex', sizeBytes: number): IndexAppender {
