@@ -32,6 +32,7 @@ type DecompressSync = (source: Uint8Array, options: { maxOutputLength: number; c
 /** An instance whose memory grew beyond this is given up after the call, because WebAssembly memory never shrinks. */
 const keptMemoryBytes = 16 * 1024 * 1024;
 const smallestChunkBytes = 1024;
+const copyUnitBytes = 8;
 
 const nativeDecompress = (zlib as { zstdDecompressSync?: DecompressSync }).zstdDecompressSync;
 
@@ -89,17 +90,19 @@ function isOfInput(error: unknown): boolean {
 function inflateWithModule(input: Uint8Array, output: Uint8Array): number {
   instance ??= instantiate();
   const zstd = instance;
-  const source = zstd._malloc(Math.max(input.length, 1));
+  const allocated = zstd._malloc(input.length + copyUnitBytes);
+  // Between shared and other memory V8 copies words only where both sides lie alike within a word, else single bytes.
+  const source = allocated + (input.byteOffset % copyUnitBytes);
   const target = zstd._malloc(Math.max(output.length, 1));
   try {
-    if (source === 0 || target === 0) return -1;
+    if (allocated === 0 || target === 0) return -1;
     zstd.HEAPU8.set(input, source);
     const size = zstd._decompress(target, output.length, source, input.length);
     if (size > 0) output.set(zstd.HEAPU8.subarray(target, target + size));
     return size;
   } finally {
     zstd._free(target);
-    zstd._free(source);
+    zstd._free(allocated);
     if (zstd.HEAPU8.length > keptMemoryBytes) instance = null;
   }
 }
