@@ -11,8 +11,10 @@
  */
 
 import { assert } from '../base/assert.ts';
+import { asOffset } from '../base/numbers.ts';
 import type { FileDescriptor, FileSystem } from '../storage/file-system.ts';
 import { partitionMetadataName, partitionMetadataText } from '../storage/partition-metadata.ts';
+import { segmentFileName } from '../storage/segment-name.ts';
 import { IndexAppender } from './index-appender.ts';
 
 /** More sources than this in one gathered write would be cut by the kernel (IOV_MAX). */
@@ -34,11 +36,6 @@ export interface PartitionWriterOptions {
   readonly position: number;
   readonly indexSizeBytes: number;
   readonly timeIndexSizeBytes: number;
-}
-
-/** The name of a segment's file: Kafka's, 20 digits and the suffix. */
-export function segmentFileName(baseOffset: number, suffix: '.log' | '.index' | '.timeindex'): string {
-  return String(baseOffset).padStart(20, '0') + suffix;
 }
 
 export class PartitionWriter {
@@ -84,8 +81,8 @@ export class PartitionWriter {
     this.segmentBaseOffset = options.segmentBaseOffset;
     this.endOffset = options.endOffset;
     this.position = options.position;
-    this.#index = this.#indexAt(options.segmentBaseOffset, '.index', options.indexSizeBytes);
-    this.#timeIndex = this.#indexAt(options.segmentBaseOffset, '.timeindex', options.timeIndexSizeBytes);
+    this.#index = this.#indexAt(options.segmentBaseOffset, 'index', options.indexSizeBytes);
+    this.#timeIndex = this.#indexAt(options.segmentBaseOffset, 'timeindex', options.timeIndexSizeBytes);
   }
 
   get gathered(): number {
@@ -146,7 +143,7 @@ export class PartitionWriter {
     this.#openLog();
     if (lastTimeEntry !== null) this.#timeIndex.addTimeEntry(lastTimeEntry.timestamp, lastTimeEntry.relativeOffset);
     this.appendIndexes();
-    const next = this.#files.open(this.#path(baseOffset, '.log'), 'create');
+    const next = this.#files.open(this.#path(baseOffset, 'log'), 'create');
     this.#markDirectory(this.directory);
     try {
       // An attempt that failed half-way may have left a file.
@@ -164,8 +161,8 @@ export class PartitionWriter {
     this.#logDirty = true;
     this.segmentBaseOffset = baseOffset;
     this.position = 0;
-    this.#index = this.#indexAt(baseOffset, '.index', 0);
-    this.#timeIndex = this.#indexAt(baseOffset, '.timeindex', 0);
+    this.#index = this.#indexAt(baseOffset, 'index', 0);
+    this.#timeIndex = this.#indexAt(baseOffset, 'timeindex', 0);
   }
 
   /** Cuts off what a failed write left behind the last whole batch. */
@@ -234,7 +231,7 @@ export class PartitionWriter {
 
   #openLog(): FileDescriptor {
     if (this.#log !== null) return this.#log;
-    const path = this.#path(this.segmentBaseOffset, '.log');
+    const path = this.#path(this.segmentBaseOffset, 'log');
     if (this.#create) {
       if (!this.#files.isDirectory(this.directory)) {
         this.#files.makeDirectory(this.directory);
@@ -278,8 +275,8 @@ export class PartitionWriter {
     this.#sealed.push(file);
   }
 
-  #indexAt(baseOffset: number, suffix: '.index' | '.timeindex', sizeBytes: number): IndexAppender {
-    return new IndexAppender(this.#files, this.#path(baseOffset, suffix), sizeBytes, () =>
+  #indexAt(baseOffset: number, kind: 'index' | 'timeindex', sizeBytes: number): IndexAppender {
+    return new IndexAppender(this.#files, this.#path(baseOffset, kind), sizeBytes, () =>
       this.#markDirectory(this.directory),
     );
   }
@@ -288,8 +285,8 @@ export class PartitionWriter {
     if (!this.#dirtyDirectories.includes(path)) this.#dirtyDirectories.push(path);
   }
 
-  #path(baseOffset: number, suffix: '.log' | '.index' | '.timeindex'): string {
-    return `${this.directory}/${segmentFileName(baseOffset, suffix)}`;
+  #path(baseOffset: number, kind: 'log' | 'index' | 'timeindex'): string {
+    return `${this.directory}/${segmentFileName(asOffset(baseOffset), kind)}`;
   }
 }
 

@@ -103,9 +103,9 @@ export class LocalLogStore implements LogStore, LogOwner {
     return this.#context.ring.maxReservationBytes - this.#openingBytesMax;
   }
 
-  /** Bytes that wait for the disk, and how many the ring holds; for metrics. */
-  get ring(): { readonly pendingBytes: number; readonly capacityBytes: number } {
-    return this.#context.ring;
+  /** Bytes in the ring that wait for the disk; for metrics. */
+  get pendingBytes(): number {
+    return this.#context.ring.pendingBytes;
   }
 
   open(topic: string, topicId: string, partition: number, config: LogConfig): PartitionLog {
