@@ -109,7 +109,7 @@ export interface Core {
   assignOffsets(batchAddress: number, baseOffset: number, leaderEpoch: number): void;
   /** Sets the LogAppendTime attribute and the maximum timestamp, and renews the CRC. */
   stampLogAppendTime(batchAddress: number, timestampMs: number): void;
-  /** Writes the maximum timestamp and renews the CRC (a producer may have sent a wrong one). */
+  /** Takes the LogAppendTime attribute away, writes the maximum timestamp and renews the CRC: a producer may err in both. */
   setMaxTimestamp(batchAddress: number, timestampMs: number): void;
 
   /**

@@ -1,8 +1,8 @@
 /**
- * Inflates Zstandard, bounded: through node:zlib where Node has it (22.15 and newer), else through the WebAssembly build
- * of zstd in @foxglove/wasm-zstd. I/O thread.
+ * Inflates Zstandard, bounded: through node:zlib where Node has it (22.15 and newer) for the single frames that
+ * producers write, else through the WebAssembly build of zstd in @foxglove/wasm-zstd. I/O thread.
  *
- * That build is loaded when the first zstd batch arrives, and at once, which takes some 5 ms of that batch's time: a
+ * That build is loaded when the first zstd batch arrives, and at once, which takes some 10 ms of that batch's time: a
  * start pays nothing for it and no batch has to wait for a promise. Its own entry point loads asynchronously, so the
  * module is taken without it, through the hook that Emscripten has for whoever instantiates (`Module.instantiateWasm`).
  */
@@ -12,7 +12,7 @@ import * as zlib from 'node:zlib';
 import { assert } from '../base/assert.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { InflationFailure } from '../records/inflation.ts';
-import { zstdInflatedBound } from '../records/zstd-frame.ts';
+import { walkZstdFrames } from '../records/zstd-frame.ts';
 import { nodeFileSystem } from './node-file-system.ts';
 
 /** What is used of the Emscripten module; addresses are in its own memory, and `HEAPU8` is new whenever that grew. */
@@ -52,14 +52,16 @@ export function inflateZstd(
   capacityBytes: number,
   useNative = nativeDecompress !== undefined,
 ): number {
-  const bound = zstdInflatedBound(bytes, source, sourceSizeBytes);
-  if (bound < 0) return bound;
-  const roomBytes = Math.min(bound, capacityBytes);
+  const frames = walkZstdFrames(bytes, source, sourceSizeBytes);
+  if (typeof frames === 'number') return frames;
+  const roomBytes = Math.min(frames.boundBytes, capacityBytes);
   const input = bytes.subarray(source, source + sourceSizeBytes);
   const output = bytes.subarray(target, target + roomBytes);
-  const size = useNative ? inflateWithNode(input, output) : inflateWithModule(input, output);
+  // node:zlib stops after the first frame without a word.
+  const isForNode = useNative && frames.frameCount === 1;
+  const size = isForNode ? inflateWithNode(input, output) : inflateWithModule(input, output);
   if (size >= 0) return size;
-  return bound > capacityBytes ? InflationFailure.TOO_LARGE : InflationFailure.MALFORMED;
+  return frames.boundBytes > capacityBytes ? InflationFailure.TOO_LARGE : InflationFailure.MALFORMED;
 }
 
 /** The size, or -1 for any error. */
