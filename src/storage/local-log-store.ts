@@ -235,6 +235,7 @@ export class LocalLogStore implements LogStore, LogOwner {
       leaderEpoch,
       takeSlot: () => this.#slots++,
       used: (log) => this.#openLogs.used(log),
+      checkpointSoon: () => this.#upkeep.checkpointGrown(),
       saveLogStartOffsets: () => this.#upkeep.saveLogStarts(),
     };
   }

@@ -34,6 +34,9 @@ import { loadProducers } from './producer-loading.ts';
 import type { Closable, StoreContext } from './store-context.ts';
 import { findByTimestamp, findLargestTimestamp } from './time-lookup.ts';
 
+/** A checkpoint is due, whatever the time, once so much was appended: recovery reads it all. */
+const checkpointAfterBytes = 64 * 1024 * 1024;
+
 /** What the log asks of the store when it goes away. */
 export interface LogOwner {
   /** The log's files are closed; the store renames its directory and forgets it. */
@@ -104,6 +107,7 @@ export class LocalLog implements PartitionLog, Closable {
     if (!this.#producersLoaded) this.#loadProducers();
     this.#writer.append(batch, options, listener);
     this.#context.used(this);
+    if (this.state.bytesSinceCheckpoint >= checkpointAfterBytes) this.#context.checkpointSoon();
   }
 
   read(options: ReadOptions): ReadResult | Promise<ReadResult> {
@@ -169,6 +173,11 @@ export class LocalLog implements PartitionLog, Closable {
     this.#flusher.requestSync();
   }
 
+  /** Whether so much was appended since the last checkpoint that recovery would take long. */
+  get hasGrown(): boolean {
+    return this.state.bytesSinceCheckpoint >= checkpointAfterBytes;
+  }
+
   /** Whether something lies behind the recovery point, or beside it. */
   get needsCheckpoint(): boolean {
     const { progress, recoveryPoint, producersChanged, epochsChanged } = this.state;
@@ -177,6 +186,7 @@ export class LocalLog implements PartitionLog, Closable {
 
   /** Moves the recovery point as `checkpointLog` does. */
   checkpoint(): Promise<boolean> {
+    this.state.bytesSinceCheckpoint = 0;
     return checkpointLog(this.state, this.#flusher);
   }
 

@@ -36,6 +36,8 @@ export class LogState {
   readonly staleSnapshots: Offset[] = [];
   /** Whether the epochs changed since their file was written. */
   epochsChanged = false;
+  /** Bytes appended since a checkpoint was last asked for. */
+  bytesSinceCheckpoint = 0;
   /** Everything below is on disk with all that is needed to go on from there. */
   recoveryPoint: Offset;
   /** Whether the partition's directory and its active segment's file are there. */

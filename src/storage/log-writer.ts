@@ -237,6 +237,7 @@ export class LogWriter {
     }
     segment.bytesSinceIndexEntry += placed.sizeBytes;
     segment.sizeBytes += placed.sizeBytes;
+    this.#log.bytesSinceCheckpoint += placed.sizeBytes;
     this.#flusher.write(fields);
   }
 

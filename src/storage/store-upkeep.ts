@@ -24,7 +24,7 @@ export class StoreUpkeep {
   readonly #dormant: ReadonlyMap<string, PartitionState>;
   #syncTimer: Timer | null = null;
   #checkpointTimer: Timer | null = null;
-  #checkpoint: Promise<void> = Promise.resolve();
+  #checkpoint: Promise<void> | null = null;
   #stopped = false;
   /** The write of log starts that will begin once the one under way has ended. */
   #nextStarts: Promise<void> | null = null;
@@ -49,6 +49,11 @@ export class StoreUpkeep {
     await this.#checkpoint;
     await this.#nextStarts?.catch(ignoreHere);
     await this.#starts.catch(ignoreHere);
+  }
+
+  /** Moves the recovery points of those that have grown much, now. */
+  checkpointGrown(): void {
+    this.#begin((log) => log.hasGrown);
   }
 
   /** Where recovery begins in each partition, as it stands in memory. */
@@ -94,17 +99,22 @@ export class StoreUpkeep {
 
   #scheduleCheckpoint(): void {
     this.#checkpointTimer = this.#context.clock.setTimer(checkpointEveryMs, () => {
-      this.#checkpoint = this.#moveRecoveryPoints().finally(() => {
-        if (!this.#stopped) this.#scheduleCheckpoint();
-      });
+      this.#begin((log) => log.needsCheckpoint);
+      this.#scheduleCheckpoint();
     });
   }
 
-  async #moveRecoveryPoints(): Promise<void> {
-    const { context, waiting } = {
-      context: this.#context,
-      waiting: [...this.#logs()].filter((log) => log.needsCheckpoint),
-    };
+  /** Moves the recovery points of some logs, unless that is under way: what is left out then comes with the next. */
+  #begin(isDue: (log: LocalLog) => boolean): void {
+    if (this.#checkpoint !== null || this.#stopped) return;
+    const due = [...this.#logs()].filter(isDue);
+    this.#checkpoint = this.#moveRecoveryPoints(due).finally(() => {
+      this.#checkpoint = null;
+    });
+  }
+
+  async #moveRecoveryPoints(waiting: LocalLog[]): Promise<void> {
+    const context = this.#context;
     try {
       while (waiting.length > 0 && !this.#stopped) {
         const moved = await Promise.all(waiting.splice(0, checkpointsAtOnce).map((log) => this.#move(log)));
