@@ -75,8 +75,8 @@ export function parseConfigValue(definition: ConfigDefinition, text: string): Pa
       return outside === null ? { text: doubleText(value) } : refuse(outside);
     }
     case 'list': {
-      const elements = trimmed === '' ? [] : trimmed.split(',').map((element) => element.trim());
-      if (new Set(elements).size !== elements.length) return refuse('Duplicate values are not allowed.');
+      // What stands twice counts once, as in Kafka since KIP-1161.
+      const elements = trimmed === '' ? [] : [...new Set(trimmed.split(',').map((element) => element.trim()))];
       const stranger = elements.find((element) => !isAllowed(definition, element));
       return stranger === undefined ? { text: elements.join(',') } : refuse(choicesText(definition));
     }

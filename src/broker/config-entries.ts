@@ -3,10 +3,12 @@
  * behind it. Any thread.
  */
 
-import { ConfigSource, type BrokerConfig } from './broker-config.ts';
+import { present } from '../base/assert.ts';
+import { brokerConfigByName, brokerConfigDefinitions, ConfigSource, type BrokerConfig } from './broker-config.ts';
+import type { ConfigDefinition } from './config-definition.ts';
+import type { BrokerConfigDefinition } from './inherited-config-table.ts';
 import { topicConfigDefinitions } from './topic-config-table.ts';
 import { effectiveTopicValue, topicConfigSynonyms, type TopicConfigs } from './topic-config.ts';
-import type { ConfigDefinition } from './config-definition.ts';
 
 /** A place where a setting has a value; synonyms come with their own names and units. */
 export interface ConfigSynonymValue {
@@ -19,36 +21,90 @@ export interface ConfigEntry {
   readonly name: string;
   readonly value: string | null;
   readonly source: ConfigSource;
+  /** Whether a running broker refuses to change it. */
+  readonly isReadOnly: boolean;
   /** Strongest first; the first is the one that counts. */
   readonly synonyms: readonly ConfigSynonymValue[];
   readonly definition: ConfigDefinition;
 }
+
+/** The broker's settings that stand for one thing in several units, strongest first: each is a synonym of the others. */
+const unitGroups: readonly (readonly string[])[] = [...topicConfigSynonyms.values()]
+  .filter((synonyms) => synonyms.length > 1)
+  .map((synonyms) => synonyms.map(({ name }) => name));
+
+/** The settings of a consumer group, which all come from the broker's. */
+const groupConfigSynonyms: ReadonlyMap<string, string> = new Map([
+  ['consumer.heartbeat.interval.ms', 'group.consumer.heartbeat.interval.ms'],
+  ['consumer.session.timeout.ms', 'group.consumer.session.timeout.ms'],
+]);
 
 /** All settings of a topic. */
 export function topicConfigEntries(configs: TopicConfigs, config: BrokerConfig): ConfigEntry[] {
   return topicConfigDefinitions.map((definition) => topicConfigEntry(definition, configs, config));
 }
 
-/** One setting of a topic. */
-export function topicConfigEntry(
-  definition: ConfigDefinition,
-  configs: TopicConfigs,
-  config: BrokerConfig,
-): ConfigEntry {
+/** All settings of this broker, those that only a file or flag can set included. */
+export function brokerConfigEntries(config: BrokerConfig): ConfigEntry[] {
+  return brokerConfigDefinitions.map((definition) => {
+    const { name } = definition;
+    const names = unitGroups.find((group) => group.includes(name)) ?? [name];
+    const values = valuesOf(names, config);
+    // A value under another name is not this setting's, unless it comes behind one of its own.
+    const start = values.findIndex((value) => value.name === name);
+    const synonyms = start < 0 ? [] : values.slice(start);
+    return brokerEntry(definition, config.text(name), synonyms);
+  });
+}
+
+/** The settings that clients changed for all brokers of the cluster. */
+export function clusterConfigEntries(changed: ReadonlyMap<string, string>): ConfigEntry[] {
+  return [...changed].map(([name, value]) => {
+    const definition = present(brokerConfigByName.get(name), 'only known settings are changed');
+    return brokerEntry(definition, value, [{ name, value, source: ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG }]);
+  });
+}
+
+/** All settings of a consumer group, whether it exists or not. */
+export function groupConfigEntries(config: BrokerConfig): ConfigEntry[] {
+  return [...groupConfigSynonyms].map(([name, synonym]) => {
+    const definition = present(brokerConfigByName.get(synonym), 'the setting is in the table');
+    const synonyms = valuesOf([synonym], config);
+    const source = synonyms[0]?.source ?? ConfigSource.DEFAULT_CONFIG;
+    return { name, value: config.text(synonym), source, isReadOnly: false, synonyms, definition };
+  });
+}
+
+function topicConfigEntry(definition: ConfigDefinition, configs: TopicConfigs, config: BrokerConfig): ConfigEntry {
   const { name } = definition;
-  const synonyms: ConfigSynonymValue[] = [];
+  const names = (topicConfigSynonyms.get(name) ?? []).map((synonym) => synonym.name);
+  const values = valuesOf(names, config);
+  // A default under a weaker name does not count: the topic's own default says the same in the topic's unit.
+  const start = values.findIndex((value) => value.name === names[0] || value.source !== ConfigSource.DEFAULT_CONFIG);
+  const inherited = start < 0 ? [] : values.slice(start);
   const own = configs.get(name);
-  if (own !== undefined) synonyms.push({ name, value: own, source: ConfigSource.DYNAMIC_TOPIC_CONFIG });
-  const inherited = topicConfigSynonyms.get(name) ?? [];
-  const values = inherited.flatMap((synonym) => config.valuesOf(synonym.name));
-  // What was set under a weaker name still wins over the default under a stronger one.
-  const ranked = [
-    ...values.filter(({ source }) => source !== ConfigSource.DEFAULT_CONFIG),
-    ...values.filter(({ source }) => source === ConfigSource.DEFAULT_CONFIG),
-  ];
-  for (const { name: synonym, text, source } of ranked) {
-    if (text !== null) synonyms.push({ name: synonym, value: text, source });
-  }
+  const synonyms =
+    own === undefined ? inherited : [{ name, value: own, source: ConfigSource.DYNAMIC_TOPIC_CONFIG }, ...inherited];
   const source = synonyms[0]?.source ?? ConfigSource.DEFAULT_CONFIG;
-  return { name, value: effectiveTopicValue(name, configs, config.setValue), source, synonyms, definition };
+  const value = effectiveTopicValue(name, configs, config.setValue);
+  return { name, value, source, isReadOnly: false, synonyms, definition };
+}
+
+function brokerEntry(
+  definition: BrokerConfigDefinition,
+  value: string | null,
+  synonyms: readonly ConfigSynonymValue[],
+): ConfigEntry {
+  const source = synonyms[0]?.source ?? ConfigSource.DEFAULT_CONFIG;
+  return { name: definition.name, value, source, isReadOnly: definition.update === 'read-only', synonyms, definition };
+}
+
+/** What the broker has under these names, the strongest source first, within a source in the order of the names. */
+function valuesOf(names: readonly string[], config: BrokerConfig): ConfigSynonymValue[] {
+  const values: ConfigSynonymValue[] = [];
+  for (const { name, text, source } of names.flatMap((name) => config.valuesOf(name))) {
+    if (text !== null) values.push({ name, value: text, source });
+  }
+  // The numbers of the sources rise as their strength falls.
+  return values.toSorted((a, b) => a.source - b.source);
 }

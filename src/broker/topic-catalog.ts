@@ -147,8 +147,13 @@ export class TopicCatalog {
     });
   }
 
-  /** Gives a topic more partitions. */
-  addPartitions(name: string, partitionCount: number, validateOnly: boolean): Promise<ChangeResult> {
+  /** Gives a topic more partitions. `problemOf` is called in turn and may refuse to have so many added. */
+  addPartitions(
+    name: string,
+    partitionCount: number,
+    validateOnly: boolean,
+    problemOf: (added: number) => ChangeResult | null = () => null,
+  ): Promise<ChangeResult> {
     return this.inTurn(async () => {
       const topic = this.topic(name);
       if (topic === null) return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message: null };
@@ -159,8 +164,9 @@ export class TopicCatalog {
           `The topic ${name} currently has ${before} partition(s); ${partitionCount} would not be an increase.`,
         );
       }
-      const tooMany = this.#problemOfCount(partitionCount - before);
-      if (tooMany !== null) return tooMany;
+      const added = partitionCount - before;
+      const problem = this.#problemOfCount(added) ?? problemOf(added);
+      if (problem !== null) return problem;
       if (validateOnly) return done;
       return { errorCode: await this.#options.write([topicRecord({ ...topic, partitionCount })]), message: null };
     });

@@ -24,7 +24,6 @@ export interface Lz4Functions {
     targetCapacityBytes: number,
     historySizeBytes: number,
   ): number;
-  copyBytes(target: number, source: number, sizeBytes: number): void;
   /** XXH32 of the range. */
   xxh32(address: number, sizeBytes: number, seed: number): number;
 }
@@ -83,7 +82,7 @@ export function inflateLz4Frame(
     if (blockSize > maxBlockBytes || blockSize > end - at) return InflationFailure.MALFORMED;
     if (isStored) {
       if (blockSize > capacityBytes - size) return InflationFailure.TOO_LARGE;
-      lz4.copyBytes(target + size, at, blockSize);
+      bytes.copyWithin(target + size, at, at + blockSize);
       size += blockSize;
     } else {
       const room = Math.min(capacityBytes - size, maxBlockBytes + slackBytes);

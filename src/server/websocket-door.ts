@@ -26,8 +26,7 @@ import { RequestPipeline } from './request-pipeline.ts';
 import type { PipelineLimits, RequestService, Transport } from './request-pipeline.ts';
 import { addressText, chooseSubprotocol, hostAndPort, isOriginAllowed } from './upgrade-request.ts';
 
-/** uWebSockets.js. */
-export type NativePart = typeof import('uWebSockets.js');
+type NativePart = typeof import('uWebSockets.js');
 
 export interface WebSocketDoorOptions {
   readonly host: string;
@@ -52,8 +51,8 @@ export interface WebSocketDoorOptions {
   /** The text of `/metrics`, in Prometheus' text format. */
   readonly metrics: () => string | Promise<string>;
   readonly clock?: Clock;
-  /** Where it has been loaded already. */
-  readonly native?: NativePart;
+  /** Loads uWebSockets.js; for tests. */
+  readonly loadNativePart?: () => Promise<{ readonly default: NativePart }>;
 }
 
 const listenerName = 'kafka-ws';
@@ -156,24 +155,8 @@ class SocketTransport implements Transport {
   }
 }
 
-/**
- * Loads uWebSockets.js. Rejects with an `EnvironmentError` (NATIVE_PART_MISSING) where it does not load here. `load` is
- * for tests.
- */
-export async function loadNativePart(
-  load: () => Promise<{ readonly default: NativePart }> = () => import('uWebSockets.js'),
-): Promise<NativePart> {
-  try {
-    return (await load()).default;
-  } catch (error) {
-    throw new EnvironmentError(
-      EnvironmentErrorCode.NATIVE_PART_MISSING,
-      'HTTP and WebSocket need uWebSockets.js, which is not installed or has no binary for this system: ' +
-        'install it with Node 20 on glibc 2.27 or Node 22 on glibc 2.38 or later, or switch this port off; ' +
-        'Kafka over TCP works without it.',
-      error,
-    );
-  }
+async function loadNativePart(): Promise<{ readonly default: NativePart }> {
+  return import('uWebSockets.js');
 }
 
 export class WebSocketDoor {
@@ -201,7 +184,18 @@ export class WebSocketDoor {
    * ADDRESS_IN_USE, ADDRESS_UNAVAILABLE).
    */
   static async open(options: WebSocketDoorOptions): Promise<WebSocketDoor> {
-    const native = options.native ?? (await loadNativePart());
+    let native: NativePart;
+    try {
+      native = (await (options.loadNativePart ?? loadNativePart)()).default;
+    } catch (error) {
+      throw new EnvironmentError(
+        EnvironmentErrorCode.NATIVE_PART_MISSING,
+        'HTTP and WebSocket need uWebSockets.js, which is not installed or has no binary for this system: ' +
+          'install it with Node 20 on glibc 2.27 or Node 22 on glibc 2.38 or later, or switch this port off; ' +
+          'Kafka over TCP works without it.',
+        error,
+      );
+    }
     const door = new WebSocketDoor(options, native);
     await door.#listen();
     return door;

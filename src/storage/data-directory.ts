@@ -53,7 +53,12 @@ export function openDataDirectory(
   return explainingFailures(path, () => {
     const existing = checkDataDirectory(fileSystem, path);
     if (existing !== null) {
-      checkNode(path, existing, nodeId);
+      if (existing.nodeId !== nodeId) {
+        throw new EnvironmentError(
+          EnvironmentErrorCode.CONFIG_INVALID,
+          `The data directory ${path} belongs to node ${existing.nodeId}, but this node is ${nodeId}: set node.id=${existing.nodeId} or use another directory.`,
+        );
+      }
       probeWriting(fileSystem, path);
       return { ...existing, path, created: false };
     }
@@ -65,11 +70,9 @@ export function openDataDirectory(
 }
 
 /** Makes the directory at `path`, durably, where it is missing. Refuses it as `openDataDirectory` does. */
-export function makeDataDirectory(fileSystem: FileSystem, path: string, nodeId: number): void {
+export function makeDataDirectory(fileSystem: FileSystem, path: string): void {
   explainingFailures(path, () => {
-    const existing = checkDataDirectory(fileSystem, path);
-    if (existing === null) makeDurably(fileSystem, path);
-    else checkNode(path, existing, nodeId);
+    if (checkDataDirectory(fileSystem, path) === null) makeDurably(fileSystem, path);
   });
 }
 
@@ -91,14 +94,6 @@ export function checkDataDirectory(fileSystem: FileSystem, path: string): DataDi
     }
     return parseMeta(path, new TextDecoder().decode(bytes));
   });
-}
-
-function checkNode(path: string, existing: DataDirectoryMeta, nodeId: number): void {
-  if (existing.nodeId === nodeId) return;
-  throw new EnvironmentError(
-    EnvironmentErrorCode.CONFIG_INVALID,
-    `The data directory ${path} belongs to node ${existing.nodeId}, but this node is ${nodeId}: set node.id=${existing.nodeId} or use another directory.`,
-  );
 }
 
 /** Whether a start that was cut short may have left a file of this name in a directory that is otherwise empty. */

@@ -119,7 +119,7 @@ describe('parseTopicConfigs', () => {
     ['compression.gzip.level', '0', 'Value must be at least 1'],
     ['compression.gzip.level', '-1', 'taken'],
     ['cleanup.policy', 'compact,shred', 'String must be one of: compact, delete'],
-    ['cleanup.policy', 'delete,delete', 'Duplicate values are not allowed.'],
+    ['cleanup.policy', 'delete,delete', 'taken'],
     ['preallocate', 'yes', 'Expected value to be either true or false'],
     ['min.cleanable.dirty.ratio', 'NaN', 'Not a number of type DOUBLE'],
     ['min.cleanable.dirty.ratio', '1.1', 'Value must be no more than 1'],

@@ -14,8 +14,6 @@ import { FlushRound } from '../../src/flush/flush-round.ts';
 import { FakeFileSystem } from './fake-file-system.ts';
 
 export const directory = '/data/topic-0';
-export const metadata = `${directory}/partition.metadata`;
-export const topicId = 'FQ0JpJ3yR5iTtAqp5Vbaqg';
 export const logOf = (baseOffset: number): string => `${directory}/${String(baseOffset).padStart(20, '0')}.log`;
 
 export class RoundHarness {
@@ -47,7 +45,7 @@ export class RoundHarness {
   }
 
   open(fields: Partial<Submission> = {}): void {
-    const path = new TextEncoder().encode(`${directory}\n${topicId}`);
+    const path = new TextEncoder().encode(directory);
     this.submit({
       kind: SubmissionKind.OPEN,
       flags: SubmissionFlag.CREATE,

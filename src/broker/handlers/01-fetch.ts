@@ -23,7 +23,6 @@ import {
   countedBytes,
   examine,
   firstVersionWithLeader,
-  noRecords,
   readPartitions,
   type ExaminedPartition,
   type FetchScope,
@@ -179,7 +178,6 @@ function refused(request: FetchRequest, errorCode: ErrorCode, apiVersion: number
       partitionIndex: partition,
       errorCode,
       highWatermark: -1,
-      records: noRecords,
     })),
   }));
   return { ...defaultFetchResponse(), errorCode, sessionId: request.sessionId, responses, reads: [], grant: null };

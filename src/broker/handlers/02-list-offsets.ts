@@ -43,13 +43,22 @@ const nothing: Found = { timestamp: noTimestamp, offset: noOffset, leaderEpoch: 
 export const listOffsetsHandler: ApiHandler<ListOffsetsRequest, ListOffsetsResponse> = {
   apiKey: 2,
   async handle(request, { apiVersion }, broker) {
+    const isKnownLevel = request.isolationLevel === 0 || request.isolationLevel === 1;
     const readCommitted = request.isolationLevel === 1;
-    const topics = request.topics.map(async ({ name, partitions }) => ({
-      name,
-      partitions: await Promise.all(
-        partitions.map((partition) => lookUp(name, partition, apiVersion, readCommitted, broker)),
-      ),
-    }));
+    const topics = request.topics.map(async ({ name, partitions }) => {
+      // A partition that stands twice is answered once, with an error.
+      const byIndex = new Map<number, ListOffsetsRequestTopicsPartitions | null>();
+      for (const partition of partitions) {
+        const { partitionIndex } = partition;
+        byIndex.set(partitionIndex, byIndex.has(partitionIndex) ? null : partition);
+      }
+      const answers = [...byIndex].map(([partitionIndex, partition]) =>
+        isKnownLevel && partition !== null
+          ? lookUp(name, partition, apiVersion, readCommitted, broker)
+          : { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST, ...nothing },
+      );
+      return { name, partitions: await Promise.all(answers) };
+    });
     return { ...defaultListOffsetsResponse(), topics: await Promise.all(topics) };
   },
 };
@@ -89,7 +98,12 @@ async function offsetFor(
     case Asked.EARLIEST:
     case Asked.EARLIEST_LOCAL: {
       const offset = log.logStartOffset;
-      return { timestamp: noTimestamp, offset, leaderEpoch: log.epochAt(offset) };
+      // In an empty log the next record will be of this run.
+      return {
+        timestamp: noTimestamp,
+        offset,
+        leaderEpoch: offset < log.endOffset ? log.epochAt(offset) : leaderEpoch,
+      };
     }
     case Asked.LATEST_TIERED:
     case Asked.NEXT_TIERED:

@@ -17,7 +17,10 @@ import { clusterOperations, operationsNotAsked, topicOperations } from '../autho
 import type { Broker } from '../broker.ts';
 import type { TopicImage } from '../metadata-image.ts';
 import type { ApiHandler, RequestContext } from '../request-context.ts';
-import { isInternalTopic, problemOfTopicName } from '../topic-name.ts';
+import { isInternalTopic, isStateLogTopic, problemOfTopicName } from '../topic-name.ts';
+
+/** Versions 10 and 11 carry ids in requests, but no broker ever looked topics up by them. */
+const firstVersionWithIds = 12;
 
 export const metadataHandler: ApiHandler<MetadataRequest, MetadataResponse> = {
   apiKey: 3,
@@ -27,15 +30,25 @@ export const metadataHandler: ApiHandler<MetadataRequest, MetadataResponse> = {
       const all = [...broker.topics.image.topics()].map((topic) => topicResponse(topic, request, broker));
       return respond(all, request, context, broker);
     }
-    const names = [...new Set(named.map(({ name }) => name))].filter((name) => name !== null);
-    const missing = names.filter((name) => broker.topics.topic(name) === null);
+    const withIds = named.filter(({ topicId }) => topicId !== zeroUuid);
+    if (withIds.length > 0 && context.apiVersion < firstVersionWithIds) return refused(named);
+    // As in Kafka, names do not count beside ids.
+    const asked = withIds.length > 0 ? withIds.map(({ topicId }) => ({ name: null, topicId })) : named;
+    const names = [...new Set(asked.map(({ name }) => name))].filter((name) => name !== null);
+    const missing = names.filter((name) => broker.topics.topic(name) === null && !isStateLogTopic(name));
     const mayCreate = request.allowAutoTopicCreation && broker.config.boolean('auto.create.topics.enable');
-    if (missing.length > 0 && mayCreate) return createAndRespond(missing, request, context, broker);
-    return respond(topicResponses(request, broker, new Map()), request, context, broker);
+    if (missing.length > 0 && mayCreate) return createAndRespond(asked, missing, request, context, broker);
+    return respond(topicResponses(asked, request, broker, new Map()), request, context, broker);
   },
 };
 
+interface AskedTopic {
+  readonly name: string | null;
+  readonly topicId: Uuid;
+}
+
 async function createAndRespond(
+  asked: readonly AskedTopic[],
   missing: readonly string[],
   request: MetadataRequest,
   context: RequestContext,
@@ -50,23 +63,24 @@ async function createAndRespond(
     if (errorCode !== ErrorCode.NONE && errorCode !== ErrorCode.TOPIC_ALREADY_EXISTS)
       errors.set(missing[i]!, errorCode);
   }
-  return respond(topicResponses(request, broker, errors), request, context, broker);
+  return respond(topicResponses(asked, request, broker, errors), request, context, broker);
 }
 
 function topicResponses(
+  asked: readonly AskedTopic[],
   request: MetadataRequest,
   broker: Broker,
   errors: ReadonlyMap<string, ErrorCode>,
 ): MetadataResponseTopics[] {
   const responses: MetadataResponseTopics[] = [];
   const seen = new Set<string>();
-  for (const { name, topicId } of request.topics ?? []) {
+  for (const { name, topicId } of asked) {
     const key = name ?? topicId;
     if (seen.has(key)) continue;
     seen.add(key);
     const topic = name === null ? broker.topics.topicById(topicId) : broker.topics.topic(name);
     if (topic !== null) responses.push(topicResponse(topic, request, broker));
-    else responses.push(missingTopic(name, topicId, errors));
+    else responses.push(missingTopic(name, topicId, request, errors));
   }
   return responses;
 }
@@ -74,6 +88,7 @@ function topicResponses(
 function missingTopic(
   name: string | null,
   topicId: Uuid,
+  request: MetadataRequest,
   errors: ReadonlyMap<string, ErrorCode>,
 ): MetadataResponseTopics {
   let errorCode: ErrorCode;
@@ -86,7 +101,7 @@ function missingTopic(
     topicId: name === null ? topicId : zeroUuid,
     isInternal: false,
     partitions: [],
-    topicAuthorizedOperations: operationsNotAsked,
+    topicAuthorizedOperations: operationsOf(request),
   };
 }
 
@@ -106,7 +121,7 @@ function topicResponse(topic: TopicImage, request: MetadataRequest, broker: Brok
       isrNodes: nodes,
       offlineReplicas: [],
     })),
-    topicAuthorizedOperations: request.includeTopicAuthorizedOperations ? topicOperations : operationsNotAsked,
+    topicAuthorizedOperations: operationsOf(request),
   };
 }
 
@@ -125,5 +140,24 @@ function respond(
     // Before version 12 a topic that was asked for by id and is not there has an empty name.
     topics: apiVersion < 12 ? topics.map((topic) => ({ ...topic, name: topic.name ?? '' })) : topics,
     clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? clusterOperations : operationsNotAsked,
+  };
+}
+
+function operationsOf({ includeTopicAuthorizedOperations }: MetadataRequest): number {
+  return includeTopicAuthorizedOperations ? topicOperations : operationsNotAsked;
+}
+
+function refused(asked: readonly AskedTopic[]): MetadataResponse {
+  const errorCode = ErrorCode.INVALID_REQUEST;
+  return {
+    ...defaultMetadataResponse(),
+    topics: asked.map(({ name, topicId }) => ({
+      errorCode,
+      name: name ?? '',
+      topicId,
+      isInternal: false,
+      partitions: [],
+      topicAuthorizedOperations: operationsNotAsked,
+    })),
   };
 }

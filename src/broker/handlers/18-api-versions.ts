@@ -48,6 +48,8 @@ export function apiVersionsHandler(
     apiKey: apiVersionsKey,
     handle(request, context, broker) {
       const errorCode = problemOf(request, context, broker);
+      // Who must not go on here is not told what there would be.
+      if (errorCode !== ErrorCode.NONE) return { ...defaultApiVersionsResponse(), errorCode };
       const apis = advertised();
       const apiKeys = apis.map(({ apiKey, minVersion, stableVersion }) => ({
         apiKey,
@@ -56,7 +58,6 @@ export function apiVersionsHandler(
         minVersion: apiKey === produceKey ? 0 : minVersion,
         maxVersion: stableVersion,
       }));
-      if (errorCode !== ErrorCode.NONE) return { ...defaultApiVersionsResponse(), errorCode, apiKeys };
       const served = new Set(apis.map(({ apiKey }) => apiKey));
       const known = features.filter(({ needs }) => needs === null || served.has(needs));
       return {

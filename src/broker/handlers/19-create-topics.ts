@@ -49,10 +49,10 @@ async function create(
   const { name } = topic;
   const { topic: created, errorCode } = result;
   const base = { name, errorCode, errorMessage: messageOf(result), topicConfigErrorCode: ErrorCode.NONE };
-  if (created === null) return { ...base, topicId: zeroUuid, numPartitions: -1, replicationFactor: -1, configs: null };
+  if (created === null) return { ...base, topicId: zeroUuid, numPartitions: -1, replicationFactor: -1, configs: [] };
   return {
     ...base,
-    topicId: validateOnly ? zeroUuid : created.id,
+    topicId: created.id,
     numPartitions: created.partitionCount,
     replicationFactor: 1,
     configs: topicConfigEntries(created.configs, broker.config).map((entry) => ({

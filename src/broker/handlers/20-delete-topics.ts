@@ -24,6 +24,10 @@ interface Named {
   readonly topicId: Uuid;
 }
 
+interface Found extends Named {
+  readonly topic: TopicImage | null;
+}
+
 export const deleteTopicsHandler: ApiHandler<DeleteTopicsRequest, DeleteTopicsResponse> = {
   apiKey: 20,
   async handle(request, { apiVersion }, broker) {
@@ -37,32 +41,39 @@ export const deleteTopicsHandler: ApiHandler<DeleteTopicsRequest, DeleteTopicsRe
         apiVersion >= firstVersionWithDisabledError ? ErrorCode.TOPIC_DELETION_DISABLED : ErrorCode.INVALID_REQUEST,
       message: 'Topic deletion is disabled.',
     };
-    const seen = new Set<string>();
-    const responses = topics.map((named) => {
-      const topic = find(named, broker);
-      const key = topic?.id ?? named.name ?? named.topicId;
-      const refusal = allowed ? problemOf(named, topic, seen.has(key)) : disabled;
-      seen.add(key);
-      return remove(named, topic, refusal, broker);
+    const responses = groupsOf(topics, broker).map((group) => {
+      const [first] = group;
+      const refusal = allowed ? problemOf(group) : disabled;
+      return remove(group.find(({ name }) => name !== null) ?? first, refusal, broker);
     });
     return { ...defaultDeleteTopicsResponse(), responses: await Promise.all(responses) };
   },
 };
 
+/** What leads to one topic, or is one topic's missing name or id, is answered once, and refused where it is several. */
+function groupsOf(topics: readonly Named[], broker: Broker): [Found, ...Found[]][] {
+  const groups = new Map<string, [Found, ...Found[]]>();
+  for (const named of topics) {
+    const found = { ...named, topic: find(named, broker) };
+    const key = found.topic?.id ?? `${named.name ?? ''}/${named.topicId}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [found]);
+    else group.push(found);
+  }
+  return [...groups.values()];
+}
+
 async function remove(
-  named: Named,
-  topic: TopicImage | null,
+  { name, topicId, topic }: Found,
   refusal: ChangeResult | null,
   broker: Broker,
 ): Promise<DeleteTopicsResponseResponses> {
-  const gone: ChangeResult = { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message: null };
-  const result = refusal ?? (topic === null ? gone : await broker.topics.delete(topic.id));
-  return {
-    name: topic?.name ?? named.name,
-    topicId: topic?.id ?? named.topicId,
-    errorCode: result.errorCode,
-    errorMessage: messageOf(result),
-  };
+  if (refusal !== null || topic === null) {
+    const { errorCode, message } = refusal ?? notThere(name);
+    return { name, topicId, errorCode, errorMessage: message };
+  }
+  const result = await broker.topics.delete(topic.id);
+  return { name: topic.name, topicId: topic.id, errorCode: result.errorCode, errorMessage: messageOf(result) };
 }
 
 function find({ name, topicId }: Named, broker: Broker): TopicImage | null {
@@ -70,15 +81,16 @@ function find({ name, topicId }: Named, broker: Broker): TopicImage | null {
   return broker.topics.topicById(topicId);
 }
 
-function problemOf({ name, topicId }: Named, topic: TopicImage | null, seen: boolean): ChangeResult | null {
+function problemOf([{ name, topicId }, ...others]: [Found, ...Found[]]): ChangeResult | null {
   const invalid = (message: string): ChangeResult => ({ errorCode: ErrorCode.INVALID_REQUEST, message });
   if (name !== null && topicId !== zeroUuid) return invalid('You may not specify both topic name and topic id.');
   if (name === null && topicId === zeroUuid) return invalid('Neither topic name nor id were specified.');
-  if (seen) return invalid(name === null ? 'Duplicate topic id.' : 'Duplicate topic name.');
-  if (topic !== null) return null;
-  if (name !== null) {
-    const message = 'This server does not host this topic-partition.';
-    return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message };
-  }
-  return { errorCode: ErrorCode.UNKNOWN_TOPIC_ID, message: 'This server does not host this topic ID.' };
+  return others.length === 0 ? null : invalid('The topic is named more than once.');
+}
+
+function notThere(name: string | null): ChangeResult {
+  if (name === null)
+    return { errorCode: ErrorCode.UNKNOWN_TOPIC_ID, message: 'This server does not host this topic ID.' };
+  const message = 'This server does not host this topic-partition.';
+  return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message };
 }

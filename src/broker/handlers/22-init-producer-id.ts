@@ -17,7 +17,8 @@ import type { ApiHandler } from '../request-context.ts';
 export const initProducerIdHandler: ApiHandler<InitProducerIdRequest, InitProducerIdResponse> = {
   apiKey: 22,
   async handle({ transactionalId, producerId, producerEpoch }, _context, broker) {
-    if (transactionalId === '' || producerId >= 0 !== producerEpoch >= 0) return refused(ErrorCode.INVALID_REQUEST);
+    const namesHalf = (producerId === -1) !== (producerEpoch === -1);
+    if (transactionalId === '' || namesHalf) return refused(ErrorCode.INVALID_REQUEST);
     if (transactionalId !== null) return refused(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
     const given = await nextProducerId(broker);
     if (given === null) return refused(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS);

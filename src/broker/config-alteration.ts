@@ -1,0 +1,110 @@
+/**
+ * Altering the settings of resources, for both requests that do. I/O thread.
+ * Topics and brokers take changes. Loggers have no levels to set here and groups none of their own; client metrics have
+ * no receiver.
+ */
+
+import { ErrorCode } from '../base/error-code.ts';
+import type { Broker } from './broker.ts';
+import { brokerConfigByName } from './broker-config.ts';
+import { applyChanges, checkedBrokerConfigs, problemOfChanges, type ConfigChange } from './config-change.ts';
+import { ConfigResource, invalidRequest, problemOfBrokerName } from './config-resource.ts';
+import { messageOf, type ChangeResult } from './topic-catalog.ts';
+import { topicConfigByName } from './topic-config.ts';
+import { problemOfTopicName } from './topic-name.ts';
+
+export interface ConfigAlteration {
+  readonly resourceType: number;
+  readonly resourceName: string;
+  readonly changes: readonly ConfigChange[];
+}
+
+export interface AlterationOptions {
+  /** Whether settings that no change names are taken away. */
+  readonly replace: boolean;
+  readonly validateOnly: boolean;
+}
+
+/** What came of one alteration, in the fields of both responses. */
+export interface AlterationResult {
+  errorCode: ErrorCode;
+  errorMessage: string | null;
+  resourceType: number;
+  resourceName: string;
+}
+
+/** Alters resource by resource; the results stand in the order of the alterations. */
+export function alterEach(
+  alterations: readonly ConfigAlteration[],
+  options: AlterationOptions,
+  broker: Broker,
+): Promise<AlterationResult[]> {
+  const times = new Map<string, number>();
+  const keyOf = ({ resourceType, resourceName }: ConfigAlteration): string => `${resourceType} ${resourceName}`;
+  for (const alteration of alterations) times.set(keyOf(alteration), (times.get(keyOf(alteration)) ?? 0) + 1);
+  const results = alterations.map(async (alteration) => {
+    const { resourceType, resourceName } = alteration;
+    const isRepeated = (times.get(keyOf(alteration)) ?? 0) > 1;
+    const result = isRepeated
+      ? invalidRequest('Each resource must appear at most once.')
+      : await alter(alteration, options, broker);
+    return { errorCode: result.errorCode, errorMessage: messageOf(result), resourceType, resourceName };
+  });
+  return Promise.all(results);
+}
+
+async function alter(alteration: ConfigAlteration, options: AlterationOptions, broker: Broker): Promise<ChangeResult> {
+  switch (alteration.resourceType) {
+    case ConfigResource.TOPIC:
+      return alterTopic(alteration, options, broker);
+    case ConfigResource.BROKER:
+      return alterBroker(alteration, options, broker);
+    case ConfigResource.BROKER_LOGGER:
+      return problemOfBrokerName(alteration.resourceName, broker.nodeId, false) ?? noLogger(alteration, options);
+    default:
+      return invalidRequest(`Settings of resources of type ${alteration.resourceType} cannot be changed here.`);
+  }
+}
+
+async function alterTopic(
+  { resourceName: name, changes }: ConfigAlteration,
+  { replace, validateOnly }: AlterationOptions,
+  broker: Broker,
+): Promise<ChangeResult> {
+  const problem = problemOfChanges(changes, topicConfigByName);
+  if (problem !== null) return problem;
+  if (name === '') return invalidRequest('Settings are changed for one topic at a time, by its name.');
+  const problemOfName = problemOfTopicName(name);
+  if (problemOfName !== null) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, message: problemOfName };
+  const change = (configs: Map<string, string | null>): null => {
+    if (replace) configs.clear();
+    applyChanges(configs, changes, topicConfigByName);
+    return null;
+  };
+  return broker.topics.alterConfigs(name, change, validateOnly);
+}
+
+async function alterBroker(
+  { resourceName, changes }: ConfigAlteration,
+  { replace, validateOnly }: AlterationOptions,
+  broker: Broker,
+): Promise<ChangeResult> {
+  const problem =
+    problemOfBrokerName(resourceName, broker.nodeId, true) ?? problemOfChanges(changes, brokerConfigByName);
+  if (problem !== null) return problem;
+  const nodeId = String(broker.nodeId);
+  const change = (before: ReadonlyMap<string, string>): ReadonlyMap<string, string> | string => {
+    const wanted = new Map<string, string | null>(replace ? [] : before);
+    applyChanges(wanted, changes, brokerConfigByName);
+    return checkedBrokerConfigs(wanted);
+  };
+  return broker.topics.alterBrokerConfigs(resourceName === '' ? '' : nodeId, nodeId, change, validateOnly);
+}
+
+/** The older request never could change loggers; the newer finds none. */
+function noLogger({ changes }: ConfigAlteration, { replace }: AlterationOptions): ChangeResult {
+  if (replace) return invalidRequest('AlterConfigs does not change loggers.');
+  const [first] = changes;
+  if (first === undefined) return { errorCode: ErrorCode.NONE, message: null };
+  return { errorCode: ErrorCode.INVALID_CONFIG, message: `Logger ${first.name} does not exist!` };
+}

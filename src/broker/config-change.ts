@@ -1,0 +1,91 @@
+/**
+ * Changes to settings, as AlterConfigs and IncrementalAlterConfigs ask for them: what can be refused at sight, and what
+ * a change makes of the settings there are. Any thread.
+ * It does not check values (config-definition.ts) nor keep them (topic-catalog.ts).
+ */
+
+import { ErrorCode } from '../base/error-code.ts';
+import { brokerConfigByName } from './broker-config.ts';
+import { configList, parseConfigValue, type ConfigDefinition } from './config-definition.ts';
+import { invalidRequest } from './config-resource.ts';
+import type { ChangeResult } from './topic-catalog.ts';
+
+/** The wire's numbers (KIP-339). */
+export const ConfigOperation = { SET: 0, DELETE: 1, APPEND: 2, SUBTRACT: 3 } as const;
+
+export interface ConfigChange {
+  readonly name: string;
+  readonly operation: number;
+  readonly value: string | null;
+}
+
+type Definitions = ReadonlyMap<string, ConfigDefinition>;
+
+/** What is wrong with the changes whatever the settings are now, or null. `definitions` are those of the resource. */
+export function problemOfChanges(changes: readonly ConfigChange[], definitions: Definitions): ChangeResult | null {
+  const names = new Set(changes.map(({ name }) => name));
+  if (names.size < changes.length) return invalidRequest('Error due to duplicate config keys');
+  const missing = changes.filter(({ value, operation }) => value === null && operation !== ConfigOperation.DELETE);
+  if (missing.length > 0) {
+    return invalidRequest(`Null value not supported for : ${missing.map(({ name }) => name).join(',')}`);
+  }
+  for (const { name, operation } of changes) {
+    const isListOperation = operation === ConfigOperation.APPEND || operation === ConfigOperation.SUBTRACT;
+    if (!isListOperation && operation !== ConfigOperation.SET && operation !== ConfigOperation.DELETE) {
+      return invalidRequest(`Unknown operation ${operation} on ${name}: there are 0 (SET) to 3 (SUBTRACT).`);
+    }
+    if (isListOperation && definitions.get(name)?.type !== 'list') {
+      const verb = operation === ConfigOperation.APPEND ? 'APPEND' : 'SUBTRACT';
+      const message = `Can't ${verb} to key ${name} because its type is not LIST.`;
+      return { errorCode: ErrorCode.INVALID_CONFIG, message };
+    }
+  }
+  return null;
+}
+
+/** Carries the changes out on `configs`. They have passed `problemOfChanges`. */
+export function applyChanges(
+  configs: Map<string, string | null>,
+  changes: readonly ConfigChange[],
+  definitions: Definitions,
+): void {
+  for (const { name, operation, value } of changes) {
+    if (operation === ConfigOperation.DELETE) configs.delete(name);
+    else if (operation === ConfigOperation.SET) configs.set(name, value);
+    else configs.set(name, changedList(name, operation, value ?? '', configs, definitions));
+  }
+}
+
+/** The broker settings that `configs` come to, or the sentence that refuses them. */
+export function checkedBrokerConfigs(
+  configs: ReadonlyMap<string, string | null>,
+): ReadonlyMap<string, string> | string {
+  const checked = new Map<string, string>();
+  const fixed: string[] = [];
+  for (const [name, text] of configs) {
+    const definition = brokerConfigByName.get(name);
+    if (definition === undefined) return `Unknown broker config name: ${name}`;
+    if (definition.update === 'read-only') fixed.push(name);
+    const parsed = parseConfigValue(definition, text ?? '');
+    if ('problem' in parsed) return parsed.problem;
+    checked.set(name, parsed.text);
+  }
+  return fixed.length === 0 ? checked : `Cannot update these configs dynamically: [${fixed.join(', ')}]`;
+}
+
+/** As in Kafka, a list that is not set starts from the setting's own default, whatever the broker says. */
+function changedList(
+  name: string,
+  operation: number,
+  value: string,
+  configs: ReadonlyMap<string, string | null>,
+  definitions: Definitions,
+): string {
+  const before = configList(configs.get(name) ?? definitions.get(name)?.default ?? '');
+  const named = value.split(',').map((element) => element.trim());
+  const after =
+    operation === ConfigOperation.APPEND
+      ? [...new Set([...before, ...named])]
+      : before.filter((element) => !named.includes(element));
+  return after.join(',');
+}

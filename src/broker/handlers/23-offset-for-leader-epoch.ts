@@ -1,0 +1,47 @@
+/**
+ * OffsetForLeaderEpoch: where a leader epoch ends, by which consumers find that their log was cut (KIP-320).
+ * I/O thread.
+ */
+
+import { ErrorCode } from '../../base/error-code.ts';
+import { noOffset } from '../../base/numbers.ts';
+import {
+  defaultOffsetForLeaderEpochResponse,
+  type OffsetForLeaderEpochRequest,
+  type OffsetForLeaderEpochRequestTopicsPartitions,
+  type OffsetForLeaderEpochResponse,
+  type OffsetForLeaderEpochResponseTopicsPartitions,
+} from '../../protocol/generated/index.ts';
+import type { Broker } from '../broker.ts';
+import { checkLeaderEpoch } from '../leader-check.ts';
+import type { ApiHandler } from '../request-context.ts';
+import type { TopicImage } from '../metadata-image.ts';
+
+export const offsetForLeaderEpochHandler: ApiHandler<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse> = {
+  apiKey: 23,
+  handle({ topics }, _context, broker) {
+    return {
+      ...defaultOffsetForLeaderEpochResponse(),
+      topics: topics.map(({ topic, partitions }) => {
+        const image = broker.topics.topic(topic);
+        return { topic, partitions: partitions.map((partition) => endOf(image, partition, broker)) };
+      }),
+    };
+  },
+};
+
+function endOf(
+  topic: TopicImage | null,
+  { partition, currentLeaderEpoch, leaderEpoch }: OffsetForLeaderEpochRequestTopicsPartitions,
+  broker: Broker,
+): OffsetForLeaderEpochResponseTopicsPartitions {
+  const nothing = { partition, leaderEpoch: -1, endOffset: noOffset };
+  const found = broker.findPartition(topic, partition);
+  if (found === null) return { ...nothing, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
+  const errorCode = checkLeaderEpoch(currentLeaderEpoch, broker.leaderEpoch);
+  // An epoch that has not begun has no end.
+  if (errorCode !== ErrorCode.NONE || leaderEpoch < 0 || leaderEpoch > broker.leaderEpoch) {
+    return { ...nothing, errorCode };
+  }
+  return { ...nothing, errorCode, ...found.log.endOffsetForEpoch(leaderEpoch) };
+}

@@ -1,0 +1,94 @@
+/**
+ * DescribeConfigs: the settings of topics, of this broker, of all brokers, and of consumer groups. I/O thread.
+ * The levels of loggers are not settings here, so a broker has no loggers to describe. Subscriptions of client metrics
+ * are refused: there is no receiver for metrics.
+ */
+
+import { ErrorCode } from '../../base/error-code.ts';
+import {
+  defaultDescribeConfigsResponse,
+  type DescribeConfigsRequest,
+  type DescribeConfigsRequestResources,
+  type DescribeConfigsResponse,
+  type DescribeConfigsResponseResults,
+  type DescribeConfigsResponseResultsConfigs,
+} from '../../protocol/generated/index.ts';
+import type { Broker } from '../broker.ts';
+import { configTypeCodes } from '../config-definition.ts';
+import {
+  brokerConfigEntries,
+  clusterConfigEntries,
+  groupConfigEntries,
+  topicConfigEntries,
+  type ConfigEntry,
+} from '../config-entries.ts';
+import { ConfigResource, invalidRequest, problemOfBrokerName } from '../config-resource.ts';
+import type { ApiHandler } from '../request-context.ts';
+import type { ChangeResult } from '../topic-catalog.ts';
+import { problemOfTopicName } from '../topic-name.ts';
+
+export const describeConfigsHandler: ApiHandler<DescribeConfigsRequest, DescribeConfigsResponse> = {
+  apiKey: 32,
+  handle(request, _context, broker) {
+    const results = request.resources.map((resource) => describe(resource, request, broker));
+    return { ...defaultDescribeConfigsResponse(), results };
+  },
+};
+
+function describe(
+  { resourceType, resourceName, configurationKeys }: DescribeConfigsRequestResources,
+  request: DescribeConfigsRequest,
+  broker: Broker,
+): DescribeConfigsResponseResults {
+  const found = entriesOf(resourceType, resourceName, broker);
+  if ('errorCode' in found) {
+    const { errorCode, message } = found;
+    return { errorCode, errorMessage: message, resourceType, resourceName, configs: [] };
+  }
+  // No keys means all keys, as does a list without any.
+  const keys = configurationKeys === null || configurationKeys.length === 0 ? null : new Set(configurationKeys);
+  const configs = found
+    .filter(({ name }) => keys === null || keys.has(name))
+    .map((entry) => configResponse(entry, request));
+  return { errorCode: ErrorCode.NONE, errorMessage: '', resourceType, resourceName, configs };
+}
+
+function entriesOf(resourceType: number, name: string, broker: Broker): readonly ConfigEntry[] | ChangeResult {
+  switch (resourceType) {
+    case ConfigResource.TOPIC: {
+      const problem = problemOfTopicName(name);
+      if (problem !== null) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, message: problem };
+      const topic = broker.topics.topic(name);
+      if (topic !== null) return topicConfigEntries(topic.configs, broker.config);
+      return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message: `The topic '${name}' does not exist.` };
+    }
+    case ConfigResource.BROKER: {
+      const problem = problemOfBrokerName(name, broker.nodeId, true);
+      if (problem !== null) return problem;
+      if (name === '') return clusterConfigEntries(broker.topics.image.brokerConfigs(''));
+      return brokerConfigEntries(broker.config);
+    }
+    case ConfigResource.BROKER_LOGGER:
+      return problemOfBrokerName(name, broker.nodeId, false) ?? [];
+    case ConfigResource.GROUP:
+      return name === '' ? invalidRequest('The name of a group must not be empty.') : groupConfigEntries(broker.config);
+    default:
+      return invalidRequest(`Resources of type ${resourceType} have no settings here.`);
+  }
+}
+
+function configResponse(
+  { name, value, source, isReadOnly, synonyms, definition }: ConfigEntry,
+  { includeSynonyms, includeDocumentation }: DescribeConfigsRequest,
+): DescribeConfigsResponseResultsConfigs {
+  return {
+    name,
+    value,
+    readOnly: isReadOnly,
+    configSource: source,
+    isSensitive: false,
+    synonyms: includeSynonyms ? [...synonyms] : [],
+    configType: configTypeCodes[definition.type],
+    documentation: includeDocumentation ? definition.documentation : null,
+  };
+}
