@@ -35,12 +35,16 @@ export function assignOffsets(batch: usize, baseOffset: f64, leaderEpoch: i32): 
 
 /** Marks the batch as stamped by the log at `timestamp`. */
 export function stampLogAppendTime(batch: usize, timestamp: f64): void {
-  store16(batch + atAttributes, load16(batch + atAttributes) | logAppendTime);
-  setMaxTimestamp(batch, timestamp);
+  writeTimestamp(batch, timestamp, load16(batch + atAttributes) | logAppendTime);
 }
 
-/** Writes the maximum timestamp. */
+/** Writes the maximum of the timestamps that the producer gave. */
 export function setMaxTimestamp(batch: usize, timestamp: f64): void {
+  writeTimestamp(batch, timestamp, load16(batch + atAttributes) & ~logAppendTime);
+}
+
+function writeTimestamp(batch: usize, timestamp: f64, attributes: i16): void {
+  store16(batch + atAttributes, attributes);
   store64(batch + atMaxTimestamp, <i64>timestamp);
   renewCrc(batch, <u32>load32(batch + atLength) + leadSize);
 }

@@ -31,6 +31,11 @@ export function copyMatch(to: usize, distance: u32, size: u32, writable: u32): v
   }
 }
 
+/** Copies a range within the memory; they may overlap. */
+export function copyBytes(to: usize, from: usize, size: u32): void {
+  memory.copy(to, from, size);
+}
+
 function copyExactly(to: usize, distance: u32, size: u32): void {
   const from = to - distance;
   if (distance >= size) {

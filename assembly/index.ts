@@ -6,6 +6,7 @@ export { crc32c, initializeTables } from './crc32c';
 export { findBatch, scanBatches, validateRecords, wholeBatchesBelow } from './batch-scan';
 export { assignOffsets, encodeBatchHeader, encodeRecord, setMaxTimestamp, stampLogAppendTime } from './batch-encode';
 export { offsetIndexAppend, offsetIndexSearch, timeIndexAppend, timeIndexSearch } from './offset-index';
+export { copyBytes } from './block-copy';
 export { lz4InflateBlock } from './lz4';
 export { snappyInflateBlock } from './snappy';
 export { xxh32 } from './xxh32';

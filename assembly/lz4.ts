@@ -12,6 +12,10 @@ import { copyLiterals, copyMatch } from './block-copy';
 const malformed: i32 = -1;
 const tooSmall: i32 = -2;
 const minMatch: u32 = 4;
+/** A short sequence (no bytes that continue a size) takes at most 14 literals and a distance; 16 are read at once. */
+const shortRead: u32 = 18;
+/** It writes at most 14 literals and 18 bytes of match; 16 and 32 are written at once. */
+const shortWrite: u32 = 48;
 
 // The sizes read last; globals belong to the instance, so threads do not share them.
 let cursor: usize = 0;
@@ -22,24 +26,46 @@ let cursor: usize = 0;
  */
 export function lz4InflateBlock(source: usize, sourceSize: u32, target: usize, capacity: u32, historySize: u32): i32 {
   const end = source + sourceSize;
+  // Up to these a short sequence lies, and its copies end, within both sides whatever its token says.
+  const fastEnd = sourceSize > shortRead ? end - shortRead : source;
+  const fastSize: u32 = capacity > shortWrite ? capacity - shortWrite : 0;
+  let at = source;
   let size: u32 = 0;
-  cursor = source;
-  while (cursor < end) {
-    const token: u32 = load<u8>(cursor++);
-    const literals = extended(token >>> 4, end);
-    if (literals < 0 || literals > <i64>(end - cursor)) return malformed;
-    if (literals > <i64>(capacity - size)) return tooSmall;
-    copyLiterals(target + size, cursor, <u32>literals, <u32>(end - cursor), capacity - size);
-    cursor += <usize>literals;
-    size += <u32>literals;
-    // The last sequence has no match; the rest of its token has no meaning.
-    if (cursor == end) return size;
+  while (at < end) {
+    const token: u32 = load<u8>(at++);
+    const fast = at < fastEnd && size < fastSize;
+    if (fast && token < 0xf0) {
+      v128.store(target + size, v128.load(at));
+      at += token >>> 4;
+      size += token >>> 4;
+    } else {
+      cursor = at;
+      const literals = extended(token >>> 4, end);
+      at = cursor;
+      if (literals < 0 || literals > <i64>(end - at)) return malformed;
+      if (literals > <i64>(capacity - size)) return tooSmall;
+      copyLiterals(target + size, at, <u32>literals, <u32>(end - at), capacity - size);
+      at += <usize>literals;
+      size += <u32>literals;
+      // The last sequence has no match; the rest of its token has no meaning.
+      if (at == end) return size;
+      if (end - at < 2) return malformed;
+    }
 
-    if (end - cursor < 2) return malformed;
-    const distance: u32 = load<u16>(cursor);
-    cursor += 2;
+    const distance: u32 = load<u16>(at);
+    at += 2;
+    if (distance == 0 || <u64>distance > <u64>size + historySize) return malformed;
+    if (fast && (token & 15) < 15 && distance >= 16 && size < fastSize) {
+      const to = target + size;
+      v128.store(to, v128.load(to - distance));
+      v128.store(to, v128.load(to - distance, 16), 16);
+      size += (token & 15) + minMatch;
+      continue;
+    }
+    cursor = at;
     const matchSize = extended(token & 15, end);
-    if (matchSize < 0 || distance == 0 || <u64>distance > <u64>size + historySize) return malformed;
+    at = cursor;
+    if (matchSize < 0) return malformed;
     if (matchSize + minMatch > <i64>(capacity - size)) return tooSmall;
     copyMatch(target + size, distance, <u32>matchSize + minMatch, capacity - size);
     size += <u32>matchSize + minMatch;

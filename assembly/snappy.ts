@@ -12,6 +12,10 @@ import { copyLiterals, copyMatch } from './block-copy';
 
 const malformed: i32 = -1;
 const tooSmall: i32 = -2;
+/** A short element (a literal of up to 16 bytes, a copy with up to two bytes of distance) is read within these. */
+const shortRead: u32 = 17;
+/** It writes at most 64 bytes, 16 at once. */
+const shortWrite: u32 = 64;
 
 /** Inflates a block; returns the size, -1 where it is malformed, -2 where the target does not hold it. */
 export function snappyInflateBlock(source: usize, sourceSize: u32, target: usize, capacity: u32): i32 {
@@ -32,10 +36,34 @@ export function snappyInflateBlock(source: usize, sourceSize: u32, target: usize
   if (declared > <u64>capacity || declared > <u64>i32.MAX_VALUE) return tooSmall;
   const inflated = <u32>declared;
 
+  // Up to these a short element lies, and its copies end, within both sides.
+  const fastEnd = <u32>(end - at) > shortRead ? end - shortRead : at;
+  const fastSize: u32 = inflated > shortWrite ? inflated - shortWrite : 0;
   let size: u32 = 0;
   while (at < end) {
     const tag: u32 = load<u8>(at++);
     const kind = tag & 3;
+    if (at < fastEnd && size < fastSize) {
+      const to = target + size;
+      if (kind == 0) {
+        if (tag < 64) {
+          v128.store(to, v128.load(at));
+          at += (tag >>> 2) + 1;
+          size += (tag >>> 2) + 1;
+          continue;
+        }
+      } else if (kind < 3) {
+        const near = kind == 1;
+        const distance = near ? ((tag >>> 5) << 8) | <u32>load<u8>(at) : <u32>load<u16>(at);
+        if (distance >= 16 && distance <= size) {
+          const length = near ? ((tag >>> 2) & 7) + 4 : (tag >>> 2) + 1;
+          for (let i: u32 = 0; i < length; i += 16) v128.store(to + i, v128.load(to + i - distance));
+          at += kind;
+          size += length;
+          continue;
+        }
+      }
+    }
     const extra = extraBytes(tag);
     if (<u32>(end - at) < extra) return malformed;
     const operand = littleEndian(at, extra);

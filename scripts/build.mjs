@@ -1,5 +1,5 @@
 /**
- * Builds the project: the WebAssembly core, the generated codecs, then TypeScript into dist/. Each step says how long
+ * Builds the project: the WebAssembly core, the generated codecs, TypeScript into dist/, and the program as one file. Each step says how long
  * it took; what is up to date is skipped by the step itself.
  */
 
@@ -16,6 +16,7 @@ const steps = [
     'TypeScript',
     ['node_modules/typescript/bin/tsc', '-p', '.', '--incremental', '--tsBuildInfoFile', 'dist/.tsbuildinfo'],
   ],
+  ['bundles', ['scripts/bundle.mjs']],
 ];
 
 steps.forEach(([name, args], index) => {

@@ -20,6 +20,7 @@ const mayImport: Record<string, readonly string[]> = {
   protocol: ['base', 'records'],
   broker: ['base', 'records', 'memory', 'storage', 'flush', 'protocol'],
   server: ['base', 'records', 'memory', 'storage', 'flush', 'protocol', 'broker'],
+  program: ['base', 'records', 'memory', 'storage', 'flush', 'protocol', 'broker', 'server'],
   client: ['base', 'records', 'protocol'],
 };
 

@@ -16,6 +16,7 @@ import type { BrokerConfig } from './broker-config.ts';
 import { FetchMemory } from './fetch-memory.ts';
 import { FetchSessionCache } from './fetch-session.ts';
 import { FetchWaits } from './fetch-wait.ts';
+import { GroupCoordinator } from './groups/group-coordinator.ts';
 import { MetadataImage, producerIdsRecord, type TopicImage } from './metadata-image.ts';
 import { producerIdBlockSize, ProducerIds } from './producer-ids.ts';
 import { StateLog, stateLogConfig, type KeyedState } from './state-log.ts';
@@ -61,6 +62,7 @@ export class Broker {
   readonly #stateLogs: StateLog[] = [];
   readonly #image = new MetadataImage();
   #metadataLog: StateLog | null = null;
+  #groups: GroupCoordinator | null = null;
   #retentionTimer: Timer | null = null;
   #retention: Promise<void> = Promise.resolve();
   #closed = false;
@@ -95,8 +97,13 @@ export class Broker {
     broker.#metadataLog = await broker.openStateLog(stateLogTopics.metadata, image);
     broker.config.setDynamic(image.brokerConfigs(String(broker.nodeId)), image.brokerConfigs(''));
     options.store.discardOrphans((topic, topicId, partition) => broker.#exists(topic, topicId, partition));
+    broker.#groups = await GroupCoordinator.open(broker);
     broker.#scheduleRetention();
     return broker;
+  }
+
+  get groups(): GroupCoordinator {
+    return present(this.#groups, 'the broker is open');
   }
 
   /** The leader epoch that Metadata, Fetch and ListOffsets agree on. */
@@ -125,6 +132,7 @@ export class Broker {
     this.#closed = true;
     this.fetchWaits.stop();
     this.#retentionTimer?.cancel();
+    this.#groups?.close();
     await this.#retention;
     await this.topics.inTurn(async () => {});
     for (const stateLog of this.#stateLogs) await stateLog.settled();

@@ -26,7 +26,8 @@ const firstVersionWithStorageError = 6;
 const firstVersionWithZstd = 10;
 /** From here on an error that asks for another leader says who that is (KIP-951). */
 export const firstVersionWithLeader = 16;
-const noRecords = new Uint8Array(0);
+/** The records of an answer that has none. */
+export const noRecords = new Uint8Array(0);
 
 /** What is the same for all partitions of one fetch. */
 export interface FetchScope {
@@ -59,10 +60,11 @@ export function examine(partition: FetchPartition, scope: FetchScope): ExaminedP
   data.records = noRecords;
   const found = locate(partition, scope);
   if (typeof found === 'number') {
+    const urgent = found === ErrorCode.INCONSISTENT_TOPIC_ID;
     refuse(data, found, scope);
     // Kafka answers so where it did not get as far as a log.
-    data.abortedTransactions = [];
-    return { partition, data, source: null, availableBytes: 0, urgent: found === ErrorCode.INCONSISTENT_TOPIC_ID };
+    if (!urgent) data.abortedTransactions = [];
+    return { partition, data, source: null, availableBytes: 0, urgent };
   }
   const { log } = found;
   const errorCode = problemOf(partition, log, scope);

@@ -30,6 +30,8 @@ export type BrokerValue = (name: string) => string | null;
 export const topicConfigByName = definitionsByName(topicConfigDefinitions);
 
 const hourMs = 3_600_000;
+/** Of the broker's setting `producer.id.expiration.ms`, which no topic has. */
+const producerExpirationMs = '86400000';
 const once = (name: string): readonly ConfigSynonym[] => [{ name, factor: 1 }];
 
 /** The broker's names for a topic's settings, strongest first. */
@@ -145,6 +147,7 @@ export function topicLogConfig(configs: TopicConfigs, brokerValue: BrokerValue =
     timestampAfterMaxMs: number('message.timestamp.after.max.ms'),
     flushMessages: number('flush.messages'),
     flushMs: number('flush.ms'),
+    producerExpirationMs: configNumber(brokerValue('producer.id.expiration.ms') ?? producerExpirationMs),
     syncPolicy: text('millrace.sync') === 'interval' ? 'interval' : 'always',
   };
 }

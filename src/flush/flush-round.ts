@@ -33,6 +33,7 @@ import { syncPartitions, type PartitionSync } from './sync-round.ts';
 /** Submissions of one round at most: more would keep the first ones' completions waiting. */
 const maxSubmissionsPerRound = 4096;
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 const progress: Completion = { ...blankCompletion(), kind: CompletionKind.PROGRESS, slot: noSlot };
 
 export interface FlushRoundOptions {
@@ -242,15 +243,15 @@ export class FlushRound {
     assert(!this.#writers.has(submission.slot), 'a slot is closed before it is opened again');
     const start = this.#ringAddress + (submission.ringPosition % this.#ringSizeBytes);
     // Decoding needs bytes of its own: the arena is shared memory.
-    const path = new TextDecoder('utf-8', { fatal: true }).decode(
-      this.#bytes.slice(start, start + submission.sizeBytes),
-    );
+    const text = utf8.decode(this.#bytes.slice(start, start + submission.sizeBytes));
+    const [path = '', topicId = ''] = text.split('\n');
     this.#writers.set(
       submission.slot,
       new PartitionWriter(this.#files, {
         slot: submission.slot,
         generation: submission.generation,
         directory: path,
+        topicId,
         create: (submission.flags & SubmissionFlag.CREATE) !== 0,
         segmentBaseOffset: submission.baseOffset,
         endOffset: submission.endOffset,

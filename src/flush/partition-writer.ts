@@ -11,7 +11,10 @@
  */
 
 import { assert } from '../base/assert.ts';
+import { asOffset } from '../base/numbers.ts';
 import type { FileDescriptor, FileSystem } from '../storage/file-system.ts';
+import { partitionMetadataName, partitionMetadataText } from '../storage/partition-metadata.ts';
+import { segmentFileName } from '../storage/segment-name.ts';
 import { IndexAppender } from './index-appender.ts';
 
 /** More sources than this in one gathered write would be cut by the kernel (IOV_MAX). */
@@ -24,6 +27,8 @@ export interface PartitionWriterOptions {
   readonly slot: number;
   readonly generation: number;
   readonly directory: string;
+  /** As it goes into `partition.metadata` where the directory is made. */
+  readonly topicId: string;
   /** The directory or the segment may not exist yet; both are made at the first write. */
   readonly create: boolean;
   readonly segmentBaseOffset: number;
@@ -31,11 +36,6 @@ export interface PartitionWriterOptions {
   readonly position: number;
   readonly indexSizeBytes: number;
   readonly timeIndexSizeBytes: number;
-}
-
-/** The name of a segment's file: Kafka's, 20 digits and the suffix. */
-export function segmentFileName(baseOffset: number, suffix: '.log' | '.index' | '.timeindex'): string {
-  return String(baseOffset).padStart(20, '0') + suffix;
 }
 
 export class PartitionWriter {
@@ -54,6 +54,7 @@ export class PartitionWriter {
   closeWanted = false;
 
   readonly #files: FileSystem;
+  readonly #topicId: string;
   #create: boolean;
   #log: FileDescriptor | null = null;
   #logDirty = false;
@@ -75,12 +76,13 @@ export class PartitionWriter {
     this.slot = options.slot;
     this.generation = options.generation;
     this.directory = options.directory;
+    this.#topicId = options.topicId;
     this.#create = options.create;
     this.segmentBaseOffset = options.segmentBaseOffset;
     this.endOffset = options.endOffset;
     this.position = options.position;
-    this.#index = this.#indexAt(options.segmentBaseOffset, '.index', options.indexSizeBytes);
-    this.#timeIndex = this.#indexAt(options.segmentBaseOffset, '.timeindex', options.timeIndexSizeBytes);
+    this.#index = this.#indexAt(options.segmentBaseOffset, 'index', options.indexSizeBytes);
+    this.#timeIndex = this.#indexAt(options.segmentBaseOffset, 'timeindex', options.timeIndexSizeBytes);
   }
 
   get gathered(): number {
@@ -141,7 +143,7 @@ export class PartitionWriter {
     this.#openLog();
     if (lastTimeEntry !== null) this.#timeIndex.addTimeEntry(lastTimeEntry.timestamp, lastTimeEntry.relativeOffset);
     this.appendIndexes();
-    const next = this.#files.open(this.#path(baseOffset, '.log'), 'create');
+    const next = this.#files.open(this.#path(baseOffset, 'log'), 'create');
     this.#markDirectory(this.directory);
     try {
       // An attempt that failed half-way may have left a file.
@@ -159,8 +161,8 @@ export class PartitionWriter {
     this.#logDirty = true;
     this.segmentBaseOffset = baseOffset;
     this.position = 0;
-    this.#index = this.#indexAt(baseOffset, '.index', 0);
-    this.#timeIndex = this.#indexAt(baseOffset, '.timeindex', 0);
+    this.#index = this.#indexAt(baseOffset, 'index', 0);
+    this.#timeIndex = this.#indexAt(baseOffset, 'timeindex', 0);
   }
 
   /** Cuts off what a failed write left behind the last whole batch. */
@@ -229,13 +231,14 @@ export class PartitionWriter {
 
   #openLog(): FileDescriptor {
     if (this.#log !== null) return this.#log;
-    const path = this.#path(this.segmentBaseOffset, '.log');
+    const path = this.#path(this.segmentBaseOffset, 'log');
     if (this.#create) {
       if (!this.#files.isDirectory(this.directory)) {
         this.#files.makeDirectory(this.directory);
         this.#markDirectory(parentOf(this.directory));
       }
       this.#markDirectory(this.directory);
+      this.#writeMetadata();
     }
     const log = this.#files.open(path, this.#create ? 'create' : 'write');
     try {
@@ -253,8 +256,27 @@ export class PartitionWriter {
     return log;
   }
 
-  #indexAt(baseOffset: number, suffix: '.index' | '.timeindex', sizeBytes: number): IndexAppender {
-    return new IndexAppender(this.#files, this.#path(baseOffset, suffix), sizeBytes, () =>
+  /** Says whose partition this is; an attempt that failed half-way may have left a part of it. */
+  #writeMetadata(): void {
+    const file = this.#files.open(`${this.directory}/${partitionMetadataName}`, 'create');
+    try {
+      this.#files.truncate(file, 0);
+      const bytes = new TextEncoder().encode(partitionMetadataText(this.#topicId));
+      let written = 0;
+      while (written < bytes.length) {
+        const size = this.#files.write(file, [bytes.subarray(written)], written);
+        if (size <= 0) throw noProgress(this.directory);
+        written += size;
+      }
+    } catch (error) {
+      this.#files.close(file);
+      throw error;
+    }
+    this.#sealed.push(file);
+  }
+
+  #indexAt(baseOffset: number, kind: 'index' | 'timeindex', sizeBytes: number): IndexAppender {
+    return new IndexAppender(this.#files, this.#path(baseOffset, kind), sizeBytes, () =>
       this.#markDirectory(this.directory),
     );
   }
@@ -263,8 +285,8 @@ export class PartitionWriter {
     if (!this.#dirtyDirectories.includes(path)) this.#dirtyDirectories.push(path);
   }
 
-  #path(baseOffset: number, suffix: '.log' | '.index' | '.timeindex'): string {
-    return `${this.directory}/${segmentFileName(baseOffset, suffix)}`;
+  #path(baseOffset: number, kind: 'log' | 'index' | 'timeindex'): string {
+    return `${this.directory}/${segmentFileName(asOffset(baseOffset), kind)}`;
   }
 }
 

@@ -22,7 +22,10 @@ const headerSizeBytes = 256;
 
 /** What a submission asks for. All of one partition are dealt with in the order in which they were pushed. */
 export const SubmissionKind = {
-  /** Binds `slot` to the directory whose UTF-8 path lies in the ring; its active segment and sizes are given. */
+  /**
+   * Binds `slot` to the directory whose UTF-8 path lies in the ring, a line break and the topic's id behind it; its
+   * active segment and sizes are given.
+   */
   OPEN: 1,
   /** Appends ring bytes to the active segment, with index entries where flags say so. */
   WRITE: 2,
@@ -83,7 +86,7 @@ const submission = {
   slot: 4, // u32
   generation: 8, // u32
   flags: 12, // u32
-  ringPosition: 16, // f64: of the bytes (WRITE), of the path (OPEN)
+  ringPosition: 16, // f64: of the bytes (WRITE), of path and id (OPEN)
   sizeBytes: 24, // u32
   indexRelativeOffset: 28, // i32: of the offset index entry
   baseOffset: 32, // f64: first offset (WRITE), base of the segment (OPEN, ROLL)

@@ -19,6 +19,8 @@ export class IngestRing {
   readonly #address: number;
   #head = 0;
   #tail = 0;
+  /** The furthest that `#head` ever was: bytes up to there were overwritten, also those of a reservation given back. */
+  #furthestHead = 0;
   #waiters: { sizeBytes: number; proceed: () => void }[] = [];
 
   constructor(address: Address, capacityBytes: number) {
@@ -51,7 +53,14 @@ export class IngestRing {
     const start = this.#start(sizeBytes);
     if (start + sizeBytes > this.#tail + this.capacityBytes) return null;
     this.#head = alignUp(start + sizeBytes);
+    if (this.#head > this.#furthestHead) this.#furthestHead = this.#head;
     return asRingPosition(start);
+  }
+
+  /** Gives the newest reservation back, `sizeBytes` at `position`: nothing of it will be written. */
+  withdraw(position: RingPosition, sizeBytes: number): void {
+    assert(this.#head === alignUp(position + sizeBytes), 'only the newest reservation can be given back');
+    this.#head = position;
   }
 
   addressOf(position: RingPosition): Address {
@@ -60,7 +69,12 @@ export class IngestRing {
 
   /** Whether the bytes from `position` have not been overwritten; a reader checks before and after it copied. */
   holds(position: RingPosition): boolean {
-    return position >= this.#head - this.capacityBytes && position < this.#head;
+    return position >= this.#furthestHead - this.capacityBytes && position < this.#head;
+  }
+
+  /** Bytes before this position have been overwritten. */
+  get oldestHeld(): RingPosition {
+    return asRingPosition(Math.max(this.#furthestHead - this.capacityBytes, 0));
   }
 
   /** Everything before `position` is on file (or given up): it may be overwritten. Wakes who waits for room. */

@@ -24,6 +24,7 @@ export interface Lz4Functions {
     targetCapacityBytes: number,
     historySizeBytes: number,
   ): number;
+  copyBytes(target: number, source: number, sizeBytes: number): void;
   /** XXH32 of the range. */
   xxh32(address: number, sizeBytes: number, seed: number): number;
 }
@@ -82,7 +83,7 @@ export function inflateLz4Frame(
     if (blockSize > maxBlockBytes || blockSize > end - at) return InflationFailure.MALFORMED;
     if (isStored) {
       if (blockSize > capacityBytes - size) return InflationFailure.TOO_LARGE;
-      bytes.copyWithin(target + size, at, at + blockSize);
+      lz4.copyBytes(target + size, at, blockSize);
       size += blockSize;
     } else {
       const room = Math.min(capacityBytes - size, maxBlockBytes + slackBytes);

@@ -18,16 +18,25 @@ const maxWindowBytes = 2 ** 27;
 const dictionaryIdBytes = [0, 1, 2, 4] as const;
 const blockType = { raw: 0, rle: 1, compressed: 2 } as const;
 
+export interface ZstdFrames {
+  /** With skippable ones. */
+  readonly frameCount: number;
+  /** The most bytes that they inflate to together: exact where they state it or nothing in them is compressed. */
+  readonly boundBytes: number;
+}
+
 /**
- * The most bytes that the frames in the range inflate to: exact where they state it or nothing in them is compressed.
- * MALFORMED where there is none, where they are not whole or something else lies among them; TOO_LARGE where a window is larger than 128 MiB.
+ * The frames that fill the range. MALFORMED where there is none, where they are not whole or something else lies among
+ * them; TOO_LARGE where a window is larger than 128 MiB.
  */
-export function zstdInflatedBound(bytes: Uint8Array, source: number, sizeBytes: number): number {
+export function walkZstdFrames(bytes: Uint8Array, source: number, sizeBytes: number): ZstdFrames | InflationFailure {
   const end = source + sizeBytes;
   let at = source;
-  let total = 0;
+  let boundBytes = 0;
+  let frameCount = 0;
   do {
     if (end - at < 8) return InflationFailure.MALFORMED;
+    frameCount++;
     const magic = readLittleEndian(bytes, at, 4);
     if (Math.floor(magic / 16) === skippableMagic) {
       at += 8 + readLittleEndian(bytes, at + 4, 4);
@@ -49,7 +58,7 @@ export function zstdInflatedBound(bytes: Uint8Array, source: number, sizeBytes: 
     const windowBytes = isSingleSegment ? stated : windowSizeOf(bytes[windowAt]!);
     if (windowBytes > maxWindowBytes) return InflationFailure.TOO_LARGE;
 
-    let bound = 0;
+    let possibleBytes = 0;
     for (let isLast = false; !isLast;) {
       if (end - at < 3) return InflationFailure.MALFORMED;
       const header = readLittleEndian(bytes, at, 3);
@@ -57,14 +66,14 @@ export function zstdInflatedBound(bytes: Uint8Array, source: number, sizeBytes: 
       const type = (header >> 1) & 3;
       const size = header >> 3;
       if (type > blockType.compressed || size > maxBlockBytes) return InflationFailure.MALFORMED;
-      bound += type === blockType.compressed ? maxBlockBytes : size;
+      possibleBytes += type === blockType.compressed ? maxBlockBytes : size;
       at += 3 + (type === blockType.rle ? 1 : size);
     }
     if ((descriptor & 0x04) !== 0) at += 4;
     if (at > end) return InflationFailure.MALFORMED;
-    total += stated < 0 ? bound : stated;
+    boundBytes += stated < 0 ? possibleBytes : stated;
   } while (at < end);
-  return total;
+  return { frameCount, boundBytes };
 }
 
 function windowSizeOf(descriptor: number): number {

@@ -26,7 +26,8 @@ import { RequestPipeline } from './request-pipeline.ts';
 import type { PipelineLimits, RequestService, Transport } from './request-pipeline.ts';
 import { addressText, chooseSubprotocol, hostAndPort, isOriginAllowed } from './upgrade-request.ts';
 
-type NativePart = typeof import('uWebSockets.js');
+/** uWebSockets.js. */
+export type NativePart = typeof import('uWebSockets.js');
 
 export interface WebSocketDoorOptions {
   readonly host: string;
@@ -51,8 +52,8 @@ export interface WebSocketDoorOptions {
   /** The text of `/metrics`, in Prometheus' text format. */
   readonly metrics: () => string | Promise<string>;
   readonly clock?: Clock;
-  /** Loads uWebSockets.js; for tests. */
-  readonly loadNativePart?: () => Promise<{ readonly default: NativePart }>;
+  /** Where it has been loaded already. */
+  readonly native?: NativePart;
 }
 
 const listenerName = 'kafka-ws';
@@ -155,8 +156,24 @@ class SocketTransport implements Transport {
   }
 }
 
-async function loadNativePart(): Promise<{ readonly default: NativePart }> {
-  return import('uWebSockets.js');
+/**
+ * Loads uWebSockets.js. Rejects with an `EnvironmentError` (NATIVE_PART_MISSING) where it does not load here. `load` is
+ * for tests.
+ */
+export async function loadNativePart(
+  load: () => Promise<{ readonly default: NativePart }> = () => import('uWebSockets.js'),
+): Promise<NativePart> {
+  try {
+    return (await load()).default;
+  } catch (error) {
+    throw new EnvironmentError(
+      EnvironmentErrorCode.NATIVE_PART_MISSING,
+      'HTTP and WebSocket need uWebSockets.js, which is not installed or has no binary for this system: ' +
+        'install it with Node 20 on glibc 2.27 or Node 22 on glibc 2.38 or later, or switch this port off; ' +
+        'Kafka over TCP works without it.',
+      error,
+    );
+  }
 }
 
 export class WebSocketDoor {
@@ -184,18 +201,7 @@ export class WebSocketDoor {
    * ADDRESS_IN_USE, ADDRESS_UNAVAILABLE).
    */
   static async open(options: WebSocketDoorOptions): Promise<WebSocketDoor> {
-    let native: NativePart;
-    try {
-      native = (await (options.loadNativePart ?? loadNativePart)()).default;
-    } catch (error) {
-      throw new EnvironmentError(
-        EnvironmentErrorCode.NATIVE_PART_MISSING,
-        'HTTP and WebSocket need uWebSockets.js, which is not installed or has no binary for this system: ' +
-          'install it with Node 20 on glibc 2.27 or Node 22 on glibc 2.38 or later, or switch this port off; ' +
-          'Kafka over TCP works without it.',
-        error,
-      );
-    }
+    const native = options.native ?? (await loadNativePart());
     const door = new WebSocketDoor(options, native);
     await door.#listen();
     return door;

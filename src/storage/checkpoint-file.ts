@@ -12,7 +12,7 @@
 
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { asOffset, type Offset } from '../base/numbers.ts';
-import type { FileSystem } from './file-system.ts';
+import type { FileDescriptor, FileSystem } from './file-system.ts';
 import { isTopicName, temporarySuffix } from './segment-name.ts';
 
 const version = '0';
@@ -43,6 +43,16 @@ export function readCheckpointLines(fileSystem: FileSystem, path: string): strin
 export function writeCheckpointLines(fileSystem: FileSystem, path: string, lines: readonly string[]): void {
   const text = `${[version, String(lines.length), ...lines].join('\n')}\n`;
   replaceFile(fileSystem, path, new TextEncoder().encode(text));
+}
+
+/** As `writeCheckpointLines`, without holding up the thread for the disk. */
+export function writeCheckpointLinesLater(
+  fileSystem: FileSystem,
+  path: string,
+  lines: readonly string[],
+): Promise<void> {
+  const text = `${[version, String(lines.length), ...lines].join('\n')}\n`;
+  return replaceFileLater(fileSystem, path, new TextEncoder().encode(text));
 }
 
 /** The entries of a checkpoint of offsets, or null where there is no file. A malformed one is a DATA_CORRUPT error. */
@@ -92,15 +102,40 @@ export function replaceFile(fileSystem: FileSystem, path: string, bytes: Uint8Ar
   const temporary = path + temporarySuffix;
   const file = fileSystem.open(temporary, 'create');
   try {
-    fileSystem.truncate(file, 0);
-    let written = 0;
-    while (written < bytes.length) written += fileSystem.write(file, [bytes.subarray(written)], written);
+    writeWhole(fileSystem, file, bytes);
     fileSystem.sync(file);
   } finally {
     fileSystem.close(file);
   }
   fileSystem.rename(temporary, path);
   fileSystem.syncDirectory(directoryOf(path));
+}
+
+/**
+ * As `replaceFile`, but waits for the disk without holding up the thread. One call at a time for a path: both would
+ * write the same temporary file.
+ */
+export async function replaceFileLater(fileSystem: FileSystem, path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = path + temporarySuffix;
+  const file = fileSystem.open(temporary, 'create');
+  try {
+    writeWhole(fileSystem, file, bytes);
+    await fileSystem.syncLater(file);
+  } finally {
+    fileSystem.close(file);
+  }
+  fileSystem.rename(temporary, path);
+  await fileSystem.syncDirectoryLater(directoryOf(path));
+}
+
+function writeWhole(fileSystem: FileSystem, file: FileDescriptor, bytes: Uint8Array): void {
+  fileSystem.truncate(file, 0);
+  let written = 0;
+  while (written < bytes.length) {
+    const count = fileSystem.write(file, [bytes.subarray(written)], written);
+    if (count <= 0) throw Object.assign(new Error('A write took no bytes.'), { code: 'EIO' });
+    written += count;
+  }
 }
 
 function directoryOf(path: string): string {

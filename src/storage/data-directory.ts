@@ -53,12 +53,7 @@ export function openDataDirectory(
   return explainingFailures(path, () => {
     const existing = checkDataDirectory(fileSystem, path);
     if (existing !== null) {
-      if (existing.nodeId !== nodeId) {
-        throw new EnvironmentError(
-          EnvironmentErrorCode.CONFIG_INVALID,
-          `The data directory ${path} belongs to node ${existing.nodeId}, but this node is ${nodeId}: set node.id=${existing.nodeId} or use another directory.`,
-        );
-      }
+      checkNode(path, existing, nodeId);
       probeWriting(fileSystem, path);
       return { ...existing, path, created: false };
     }
@@ -70,9 +65,11 @@ export function openDataDirectory(
 }
 
 /** Makes the directory at `path`, durably, where it is missing. Refuses it as `openDataDirectory` does. */
-export function makeDataDirectory(fileSystem: FileSystem, path: string): void {
+export function makeDataDirectory(fileSystem: FileSystem, path: string, nodeId: number): void {
   explainingFailures(path, () => {
-    if (checkDataDirectory(fileSystem, path) === null) makeDurably(fileSystem, path);
+    const existing = checkDataDirectory(fileSystem, path);
+    if (existing === null) makeDurably(fileSystem, path);
+    else checkNode(path, existing, nodeId);
   });
 }
 
@@ -94,6 +91,14 @@ export function checkDataDirectory(fileSystem: FileSystem, path: string): DataDi
     }
     return parseMeta(path, new TextDecoder().decode(bytes));
   });
+}
+
+function checkNode(path: string, existing: DataDirectoryMeta, nodeId: number): void {
+  if (existing.nodeId === nodeId) return;
+  throw new EnvironmentError(
+    EnvironmentErrorCode.CONFIG_INVALID,
+    `The data directory ${path} belongs to node ${existing.nodeId}, but this node is ${nodeId}: set node.id=${existing.nodeId} or use another directory.`,
+  );
 }
 
 /** Whether a start that was cut short may have left a file of this name in a directory that is otherwise empty. */

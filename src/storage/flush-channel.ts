@@ -82,7 +82,8 @@ export class FlushChannel {
     }
     if (count > 0) this.#queue.releaseCompletions(count);
     const published = (this.#submitted - this.#unpublished) % 2 ** 32;
-    const underWay = (published - this.#queue.submissionHead) >>> 0;
+    // Below zero once a STOP was dealt with: whoever ends the worker pushes it past this channel.
+    const underWay = Math.max((published - this.#queue.submissionHead) | 0, 0);
     this.#settled = this.#submitted - this.#unpublished - underWay;
     while (this.#overflow.length > 0 && this.#queue.freeSubmissions > this.#unpublished) {
       const { fields, ringStart } = this.#overflow.shift()!;

@@ -23,6 +23,8 @@ export interface LogConfig {
   readonly timestampAfterMaxMs: number;
   readonly flushMessages: number;
   readonly flushMs: number;
+  /** How long a producer that sends nothing is remembered. */
+  readonly producerExpirationMs: number;
   /** `always`: acks=all waits for fdatasync; `interval`: for the write, the background sync follows. */
   readonly syncPolicy: 'always' | 'interval';
 }
@@ -46,5 +48,6 @@ export const defaultLogConfig: LogConfig = {
   timestampAfterMaxMs: 3_600_000,
   flushMessages: Number.MAX_SAFE_INTEGER,
   flushMs: Number.MAX_SAFE_INTEGER,
+  producerExpirationMs: 86_400_000,
   syncPolicy: 'always',
 };

@@ -5,6 +5,7 @@
  */
 
 import * as fs from 'node:fs';
+import { dirname } from 'node:path';
 import type { FileDescriptor, FileSystem, OpenMode } from './file-system.ts';
 import { systemErrorCode } from '../base/environment-error.ts';
 
@@ -49,7 +50,17 @@ export const nodeFileSystem: FileSystem = {
     return fs.readdirSync(path).toSorted();
   },
   makeDirectory(path) {
-    fs.mkdirSync(path, { recursive: true, mode: directoryMode });
+    // Node's own way of making parents never returns where a directory cannot be made in a parent that exists, as in /proc.
+    try {
+      fs.mkdirSync(path, { mode: directoryMode });
+    } catch (error) {
+      const code = systemErrorCode(error);
+      if (code === 'EEXIST' && nodeFileSystem.isDirectory(path)) return;
+      const parent = dirname(path);
+      if (code !== 'ENOENT' || nodeFileSystem.isDirectory(parent)) throw error;
+      nodeFileSystem.makeDirectory(parent);
+      fs.mkdirSync(path, { mode: directoryMode });
+    }
   },
   rename(from, to) {
     fs.renameSync(from, to);

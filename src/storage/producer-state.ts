@@ -48,7 +48,11 @@ export type ProducerDecision =
       readonly message: string;
     };
 
-/** A producer as Kafka's snapshot files hold it: its last batch only. */
+/**
+ * One remembered batch of a producer, as an entry of Kafka's snapshot files. Kafka writes the last batch only and takes
+ * the last of several entries of a producer, so writing all that are remembered, oldest first, suits it too: a retry
+ * of any of them is still known after a restart.
+ */
 export interface ProducerEntry {
   readonly producerId: number;
   readonly producerEpoch: number;
@@ -251,35 +255,44 @@ export class ProducerState {
     }));
   }
 
-  /** What a snapshot file holds. Take it when nothing waits for its write, or it says more than the log does. */
+  /**
+   * What a snapshot file holds: the state with everything applied so far. Until all of it is in the log the snapshot
+   * says more than the log does, so whoever writes the file waits for that.
+   */
   entries(): ProducerEntry[] {
-    assert(this.#steps.length === this.#firstStep, 'a snapshot is taken of settled state');
-    return Array.from(this.#producers.values(), (producer) => {
-      const last = producer.batches.at(-1);
-      return {
-        producerId: producer.producerId,
-        producerEpoch: producer.producerEpoch,
-        lastSequence: last?.lastSequence ?? noSequence,
-        lastOffset: last?.lastOffset ?? -1,
-        offsetDelta: last?.offsetDelta ?? 0,
-        timestampMs: producer.lastTimestampMs,
-        coordinatorEpoch: producer.coordinatorEpoch,
-        currentTransactionFirstOffset: producer.currentTransactionFirstOffset,
-      };
-    });
+    const entries: ProducerEntry[] = [];
+    for (const producer of this.#producers.values()) {
+      const { producerId, producerEpoch, coordinatorEpoch, currentTransactionFirstOffset, lastTimestampMs } = producer;
+      const rest = { producerId, producerEpoch, coordinatorEpoch, currentTransactionFirstOffset };
+      for (const batch of producer.batches) entries.push({ ...rest, ...batch });
+      if (producer.batches.length === 0) {
+        entries.push({
+          ...rest,
+          lastSequence: noSequence,
+          lastOffset: -1,
+          offsetDelta: 0,
+          timestampMs: lastTimestampMs,
+        });
+      }
+    }
+    return entries;
   }
 
-  /** Replaces everything by what a snapshot held. */
+  /** Replaces everything by what a snapshot held; a producer's entries follow each other, its oldest batch first. */
   load(entries: readonly ProducerEntry[]): void {
     this.#producers.clear();
     this.#steps = [];
     this.#firstStep = 0;
     for (const entry of entries) {
-      const { lastSequence, lastOffset, offsetDelta, timestampMs } = entry;
-      this.#producers.set(entry.producerId, {
-        producerId: entry.producerId,
-        producerEpoch: entry.producerEpoch,
-        batches: lastOffset < 0 ? [] : [{ lastSequence, lastOffset, offsetDelta, timestampMs }],
+      const { producerId, producerEpoch, lastSequence, lastOffset, offsetDelta, timestampMs } = entry;
+      const known = this.#producers.get(producerId);
+      const batches = known !== undefined && known.producerEpoch === producerEpoch ? known.batches : [];
+      if (lastOffset >= 0) batches.push({ lastSequence, lastOffset, offsetDelta, timestampMs });
+      if (batches.length > rememberedBatches) batches.shift();
+      this.#producers.set(producerId, {
+        producerId,
+        producerEpoch,
+        batches,
         lastTimestampMs: timestampMs,
         coordinatorEpoch: entry.coordinatorEpoch,
         currentTransactionFirstOffset: entry.currentTransactionFirstOffset,

@@ -64,16 +64,39 @@ export class RecentBatches {
     return low < this.#count ? low : -1;
   }
 
-  /** The batch at `index`, 0 being the oldest remembered. */
+  /** The end offset (exclusive) of the batch at `index`, 0 being the oldest remembered. */
+  endOffsetAt(index: number): Offset {
+    return this.#slots[this.#placeOf(index) + 1]! as Offset;
+  }
+
+  /** Where in the ring the batch at `index` begins. */
+  ringPositionAt(index: number): RingPosition {
+    return this.#slots[this.#placeOf(index) + 2]! as RingPosition;
+  }
+
+  sizeBytesAt(index: number): number {
+    return this.#slots[this.#placeOf(index) + 3]!;
+  }
+
+  /** The batch at `index` as an object. */
   at(index: number): RecentBatch {
-    assert(index >= 0 && index < this.#count, 'the index names a remembered batch');
-    const at = this.#place(index);
     return {
-      baseOffset: this.#slots[at]! as Offset,
-      endOffset: this.#slots[at + 1]! as Offset,
-      ringPosition: this.#slots[at + 2]! as RingPosition,
-      sizeBytes: this.#slots[at + 3]!,
+      baseOffset: this.#slots[this.#placeOf(index)]! as Offset,
+      endOffset: this.endOffsetAt(index),
+      ringPosition: this.ringPositionAt(index),
+      sizeBytes: this.sizeBytesAt(index),
     };
+  }
+
+  /** The bytes of the batches from `index` on that end at or before `endOffset`. */
+  sizeBytesBetween(index: number, endOffset: Offset): number {
+    let sum = 0;
+    for (let i = index; i < this.#count; i++) {
+      const at = this.#place(i);
+      if (this.#slots[at + 1]! > endOffset) break;
+      sum += this.#slots[at + 3]!;
+    }
+    return sum;
   }
 
   /** Forgets batches that begin before `position`: the ring came round. */
@@ -88,6 +111,11 @@ export class RecentBatches {
 
   get #capacity(): number {
     return this.#slots.length / fieldsOfSlot;
+  }
+
+  #placeOf(index: number): number {
+    assert(index >= 0 && index < this.#count, 'the index names a remembered batch');
+    return this.#place(index);
   }
 
   #place(index: number): number {

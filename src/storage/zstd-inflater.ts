@@ -1,8 +1,8 @@
 /**
- * Inflates Zstandard, bounded: through node:zlib where Node has it (22.15 and newer), else through the WebAssembly build
- * of zstd in @foxglove/wasm-zstd. I/O thread.
+ * Inflates Zstandard, bounded: through node:zlib where Node has it (22.15 and newer) for the single frames that
+ * producers write, else through the WebAssembly build of zstd in @foxglove/wasm-zstd. I/O thread.
  *
- * That build is loaded when the first zstd batch arrives, and at once, which takes some 5 ms of that batch's time: a
+ * That build is loaded when the first zstd batch arrives, and at once, which takes some 10 ms of that batch's time: a
  * start pays nothing for it and no batch has to wait for a promise. Its own entry point loads asynchronously, so the
  * module is taken without it, through the hook that Emscripten has for whoever instantiates (`Module.instantiateWasm`).
  */
@@ -12,7 +12,7 @@ import * as zlib from 'node:zlib';
 import { assert } from '../base/assert.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { InflationFailure } from '../records/inflation.ts';
-import { zstdInflatedBound } from '../records/zstd-frame.ts';
+import { walkZstdFrames } from '../records/zstd-frame.ts';
 import { nodeFileSystem } from './node-file-system.ts';
 
 /** What is used of the Emscripten module; addresses are in its own memory, and `HEAPU8` is new whenever that grew. */
@@ -32,6 +32,7 @@ type DecompressSync = (source: Uint8Array, options: { maxOutputLength: number; c
 /** An instance whose memory grew beyond this is given up after the call, because WebAssembly memory never shrinks. */
 const keptMemoryBytes = 16 * 1024 * 1024;
 const smallestChunkBytes = 1024;
+const copyUnitBytes = 8;
 
 const nativeDecompress = (zlib as { zstdDecompressSync?: DecompressSync }).zstdDecompressSync;
 
@@ -51,14 +52,16 @@ export function inflateZstd(
   capacityBytes: number,
   useNative = nativeDecompress !== undefined,
 ): number {
-  const bound = zstdInflatedBound(bytes, source, sourceSizeBytes);
-  if (bound < 0) return bound;
-  const roomBytes = Math.min(bound, capacityBytes);
+  const frames = walkZstdFrames(bytes, source, sourceSizeBytes);
+  if (typeof frames === 'number') return frames;
+  const roomBytes = Math.min(frames.boundBytes, capacityBytes);
   const input = bytes.subarray(source, source + sourceSizeBytes);
   const output = bytes.subarray(target, target + roomBytes);
-  const size = useNative ? inflateWithNode(input, output) : inflateWithModule(input, output);
+  // node:zlib stops after the first frame without a word.
+  const isForNode = useNative && frames.frameCount === 1;
+  const size = isForNode ? inflateWithNode(input, output) : inflateWithModule(input, output);
   if (size >= 0) return size;
-  return bound > capacityBytes ? InflationFailure.TOO_LARGE : InflationFailure.MALFORMED;
+  return frames.boundBytes > capacityBytes ? InflationFailure.TOO_LARGE : InflationFailure.MALFORMED;
 }
 
 /** The size, or -1 for any error. */
@@ -89,17 +92,19 @@ function isOfInput(error: unknown): boolean {
 function inflateWithModule(input: Uint8Array, output: Uint8Array): number {
   instance ??= instantiate();
   const zstd = instance;
-  const source = zstd._malloc(Math.max(input.length, 1));
+  const allocated = zstd._malloc(input.length + copyUnitBytes);
+  // Between shared and other memory V8 copies words only where both sides lie alike within a word, else single bytes.
+  const source = allocated + (input.byteOffset % copyUnitBytes);
   const target = zstd._malloc(Math.max(output.length, 1));
   try {
-    if (source === 0 || target === 0) return -1;
+    if (allocated === 0 || target === 0) return -1;
     zstd.HEAPU8.set(input, source);
     const size = zstd._decompress(target, output.length, source, input.length);
     if (size > 0) output.set(zstd.HEAPU8.subarray(target, target + size));
     return size;
   } finally {
     zstd._free(target);
-    zstd._free(source);
+    zstd._free(allocated);
     if (zstd.HEAPU8.length > keptMemoryBytes) instance = null;
   }
 }

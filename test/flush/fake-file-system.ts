@@ -20,7 +20,8 @@ export class FakeFileSystem implements FileSystem {
   onOpen: (path: string) => void = () => {};
   /** Called at each asynchronous sync; what it returns is awaited. */
   onSync: (path: string) => Promise<void> = () => Promise.resolve();
-  writeCalls = 0;
+  /** The path of each write, in order. */
+  readonly written: string[] = [];
   #next = 3;
 
   open(path: string, mode: OpenMode): FileDescriptor {
@@ -42,8 +43,8 @@ export class FakeFileSystem implements FileSystem {
     return piece.length;
   }
   write(file: FileDescriptor, sources: readonly Uint8Array[], position: number): number {
-    this.writeCalls++;
     const path = this.#path(file);
+    this.written.push(path);
     const all = Buffer.concat(sources.map((source) => Uint8Array.from(source)));
     const piece = all.subarray(0, this.onWrite(path, all.length));
     const old = this.contents.get(path)!;

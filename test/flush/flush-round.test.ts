@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CompletionKind, FlushFailure, noSlot, SubmissionFlag, SubmissionKind } from '../../src/memory/flush-queue.ts';
 import { systemError } from './fake-file-system.ts';
-import { directory, logOf, RoundHarness } from './round-harness.ts';
+import { directory, logOf, metadata, RoundHarness, topicId } from './round-harness.ts';
 
 describe('writing', () => {
   it('writes all of a partition in one call and reports the end once', () => {
@@ -12,7 +12,7 @@ describe('writing', () => {
     harness.write('de', 3, 3);
     harness.step();
     expect(harness.textOf(logOf(0))).toBe('abcde');
-    expect(harness.files.writeCalls).toBe(1);
+    expect(harness.files.written).toEqual([metadata, logOf(0)]);
     expect(harness.completions()).toMatchObject([{ kind: CompletionKind.WRITTEN, endOffset: 5, filePosition: 5 }]);
     expect(harness.queue.submissionHead).toBe(3);
   });
@@ -31,7 +31,8 @@ describe('writing', () => {
   it('keeps whole batches of a failed write and takes no more of its generation', () => {
     const harness = new RoundHarness();
     let room = 4;
-    harness.files.onWrite = (_path, sizeBytes) => {
+    harness.files.onWrite = (path, sizeBytes) => {
+      if (path === metadata) return sizeBytes;
       if (room === 0) throw systemError('ENOSPC');
       const size = Math.min(room, sizeBytes);
       room -= size;
@@ -83,13 +84,23 @@ describe('writing', () => {
   });
 });
 
+describe('a new directory', () => {
+  it('says whose partition it is', () => {
+    const harness = new RoundHarness();
+    harness.open();
+    harness.write('abc', 0, 0);
+    harness.step();
+    expect(harness.textOf(metadata)).toBe(`version: 0\ntopic_id: ${topicId}\n`);
+  });
+});
+
 describe('syncing', () => {
   it('syncs the file and the directories of a new segment before it says so', async () => {
     const harness = new RoundHarness();
     harness.open();
     harness.write('abc', 0, 0, { flags: SubmissionFlag.SYNC });
     await harness.settle();
-    expect(harness.files.synced.toSorted()).toEqual(['/data', directory, logOf(0)]);
+    expect(harness.files.synced.toSorted()).toEqual(['/data', directory, logOf(0), metadata]);
     expect(harness.completions()).toMatchObject([
       { kind: CompletionKind.WRITTEN, endOffset: 3 },
       { kind: CompletionKind.SYNCED, endOffset: 3 },
@@ -190,7 +201,8 @@ describe('indexes and the end', () => {
   it('keeps no index entry of a batch that is not whole', async () => {
     const harness = new RoundHarness();
     let calls = 0;
-    harness.files.onWrite = () => {
+    harness.files.onWrite = (path, sizeBytes) => {
+      if (path === metadata) return sizeBytes;
       if (++calls === 2) throw systemError('ENOSPC');
       return 4;
     };
@@ -209,7 +221,7 @@ describe('indexes and the end', () => {
   it('says at CLOSE that the indexes are not whole', async () => {
     const harness = new RoundHarness();
     harness.files.onWrite = (path, sizeBytes) => {
-      if (!path.endsWith('.log')) throw systemError('ENOSPC');
+      if (path.endsWith('index')) throw systemError('ENOSPC');
       return sizeBytes;
     };
     harness.open();
@@ -236,11 +248,11 @@ describe('indexes and the end', () => {
     harness.open({ generation: 1, baseOffset: 3, endOffset: 3 });
     harness.write('de', 3, 0, { generation: 1 });
     harness.step();
-    expect([...harness.files.opened.values()].toSorted()).toEqual([logOf(0), logOf(3)]);
+    expect([...harness.files.opened.values()].toSorted()).toEqual([logOf(0), logOf(3), metadata, metadata]);
     harness.files.onSync = () => Promise.resolve();
     release();
     await harness.settle();
-    expect([...harness.files.opened.values()]).toEqual([logOf(3)]);
+    expect([...harness.files.opened.values()].toSorted()).toEqual([logOf(3), metadata]);
     expect(harness.completions().filter(({ kind }) => kind === CompletionKind.CLOSED)).toMatchObject([
       { generation: 0, endOffset: 3 },
     ]);

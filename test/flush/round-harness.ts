@@ -14,6 +14,8 @@ import { FlushRound } from '../../src/flush/flush-round.ts';
 import { FakeFileSystem } from './fake-file-system.ts';
 
 export const directory = '/data/topic-0';
+export const metadata = `${directory}/partition.metadata`;
+export const topicId = 'FQ0JpJ3yR5iTtAqp5Vbaqg';
 export const logOf = (baseOffset: number): string => `${directory}/${String(baseOffset).padStart(20, '0')}.log`;
 
 export class RoundHarness {
@@ -45,7 +47,7 @@ export class RoundHarness {
   }
 
   open(fields: Partial<Submission> = {}): void {
-    const path = new TextEncoder().encode(directory);
+    const path = new TextEncoder().encode(`${directory}\n${topicId}`);
     this.submit({
       kind: SubmissionKind.OPEN,
       flags: SubmissionFlag.CREATE,

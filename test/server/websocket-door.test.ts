@@ -11,7 +11,7 @@ import { silentLogger } from '../../src/base/logger.ts';
 import { AssemblyBudget } from '../../src/server/assembly-budget.ts';
 import type { Connection } from '../../src/server/connection.ts';
 import type { RequestService } from '../../src/server/request-pipeline.ts';
-import { WebSocketDoor } from '../../src/server/websocket-door.ts';
+import { loadNativePart, WebSocketDoor } from '../../src/server/websocket-door.ts';
 import type { WebSocketDoorOptions } from '../../src/server/websocket-door.ts';
 
 const doors: WebSocketDoor[] = [];
@@ -336,9 +336,7 @@ describe('WebSocketDoor', () => {
     await expect(openDoor(echo, { host: '192.0.2.1' })).rejects.toMatchObject({
       code: EnvironmentErrorCode.ADDRESS_UNAVAILABLE,
     });
-    await expect(
-      openDoor(echo, { loadNativePart: () => Promise.reject(new Error('no binary')) }),
-    ).rejects.toMatchObject({
+    await expect(loadNativePart(() => Promise.reject(new Error('no binary')))).rejects.toMatchObject({
       code: EnvironmentErrorCode.NATIVE_PART_MISSING,
       message: expect.stringContaining('uWebSockets.js'),
     });

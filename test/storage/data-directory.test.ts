@@ -120,7 +120,7 @@ describe('data directory', () => {
     expect(failure.message.split('\n')).toHaveLength(1);
     expect(contents(fileSystem)).toEqual(before);
     if (code !== EnvironmentErrorCode.CONFIG_INVALID) {
-      expect(failureOf(() => makeDataDirectory(fileSystem, path)).code).toBe(code);
+      expect(failureOf(() => makeDataDirectory(fileSystem, path, 0)).code).toBe(code);
       expect(contents(fileSystem)).toEqual(before);
     }
   });

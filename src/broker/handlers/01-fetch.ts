@@ -23,6 +23,7 @@ import {
   countedBytes,
   examine,
   firstVersionWithLeader,
+  noRecords,
   readPartitions,
   type ExaminedPartition,
   type FetchScope,
@@ -178,6 +179,7 @@ function refused(request: FetchRequest, errorCode: ErrorCode, apiVersion: number
       partitionIndex: partition,
       errorCode,
       highWatermark: -1,
+      records: noRecords,
     })),
   }));
   return { ...defaultFetchResponse(), errorCode, sessionId: request.sessionId, responses, reads: [], grant: null };

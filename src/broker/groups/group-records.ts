@@ -1,0 +1,193 @@
+/**
+ * The records in which the group coordinator keeps its state, between fields and bytes. Any thread.
+ * Primitives as in Kafka's protocol, texts and bytes in their compact form.
+ *
+ *   group    key    1 int8 · group
+ *            value  version int8 · generation int32 · protocol type? · protocol? · leader? · state since int64 (ms) ·
+ *                   count · count × (member id · instance id? · client id · client host · rebalance timeout int32 (ms) ·
+ *                   session timeout int32 (ms) · subscription bytes · assignment bytes)
+ *   offset   key    2 int8 · group · topic id uuid · partition int32
+ *            value  version int8 · offset int64 · leader epoch int32 · committed int64 (ms) · expires int64 (ms, or -1) ·
+ *                   metadata
+ *
+ * Of a member's protocols only the one that was selected is kept, as in Kafka. Offsets carry the topic's id: those of a
+ * topic that was deleted are never taken for those of a later topic with the same name.
+ */
+
+import { assert } from '../../base/assert.ts';
+import { EnvironmentError, EnvironmentErrorCode } from '../../base/environment-error.ts';
+import type { Uuid } from '../../base/uuid.ts';
+import { MalformedFrame, Reader } from '../../protocol/reader.ts';
+import { Writer } from '../../protocol/writer.ts';
+import type { KeyedRecord } from '../keyed-batch.ts';
+import type { ClassicGroup } from './classic-group.ts';
+import { noAssignment } from './group-member.ts';
+
+export interface StoredMember {
+  readonly id: string;
+  readonly instanceId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  readonly rebalanceTimeoutMs: number;
+  readonly sessionTimeoutMs: number;
+  readonly subscription: Uint8Array;
+  readonly assignment: Uint8Array;
+}
+
+export interface StoredGroup {
+  readonly generation: number;
+  readonly protocolType: string | null;
+  readonly protocolName: string | null;
+  readonly leaderId: string | null;
+  readonly stateSinceMs: number;
+  readonly members: readonly StoredMember[];
+}
+
+export interface CommittedOffset {
+  readonly offset: number;
+  readonly leaderEpoch: number;
+  readonly metadata: string;
+  /** Wall-clock milliseconds. */
+  readonly committedMs: number;
+  /** When a commit before version 5 wanted it to expire; -1 where `offsets.retention.minutes` decides. */
+  readonly expiresMs: number;
+}
+
+export type GroupRecordKey =
+  | { readonly kind: 'group'; readonly group: string }
+  | { readonly kind: 'offset'; readonly group: string; readonly topicId: Uuid; readonly partition: number };
+
+const version = 1;
+const Kind = { GROUP: 1, OFFSET: 2 } as const;
+/** Four strings or byte fields and two int32 are the least that a member takes. */
+const minMemberBytes = 6 + 8;
+
+export function groupKey(group: string): Uint8Array {
+  const writer = new Writer(false, 64);
+  writer.int8(Kind.GROUP);
+  writer.compactString(group);
+  return bytesOf(writer);
+}
+
+export function offsetKey(group: string, topicId: Uuid, partition: number): Uint8Array {
+  const writer = new Writer(false, 96);
+  writer.int8(Kind.OFFSET);
+  writer.compactString(group);
+  writer.uuid(topicId);
+  writer.int32(partition);
+  return bytesOf(writer);
+}
+
+/** The group's generation with its members and their `assignments` by member id. */
+export function groupRecord(group: ClassicGroup, assignments: ReadonlyMap<string, Uint8Array>): KeyedRecord {
+  const writer = new Writer(false);
+  writer.int8(version);
+  writer.int32(group.generation);
+  writer.compactNullableString(group.protocolType);
+  writer.compactNullableString(group.protocolName);
+  writer.compactNullableString(group.leaderId);
+  writer.int64(group.stateSinceMs);
+  writer.compactCount(group.members.size);
+  for (const member of group.members.values()) {
+    const { clientId, clientHost, rebalanceTimeoutMs, sessionTimeoutMs } = member.description;
+    writer.compactString(member.id);
+    writer.compactNullableString(member.instanceId);
+    writer.compactString(clientId);
+    writer.compactString(clientHost);
+    writer.int32(rebalanceTimeoutMs);
+    writer.int32(sessionTimeoutMs);
+    writer.compactBytes(member.metadata(group.protocolName));
+    writer.compactBytes(assignments.get(member.id) ?? noAssignment);
+  }
+  return { key: groupKey(group.id), value: bytesOf(writer) };
+}
+
+export function offsetRecord(key: Uint8Array, committed: CommittedOffset): KeyedRecord {
+  const writer = new Writer(false, 64);
+  writer.int8(version);
+  writer.int64(committed.offset);
+  writer.int32(committed.leaderEpoch);
+  writer.int64(committed.committedMs);
+  writer.int64(committed.expiresMs);
+  writer.compactString(committed.metadata);
+  return { key, value: bytesOf(writer) };
+}
+
+/** Throws `EnvironmentError`: DATA_CORRUPT, or DATA_DIRECTORY_NEWER where a newer Millrace wrote it. */
+export function readGroupRecordKey(bytes: Uint8Array): GroupRecordKey {
+  return read(bytes, 'a key', (reader) => {
+    const kind = reader.int8();
+    if (kind !== Kind.GROUP && kind !== Kind.OFFSET) throw newer(`records of the kind ${kind}`);
+    const group = reader.compactString();
+    if (kind === Kind.GROUP) return { kind: 'group', group };
+    return { kind: 'offset', group, topicId: reader.uuid(), partition: reader.int32() };
+  });
+}
+
+/** Throws as `readGroupRecordKey`. The byte fields are copies. */
+export function readGroupValue(bytes: Uint8Array): StoredGroup {
+  return read(bytes, 'a group', (reader) => {
+    checkVersion(reader);
+    const generation = reader.int32();
+    const protocolType = reader.compactNullableString();
+    const protocolName = reader.compactNullableString();
+    const leaderId = reader.compactNullableString();
+    const stateSinceMs = reader.int64();
+    const members: StoredMember[] = [];
+    for (let left = reader.compactCount(minMemberBytes); left > 0; left--) {
+      members.push({
+        id: reader.compactString(),
+        instanceId: reader.compactNullableString(),
+        clientId: reader.compactString(),
+        clientHost: reader.compactString(),
+        rebalanceTimeoutMs: reader.int32(),
+        sessionTimeoutMs: reader.int32(),
+        subscription: reader.compactBytes().slice(),
+        assignment: reader.compactBytes().slice(),
+      });
+    }
+    return { generation, protocolType, protocolName, leaderId, stateSinceMs, members };
+  });
+}
+
+/** Throws as `readGroupRecordKey`. */
+export function readOffsetValue(bytes: Uint8Array): CommittedOffset {
+  return read(bytes, 'an offset', (reader) => {
+    checkVersion(reader);
+    const offset = reader.int64();
+    const leaderEpoch = reader.int32();
+    const committedMs = reader.int64();
+    const expiresMs = reader.int64();
+    return { offset, leaderEpoch, committedMs, expiresMs, metadata: reader.compactString() };
+  });
+}
+
+function read<T>(bytes: Uint8Array, what: string, fields: (reader: Reader) => T): T {
+  try {
+    const reader = new Reader(bytes);
+    const value = fields(reader);
+    reader.expectEnd();
+    return value;
+  } catch (error) {
+    if (!(error instanceof MalformedFrame)) throw error;
+    const message = `The log of groups cannot be read: ${what} is damaged. Restore the data directory from a copy.`;
+    throw new EnvironmentError(EnvironmentErrorCode.DATA_CORRUPT, message, error);
+  }
+}
+
+function checkVersion(reader: Reader): void {
+  const found = reader.int8();
+  if (found > version) throw newer(`version ${found} of a record`);
+}
+
+function newer(what: string): EnvironmentError {
+  const message = `The log of groups holds ${what}, written by a newer Millrace. Start that version on this directory.`;
+  return new EnvironmentError(EnvironmentErrorCode.DATA_DIRECTORY_NEWER, message);
+}
+
+/** The bytes as an array of their own length, for they are kept. */
+function bytesOf(writer: Writer): Uint8Array {
+  const [only = noAssignment, ...more] = writer.finish();
+  assert(more.length === 0, 'records are written in one piece');
+  return only.slice();
+}

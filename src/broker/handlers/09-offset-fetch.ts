@@ -1,0 +1,120 @@
+/**
+ * OffsetFetch: the offsets that groups have committed, for some partitions or all. I/O thread.
+ *
+ *   versions 1-7   one group   …   8-9   several   …   10   several, topics by id
+ *
+ * A partition without an offset has -1. With `require_stable` the response waits for commits that are under way.
+ */
+
+import { ErrorCode } from '../../base/error-code.ts';
+import { zeroUuid } from '../../base/uuid.ts';
+import {
+  defaultOffsetFetchResponse,
+  defaultOffsetFetchResponseGroups,
+  type OffsetFetchRequest,
+  type OffsetFetchRequestGroupsTopics,
+  type OffsetFetchResponse,
+  type OffsetFetchResponseGroups,
+  type OffsetFetchResponseGroupsTopics,
+  type OffsetFetchResponseGroupsTopicsPartitions,
+} from '../../protocol/generated/index.ts';
+import type { Broker } from '../broker.ts';
+import type { CommittedOffset } from '../groups/group-records.ts';
+import type { ApiHandler } from '../request-context.ts';
+
+const firstVersionWithAll = 2;
+const firstVersionWithGroups = 8;
+const firstVersionWithIds = 10;
+
+export const offsetFetchHandler: ApiHandler<OffsetFetchRequest, OffsetFetchResponse> = {
+  apiKey: 9,
+  async handle(request, { apiVersion }, broker) {
+    const fetchGroup = (
+      groupId: string,
+      topics: readonly OffsetFetchRequestGroupsTopics[] | null,
+    ): Promise<OffsetFetchResponseGroups> => fetch(groupId, topics, request.requireStable, apiVersion, broker);
+    if (apiVersion >= firstVersionWithGroups) {
+      const groups = await Promise.all(request.groups.map(({ groupId, topics }) => fetchGroup(groupId, topics)));
+      return { ...defaultOffsetFetchResponse(), groups };
+    }
+    const topics = request.topics?.map((topic) => ({ ...topic, topicId: zeroUuid })) ?? null;
+    const group = await fetchGroup(request.groupId, topics);
+    if (apiVersion >= firstVersionWithAll || group.errorCode === ErrorCode.NONE) {
+      return { ...defaultOffsetFetchResponse(), topics: group.topics, errorCode: group.errorCode };
+    }
+    return { ...defaultOffsetFetchResponse(), topics: failedTopics(topics ?? [], group.errorCode) };
+  },
+};
+
+async function fetch(
+  groupId: string,
+  topics: readonly OffsetFetchRequestGroupsTopics[] | null,
+  requireStable: boolean,
+  apiVersion: number,
+  broker: Broker,
+): Promise<OffsetFetchResponseGroups> {
+  const { groups } = broker;
+  const response = { ...defaultOffsetFetchResponseGroups(), groupId };
+  if (!groups.isActive) return { ...response, errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE };
+  const settled = requireStable ? groups.commits.settled(groupId) : null;
+  if (settled !== null) await settled;
+  if (topics === null) return { ...response, topics: allOffsets(groupId, broker) };
+  return { ...response, topics: topics.map((topic) => offsetsOf(groupId, topic, apiVersion, broker)) };
+}
+
+function offsetsOf(
+  groupId: string,
+  requested: OffsetFetchRequestGroupsTopics,
+  apiVersion: number,
+  { topics, groups }: Broker,
+): OffsetFetchResponseGroupsTopics {
+  const withIds = apiVersion >= firstVersionWithIds;
+  const topic = withIds ? topics.topicById(requested.topicId) : topics.topic(requested.name);
+  const isUnknownId = withIds && topic === null;
+  const partitions = requested.partitionIndexes.map((partition) => {
+    const committed = topic === null ? null : groups.commits.get(groupId, { topicId: topic.id, partition });
+    return partitionResponse(partition, committed, isUnknownId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.NONE);
+  });
+  return { topicId: requested.topicId, name: requested.name, partitions };
+}
+
+function allOffsets(groupId: string, { topics, groups }: Broker): OffsetFetchResponseGroupsTopics[] {
+  const responses = new Map<string, OffsetFetchResponseGroupsTopics>();
+  for (const { topicId, partition, committed } of groups.commits.slots(groupId)) {
+    const topic = topics.topicById(topicId);
+    if (topic === null || committed === null) continue;
+    let response = responses.get(topicId);
+    if (response === undefined) responses.set(topicId, (response = { topicId, name: topic.name, partitions: [] }));
+    response.partitions.push(partitionResponse(partition, committed, ErrorCode.NONE));
+  }
+  return [...responses.values()];
+}
+
+function partitionResponse(
+  partitionIndex: number,
+  committed: CommittedOffset | null,
+  errorCode: ErrorCode,
+): OffsetFetchResponseGroupsTopicsPartitions {
+  return {
+    partitionIndex,
+    committedOffset: committed?.offset ?? -1,
+    committedLeaderEpoch: committed?.leaderEpoch ?? -1,
+    metadata: committed?.metadata ?? '',
+    errorCode,
+  };
+}
+
+/** Version 1 has no error for the whole group. */
+function failedTopics(
+  topics: readonly OffsetFetchRequestGroupsTopics[],
+  errorCode: number,
+): OffsetFetchResponseGroupsTopics[] {
+  return topics.map(({ topicId, name, partitionIndexes }) => ({
+    topicId,
+    name,
+    partitions: partitionIndexes.map((partitionIndex) => ({
+      ...partitionResponse(partitionIndex, null, ErrorCode.NONE),
+      errorCode,
+    })),
+  }));
+}

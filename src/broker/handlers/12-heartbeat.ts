@@ -1,0 +1,29 @@
+/**
+ * Heartbeat: a member is alive, and hears whether its group rebalances. I/O thread.
+ */
+
+import { ErrorCode } from '../../base/error-code.ts';
+import {
+  defaultHeartbeatResponse,
+  type HeartbeatRequest,
+  type HeartbeatResponse,
+} from '../../protocol/generated/index.ts';
+import type { Broker } from '../broker.ts';
+import { problemOfRequest } from '../groups/coordinator-error.ts';
+import { heartbeat } from '../groups/leave-group.ts';
+import type { ApiHandler } from '../request-context.ts';
+
+export const heartbeatHandler: ApiHandler<HeartbeatRequest, HeartbeatResponse> = {
+  apiKey: 12,
+  handle(request, _context, broker) {
+    return { ...defaultHeartbeatResponse(), errorCode: beat(request, broker) };
+  },
+};
+
+function beat({ groupId, memberId, groupInstanceId, generationId }: HeartbeatRequest, { groups }: Broker): ErrorCode {
+  const errorCode = problemOfRequest(groupId, groups.isActive);
+  if (errorCode !== ErrorCode.NONE) return errorCode;
+  const rebalance = groups.find(groupId);
+  if (rebalance === null) return ErrorCode.UNKNOWN_MEMBER_ID;
+  return heartbeat(rebalance, memberId, groupInstanceId, generationId);
+}

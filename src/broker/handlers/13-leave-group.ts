@@ -1,0 +1,50 @@
+/**
+ * LeaveGroup: members leave, several at once from version 3 on (KIP-345). I/O thread.
+ * Where the group is empty afterwards, the response waits until that is durable.
+ */
+
+import { ErrorCode } from '../../base/error-code.ts';
+import {
+  defaultLeaveGroupResponse,
+  type LeaveGroupRequest,
+  type LeaveGroupRequestMembers,
+  type LeaveGroupResponse,
+} from '../../protocol/generated/index.ts';
+import { problemOfRequest } from '../groups/coordinator-error.ts';
+import { leaveGroup } from '../groups/leave-group.ts';
+import type { ApiHandler } from '../request-context.ts';
+
+const firstVersionWithMembers = 3;
+
+export const leaveGroupHandler: ApiHandler<LeaveGroupRequest, LeaveGroupResponse> = {
+  apiKey: 13,
+  async handle(request, { apiVersion }, broker) {
+    const { groupId } = request;
+    const hasMembers = apiVersion >= firstVersionWithMembers;
+    const members: readonly LeaveGroupRequestMembers[] = hasMembers
+      ? request.members
+      : [{ memberId: request.memberId, groupInstanceId: null, reason: null }];
+    const problem = problemOfRequest(groupId, broker.groups.isActive);
+    if (problem !== ErrorCode.NONE) return { ...defaultLeaveGroupResponse(), errorCode: problem };
+    const rebalance = broker.groups.find(groupId);
+    const writeBefore = rebalance?.lastWrite ?? null;
+    const leaving = members.map(({ memberId, groupInstanceId, reason }) => ({
+      memberId,
+      instanceId: groupInstanceId,
+      reason,
+    }));
+    const errorCodes =
+      rebalance === null ? members.map(() => ErrorCode.UNKNOWN_MEMBER_ID) : leaveGroup(rebalance, leaving);
+    // Where the record of the empty group fails, the members are gone all the same until the next start.
+    if (rebalance !== null && rebalance.lastWrite !== writeBefore) await rebalance.lastWrite;
+    if (!hasMembers) return { ...defaultLeaveGroupResponse(), errorCode: errorCodes[0]! };
+    return {
+      ...defaultLeaveGroupResponse(),
+      members: members.map(({ memberId, groupInstanceId }, i) => ({
+        memberId,
+        groupInstanceId,
+        errorCode: errorCodes[i]!,
+      })),
+    };
+  },
+};

@@ -1,0 +1,59 @@
+/**
+ * DescribeGroups: state, protocol and members of groups. I/O thread.
+ * A group that is not there is Dead; from version 6 on that is an error (KIP-1043).
+ */
+
+import { ErrorCode } from '../../base/error-code.ts';
+import {
+  defaultDescribeGroupsResponse,
+  defaultDescribeGroupsResponseGroups,
+  type DescribeGroupsRequest,
+  type DescribeGroupsResponse,
+  type DescribeGroupsResponseGroups,
+} from '../../protocol/generated/index.ts';
+import { groupOperations, operationsNotAsked } from '../authorized-operations.ts';
+import type { Broker } from '../broker.ts';
+import type { ClassicGroup } from '../groups/classic-group.ts';
+import type { ApiHandler } from '../request-context.ts';
+
+const firstVersionWithMissingGroups = 6;
+const noMetadata = new Uint8Array(0);
+
+export const describeGroupsHandler: ApiHandler<DescribeGroupsRequest, DescribeGroupsResponse> = {
+  apiKey: 15,
+  handle(request, { apiVersion }, broker) {
+    const groups = request.groups.map((groupId) => {
+      const described = describe(groupId, apiVersion, broker);
+      const asked = request.includeAuthorizedOperations && described.errorCode === ErrorCode.NONE;
+      return { ...described, authorizedOperations: asked ? groupOperations : operationsNotAsked };
+    });
+    return { ...defaultDescribeGroupsResponse(), groups };
+  },
+};
+
+function describe(groupId: string, apiVersion: number, { groups }: Broker): DescribeGroupsResponseGroups {
+  const response = { ...defaultDescribeGroupsResponseGroups(), groupId };
+  if (!groups.isActive) return { ...response, errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE };
+  const group = groups.find(groupId)?.group;
+  if (group !== undefined) return { ...response, ...describeGroup(group) };
+  if (apiVersion < firstVersionWithMissingGroups) return { ...response, groupState: 'Dead' };
+  const errorMessage = `Group ${groupId} not found.`;
+  return { ...response, errorCode: ErrorCode.GROUP_ID_NOT_FOUND, errorMessage, groupState: 'Dead' };
+}
+
+function describeGroup(group: ClassicGroup): Partial<DescribeGroupsResponseGroups> {
+  const isStable = group.state === 'Stable';
+  return {
+    groupState: group.state,
+    protocolType: group.protocolType ?? '',
+    protocolData: isStable ? (group.protocolName ?? '') : '',
+    members: [...group.members.values()].map((member) => ({
+      memberId: member.id,
+      groupInstanceId: member.instanceId,
+      clientId: member.description.clientId,
+      clientHost: member.description.clientHost,
+      memberMetadata: isStable ? member.metadata(group.protocolName) : noMetadata,
+      memberAssignment: member.assignment,
+    })),
+  };
+}

@@ -1,0 +1,212 @@
+/**
+ * Embedding: `startBroker` runs a whole broker inside a process, the program's own included. I/O thread.
+ *
+ *   options → ports looked at → directory made, locked, opened → store → broker → doors
+ *             └─ refusals up to here leave everything as it was     └─ opened only when there is somebody to serve
+ *
+ * A start that fails undoes what it began; `close` ends everything in the opposite order.
+ */
+
+import { resolve as resolvePath } from 'node:path';
+import { present } from './base/assert.ts';
+import { systemClock } from './base/clock.ts';
+import { EnvironmentError, EnvironmentErrorCode, systemErrorCode } from './base/environment-error.ts';
+import { silentLogger, type Logger } from './base/logger.ts';
+import { systemRandom } from './base/random.ts';
+import { BrokerConfig } from './broker/broker-config.ts';
+import { Broker } from './broker/broker.ts';
+import { Dispatcher } from './broker/dispatcher.ts';
+import { handlers } from './broker/handlers/index.ts';
+import { checkOptions, type BrokerOptions, type CheckedOptions } from './config.ts';
+import { WorkerExecutor } from './flush/worker-executor.ts';
+import { Arena } from './memory/arena.ts';
+import { CountingLogger } from './program/counting-logger.ts';
+import type { DoorAddress } from './program/door-address.ts';
+import { Doors } from './program/doors.ts';
+import { metricsOf } from './program/metrics.ts';
+import { lockDirectory } from './server/directory-lock.ts';
+import { probePort } from './server/port-probe.ts';
+import { loadNativePart, type NativePart } from './server/websocket-door.ts';
+import { makeDataDirectory, openDataDirectory, type DataDirectory } from './storage/data-directory.ts';
+import { LocalLogStore } from './storage/local-log-store.ts';
+import { nodeFileSystem } from './storage/node-file-system.ts';
+import { releaseVersion } from './version.ts';
+
+export { EnvironmentError, EnvironmentErrorCode } from './base/environment-error.ts';
+export type { LogFields, Logger } from './base/logger.ts';
+export type { BrokerOptions } from './config.ts';
+export type { DoorAddress } from './program/door-address.ts';
+
+export interface StartOptions extends BrokerOptions {
+  /** Hears what the broker has to say; default: nobody does. */
+  readonly logger?: Logger;
+  /** Hears that a part of the broker failed by a defect: it writes nothing any more, and should be closed. */
+  readonly onDefect?: (error: Error) => void;
+}
+
+/** A broker that serves. `await using broker = await startBroker()` closes it at the end of the block. */
+export interface RunningBroker extends AsyncDisposable {
+  /** Where each door listens, with its real port; null where it is shut. */
+  readonly kafka: DoorAddress | null;
+  readonly http: DoorAddress | null;
+  /** Its whole path. */
+  readonly dataDirectory: string;
+  /** Whether this start made it. */
+  readonly createdDataDirectory: boolean;
+  readonly clusterId: string;
+  readonly nodeId: number;
+  /** The release, such as `0.1.0`. */
+  readonly version: string;
+  /** Why HTTP and WebSocket are not there though nobody switched them off, as a sentence; else null. */
+  readonly missingHttp: string | null;
+  /** Ends connections, has everything on disk, and gives the directory up. Doing so twice does nothing. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a broker; resolves once it serves. Rejects with an `EnvironmentError` whose message says what was wrong and
+ * what to do: CONFIG_INVALID, NATIVE_PART_MISSING, ADDRESS_IN_USE, ADDRESS_UNAVAILABLE, the DATA_DIRECTORY_ codes,
+ * DATA_CORRUPT, DISK_FULL, IO_FAILED.
+ */
+export async function startBroker(options: StartOptions = {}): Promise<RunningBroker> {
+  const checked = checkOptions(options);
+  const undo = new Undo();
+  try {
+    const logger = new CountingLogger(options.logger ?? silentLogger);
+    return await start(checked, logger, undo, options.onDefect ?? (() => {}));
+  } catch (error) {
+    await undo.all();
+    throw error;
+  }
+}
+
+/** What has been begun and must be ended, the latest first. */
+class Undo {
+  readonly #steps: (() => Promise<void>)[] = [];
+  #done: Promise<void> | null = null;
+
+  add(step: () => Promise<void>): void {
+    this.#steps.push(step);
+  }
+
+  /** Runs every step, also where one fails; then rejects with the first failure. */
+  all(): Promise<void> {
+    this.#done ??= this.#all();
+    return this.#done;
+  }
+
+  async #all(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const step of this.#steps.toReversed()) await step().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
+  }
+}
+
+async function start(
+  checked: CheckedOptions,
+  logger: CountingLogger,
+  undo: Undo,
+  onDefect: (error: Error) => void,
+): Promise<RunningBroker> {
+  const config = new BrokerConfig(checked.settings);
+  const nodeId = config.number('node.id');
+  const native = checked.http === null ? null : await nativePart(checked.httpNecessary || checked.kafka === null);
+  const missingHttp = native instanceof EnvironmentError ? native.message : null;
+  const addresses = { kafka: checked.kafka, http: missingHttp === null ? checked.http : null };
+  for (const address of [addresses.kafka, addresses.http]) {
+    const problem = address === null ? null : await probePort(address.host, address.port);
+    if (problem !== null) throw problem;
+  }
+  const directory = await takeDirectory(resolvePath(checked.dataDirectory), nodeId, undo);
+  const { broker, store, arena } = await openBroker(directory, config, logger, undo, onDefect);
+  const version = releaseVersion();
+  const doors: Doors = await Doors.open({
+    ...addresses,
+    advertisedKafka: checked.advertisedKafka,
+    advertisedHttp: checked.advertisedHttp,
+    native: native instanceof EnvironmentError ? null : native,
+    service: new Dispatcher(broker, handlers),
+    config,
+    logger,
+    metrics: metricsOf(() => ({
+      broker,
+      version,
+      doors,
+      log: logger,
+      address: checked.advertisedKafka ?? present(doors.kafka ?? doors.http, 'a door is open'),
+      ring: { capacityBytes: arena.layout.ringSizeBytes, pendingBytes: () => store.pendingBytes },
+    })),
+  });
+  undo.add(() => doors.close());
+  const close = (): Promise<void> => undo.all();
+  return {
+    kafka: doors.kafka,
+    http: doors.http,
+    dataDirectory: directory.path,
+    createdDataDirectory: directory.created,
+    clusterId: directory.clusterId,
+    nodeId,
+    version,
+    missingHttp,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** uWebSockets.js, or, where a start may go on without it, why it is missing. */
+async function nativePart(necessary: boolean): Promise<NativePart | EnvironmentError> {
+  try {
+    return await loadNativePart();
+  } catch (error) {
+    if (necessary || !(error instanceof EnvironmentError)) throw error;
+    return error;
+  }
+}
+
+/** Makes, locks and opens the data directory at `path`. */
+async function takeDirectory(path: string, nodeId: number, undo: Undo): Promise<DataDirectory> {
+  makeDataDirectory(nodeFileSystem, path, nodeId);
+  const lock = await lockDirectory(nodeFileSystem, path, systemRandom);
+  undo.add(() => lock.release());
+  return openDataDirectory(nodeFileSystem, path, nodeId, systemRandom);
+}
+
+async function openBroker(
+  { path, clusterId }: DataDirectory,
+  config: BrokerConfig,
+  logger: Logger,
+  undo: Undo,
+  onDefect: (error: Error) => void,
+): Promise<{ broker: Broker; store: LocalLogStore; arena: Arena }> {
+  const arena = Arena.create();
+  const executor = new WorkerExecutor({ arena, workerUrl: flushTaskUrl() });
+  undo.add(() => executor.stop());
+  const shared = { clock: systemClock, random: systemRandom, logger };
+  const storage = { directory: path, fileSystem: nodeFileSystem, arena, executor, onDefect };
+  const store = await explainingFailures(path, () => LocalLogStore.open({ ...storage, ...shared }));
+  undo.add(() => store.close());
+  const broker = await explainingFailures(path, () => Broker.open({ store, config, clusterId, ...shared }));
+  undo.add(() => broker.close());
+  return { broker, store, arena };
+}
+
+/** The compiled flush task; this file stands beside its folder in src/ as well as in dist/. */
+function flushTaskUrl(): URL {
+  const fromSource = import.meta.url.endsWith('.ts');
+  return new URL(fromSource ? '../dist/flush/flush-task.js' : './flush/flush-task.js', import.meta.url);
+}
+
+/** Runs `action`; what the system refuses becomes a sentence about the directory. */
+async function explainingFailures<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (error instanceof EnvironmentError || code === null) throw error;
+    throw new EnvironmentError(
+      code === 'ENOSPC' || code === 'EDQUOT' ? EnvironmentErrorCode.DISK_FULL : EnvironmentErrorCode.IO_FAILED,
+      `What is in the data directory ${path} cannot be opened (${(error as Error).message}): the system refuses it, so see to its rights, its disk and the room on it.`,
+      error,
+    );
+  }
+}

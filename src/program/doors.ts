@@ -1,0 +1,138 @@
+/**
+ * Opens the doors of one broker, and closes them together. I/O thread. All doors share one budget for incomplete
+ * frames and one dispatcher; each counts what goes through it. It does not know how a broker is started (index.ts).
+ */
+
+import type { Logger } from '../base/logger.ts';
+import type { BrokerConfig } from '../broker/broker-config.ts';
+import { AssemblyBudget } from '../server/assembly-budget.ts';
+import { MeteredService } from '../server/metered-service.ts';
+import type { RequestService } from '../server/request-pipeline.ts';
+import { TcpDoor } from '../server/tcp-door.ts';
+import { WebSocketDoor, type NativePart } from '../server/websocket-door.ts';
+import type { DoorAddress } from './door-address.ts';
+
+export interface DoorsOptions {
+  /** Where to listen; null leaves the door shut. */
+  readonly kafka: DoorAddress | null;
+  readonly http: DoorAddress | null;
+  /** What clients are told to use; null: the address at which each reached the broker. */
+  readonly advertisedKafka: DoorAddress | null;
+  readonly advertisedHttp: DoorAddress | null;
+  /** For HTTP. */
+  readonly native: NativePart | null;
+  readonly service: RequestService;
+  readonly config: BrokerConfig;
+  readonly logger: Logger;
+  /** The text of `/metrics`. */
+  readonly metrics: () => Promise<string>;
+}
+
+/** What one door has counted. */
+export interface DoorMeter {
+  /** `kafka` or `kafka-ws`. */
+  readonly listener: string;
+  readonly service: MeteredService;
+  readonly connectionCount: () => number;
+}
+
+type Door = TcpDoor | WebSocketDoor;
+
+/** The memory in which connections may keep incomplete frames, all together, in bytes. */
+const assemblyLimitBytes = 64 * 1024 * 1024;
+/** Requests of one connection that are served at once; with more, its socket is not read. */
+const requestsInFlight = 64;
+
+export class Doors {
+  readonly meters: DoorMeter[] = [];
+  readonly #options: DoorsOptions;
+  readonly #budget: AssemblyBudget;
+  readonly #open: Door[] = [];
+  #kafka: DoorAddress | null = null;
+  #http: DoorAddress | null = null;
+  #ready = false;
+
+  private constructor(options: DoorsOptions) {
+    this.#options = options;
+    this.#budget = new AssemblyBudget({
+      limitBytes: assemblyLimitBytes,
+      largestFrameBytes: options.config.number('socket.request.max.bytes'),
+    });
+  }
+
+  /** Opens what `options` name. Rejects with an `EnvironmentError` and leaves none open where one cannot be. */
+  static async open(options: DoorsOptions): Promise<Doors> {
+    const doors = new Doors(options);
+    try {
+      await doors.#openKafka();
+      await doors.#openHttp();
+    } catch (error) {
+      await doors.close();
+      throw error;
+    }
+    doors.#ready = true;
+    return doors;
+  }
+
+  /** Where each listens, with its real port. */
+  get kafka(): DoorAddress | null {
+    return this.#kafka;
+  }
+
+  get http(): DoorAddress | null {
+    return this.#http;
+  }
+
+  /** What all connections keep of incomplete frames, in bytes. */
+  get assemblyBytes(): number {
+    return this.#budget.leasedBytes;
+  }
+
+  /** Ends all connections, within a second. */
+  async close(): Promise<void> {
+    this.#ready = false;
+    await Promise.all(this.#open.map((door) => door.close()));
+  }
+
+  async #openKafka(): Promise<void> {
+    const { kafka, advertisedKafka } = this.#options;
+    if (kafka === null) return;
+    const service = new MeteredService(this.#options.service);
+    const door = await TcpDoor.open({ ...this.#shared(service), ...kafka, advertised: advertisedKafka });
+    this.#kafka = door.address;
+    this.#add('kafka', service, door);
+  }
+
+  async #openHttp(): Promise<void> {
+    const { http, advertisedHttp, native, metrics } = this.#options;
+    if (http === null || native === null) return;
+    const service = new MeteredService(this.#options.service);
+    const door = await WebSocketDoor.open({
+      ...this.#shared(service),
+      ...http,
+      advertised: advertisedHttp,
+      native,
+      ready: () => this.#ready,
+      metrics,
+    });
+    this.#http = door.address;
+    this.#add('kafka-ws', service, door);
+  }
+
+  #shared(service: MeteredService) {
+    const { config, logger } = this.#options;
+    return {
+      service,
+      budget: this.#budget,
+      limits: { largestFrameBytes: config.number('socket.request.max.bytes'), requestsInFlight },
+      logger,
+      maxConnections: config.number('max.connections'),
+      idleMs: config.number('connections.max.idle.ms'),
+    };
+  }
+
+  #add(listener: string, service: MeteredService, door: Door): void {
+    this.#open.push(door);
+    this.meters.push({ listener, service, connectionCount: () => door.connectionCount });
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * What `/metrics` shows, in Prometheus' text format. I/O thread. Topics and partitions carry kafka_exporter's names, so
+ * that dashboards made for Kafka work; what it has no name for begins with `millrace_`; process and runtime carry
+ * prom-client's. Everything is read at the moment it is asked for; nothing is kept up to date on the side.
+ *
+ * prom-client is loaded at the first request, because loading it takes as long as a start.
+ */
+
+import type { Gauge, Registry } from 'prom-client';
+import { present } from '../base/assert.ts';
+import type { Broker } from '../broker/broker.ts';
+import { apis } from '../protocol/generated/index.ts';
+import type { PartitionLog } from '../storage/partition-log.ts';
+import type { CountingLogger } from './counting-logger.ts';
+import { formatDoorAddress, type DoorAddress } from './door-address.ts';
+import type { DoorMeter, Doors } from './doors.ts';
+
+export interface MetricsSources {
+  readonly broker: Broker;
+  readonly version: string;
+  readonly doors: Doors;
+  readonly log: CountingLogger;
+  /** What clients are told to use. */
+  readonly address: DoorAddress;
+  /** The ingest ring: its size, and how much of it waits for the disk, in bytes. */
+  readonly ring: { readonly capacityBytes: number; readonly pendingBytes: () => number };
+}
+
+type PromClient = typeof import('prom-client');
+
+/** Returns how to collect the text; the first call loads prom-client. */
+export function metricsOf(sources: () => MetricsSources): () => Promise<string> {
+  let registry: Promise<Registry> | null = null;
+  return async () => {
+    registry ??= import('prom-client').then((module) => register(module.default, sources()));
+    return (await registry).metrics();
+  };
+}
+
+function register(client: PromClient, sources: MetricsSources): Registry {
+  const registry = new client.Registry();
+  client.collectDefaultMetrics({ register: registry });
+  registerBroker(client, registry, sources);
+  registerDoors(client, registry, sources.doors.meters);
+  registerPartitions(client, registry, sources.broker);
+  return registry;
+}
+
+/** A gauge whose values are set anew by `collect` each time somebody asks. */
+function gauge<Label extends string>(
+  client: PromClient,
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly Label[],
+  collect: (gauge: Gauge<Label>) => void,
+): void {
+  const made = new client.Gauge({
+    name,
+    help,
+    labelNames,
+    registers: [registry],
+    collect: () => {
+      made.reset();
+      collect(made);
+    },
+  });
+}
+
+/** A counter that somebody else counts. */
+function counter<Label extends string>(
+  client: PromClient,
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly Label[],
+  collect: (add: (labels: Record<Label, string>, value: number) => void) => void,
+): void {
+  const made = new client.Counter({
+    name,
+    help,
+    labelNames,
+    registers: [registry],
+    collect: () => {
+      made.reset();
+      collect((labels, value) => made.inc(labels, value));
+    },
+  });
+}
+
+function registerBroker(client: PromClient, registry: Registry, sources: MetricsSources): void {
+  const { broker, version, address, ring, log, doors } = sources;
+  gauge(client, registry, 'kafka_brokers', 'How many brokers the cluster has.', [], (to) => to.set(1));
+  gauge(
+    client,
+    registry,
+    'kafka_broker_info',
+    'The address that clients are given for each broker.',
+    ['id', 'address'],
+    (to) => to.set({ id: String(broker.nodeId), address: formatDoorAddress(address) }, 1),
+  );
+  gauge(client, registry, 'millrace_info', 'The release and the cluster.', ['version', 'cluster_id'], (to) =>
+    to.set({ version, cluster_id: broker.clusterId }, 1),
+  );
+  gauge(client, registry, 'millrace_leader_epoch', 'The leader epoch; unclean starts raise it.', [], (to) =>
+    to.set(broker.leaderEpoch),
+  );
+  gauge(client, registry, 'millrace_ring_capacity_bytes', 'The size of the ingest ring.', [], (to) =>
+    to.set(ring.capacityBytes),
+  );
+  gauge(client, registry, 'millrace_ring_pending_bytes', 'Bytes in the ingest ring that wait for the disk.', [], (to) =>
+    to.set(ring.pendingBytes()),
+  );
+  gauge(client, registry, 'millrace_assembly_bytes', 'Bytes kept of frames that are not complete.', [], (to) =>
+    to.set(doors.assemblyBytes),
+  );
+  counter(client, registry, 'millrace_log_lines_total', 'Lines of the log by level.', ['level'], (add) => {
+    for (const [level, count] of Object.entries(log.counts)) add({ level }, count);
+  });
+}
+
+function registerDoors(client: PromClient, registry: Registry, meters: readonly DoorMeter[]): void {
+  gauge(client, registry, 'millrace_connections', 'Open connections by listener.', ['listener'], (to) => {
+    for (const { listener, connectionCount } of meters) to.set({ listener }, connectionCount());
+  });
+  const labels = ['listener', 'api'] as const;
+  counter(client, registry, 'millrace_requests_total', 'Requests by listener and API.', labels, (add) => {
+    for (const { listener, service } of meters) {
+      for (const [key, count] of service.requestsByKey()) {
+        add({ listener, api: apis.get(key)?.name ?? 'unknown' }, count);
+      }
+    }
+  });
+  counter(client, registry, 'millrace_received_bytes_total', 'Bytes of requests.', ['listener'], (add) => {
+    for (const { listener, service } of meters) add({ listener }, service.receivedBytes);
+  });
+  counter(client, registry, 'millrace_sent_bytes_total', 'Bytes of responses.', ['listener'], (add) => {
+    for (const { listener, service } of meters) add({ listener }, service.sentBytes);
+  });
+}
+
+/** What kafka_exporter tells of each partition; on one node each has one replica, which is in sync and leads. */
+function registerPartitions(client: PromClient, registry: Registry, broker: Broker): void {
+  gauge(client, registry, 'kafka_topic_partitions', 'How many partitions a topic has.', ['topic'], (to) => {
+    for (const { name, partitionCount } of broker.topics.image.topics()) to.set({ topic: name }, partitionCount);
+  });
+  const each = (name: string, help: string, value: (log: PartitionLog) => number): void =>
+    gauge(client, registry, `kafka_topic_partition_${name}`, help, ['topic', 'partition'], (to) => {
+      for (const topic of broker.topics.image.topics()) {
+        for (let partition = 0; partition < topic.partitionCount; partition++) {
+          const log = present(broker.topics.partition(topic, partition), 'a topic has its partitions');
+          to.set({ topic: topic.name, partition: String(partition) }, value(log));
+        }
+      }
+    });
+  each(
+    'current_offset',
+    'The high watermark: where the next record that consumers see will be.',
+    (log) => log.highWatermark,
+  );
+  each('oldest_offset', 'The log start offset: the first record that is still there.', (log) => log.logStartOffset);
+  each('leader', 'The node that leads the partition.', () => broker.nodeId);
+  each('replicas', 'How many replicas the partition has.', () => 1);
+  each('in_sync_replica', 'How many of its replicas are in sync.', () => 1);
+  each('leader_is_preferred', '1 where the preferred node leads.', () => 1);
+  each('under_replicated_partition', '1 where a replica is missing.', () => 0);
+}

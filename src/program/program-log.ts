@@ -1,0 +1,122 @@
+/**
+ * The program's log: structured lines on standard error, JSON where it is piped, readable on a terminal. I/O thread.
+ * pino writes them. It is loaded after the first line, a turn of the event loop later, since loading it takes as long
+ * as half a start; lines wait meanwhile. A reader that is slow costs lines, never the broker's time.
+ */
+
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import type { DestinationStream } from 'pino';
+import type { LogFields, Logger } from '../base/logger.ts';
+
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+type LineLevel = Exclude<LogLevel, 'silent'>;
+
+interface Line {
+  readonly level: LineLevel;
+  readonly fields: LogFields;
+  readonly sentence: string;
+  readonly timeMs: number;
+}
+
+/** pino, and how to have everything written that it holds. */
+interface Sink {
+  write(line: Line): void;
+  flush(done: () => void): void;
+}
+
+const standardError = 2;
+/** What a slow reader may leave unread before lines are dropped, in bytes. */
+const unreadBytes = 4 * 1024 * 1024;
+const flushWithinMs = 300;
+
+export class ProgramLog implements Logger {
+  readonly #threshold: number;
+  readonly #pretty: boolean;
+  #waiting: Line[] = [];
+  #sink: Sink | null = null;
+  #loading: Promise<void> | null = null;
+
+  /** `pretty`: for a person at a terminal. */
+  constructor(level: LogLevel, pretty: boolean) {
+    this.#threshold = logLevels.indexOf(level);
+    this.#pretty = pretty;
+  }
+
+  debug(fields: LogFields, sentence: string): void {
+    this.#line('debug', fields, sentence);
+  }
+
+  info(fields: LogFields, sentence: string): void {
+    this.#line('info', fields, sentence);
+  }
+
+  warn(fields: LogFields, sentence: string): void {
+    this.#line('warn', fields, sentence);
+  }
+
+  error(fields: LogFields, sentence: string): void {
+    this.#line('error', fields, sentence);
+  }
+
+  /** Resolves once what was logged has been written, or a reader was too slow for it. */
+  async flush(): Promise<void> {
+    await this.#loading;
+    const sink = this.#sink;
+    if (sink === null) return;
+    const giveUp = new AbortController();
+    await Promise.race([
+      new Promise<void>((resolve) => sink.flush(resolve)),
+      setTimeout(flushWithinMs, undefined, { signal: giveUp.signal }).catch(() => {}),
+    ]);
+    giveUp.abort();
+  }
+
+  #line(level: LineLevel, fields: LogFields, sentence: string): void {
+    if (logLevels.indexOf(level) < this.#threshold) return;
+    const line = { level, fields, sentence, timeMs: Date.now() };
+    if (this.#sink !== null) return this.#sink.write(line);
+    this.#waiting.push(line);
+    this.#loading ??= this.#load();
+  }
+
+  async #load(): Promise<void> {
+    await setImmediate();
+    const sink = await openSink(this.#pretty);
+    for (const line of this.#waiting.splice(0)) sink.write(line);
+    this.#sink = sink;
+  }
+}
+
+async function openSink(pretty: boolean): Promise<Sink> {
+  const { pino, stdSerializers } = await import('pino');
+  const destination = pino.destination({ fd: standardError, sync: false, maxLength: unreadBytes });
+  // Standard error has gone; there is nobody to tell.
+  destination.on('error', () => {});
+  let target: DestinationStream = destination;
+  if (pretty) {
+    const { prettyFactory } = await import('pino-pretty');
+    const format = prettyFactory({ colorize: true, translateTime: 'SYS:HH:MM:ss.l' });
+    target = { write: (line) => void destination.write(format(line)) };
+  }
+  let timeMs = 0;
+  const logger = pino(
+    {
+      level: 'debug',
+      // One process writes this; its id and the machine's name would only repeat.
+      base: null,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { error: stdSerializers.errWithCause },
+      timestamp: () => `,"time":"${new Date(timeMs).toISOString()}"`,
+    },
+    target,
+  );
+  return {
+    write: (line) => {
+      ({ timeMs } = line);
+      logger[line.level](line.fields, line.sentence);
+    },
+    flush: (done) => destination.flush(() => done()),
+  };
+}

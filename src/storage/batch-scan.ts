@@ -1,0 +1,38 @@
+/**
+ * A batch that was just put into the ring: scanned by the core, its records checked, its maximum timestamp put right.
+ * I/O thread. Whether the partition takes it is decided by `batch-check.ts` and the writer.
+ */
+
+import type { Address } from '../base/numbers.ts';
+import { ScanFlag } from '../memory/core.ts';
+import { isLogAppendTime } from '../records/record-batch.ts';
+import { readScanRow, refusalOf, type Refusal, type ScannedBatch } from './batch-check.ts';
+import type { LogConfig } from './log-config.ts';
+import { scratchRowsAddress } from './scratch.ts';
+import type { StoreContext } from './store-context.ts';
+
+/**
+ * The batch in the `sizeBytes` bytes at `address` of the arena as numbers, or why a log with `config` refuses it at
+ * `nowMs`. Where the topic keeps the producer's time, the header's maximum timestamp is corrected in place, as Kafka
+ * corrects it.
+ */
+export function scanProduced(
+  { arena, validator }: StoreContext,
+  address: Address,
+  sizeBytes: number,
+  origin: 'client' | 'coordinator',
+  config: LogConfig,
+  nowMs: number,
+): { readonly batch: ScannedBatch; readonly refusal: Refusal | null } {
+  const { core, view } = arena;
+  const rowsAddress = scratchRowsAddress(arena);
+  core.scanBatches(address, sizeBytes, rowsAddress, 1, sizeBytes, ScanFlag.CONTIGUOUS);
+  const batch = readScanRow(view, rowsAddress);
+  const statedTimestamp = batch.maxTimestamp;
+  const refusal = validator.validateBatch(batch, address, config) ?? refusalOf(batch, sizeBytes, origin, config, nowMs);
+  const wrong = batch.maxTimestamp !== statedTimestamp || isLogAppendTime(batch.attributes);
+  if (refusal === null && config.timestampType === 'CreateTime' && wrong) {
+    core.setMaxTimestamp(address, batch.maxTimestamp);
+  }
+  return { batch, refusal };
+}

@@ -1,0 +1,46 @@
+/**
+ * Buffers for what is read from the log and has not left the process yet. I/O thread. Sizes are powers of two from
+ * 4 KiB; a buffer that is given back serves the next of its size, up to a bound on what is kept unused.
+ */
+
+import { assert } from '../base/assert.ts';
+
+const smallestBits = 12;
+const defaultKeptBytes = 32 * 1024 * 1024;
+
+export class BufferPool {
+  readonly #keptBytesMax: number;
+  readonly #free: Uint8Array[][] = [];
+  #keptBytes = 0;
+  #leasedBytes = 0;
+
+  /** Keeps at most `keptBytesMax` bytes of buffers that nobody uses. */
+  constructor(keptBytesMax = defaultKeptBytes) {
+    this.#keptBytesMax = keptBytesMax;
+  }
+
+  /** Bytes that are leased at the moment. */
+  get leasedBytes(): number {
+    return this.#leasedBytes;
+  }
+
+  /** A buffer of at least `sizeBytes` with undefined content. */
+  lease(sizeBytes: number): Uint8Array {
+    const bits = Math.max(smallestBits, Math.ceil(Math.log2(sizeBytes)));
+    this.#leasedBytes += 2 ** bits;
+    const reused = this.#free[bits]?.pop();
+    if (reused === undefined) return Buffer.allocUnsafeSlow(2 ** bits);
+    this.#keptBytes -= reused.length;
+    return reused;
+  }
+
+  /** Gives a buffer back; nobody may look at it afterwards. */
+  release(buffer: Uint8Array): void {
+    const bits = Math.log2(buffer.length);
+    assert(Number.isInteger(bits) && buffer.length <= this.#leasedBytes, 'a leased buffer comes back whole, and once');
+    this.#leasedBytes -= buffer.length;
+    if (this.#keptBytes + buffer.length > this.#keptBytesMax) return;
+    this.#keptBytes += buffer.length;
+    (this.#free[bits] ??= []).push(buffer);
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * The local store: partitions' logs in one data directory, written by flush workers through the arena. I/O thread.
+ *
+ *   open ─► clean stop? its file says everything : recover each partition (recovery.ts), raise the leader epoch
+ *        ─► logs are opened as they are asked for ─► close ─► the clean stop's file
+ *
+ * It owns what the logs share: ring, channels, descriptors of readers, the timers for syncs and recovery points. It does
+ * not know topics, nor who may use a directory (server/directory-lock.ts, data-directory.ts).
+ */
+
+import { assert } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import { asAddress, firstOffset } from '../base/numbers.ts';
+import type { RandomSource } from '../base/random.ts';
+import { ArenaHeap } from '../memory/arena-heap.ts';
+import type { Arena } from '../memory/arena.ts';
+import { FlushQueue } from '../memory/flush-queue.ts';
+import { IngestRing } from '../memory/ingest-ring.ts';
+import { BufferPool } from './buffer-pool.ts';
+import type { FileSystem } from './file-system.ts';
+import { FlushChannel } from './flush-channel.ts';
+import type { FlushExecutor } from './flush-executor.ts';
+import { IndexCache } from './index-cache.ts';
+import { LocalLog, type LogOwner } from './local-log.ts';
+import type { LogConfig } from './log-config.ts';
+import { OpenLogs } from './open-logs.ts';
+import { PartitionDirectories } from './partition-directories.ts';
+import type { LogStore, PartitionLog } from './partition-log.ts';
+import type { PartitionState } from './partition-state.ts';
+import { RecordValidator } from './record-validation.ts';
+import { scratchBodyAddress, scratchBodySizeBytes } from './scratch.ts';
+import { SegmentFiles } from './segment-files.ts';
+import { partitionDirectoryName } from './segment-name.ts';
+import type { StoreContext } from './store-context.ts';
+import { removeCleanStop, writeCleanStop, writeRecoveryPoints } from './store-files.ts';
+import { startStore, type RecoverySummary, type StoreStart } from './store-start.ts';
+import { StoreUpkeep } from './store-upkeep.ts';
+
+export interface LocalLogStoreOptions {
+  /** The data directory, which is this broker's. */
+  readonly directory: string;
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly logger: Logger;
+  readonly arena: Arena;
+  readonly executor: FlushExecutor;
+  /** Hears of a flush worker that ended by a defect: nothing is written any more, and the broker should end. */
+  readonly onDefect?: (error: Error) => void;
+}
+
+/** A batch and its fields take at least so much of a request that brings it. */
+const smallestRequestBatchBytes = 71;
+/** What opening a partition takes of the ring beside the data directory's path: its own name and a topic id. */
+const openingBytes = 256 + 32;
+
+export class LocalLogStore implements LogStore, LogOwner {
+  readonly startedClean: boolean;
+  readonly leaderEpoch: number;
+  readonly recovery: RecoverySummary;
+  readonly #options: LocalLogStoreOptions;
+  readonly #context: StoreContext;
+  readonly #directories: PartitionDirectories;
+  readonly #upkeep: StoreUpkeep;
+  readonly #openLogs = new OpenLogs();
+  readonly #logs = new Map<string, LocalLog>();
+  /** Partitions that are on disk and were not opened yet, by their directory's name. */
+  readonly #dormant: Map<string, PartitionState>;
+  #slots = 0;
+  #closing: Promise<void> | null = null;
+
+  private constructor(options: LocalLogStoreOptions, start: StoreStart) {
+    this.#options = options;
+    this.startedClean = start.clean;
+    this.leaderEpoch = start.leaderEpoch;
+    this.recovery = start.recovery;
+    this.#dormant = start.partitions;
+    this.#directories = new PartitionDirectories(options);
+    this.#context = this.#makeContext(options, start.leaderEpoch);
+    this.#upkeep = new StoreUpkeep(this.#context, () => this.#logs.values(), this.#dormant);
+    for (const name of start.leftovers) this.#directories.removeLater(name);
+  }
+
+  /**
+   * Opens the store: reads what a clean stop wrote, or recovers. Rejects with `EnvironmentError` DATA_CORRUPT for
+   * checkpoints that cannot be read, DATA_DIRECTORY_NEWER, and with the file system's errors.
+   */
+  // oxlint-disable-next-line typescript/require-await -- recovery will run in steps, so that it can show its progress.
+  static async open(options: LocalLogStoreOptions): Promise<LocalLogStore> {
+    const start = startStore(options);
+    removeCleanStop(options.fileSystem, options.directory);
+    const store = new LocalLogStore(options, start);
+    options.executor.start(
+      (workerIndex) => store.#drain(workerIndex),
+      (error, workerIndex) => store.#workerFailed(error, workerIndex),
+    );
+    store.#upkeep.start();
+    return store;
+  }
+
+  get maxRequestBytes(): number {
+    return this.#context.ring.maxReservationBytes - this.#openingBytesMax;
+  }
+
+  /** Bytes in the ring that wait for the disk; for metrics. */
+  get pendingBytes(): number {
+    return this.#context.ring.pendingBytes;
+  }
+
+  open(topic: string, topicId: string, partition: number, config: LogConfig): PartitionLog {
+    assert(this.#closing === null, 'a store that is closed opens nothing');
+    const name = partitionDirectoryName(topic, partition);
+    const open = this.#logs.get(name);
+    if (open !== undefined) {
+      assert(open.state.topicId === topicId, 'a log is destroyed before another topic takes its name');
+      return open;
+    }
+    const known = this.#dormant.get(name) ?? {
+      topic,
+      partition,
+      topicId,
+      logStartOffset: firstOffset,
+      endOffset: firstOffset,
+      recoveryPoint: firstOffset,
+      segments: [],
+      epochs: [],
+      producerSnapshot: null,
+      refusal: null,
+    };
+    assert(known.topicId === null || known.topicId === topicId, 'orphans are discarded before logs are opened');
+    this.#dormant.delete(name);
+    const log = new LocalLog(this.#context, this, known, topicId, config);
+    this.#logs.set(name, log);
+    return log;
+  }
+
+  found(): readonly { topic: string; topicId: string | null; partition: number }[] {
+    const open = [...this.#logs.values()].map(({ state }) => state);
+    return [...this.#dormant.values(), ...open].map(({ topic, topicId, partition }) => ({ topic, topicId, partition }));
+  }
+
+  discardOrphans(exists: (topic: string, topicId: string | null, partition: number) => boolean): void {
+    const orphans = [...this.#dormant].filter(
+      ([, { topic, topicId, partition }]) => !exists(topic, topicId, partition),
+    );
+    for (const [name, { topic, partition }] of orphans) {
+      this.#dormant.delete(name);
+      this.#options.logger.warn({ topic, partition }, 'A partition of no topic was found; it is deleted.');
+      this.#directories.discard(topic, partition);
+    }
+    if (orphans.length > 0) this.#options.fileSystem.syncDirectory(this.#options.directory);
+  }
+
+  whenRoom(sizeBytes: number, proceed: () => void): boolean {
+    const { ring } = this.#context;
+    const batchCount = Math.ceil(sizeBytes / smallestRequestBatchBytes);
+    const opening = batchCount * (this.#options.directory.length + openingBytes);
+    return ring.whenRoom(sizeBytes + Math.min(opening, this.#openingBytesMax), proceed);
+  }
+
+  /** Room for a request that brings batches to many partitions at once, which opens them all. */
+  get #openingBytesMax(): number {
+    return this.#context.ring.maxReservationBytes >>> 2;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** As `LogOwner`: the log's directory goes away, durably, before anybody hears that the topic is gone. */
+  async destroyed(log: LocalLog): Promise<void> {
+    const { topic, partition, directory } = log.state;
+    this.#logs.delete(partitionDirectoryName(topic, partition));
+    this.#openLogs.delete(log);
+    this.#context.segmentFiles.forget(`${directory}/`);
+    if (!this.#options.fileSystem.isDirectory(directory)) return;
+    this.#directories.discard(topic, partition);
+    await this.#options.fileSystem.syncDirectoryLater(this.#options.directory);
+  }
+
+  async #close(): Promise<void> {
+    const { fileSystem, directory, executor, logger } = this.#options;
+    await this.#upkeep.stop();
+    const logs = [...this.#logs.values()];
+    const closed = await Promise.all(logs.map((log) => log.closeForStop()));
+    await executor.stop();
+    await this.#directories.settled();
+    this.#context.segmentFiles.close();
+    if (closed.includes(false)) {
+      logger.warn({}, 'Not everything could be written: the next start recovers.');
+      return;
+    }
+    const partitions = [...this.#dormant.values(), ...logs.map(({ state }) => state.known)].filter(
+      ({ segments, refusal }) => segments.length > 0 || refusal !== null,
+    );
+    writeRecoveryPoints(fileSystem, directory, this.#upkeep.recoveryPoints());
+    await writeCleanStop(fileSystem, directory, partitions);
+  }
+
+  #drain(workerIndex: number): void {
+    const { channels, ring } = this.#context;
+    channels[workerIndex]!.drain();
+    let oldest: number = ring.head;
+    for (const channel of channels) oldest = Math.min(oldest, channel.oldestRingPosition);
+    ring.releaseUpTo(oldest as typeof ring.head);
+  }
+
+  #workerFailed(error: Error, workerIndex: number): void {
+    this.#options.logger.error({ error, workerIndex }, 'A flush worker ended by a defect: nothing can be written.');
+    this.#options.onDefect?.(error);
+  }
+
+  #makeContext(options: LocalLogStoreOptions, leaderEpoch: number): StoreContext {
+    const { arena, fileSystem, directory, clock, random, logger } = options;
+    const { layout, memory } = arena;
+    const heap = new ArenaHeap(asAddress(layout.heapAddress), layout.heapSizeBytes);
+    return {
+      directory,
+      fileSystem,
+      clock,
+      random,
+      logger,
+      arena,
+      heap,
+      ring: new IngestRing(asAddress(layout.ringAddress), layout.ringSizeBytes),
+      channels: layout.queueAddresses.map(
+        (address) => new FlushChannel(new FlushQueue(memory.buffer, address, layout.queueCapacity)),
+      ),
+      segmentFiles: new SegmentFiles(fileSystem),
+      indexes: new IndexCache(fileSystem, arena, heap),
+      buffers: new BufferPool(),
+      validator: new RecordValidator(arena, scratchBodyAddress(arena), scratchBodySizeBytes(arena)),
+      leaderEpoch,
+      takeSlot: () => this.#slots++,
+      used: (log) => this.#openLogs.used(log),
+      checkpointSoon: () => this.#upkeep.checkpointGrown(),
+      saveLogStartOffsets: () => this.#upkeep.saveLogStarts(),
+    };
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * One partition's log on local segments: the `PartitionLog` of the local store. I/O thread. It joins the parts, each of
+ * which says itself what it does:
+ *
+ *   append ─► LogWriter ─► LogFlusher ─► flush worker       read ─► LogReader (ring, files)
+ *                              └─► written, synced, high watermark (AppendProgress)
+ *   LogRetention: where the log begins        log-checkpoint.ts: from where recovery begins        time-lookup.ts
+ */
+
+import { ErrorCode } from '../base/error-code.ts';
+import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
+import { type Offset } from '../base/numbers.ts';
+import { FlushFailure } from '../memory/flush-queue.ts';
+import { checkpointLog, writeFinalFiles } from './log-checkpoint.ts';
+import type { LogConfig } from './log-config.ts';
+import { LogFlusher } from './log-flusher.ts';
+import { LogReader } from './log-reader.ts';
+import { LogRetention } from './log-retention.ts';
+import { LogState } from './log-state.ts';
+import { LogWriter } from './log-writer.ts';
+import type {
+  ActiveProducer,
+  AppendListener,
+  AppendOptions,
+  EpochEnd,
+  IsolationLevel,
+  PartitionLog,
+  ReadOptions,
+  ReadResult,
+  TimestampedOffset,
+} from './partition-log.ts';
+import type { PartitionState } from './partition-state.ts';
+import { loadProducers } from './producer-loading.ts';
+import type { Closable, StoreContext } from './store-context.ts';
+import { findByTimestamp, findLargestTimestamp } from './time-lookup.ts';
+
+/** A checkpoint is due, whatever the time, once so much was appended: recovery reads it all. */
+const checkpointAfterBytes = 64 * 1024 * 1024;
+
+/** What the log asks of the store when it goes away. */
+export interface LogOwner {
+  /** The log's files are closed; the store renames its directory and forgets it. */
+  destroyed(log: LocalLog): Promise<void>;
+}
+
+export class LocalLog implements PartitionLog, Closable {
+  readonly state: LogState;
+  readonly #context: StoreContext;
+  readonly #owner: LogOwner;
+  readonly #flusher: LogFlusher;
+  readonly #writer: LogWriter;
+  readonly #reader: LogReader;
+  readonly #retention: LogRetention;
+  readonly #listeners = new Set<() => void>();
+  #highWatermark: Offset;
+  #producersLoaded: boolean;
+
+  constructor(context: StoreContext, owner: LogOwner, known: PartitionState, topicId: string, config: LogConfig) {
+    this.#context = context;
+    this.#owner = owner;
+    this.state = new LogState(context, known, topicId, config);
+    this.#flusher = new LogFlusher(this.state, () => this.#advanced());
+    this.#writer = new LogWriter(this.state, this.#flusher);
+    this.#reader = new LogReader(this.state);
+    this.#retention = new LogRetention(this.state, this.#writer);
+    this.#highWatermark = this.state.progress.highWatermark;
+    this.#producersLoaded = known.producerSnapshot === null;
+  }
+
+  get topic(): string {
+    return this.state.topic;
+  }
+
+  get partition(): number {
+    return this.state.partition;
+  }
+
+  get logStartOffset(): Offset {
+    return this.state.logStartOffset;
+  }
+
+  get highWatermark(): Offset {
+    return this.state.progress.highWatermark;
+  }
+
+  get lastStableOffset(): Offset {
+    return this.state.progress.highWatermark;
+  }
+
+  get endOffset(): Offset {
+    return this.state.progress.end;
+  }
+
+  get leaderEpoch(): number {
+    return this.#context.leaderEpoch;
+  }
+
+  get sizeBytes(): number {
+    return this.state.segments.sizeBytes;
+  }
+
+  get refusal(): string | null {
+    return this.state.refusal;
+  }
+
+  append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
+    if (!this.#producersLoaded) this.#loadProducers();
+    this.#writer.append(batch, options, listener);
+    this.#context.used(this);
+    if (this.state.bytesSinceCheckpoint >= checkpointAfterBytes) this.#context.checkpointSoon();
+  }
+
+  read(options: ReadOptions): ReadResult | Promise<ReadResult> {
+    return this.#reader.read(options);
+  }
+
+  availableBytes(offset: Offset, isolation: IsolationLevel): number {
+    return this.#reader.availableBytes(offset, isolation);
+  }
+
+  offsetForTimestamp(timestampMs: number): Promise<TimestampedOffset | null> {
+    return findByTimestamp(this.state, timestampMs);
+  }
+
+  offsetOfMaxTimestamp(): Promise<TimestampedOffset | null> {
+    return findLargestTimestamp(this.state);
+  }
+
+  endOffsetForEpoch(leaderEpoch: number): EpochEnd {
+    return this.state.epochs.endOffsetFor(leaderEpoch, this.endOffset);
+  }
+
+  epochAt(offset: Offset): number {
+    return this.state.epochs.epochAt(offset);
+  }
+
+  deleteRecordsBefore(offset: Offset): Promise<{ errorCode: ErrorCode; lowWatermark: Offset }> {
+    return this.#retention.deleteRecordsBefore(offset);
+  }
+
+  enforceRetention(): Promise<number> {
+    return this.#retention.enforce();
+  }
+
+  updateConfig(config: LogConfig): void {
+    this.state.config = config;
+  }
+
+  activeProducers(): ActiveProducer[] {
+    if (!this.#producersLoaded) this.#loadProducers();
+    return this.state.producers.activeProducers();
+  }
+
+  onAdvance(listener: () => void): () => void {
+    const call = (): void => listener();
+    this.#listeners.add(call);
+    return () => void this.#listeners.delete(call);
+  }
+
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#flusher.requestSync();
+      this.state.progress.await(this.endOffset, 'synced', (reached) => {
+        if (reached) return resolve();
+        const why = this.refusal ?? `Partition ${this.partition} of ${this.topic} was closed.`;
+        reject(new EnvironmentError(EnvironmentErrorCode.IO_FAILED, why));
+      });
+    });
+  }
+
+  /** Asks for a sync of what only acks=0 or 1 promised; for the store's timer. */
+  syncSoon(): void {
+    this.#flusher.requestSync();
+  }
+
+  /** Whether so much was appended since the last checkpoint that recovery would take long. */
+  get hasGrown(): boolean {
+    return this.state.bytesSinceCheckpoint >= checkpointAfterBytes;
+  }
+
+  /** Whether something lies behind the recovery point, or beside it. */
+  get needsCheckpoint(): boolean {
+    const { progress, recoveryPoint, producersChanged, epochsChanged } = this.state;
+    return this.#flusher.state === 'taking' && (progress.end > recoveryPoint || producersChanged || epochsChanged);
+  }
+
+  /** Moves the recovery point as `checkpointLog` does. */
+  checkpoint(): Promise<boolean> {
+    this.state.bytesSinceCheckpoint = 0;
+    return checkpointLog(this.state, this.#flusher);
+  }
+
+  closeFilesIfIdle(): boolean {
+    return this.#flusher.closeIfIdle();
+  }
+
+  async close(): Promise<void> {
+    const { topic, partition } = this.state;
+    if (!(await this.closeForStop())) {
+      throw new EnvironmentError(
+        EnvironmentErrorCode.IO_FAILED,
+        `Partition ${partition} of ${topic} could not be closed cleanly: see the log for the disk's error.`,
+      );
+    }
+  }
+
+  /** Flushes and closes; whether all of it is on disk. */
+  async closeForStop(): Promise<boolean> {
+    const failure = await this.#flusher.close(false);
+    this.#advanced();
+    this.#retention.removeDoomed();
+    if (failure !== FlushFailure.NONE) return false;
+    try {
+      if (this.state.hasFiles && !this.state.isDamaged) await writeFinalFiles(this.state);
+      return true;
+    } catch (error) {
+      const { topic, partition } = this.state;
+      this.#context.logger.error({ topic, partition, error }, 'A partition could not be closed cleanly.');
+      return false;
+    }
+  }
+
+  async destroy(): Promise<void> {
+    await this.#flusher.close(true);
+    this.#retention.removeDoomed();
+    this.state.segments.clear();
+    await this.#owner.destroyed(this);
+    this.#advanced();
+  }
+
+  #loadProducers(): void {
+    loadProducers(this.state);
+    this.#producersLoaded = true;
+  }
+
+  #advanced(): void {
+    const { highWatermark } = this.state.progress;
+    const closed = this.#flusher.state === 'closed';
+    if (highWatermark === this.#highWatermark && !closed) return;
+    this.#highWatermark = highWatermark;
+    for (const listener of [...this.#listeners]) listener();
+  }
+}

@@ -1,0 +1,357 @@
+/**
+ * The I/O thread's side of one partition's files: opens its slot at a flush worker, submits writes, rolls and syncs, and
+ * follows the completions. I/O thread, one per log.
+ *
+ *            WRITE_FAILED, for want of room            RESUME, once there is room
+ *   taking ─────────────────────────────────► full ─────────────────────────────► taking
+ *      └──── another WRITE_FAILED, SYNC_FAILED ────► failed (until the broker starts again)
+ *
+ * A failed write takes back what was not written: offsets, producers, indexes, and everybody who waits is told. A failed
+ * sync is final. It assigns nothing and checks no batches; see `log-writer.ts`.
+ */
+
+import { assert, present } from '../base/assert.ts';
+import type { Timer } from '../base/clock.ts';
+import { asPosition, type Offset } from '../base/numbers.ts';
+import {
+  blankSubmission,
+  CompletionKind,
+  FlushFailure,
+  type Completion,
+  type Submission,
+  SubmissionFlag,
+  SubmissionKind,
+} from '../memory/flush-queue.ts';
+import type { FlushChannel } from './flush-channel.ts';
+import type { LogState } from './log-state.ts';
+import { PendingBatches } from './pending-batches.ts';
+import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
+import type { Segment } from './segment.ts';
+
+const noSlot = -1;
+/** How long a partition without room waits before it looks again. */
+const retryMs = 250;
+/** Writing goes on once so much is free: less would be used up by the next batches. */
+const resumeFreeBytes = 1024 * 1024;
+
+const encoder = new TextEncoder();
+/** Serves all logs: `FlushChannel.submit` copies it. */
+const submission: Submission = blankSubmission();
+
+export type FlusherState = 'taking' | 'full' | 'failed' | 'closed';
+
+export class LogFlusher {
+  readonly pending = new PendingBatches();
+  readonly #log: LogState;
+  readonly #advanced: () => void;
+  #state: FlusherState = 'taking';
+  #slot = noSlot;
+  #channel: FlushChannel | null = null;
+  #generation = 0;
+  #retry: Timer | null = null;
+  /** The disk failed in this run, so what it holds is not known for sure. */
+  #diskFailed = false;
+  /** A SYNC was submitted and not answered, and what it will cover. */
+  #syncAskedUpTo: Offset;
+  /** Those who wait for CHECKPOINTED, in order. */
+  #checkpoints: ((failure: FlushFailure) => void)[] = [];
+
+  /** `advanced` is called when written, synced or the high watermark may have moved, or the log failed. */
+  constructor(log: LogState, advanced: () => void) {
+    this.#log = log;
+    this.#advanced = advanced;
+    this.#syncAskedUpTo = log.progress.synced;
+    if (log.refusal !== null) this.#state = 'failed';
+  }
+
+  get state(): FlusherState {
+    return this.#state;
+  }
+
+  /** Whether the worker holds descriptors of this log. */
+  get isOpen(): boolean {
+    return this.#slot !== noSlot;
+  }
+
+  /** What `open` takes of the ring; nothing where the slot is bound. */
+  get openingBytes(): number {
+    return this.#slot === noSlot ? this.#openText().length : 0;
+  }
+
+  /** Binds a slot at a worker, where there is none. The active segment exists in the list. */
+  open(): void {
+    if (this.#slot !== noSlot) return;
+    const log = this.#log;
+    const { context } = log;
+    const active = present(log.segments.active, 'a log is opened with an active segment');
+    const path = this.#openText();
+    const position = present(context.ring.reserve(path.length), 'the caller made sure of room in the ring');
+    context.arena.bytes.set(path, context.ring.addressOf(position));
+    this.#slot = context.takeSlot();
+    this.#channel = context.channels[this.#slot % context.channels.length]!;
+    this.#channel.bind(this.#slot, (completion) => this.#completed(completion));
+    const fields = this.#blank(SubmissionKind.OPEN);
+    fields.flags = log.hasFiles ? 0 : SubmissionFlag.CREATE;
+    fields.ringPosition = position;
+    fields.sizeBytes = path.length;
+    fields.baseOffset = active.baseOffset;
+    fields.endOffset = log.progress.end;
+    fields.filePosition = active.sizeBytes;
+    fields.indexSizeBytes = active.offsetIndexSizeBytes;
+    fields.timeIndexSizeBytes = active.timeIndexSizeBytes;
+    this.#channel.submit(fields, position);
+  }
+
+  /** A blank WRITE to be filled by the caller and given to `write` at once. */
+  writeFields(): Submission {
+    return this.#blank(SubmissionKind.WRITE);
+  }
+
+  write(fields: Submission): void {
+    this.#openChannel().submit(fields, fields.ringPosition);
+    if ((fields.flags & SubmissionFlag.SYNC) !== 0) this.#syncAskedUpTo = fields.endOffset as Offset;
+  }
+
+  /** Ends `sealed` and begins a segment at `baseOffset`. */
+  roll(sealed: Segment, baseOffset: Offset): void {
+    const fields = this.#blank(SubmissionKind.ROLL);
+    fields.baseOffset = baseOffset;
+    if (sealed.largestTimestampMs >= 0) {
+      fields.flags = SubmissionFlag.TIME_INDEX_ENTRY;
+      fields.timeIndexTimestamp = sealed.largestTimestampMs;
+      fields.timeIndexRelativeOffset = sealed.offsetOfLargestTimestamp - sealed.baseOffset;
+    }
+    this.#openChannel().submit(fields, this.#log.context.ring.head);
+  }
+
+  /** Asks for a sync of everything appended so far, unless one is on its way. */
+  requestSync(): void {
+    const { progress, context } = this.#log;
+    if (this.#state !== 'taking' || this.#slot === noSlot || progress.end <= this.#syncAskedUpTo) return;
+    this.#syncAskedUpTo = progress.end;
+    this.#openChannel().submit(this.#blank(SubmissionKind.SYNC), context.ring.head);
+  }
+
+  /** Makes log and indexes durable as they are now. Resolves with how that went; null where it cannot be done now. */
+  checkpoint(): Promise<FlushFailure> | null {
+    if (this.#state !== 'taking') return null;
+    if (this.#slot === noSlot) {
+      // Closing did it already, or will have when the last completion comes.
+      const { synced, end } = this.#log.progress;
+      return synced === end ? Promise.resolve(FlushFailure.NONE) : null;
+    }
+    this.#syncAskedUpTo = this.#log.progress.end;
+    this.#openChannel().submit(this.#blank(SubmissionKind.CHECKPOINT), this.#log.context.ring.head);
+    return new Promise((resolve) => this.#checkpoints.push(resolve));
+  }
+
+  /**
+   * Takes no more and closes the files, synced unless `discard`; resolves with how that went once the worker is done.
+   * Who waits for what is not written by then is told that it never will be.
+   */
+  async close(discard: boolean): Promise<FlushFailure> {
+    assert(this.#state !== 'closed', 'a log is closed once');
+    this.#state = 'closed';
+    this.#retry?.cancel();
+    const failure = this.#slot === noSlot ? FlushFailure.NONE : await this.#closeSlot(discard);
+    this.#log.progress.rollBackToWritten();
+    this.#log.progress.abandonSync();
+    return this.#diskFailed && failure === FlushFailure.NONE ? FlushFailure.IO : failure;
+  }
+
+  /** Gives the descriptors back where nothing is under way; the next append opens them again. Returns whether it did. */
+  closeIfIdle(): boolean {
+    const { progress } = this.#log;
+    const idle = progress.written === progress.end && this.#checkpoints.length === 0;
+    if (this.#state !== 'taking' || this.#slot === noSlot || !idle) return false;
+    void this.#closeSlot(false).then((failure) => {
+      if (failure !== FlushFailure.NONE) this.#fail(`Its files could not be closed (${failureText(failure)})`);
+    });
+    this.#slot = noSlot;
+    this.#channel = null;
+    return true;
+  }
+
+  #closeSlot(discard: boolean): Promise<FlushFailure> {
+    const fields = this.#blank(SubmissionKind.CLOSE);
+    fields.flags = discard ? SubmissionFlag.DISCARD : 0;
+    const channel = this.#openChannel();
+    const slot = this.#slot;
+    const done = new Promise<FlushFailure>((resolve) => {
+      // The slot may be given up before the worker is done, and its last completions still count.
+      channel.unbind(slot);
+      channel.bind(slot, (completion) => {
+        if (completion.kind !== CompletionKind.CLOSED) return this.#completed(completion);
+        channel.unbind(slot);
+        resolve(completion.failure);
+      });
+    });
+    channel.submit(fields, this.#log.context.ring.head);
+    return done;
+  }
+
+  #completed(completion: Completion): void {
+    switch (completion.kind) {
+      case CompletionKind.WRITTEN:
+        return this.#written(completion.endOffset as Offset);
+      case CompletionKind.SYNCED:
+        return this.#synced(completion.endOffset as Offset);
+      case CompletionKind.WRITE_FAILED:
+        return this.#writeFailed(completion);
+      case CompletionKind.SYNC_FAILED:
+        this.#answerCheckpoints(completion.failure);
+        return this.#syncFailed(completion.failure);
+      case CompletionKind.CHECKPOINTED:
+        this.#checkpoints.shift()?.(completion.failure);
+        return;
+      case CompletionKind.RESUMED:
+        this.#log.context.logger.info({ topic: this.#log.topic, partition: this.#log.partition }, 'Writing goes on.');
+        return;
+      default:
+        assert(false, 'a completion of a slot has one of the kinds that exist');
+    }
+  }
+
+  #written(endOffset: Offset): void {
+    const { progress, producers } = this.#log;
+    if (endOffset <= progress.written) return;
+    this.#log.hasFiles = true;
+    producers.settleUpTo(endOffset);
+    this.pending.settleUpTo(endOffset);
+    progress.reachedWritten(endOffset);
+    this.#advanced();
+  }
+
+  #synced(endOffset: Offset): void {
+    const { progress } = this.#log;
+    if (endOffset <= progress.synced) return;
+    progress.reachedSynced(endOffset);
+    this.#advanced();
+  }
+
+  #writeFailed(completion: Completion): void {
+    if (this.#state === 'closed') return this.#takeBack(completion);
+    if (completion.generation !== this.#generation) return;
+    const { failure } = completion;
+    if (failure === FlushFailure.IO) {
+      this.#state = 'failed';
+      this.#diskFailed = true;
+    } else if (this.#state === 'taking') this.#state = 'full';
+    const reason = `a write failed (${failureText(failure)})`;
+    this.#log.refusal =
+      failure === FlushFailure.IO
+        ? `${this.#name} takes no writes: ${reason}. Check the disk, then start the broker again.`
+        : `${this.#name} takes no writes at the moment: ${reason}. It goes on by itself once that has passed.`;
+    this.#log.context.logger.error(
+      { topic: this.#log.topic, partition: this.#log.partition, failure: failureText(failure) },
+      'A write to the log failed.',
+    );
+    // Answers come last: who is told may append again, and must meet the new state.
+    this.#takeBack(completion);
+    this.#answerCheckpoints(failure);
+    if (this.#state === 'full') this.#scheduleRetry();
+  }
+
+  /** Forgets what was appended and not written. */
+  #takeBack(completion: Completion): void {
+    const log = this.#log;
+    const endOffset = completion.endOffset as Offset;
+    if (endOffset > log.progress.written) this.#written(endOffset);
+    log.producers.settleUpTo(endOffset);
+    log.producers.rollBackTo(endOffset);
+    this.pending.settleUpTo(endOffset);
+    this.pending.rollBackTo(endOffset);
+    log.recent.cut(endOffset);
+    log.segments.dropAfter(completion.segmentBaseOffset as Offset);
+    const active = present(log.segments.active, 'a log that was written has a segment');
+    active.sizeBytes = completion.filePosition;
+    active.bytesSinceIndexEntry = 0;
+    if (active.index !== null) {
+      active.index.cut(endOffset, asPosition(completion.filePosition));
+      active.offsetIndexSizeBytes = active.index.offsetEntryCount * offsetEntrySizeBytes;
+      active.timeIndexSizeBytes = active.index.timeEntryCount * timeEntrySizeBytes;
+    }
+    if (log.epochs.truncateFromEnd(endOffset)) log.epochsChanged = true;
+    if (this.#syncAskedUpTo > endOffset) this.#syncAskedUpTo = endOffset;
+    log.progress.rollBackToWritten();
+    this.#advanced();
+  }
+
+  #syncFailed(failure: FlushFailure): void {
+    if (this.#state === 'failed') return;
+    this.#fail(`a sync failed (${failureText(failure)}), so what the disk holds is not known`);
+    this.#log.progress.abandonSync();
+  }
+
+  #fail(reason: string): void {
+    if (this.#state !== 'closed') this.#state = 'failed';
+    this.#diskFailed = true;
+    const log = this.#log;
+    log.refusal = `${this.#name} takes no writes: ${reason}. Check the disk, then start the broker again.`;
+    log.context.logger.error({ topic: log.topic, partition: log.partition, reason }, 'A partition failed.');
+    this.#advanced();
+  }
+
+  #scheduleRetry(): void {
+    const { context, directory } = this.#log;
+    this.#retry = context.clock.setTimer(retryMs, () => {
+      context.fileSystem.freeBytesLater(context.directory).then(
+        (freeBytes) => {
+          if (this.#state !== 'full') return;
+          if (freeBytes >= resumeFreeBytes) this.#resume();
+          else this.#scheduleRetry();
+        },
+        (error: unknown) => {
+          context.logger.warn({ directory, error }, 'The free space of the disk could not be read.');
+          if (this.#state === 'full') this.#scheduleRetry();
+        },
+      );
+    });
+  }
+
+  /** Takes writes again; should the worker's cut fail, WRITE_FAILED of the new generation follows. */
+  #resume(): void {
+    this.#generation++;
+    const fields = this.#blank(SubmissionKind.RESUME);
+    fields.filePosition = present(this.#log.segments.active, 'a log that was written has a segment').sizeBytes;
+    this.#openChannel().submit(fields, this.#log.context.ring.head);
+    this.#state = 'taking';
+    this.#log.refusal = null;
+  }
+
+  #openText(): Uint8Array {
+    return encoder.encode(`${this.#log.directory}\n${this.#log.topicId}`);
+  }
+
+  #answerCheckpoints(failure: FlushFailure): void {
+    for (const done of this.#checkpoints.splice(0)) done(failure);
+  }
+
+  #blank(kind: SubmissionKind): Submission {
+    submission.kind = kind;
+    submission.slot = this.#slot;
+    submission.generation = this.#generation;
+    submission.flags = 0;
+    submission.sizeBytes = 0;
+    return submission;
+  }
+
+  #openChannel(): FlushChannel {
+    return present(this.#channel, 'a slot is open');
+  }
+
+  get #name(): string {
+    return `Partition ${this.#log.partition} of ${this.#log.topic}`;
+  }
+}
+
+function failureText(failure: FlushFailure): string {
+  switch (failure) {
+    case FlushFailure.NO_SPACE:
+      return 'the disk is full';
+    case FlushFailure.IO:
+      return 'the disk reports an error';
+    default:
+      return 'the system refused it';
+  }
+}

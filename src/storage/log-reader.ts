@@ -1,0 +1,226 @@
+/**
+ * Reads one partition's log: the newest batches from the ingest ring, at once, and older ones from the segment files.
+ * I/O thread, one per log. Whole batches only, from the one that holds the offset asked for, and none at or past the
+ * high watermark.
+ *
+ *   segment files …──────────────┤ (everything written)
+ *                      ring ├────┴──┤          both have what is written and not overwritten yet: the ring is asked first
+ *
+ * What it returns is a copy: no reader keeps the ring from coming round. It does not inflate or look into records.
+ */
+
+import { ErrorCode } from '../base/error-code.ts';
+import { noOffset, type Offset } from '../base/numbers.ts';
+import { readInt32 } from '../records/big-endian.ts';
+import {
+  batchField,
+  batchHeaderSizeBytes,
+  batchPrefixSizeBytes,
+  batchSizeAt,
+  lastOffsetAt,
+} from '../records/record-batch.ts';
+import type { LogState } from './log-state.ts';
+import type { IsolationLevel, ReadOptions, ReadResult } from './partition-log.ts';
+import { segmentFileName } from './segment-name.ts';
+import type { Segment } from './segment.ts';
+
+const nothing = new Uint8Array();
+/** Read beyond what was asked for: the index leads to somewhat before the batch. */
+const leadBytes = 8 * 1024;
+/** What a search for an offset reads at once at least. */
+const leastReadBytes = 16 * 1024;
+
+/** Where whole batches stand in a buffer that was leased. */
+interface FoundBatches {
+  readonly buffer: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+export class LogReader {
+  readonly #log: LogState;
+
+  constructor(log: LogState) {
+    this.#log = log;
+  }
+
+  /** As `PartitionLog.read`. */
+  read(options: ReadOptions): ReadResult | Promise<ReadResult> {
+    const { progress, logStartOffset } = this.#log;
+    const { offset } = options;
+    if (offset < logStartOffset || offset > progress.end) return this.#result(ErrorCode.OFFSET_OUT_OF_RANGE, options);
+    const endOffset = progress.highWatermark;
+    if (offset >= endOffset || options.maxBytes <= 0) return this.#result(ErrorCode.NONE, options);
+    return this.#fromRing(options, endOffset) ?? this.#fromFiles(options, endOffset);
+  }
+
+  /** As `PartitionLog.availableBytes`. */
+  availableBytes(offset: Offset, _isolation: IsolationLevel): number {
+    const { progress, recent, segments } = this.#log;
+    const endOffset = progress.highWatermark;
+    if (offset >= endOffset) return 0;
+    const first = recent.find(offset);
+    if (first >= 0) return recent.sizeBytesBetween(first, endOffset);
+    let sum = 0;
+    for (let i = Math.max(segments.find(offset), 0); i < segments.count; i++) {
+      const segment = segments.at(i);
+      // An index that is not loaded is not loaded for an estimate.
+      const before = segment.baseOffset < offset ? (segment.index?.positionBefore(offset) ?? 0) : 0;
+      sum += segment.sizeBytes - before;
+    }
+    return Math.max(sum, 1);
+  }
+
+  #fromRing({ offset, maxBytes, minOneBatch, isolation }: ReadOptions, endOffset: Offset): ReadResult | null {
+    const { recent, context } = this.#log;
+    const { ring, arena, buffers } = context;
+    const first = recent.find(offset);
+    if (first < 0) return null;
+    if (!ring.holds(recent.ringPositionAt(first))) {
+      recent.forgetBefore(ring.oldestHeld);
+      return null;
+    }
+    let count = 0;
+    let sizeBytes = 0;
+    while (first + count < recent.count && recent.endOffsetAt(first + count) <= endOffset) {
+      const batchBytes = recent.sizeBytesAt(first + count);
+      if (sizeBytes + batchBytes > maxBytes && !(count === 0 && minOneBatch)) break;
+      sizeBytes += batchBytes;
+      count++;
+    }
+    if (count === 0) return this.#result(ErrorCode.NONE, { isolation });
+    // This thread alone fills the ring, so that nothing can overwrite what is being copied.
+    const buffer = buffers.lease(sizeBytes);
+    let filled = 0;
+    for (let i = first; i < first + count; i++) {
+      const address = ring.addressOf(recent.ringPositionAt(i));
+      const batchBytes = recent.sizeBytesAt(i);
+      buffer.set(arena.bytes.subarray(address, address + batchBytes), filled);
+      filled += batchBytes;
+    }
+    return this.#found({ buffer, start: 0, end: filled }, isolation);
+  }
+
+  async #fromFiles(options: ReadOptions, endOffset: Offset): Promise<ReadResult> {
+    const { segments, context } = this.#log;
+    try {
+      for (let i = Math.max(segments.find(options.offset), 0); i < segments.count; i++) {
+        const found = await this.#fromFile(segments.at(i), i === segments.count - 1, options, endOffset);
+        if (found !== null) return this.#found(found, options.isolation);
+        // Nothing there: the rest of the segment's offsets went away with compaction, so the next one has it.
+        if ((segments.at(i + 1)?.baseOffset ?? endOffset) >= endOffset) break;
+      }
+      return this.#result(ErrorCode.NONE, options);
+    } catch (error) {
+      const { topic, partition, logStartOffset } = this.#log;
+      // Retention may have deleted the segment between the question and the answer.
+      if (options.offset < logStartOffset) return this.#result(ErrorCode.OFFSET_OUT_OF_RANGE, options);
+      context.logger.error({ topic, partition, offset: options.offset, error }, 'The log could not be read.');
+      return this.#result(ErrorCode.KAFKA_STORAGE_ERROR, options);
+    }
+  }
+
+  /** Batches of one segment from the one that holds `offset`; null where the segment has none. */
+  async #fromFile(
+    segment: Segment,
+    isActive: boolean,
+    { offset, maxBytes, minOneBatch }: ReadOptions,
+    endOffset: Offset,
+  ): Promise<FoundBatches | null> {
+    const { context, directory } = this.#log;
+    const path = `${directory}/${segmentFileName(segment.baseOffset, 'log')}`;
+    let position: number = context.indexes.of(segment, directory, isActive).positionBefore(offset);
+    const endPosition = segment.sizeBytes;
+    let wantedBytes = Math.max(maxBytes + leadBytes, leastReadBytes);
+    while (position < endPosition) {
+      const buffer = context.buffers.lease(Math.min(wantedBytes, endPosition - position));
+      let keep = false;
+      try {
+        const target = buffer.subarray(0, Math.min(wantedBytes, endPosition - position));
+        const filled = await context.segmentFiles.read(path, target, position);
+        const start = skipBefore(buffer, filled, offset);
+        const firstBytes = batchSizeAt(buffer, start, filled);
+        if (firstBytes < 0) {
+          // The batch is not whole in the buffer: it is read again from its beginning, with room for all of it.
+          const claimedBytes = claimedSizeAt(buffer, start, filled);
+          if (filled < target.length && start === filled) return null;
+          if (start === 0 && claimedBytes <= wantedBytes) throw unreadable(path, position);
+          position += start;
+          wantedBytes = Math.max(wantedBytes, claimedBytes);
+          if (wantedBytes > endPosition - position && claimedBytes > endPosition - position) {
+            throw unreadable(path, position);
+          }
+          continue;
+        }
+        if (lastOffsetAt(buffer, start) >= endOffset) return null;
+        if (firstBytes > maxBytes && !minOneBatch) return { buffer: nothing, start: 0, end: 0 };
+        keep = true;
+        return { buffer, start, end: endOfBatches(buffer, start, filled, maxBytes, endOffset) };
+      } finally {
+        if (!keep) context.buffers.release(buffer);
+      }
+    }
+    return null;
+  }
+
+  #found({ buffer, start, end }: FoundBatches, isolation: IsolationLevel): ReadResult {
+    const { buffers } = this.#log.context;
+    let released = buffer.length === 0;
+    return {
+      ...this.#result(ErrorCode.NONE, { isolation }),
+      records: buffer.subarray(start, end),
+      release: () => {
+        if (released) return;
+        released = true;
+        buffers.release(buffer);
+      },
+    };
+  }
+
+  #result(errorCode: ErrorCode, { isolation }: Pick<ReadOptions, 'isolation'>): ReadResult {
+    const { progress, logStartOffset } = this.#log;
+    const failed = errorCode !== ErrorCode.NONE && errorCode !== ErrorCode.OFFSET_OUT_OF_RANGE;
+    return {
+      errorCode,
+      records: nothing,
+      highWatermark: failed ? noOffset : progress.highWatermark,
+      lastStableOffset: failed ? noOffset : progress.highWatermark,
+      logStartOffset,
+      abortedTransactions: isolation === 'read_committed' ? [] : null,
+      release: doNothing,
+    };
+  }
+}
+
+function doNothing(): void {}
+
+/** Where the first batch begins that ends at or after `offset`, or that is not whole in the first `end` bytes. */
+function skipBefore(bytes: Uint8Array, end: number, offset: Offset): number {
+  let at = 0;
+  for (;;) {
+    const sizeBytes = batchSizeAt(bytes, at, end);
+    if (sizeBytes < 0 || lastOffsetAt(bytes, at) >= offset) return at;
+    at += sizeBytes;
+  }
+}
+
+/** What the batch at `at` says of its size; a header's where not even its length is there. */
+function claimedSizeAt(bytes: Uint8Array, at: number, end: number): number {
+  if (end - at < batchPrefixSizeBytes) return batchHeaderSizeBytes;
+  return Math.max(batchPrefixSizeBytes + readInt32(bytes, at + batchField.length), batchHeaderSizeBytes);
+}
+
+/** Where the whole batches from `start` end that fit `maxBytes`, the first in any case, and lie before `endOffset`. */
+function endOfBatches(bytes: Uint8Array, start: number, end: number, maxBytes: number, endOffset: Offset): number {
+  let at = start;
+  for (;;) {
+    const sizeBytes = batchSizeAt(bytes, at, end);
+    if (sizeBytes < 0 || (at > start && at + sizeBytes - start > maxBytes)) return at;
+    if (lastOffsetAt(bytes, at) >= endOffset) return at;
+    at += sizeBytes;
+  }
+}
+
+function unreadable(path: string, position: number): Error {
+  return new Error(`The bytes at ${position} of ${path} are no record batch.`);
+}

@@ -1,0 +1,169 @@
+/**
+ * Where one partition's log begins: deletes old segments by time and size, and what DeleteRecords gave up. I/O thread,
+ * one per log.
+ *
+ *   raise the log start ─► make that durable ─► rename the files to *.deleted ─► remove them, after a while
+ *
+ * A crash between the steps leaves files that the log no longer begins with; the next start removes them.
+ * The active segment is never deleted; where it is too old it is ended first.
+ */
+
+import type { Timer } from '../base/clock.ts';
+import { ErrorCode } from '../base/error-code.ts';
+import { noOffset, type Offset } from '../base/numbers.ts';
+import type { LogState } from './log-state.ts';
+import type { LogWriter } from './log-writer.ts';
+import { deletedFileSuffix, segmentFileName, type SegmentFileKind } from './segment-name.ts';
+import type { Segment } from './segment.ts';
+
+const fileKinds: readonly SegmentFileKind[] = ['log', 'index', 'timeindex', 'txnindex'];
+
+export class LogRetention {
+  readonly #log: LogState;
+  readonly #writer: LogWriter;
+  /** Files that were renamed, by the timer that will remove them. */
+  readonly #doomed = new Map<Timer, readonly string[]>();
+
+  constructor(log: LogState, writer: LogWriter) {
+    this.#log = log;
+    this.#writer = writer;
+  }
+
+  /** As `PartitionLog.deleteRecordsBefore`. */
+  async deleteRecordsBefore(offset: Offset): Promise<{ errorCode: ErrorCode; lowWatermark: Offset }> {
+    const log = this.#log;
+    const { highWatermark } = log.progress;
+    const start = offset === noOffset ? highWatermark : offset;
+    if (start < 0 || start > highWatermark) {
+      return { errorCode: ErrorCode.OFFSET_OUT_OF_RANGE, lowWatermark: noOffset };
+    }
+    if (start > log.logStartOffset) {
+      this.#raiseStart(start);
+      try {
+        await this.#deleteBefore(start);
+      } catch (error) {
+        log.context.logger.error(
+          { topic: log.topic, partition: log.partition, error },
+          'A log start offset could not be made durable.',
+        );
+        return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, lowWatermark: noOffset };
+      }
+    }
+    return { errorCode: ErrorCode.NONE, lowWatermark: log.logStartOffset };
+  }
+
+  /** Deletes what the settings no longer keep; returns how many segments. Rejects with the file system's error. */
+  async enforce(): Promise<number> {
+    const log = this.#log;
+    const { config, context, segments, progress, producers } = log;
+    if (producers.expire(context.clock.nowMs(), config.producerExpirationMs) > 0) log.producersChanged = true;
+    if (!config.deletePolicy || segments.active === null) return 0;
+    const nowMs = context.clock.nowMs();
+    const active = segments.active;
+    if (active.sizeBytes > 0 && this.#isTooOld(active, nowMs) && progress.written === progress.end) {
+      this.#writer.rollNow();
+    }
+    const start = Math.max(this.#startByTime(nowMs), this.#startBySize()) as Offset;
+    if (start <= log.logStartOffset) return 0;
+    this.#raiseStart(start);
+    return this.#deleteBefore(start);
+  }
+
+  /** Removes at once what waits to be removed; for the end. */
+  removeDoomed(): void {
+    for (const [timer, paths] of this.#doomed) {
+      timer.cancel();
+      for (const path of paths) this.#remove(() => this.#log.context.fileSystem.remove(path), path);
+    }
+    this.#doomed.clear();
+  }
+
+  #raiseStart(start: Offset): void {
+    this.#log.logStartOffset = start;
+    if (this.#log.epochs.truncateFromStart(start)) this.#log.epochsChanged = true;
+  }
+
+  /** Makes the log start durable, then deletes the segments before `start`; returns how many. */
+  async #deleteBefore(start: Offset): Promise<number> {
+    const { segments, context } = this.#log;
+    await context.saveLogStartOffsets();
+    let count = 0;
+    while (count < segments.count - 1 && segments.at(count + 1).baseOffset <= start) count++;
+    for (const segment of segments.takeFirst(count)) this.#delete(segment);
+    return count;
+  }
+
+  #startByTime(nowMs: number): number {
+    const { segments, progress, config } = this.#log;
+    if (config.retentionMs < 0) return -1;
+    let start = -1;
+    for (let i = 0; i < segments.count - 1 && this.#isTooOld(segments.at(i), nowMs); i++) {
+      const endOffset = segments.endOffsetOf(i, progress.end);
+      if (endOffset > progress.highWatermark) break;
+      start = endOffset;
+    }
+    return start;
+  }
+
+  #isTooOld(segment: Segment, nowMs: number): boolean {
+    const newestMs = segment.largestTimestampMs >= 0 ? segment.largestTimestampMs : segment.createdMs;
+    const { retentionMs } = this.#log.config;
+    return retentionMs >= 0 && nowMs - newestMs > retentionMs;
+  }
+
+  #startBySize(): number {
+    const { segments, progress, config } = this.#log;
+    if (config.retentionBytes < 0) return -1;
+    let excessBytes = segments.sizeBytes - config.retentionBytes;
+    let start = -1;
+    for (let i = 0; i < segments.count - 1 && excessBytes >= segments.at(i).sizeBytes; i++) {
+      const endOffset = segments.endOffsetOf(i, progress.end);
+      if (endOffset > progress.highWatermark) break;
+      excessBytes -= segments.at(i).sizeBytes;
+      start = endOffset;
+    }
+    return start;
+  }
+
+  #delete(segment: Segment): void {
+    const { context, directory, config } = this.#log;
+    const { fileSystem } = context;
+    const renamed: string[] = [];
+    for (const kind of fileKinds) {
+      const path = `${directory}/${segmentFileName(segment.baseOffset, kind)}`;
+      this.#remove(() => {
+        if (fileSystem.sizeAt(path) === null) return;
+        fileSystem.rename(path, path + deletedFileSuffix);
+        renamed.push(path + deletedFileSuffix);
+      }, path);
+    }
+    context.segmentFiles.forget(`${directory}/${segmentFileName(segment.baseOffset, 'log')}`);
+    context.indexes.forget(segment);
+    const timer = context.clock.setTimer(config.fileDeleteDelayMs, () => {
+      this.#doomed.delete(timer);
+      for (const path of renamed) this.#removeLater(path);
+    });
+    this.#doomed.set(timer, renamed);
+  }
+
+  #removeLater(path: string): void {
+    this.#log.context.fileSystem.removeLater(path).catch((error: unknown) => {
+      this.#log.context.logger.warn(
+        { path, error },
+        'A deleted file could not be removed; the next start tries again.',
+      );
+    });
+  }
+
+  /** Files that stay cost room and nothing else. */
+  #remove(action: () => void, path: string): void {
+    try {
+      action();
+    } catch (error) {
+      this.#log.context.logger.warn(
+        { path, error },
+        'A deleted file could not be removed; the next start tries again.',
+      );
+    }
+  }
+}

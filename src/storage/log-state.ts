@@ -1,0 +1,83 @@
+/**
+ * The state of one partition's log that its parts share: what is written, read, and kept. I/O thread, one per log.
+ * `LogWriter` alone changes what appends change, `LogRetention` alone where the log begins. It decides nothing.
+ */
+
+import type { Offset } from '../base/numbers.ts';
+import { AppendProgress } from './append-progress.ts';
+import { LeaderEpochs } from './leader-epochs.ts';
+import type { LogConfig } from './log-config.ts';
+import type { PartitionState } from './partition-state.ts';
+import { ProducerState } from './producer-state.ts';
+import { RecentBatches } from './recent-batches.ts';
+import { SegmentList } from './segment-list.ts';
+import { partitionDirectoryName } from './segment-name.ts';
+import type { StoreContext } from './store-context.ts';
+
+export class LogState {
+  readonly context: StoreContext;
+  readonly topic: string;
+  readonly partition: number;
+  readonly topicId: string;
+  /** The partition's directory. */
+  readonly directory: string;
+  config: LogConfig;
+  readonly segments: SegmentList;
+  readonly epochs: LeaderEpochs;
+  readonly progress: AppendProgress;
+  readonly recent = new RecentBatches();
+  readonly producers = new ProducerState();
+  logStartOffset: Offset;
+  /** The end offset that the newest durable producer snapshot is named after; null where there is none. */
+  producerSnapshot: Offset | null;
+  /** Whether producers changed since that snapshot. */
+  producersChanged = false;
+  /** Older snapshots, to be removed once the recovery points no longer name them. */
+  readonly staleSnapshots: Offset[] = [];
+  /** Whether the epochs changed since their file was written. */
+  epochsChanged = false;
+  /** Bytes appended since a checkpoint was last asked for. */
+  bytesSinceCheckpoint = 0;
+  /** Everything below is on disk with all that is needed to go on from there. */
+  recoveryPoint: Offset;
+  /** Whether the partition's directory and its active segment's file are there. */
+  hasFiles: boolean;
+  /** Null while it takes writes; else the sentence that says why it does not. */
+  refusal: string | null;
+  /** Whether it takes none until someone decides, also after the next start. */
+  isDamaged: boolean;
+
+  constructor(context: StoreContext, known: PartitionState, topicId: string, config: LogConfig) {
+    this.context = context;
+    this.topic = known.topic;
+    this.partition = known.partition;
+    this.topicId = topicId;
+    this.directory = `${context.directory}/${partitionDirectoryName(known.topic, known.partition)}`;
+    this.config = config;
+    this.segments = new SegmentList(known.segments);
+    this.epochs = new LeaderEpochs(known.epochs);
+    this.progress = new AppendProgress(known.endOffset);
+    this.logStartOffset = known.logStartOffset;
+    this.producerSnapshot = known.producerSnapshot;
+    this.recoveryPoint = known.recoveryPoint;
+    this.hasFiles = known.segments.length > 0;
+    this.refusal = known.refusal;
+    this.isDamaged = known.refusal !== null;
+  }
+
+  /** What a clean stop writes down. */
+  get known(): PartitionState {
+    return {
+      topic: this.topic,
+      partition: this.partition,
+      topicId: this.topicId,
+      logStartOffset: this.logStartOffset,
+      endOffset: this.progress.end,
+      recoveryPoint: this.recoveryPoint,
+      segments: this.segments.all().map((segment) => segment.state),
+      epochs: this.epochs.starts,
+      producerSnapshot: this.producerSnapshot,
+      refusal: this.isDamaged ? this.refusal : null,
+    };
+  }
+}

@@ -1,0 +1,313 @@
+/**
+ * Appends to one partition's log: checks the batch in the ring, decides, assigns offsets in place, indexes it in memory
+ * and hands it to the flusher. I/O thread, one per log.
+ *
+ *   copy into the ring → scan → refuse? → producer: accept, duplicate, refuse → roll? → assign → index → WRITE
+ *
+ * What is refused or a duplicate gives its room in the ring back. It does not follow what becomes of a WRITE; see
+ * `log-flusher.ts`.
+ */
+
+import { present } from '../base/assert.ts';
+import { ErrorCode } from '../base/error-code.ts';
+import { asOffset, asPosition, noOffset, type Address, type Offset, type RingPosition } from '../base/numbers.ts';
+import { SubmissionFlag } from '../memory/flush-queue.ts';
+import type { Stage } from './append-progress.ts';
+import type { Refusal, ScannedBatch } from './batch-check.ts';
+import { scanProduced } from './batch-scan.ts';
+import type { LogFlusher } from './log-flusher.ts';
+import type { LogState } from './log-state.ts';
+import type { AppendListener, AppendOptions, AppendResult, RecordError } from './partition-log.ts';
+import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
+import { emptySegment, type Segment } from './segment.ts';
+
+/** A batch that stands in the ring. */
+interface PlacedBatch {
+  readonly position: RingPosition;
+  readonly address: Address;
+  readonly sizeBytes: number;
+}
+
+/** What a reservation may take beyond its bytes. */
+const ringAlignmentBytes = 8;
+
+const noRecordErrors: readonly RecordError[] = [];
+
+export class LogWriter {
+  readonly #log: LogState;
+  readonly #flusher: LogFlusher;
+  #jitterMs = 0;
+  #recordsSinceSync = 0;
+
+  constructor(log: LogState, flusher: LogFlusher) {
+    this.#log = log;
+    this.#flusher = flusher;
+  }
+
+  /** As `PartitionLog.append`. */
+  append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
+    const log = this.#log;
+    const refusal = this.#refusalBefore(batch.length, options);
+    if (refusal !== null) return listener(this.#refused(refusal));
+    this.#open();
+    const { ring, arena } = log.context;
+    const position = present(ring.reserve(batch.length), 'the caller made sure of room in the ring');
+    const address = ring.addressOf(position);
+    arena.bytes.set(batch, address);
+    const placed = { position, address, sizeBytes: batch.length };
+    const nowMs = log.context.clock.nowMs();
+    const { batch: scanned, refusal: problem } = scanProduced(
+      log.context,
+      address,
+      batch.length,
+      options.origin,
+      log.config,
+      nowMs,
+    );
+    if (problem !== null) {
+      ring.withdraw(position, batch.length);
+      return listener(this.#refused(problem));
+    }
+    if (scanned.producerId >= 0 && this.#isRepeatedOrRefused(scanned, placed, options, listener)) return;
+    this.#accept(scanned, placed, options, nowMs, listener);
+  }
+
+  /** Ends the active segment, though it is not full, where it can be done now: it becomes old enough to be deleted. */
+  rollNow(): boolean {
+    const { segments, progress, refusal } = this.#log;
+    if (refusal !== null || this.#flusher.state !== 'taking' || segments.active === null) return false;
+    if (!this.#hasRoom(0)) return false;
+    this.#open();
+    this.#roll(progress.end);
+    return true;
+  }
+
+  #refusalBefore(sizeBytes: number, { origin }: AppendOptions): Refusal | null {
+    const { config, refusal } = this.#log;
+    if (this.#flusher.state === 'closed') {
+      return refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, 'The partition is being closed.');
+    }
+    if (refusal !== null) return refuse(ErrorCode.KAFKA_STORAGE_ERROR, refusal);
+    if (sizeBytes > config.maxMessageBytes && origin === 'client') {
+      return refuse(
+        ErrorCode.MESSAGE_TOO_LARGE,
+        `The record batch has ${sizeBytes} bytes, and ${config.maxMessageBytes} are allowed (max.message.bytes).`,
+      );
+    }
+    if (sizeBytes > config.segmentBytes) {
+      return refuse(
+        ErrorCode.RECORD_LIST_TOO_LARGE,
+        `The record batch has ${sizeBytes} bytes, and a segment holds ${config.segmentBytes} (segment.bytes).`,
+      );
+    }
+    if (!this.#hasRoom(sizeBytes)) {
+      return refuse(
+        ErrorCode.KAFKA_STORAGE_ERROR,
+        'One request wrote to more new partitions than can be opened at once.',
+      );
+    }
+    return null;
+  }
+
+  /** Whether the ring takes a batch of `sizeBytes` now, and before it what opens the files where they are not open. */
+  #hasRoom(sizeBytes: number): boolean {
+    const openingBytes = this.#flusher.openingBytes;
+    const neededBytes = sizeBytes + (openingBytes === 0 ? 0 : openingBytes + ringAlignmentBytes);
+    return neededBytes === 0 || this.#log.context.ring.hasRoom(neededBytes);
+  }
+
+  /** Opens the files at the worker where they are not, with a first segment where there is none. */
+  #open(): void {
+    const { segments, progress, context } = this.#log;
+    if (segments.active === null) this.#begin(progress.end);
+    if (!this.#flusher.isOpen) this.#flusher.open();
+    const active = present(segments.active, 'a segment was begun');
+    context.indexes.of(active, this.#log.directory, true);
+  }
+
+  #begin(baseOffset: Offset): Segment {
+    const { segments, context, config } = this.#log;
+    const random = new Uint8Array(4);
+    context.random.fill(random);
+    this.#jitterMs = Math.floor((new DataView(random.buffer).getUint32(0) / 2 ** 32) * config.segmentJitterMs);
+    return segments.add(emptySegment(baseOffset, context.clock.nowMs()));
+  }
+
+  /** Deals with a batch of an idempotent producer that is not new; false where it is to be appended. */
+  #isRepeatedOrRefused(
+    scanned: ScannedBatch,
+    { position, sizeBytes }: PlacedBatch,
+    options: AppendOptions,
+    listener: AppendListener,
+  ): boolean {
+    const { producers, context } = this.#log;
+    const decision = producers.decide(producedBatch(scanned), options.origin);
+    if (decision.outcome === 'accept') return false;
+    context.ring.withdraw(position, sizeBytes);
+    if (decision.outcome === 'refuse') {
+      listener(this.#refused(refuse(decision.errorCode, decision.message)));
+      return true;
+    }
+    const appendTimeMs = this.#log.config.timestampType === 'LogAppendTime' ? decision.timestampMs : -1;
+    this.#answerOnce(decision.baseOffset, asOffset(decision.lastOffset + 1), appendTimeMs, options, false, listener);
+    // What the first one did not ask for, its repetition may.
+    if (this.#stageOf(options, false) === 'synced') this.#flusher.requestSync();
+    return true;
+  }
+
+  #accept(
+    scanned: ScannedBatch,
+    placed: PlacedBatch,
+    options: AppendOptions,
+    nowMs: number,
+    listener: AppendListener,
+  ): void {
+    const log = this.#log;
+    const { context, progress } = log;
+    const baseOffset = progress.end;
+    const endOffset = asOffset(baseOffset + scanned.lastOffsetDelta + 1);
+    const appendTimeMs = log.config.timestampType === 'LogAppendTime' ? nowMs : -1;
+    if (appendTimeMs >= 0) {
+      context.arena.core.stampLogAppendTime(placed.address, appendTimeMs);
+      scanned.maxTimestamp = appendTimeMs;
+      scanned.offsetDeltaOfMaxTimestamp = 0;
+    }
+    const lastOffset = asOffset(endOffset - 1);
+    if (log.segments.mustRoll(placed.sizeBytes, lastOffset, scanned.maxTimestamp, nowMs, log.config, this.#jitterMs)) {
+      this.#roll(baseOffset);
+    }
+    context.arena.core.assignOffsets(placed.address, baseOffset, context.leaderEpoch);
+    const forced = this.#syncForced(scanned.recordCount);
+    const synced = this.#stageOf(options, forced) === 'synced';
+    this.#submit(scanned, placed, baseOffset, endOffset, synced);
+    if (log.epochs.assign(context.leaderEpoch, baseOffset)) log.epochsChanged = true;
+    if (scanned.producerId >= 0) {
+      log.producers.apply(producedBatch(scanned), baseOffset);
+      log.producersChanged = true;
+    }
+    log.recent.add(baseOffset, endOffset, placed.position, placed.sizeBytes);
+    progress.assigned(endOffset, synced);
+    this.#answerOnce(baseOffset, endOffset, appendTimeMs, options, forced, listener);
+  }
+
+  #roll(baseOffset: Offset): void {
+    const sealed = present(this.#log.segments.active, 'a segment is there to be ended');
+    this.#flusher.roll(sealed, baseOffset);
+    // The worker writes this entry as well.
+    if (sealed.largestTimestampMs >= 0) {
+      sealed.index?.appendTime(sealed.largestTimestampMs, asOffset(sealed.offsetOfLargestTimestamp));
+      sealed.timeIndexSizeBytes += timeEntrySizeBytes;
+    }
+    const next = this.#begin(baseOffset);
+    this.#log.context.indexes.of(next, this.#log.directory, true);
+    this.#log.context.indexes.of(sealed, this.#log.directory, false);
+  }
+
+  #submit(scanned: ScannedBatch, placed: PlacedBatch, baseOffset: Offset, endOffset: Offset, synced: boolean): void {
+    const segment = present(this.#log.segments.active, 'a segment is there to be written');
+    this.#flusher.pending.add(endOffset, segment);
+    if (segment.sizeBytes === 0) segment.firstTimestampMs = scanned.maxTimestamp;
+    if (scanned.maxTimestamp > segment.largestTimestampMs) {
+      segment.largestTimestampMs = scanned.maxTimestamp;
+      segment.offsetOfLargestTimestamp = baseOffset + Math.max(scanned.offsetDeltaOfMaxTimestamp, 0);
+    }
+    const fields = this.#flusher.writeFields();
+    fields.flags = synced ? SubmissionFlag.SYNC : 0;
+    fields.ringPosition = placed.position;
+    fields.sizeBytes = placed.sizeBytes;
+    fields.baseOffset = baseOffset;
+    fields.endOffset = endOffset;
+    fields.filePosition = segment.sizeBytes;
+    fields.ringEndPosition = placed.position + placed.sizeBytes;
+    if (segment.bytesSinceIndexEntry > this.#log.config.indexIntervalBytes) {
+      const index = present(segment.index, 'the active segment has its index');
+      index.appendOffset(asOffset(endOffset - 1), asPosition(segment.sizeBytes));
+      segment.offsetIndexSizeBytes += offsetEntrySizeBytes;
+      fields.flags |= SubmissionFlag.OFFSET_INDEX_ENTRY;
+      fields.indexRelativeOffset = endOffset - 1 - segment.baseOffset;
+      if (segment.largestTimestampMs > segment.lastIndexedTimestampMs) {
+        index.appendTime(segment.largestTimestampMs, asOffset(segment.offsetOfLargestTimestamp));
+        segment.timeIndexSizeBytes += timeEntrySizeBytes;
+        segment.lastIndexedTimestampMs = segment.largestTimestampMs;
+        fields.flags |= SubmissionFlag.TIME_INDEX_ENTRY;
+        fields.timeIndexTimestamp = segment.largestTimestampMs;
+        fields.timeIndexRelativeOffset = segment.offsetOfLargestTimestamp - segment.baseOffset;
+      }
+      segment.bytesSinceIndexEntry = 0;
+    }
+    segment.bytesSinceIndexEntry += placed.sizeBytes;
+    segment.sizeBytes += placed.sizeBytes;
+    this.#log.bytesSinceCheckpoint += placed.sizeBytes;
+    this.#flusher.write(fields);
+  }
+
+  /** Whether `flush.messages` asks for a sync with this batch, whatever its acks. */
+  #syncForced(recordCount: number): boolean {
+    this.#recordsSinceSync += recordCount;
+    if (this.#recordsSinceSync < this.#log.config.flushMessages) return false;
+    this.#recordsSinceSync = 0;
+    return true;
+  }
+
+  #stageOf({ durability }: AppendOptions, forced: boolean): Stage {
+    if (forced) return 'synced';
+    return durability === 'synced' && this.#log.config.syncPolicy === 'always' ? 'synced' : 'written';
+  }
+
+  /** Answers `listener` when the batch is as durable as asked, or will never be. */
+  #answerOnce(
+    baseOffset: Offset,
+    endOffset: Offset,
+    logAppendTimeMs: number,
+    options: AppendOptions,
+    forced: boolean,
+    listener: AppendListener,
+  ): void {
+    const log = this.#log;
+    const done: AppendResult = {
+      errorCode: ErrorCode.NONE,
+      baseOffset,
+      logAppendTimeMs,
+      logStartOffset: log.logStartOffset,
+      errorMessage: null,
+      recordErrors: noRecordErrors,
+    };
+    if (options.durability === 'none') return listener(done);
+    log.progress.await(endOffset, this.#stageOf(options, forced), (reached) => {
+      if (reached) return listener(done);
+      const closed = log.refusal === null;
+      listener(
+        this.#refused(
+          closed
+            ? refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, 'The partition was closed before the batch was written.')
+            : refuse(ErrorCode.KAFKA_STORAGE_ERROR, present(log.refusal, 'a log that failed says why')),
+        ),
+      );
+    });
+  }
+
+  #refused({ errorCode, message, recordErrors }: Refusal): AppendResult {
+    return {
+      errorCode,
+      baseOffset: noOffset,
+      logAppendTimeMs: -1,
+      logStartOffset: this.#log.logStartOffset,
+      errorMessage: message,
+      recordErrors,
+    };
+  }
+}
+
+function producedBatch(scanned: ScannedBatch) {
+  return {
+    producerId: scanned.producerId,
+    producerEpoch: scanned.producerEpoch,
+    baseSequence: scanned.baseSequence,
+    lastOffsetDelta: scanned.lastOffsetDelta,
+    maxTimestampMs: scanned.maxTimestamp,
+  };
+}
+
+function refuse(errorCode: ErrorCode, message: string): Refusal {
+  return { errorCode, message, recordErrors: noRecordErrors };
+}

@@ -1,0 +1,405 @@
+/**
+ * Recovers one partition after a stop that was not clean: finds where its log ends and what state holds there. At the
+ * start, synchronous.
+ *
+ *   segments   │ trusted │ trusted, then scanned │ scanned │           the log ends at the first batch that is not whole,
+ *                                ▲ recovery point                       valid and next in sequence
+ *
+ * What follows the end moves to `.cut` files. Before the recovery point nothing may be missing: where it is, the
+ * partition keeps its files, is read up to there, and refuses writes until someone decides.
+ */
+
+import type { Logger } from '../base/logger.ts';
+import { asOffset, asPosition, firstOffset, noTimestamp, type Offset, type Position } from '../base/numbers.ts';
+import type { Arena } from '../memory/arena.ts';
+import { readCheckpointLines, writeCheckpointLines } from './checkpoint-file.ts';
+import { cutLog } from './cut-files.ts';
+import type { FileSystem } from './file-system.ts';
+import { readIndexEntries, writeIndexEntries, type IndexEntries } from './index-rebuild.ts';
+import { LeaderEpochs, parseLeaderEpochLines } from './leader-epochs.ts';
+import { leaderEpochsName } from './log-checkpoint.ts';
+import type { PartitionState } from './partition-state.ts';
+import { ProducerRecovery } from './producer-recovery.ts';
+import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
+import { deletedFileSuffix, parseSegmentFileName, segmentFileName, temporarySuffix } from './segment-name.ts';
+import { scanSegmentFile, type FileBatch } from './segment-scan.ts';
+import type { SegmentState } from './segment.ts';
+
+export interface RecoveryTools {
+  readonly arena: Arena;
+  readonly fileSystem: FileSystem;
+  readonly logger: Logger;
+  /** The wall clock, for segments whose records have no time. */
+  readonly nowMs: number;
+}
+
+/** The partition to recover, with what was written down of it. */
+export interface RecoveryInput {
+  readonly topic: string;
+  readonly partition: number;
+  readonly topicId: string | null;
+  readonly directory: string;
+  /** 0 where none was written down. */
+  readonly recoveryPoint: Offset;
+  readonly producerSnapshot: Offset | null;
+  /** 0 where none was written down. */
+  readonly logStartOffset: Offset;
+}
+
+export interface RecoveryResult {
+  readonly state: PartitionState;
+  /** Bytes that moved to `.cut` files. */
+  readonly cutBytes: number;
+  /** Bytes that were scanned. */
+  readonly scannedBytes: number;
+}
+
+/** Index entries as the writer makes them by default; others only make searches longer or shorter. */
+const indexIntervalBytes = 4096;
+
+/** Recovers the partition. Throws the file system's errors; damage is in the state's `refusal`. */
+export function recoverPartition(tools: RecoveryTools, input: RecoveryInput): RecoveryResult {
+  return new Recovery(tools, input).run();
+}
+
+/** Where a scan of a segment begins, and what is known of what lies before. */
+interface ScanStart {
+  readonly position: Position;
+  readonly offset: Offset;
+  /** Entries for what lies before. */
+  readonly entries: IndexEntries;
+  /** All entries that the files have. */
+  readonly found: IndexEntries;
+}
+
+class Recovery {
+  readonly #tools: RecoveryTools;
+  readonly #input: RecoveryInput;
+  readonly #producers: ProducerRecovery;
+  #epochs: LeaderEpochs;
+  #epochsChanged = false;
+  #recoveryPoint: Offset;
+  #endOffset: Offset = firstOffset;
+  #problem: string | null = null;
+  #scannedBytes = 0;
+  #changed = false;
+
+  constructor(tools: RecoveryTools, input: RecoveryInput) {
+    this.#tools = tools;
+    this.#input = input;
+    this.#recoveryPoint = input.recoveryPoint;
+    this.#producers = new ProducerRecovery(tools.fileSystem, input.directory);
+    if (!this.#producers.load(input.producerSnapshot)) this.#distrust('The producer snapshot is missing or damaged');
+    const epochs = this.#readEpochs();
+    if (epochs === null) this.#distrust('The leader epochs cannot be read');
+    this.#epochs = epochs ?? new LeaderEpochs();
+  }
+
+  run(): RecoveryResult {
+    const baseOffsets = this.#listSegments();
+    const segments: SegmentState[] = [];
+    let cutBytes = 0;
+    this.#endOffset = baseOffsets[0] ?? this.#input.logStartOffset;
+    for (const [i, baseOffset] of baseOffsets.entries()) {
+      const nextBase = baseOffsets[i + 1] ?? null;
+      const trusted = nextBase !== null && nextBase <= this.#recoveryPoint ? this.#trust(baseOffset, nextBase) : null;
+      if (trusted !== null) {
+        segments.push(trusted);
+        this.#endOffset = nextBase!;
+        continue;
+      }
+      segments.push(this.#scan(baseOffset));
+      if (this.#problem === null && nextBase !== null && nextBase !== this.#endOffset) {
+        this.#problem = `the segment after it begins at offset ${nextBase}, and ${this.#endOffset} is next`;
+      }
+      if (this.#problem === null) continue;
+      if (this.#endOffset < this.#input.recoveryPoint) return this.#refused(segments, baseOffset);
+      cutBytes = this.#cut(segments.at(-1)!, baseOffsets.slice(i + 1));
+      break;
+    }
+    if (this.#endOffset < this.#input.recoveryPoint) return this.#refused(segments, baseOffsets.at(-1) ?? firstOffset);
+    this.#finish();
+    return { state: this.#state(segments, null), cutBytes, scannedBytes: this.#scannedBytes };
+  }
+
+  /** What was to hold at the recovery point is not known, so all is read again from the first segment on. */
+  #distrust(reason: string): void {
+    const { topic, partition } = this.#input;
+    this.#tools.logger.warn({ topic, partition }, `${reason}: all of the log is read again.`);
+    this.#recoveryPoint = firstOffset;
+    this.#producers.clear();
+  }
+
+  #readEpochs(): LeaderEpochs | null {
+    const { fileSystem, logger } = this.#tools;
+    const path = `${this.#input.directory}/${leaderEpochsName}`;
+    try {
+      const lines = readCheckpointLines(fileSystem, path);
+      return lines === null ? new LeaderEpochs() : parseLeaderEpochLines(lines);
+    } catch (error) {
+      logger.warn({ path, error }, 'A file of leader epochs cannot be used.');
+      return null;
+    }
+  }
+
+  /** The base offsets of the segments, ascending. What a deletion or a replacement left behind is removed. */
+  #listSegments(): Offset[] {
+    const { fileSystem } = this.#tools;
+    const { directory } = this.#input;
+    const baseOffsets: Offset[] = [];
+    for (const name of fileSystem.list(directory)) {
+      if (name.endsWith(deletedFileSuffix) || name.endsWith(temporarySuffix)) fileSystem.remove(`${directory}/${name}`);
+      const parsed = parseSegmentFileName(name);
+      if (parsed?.kind === 'log') baseOffsets.push(parsed.baseOffset);
+      if (parsed?.kind === 'snapshot' && parsed.baseOffset !== this.#input.producerSnapshot) {
+        fileSystem.remove(`${directory}/${name}`);
+      }
+    }
+    return baseOffsets.toSorted((a, b) => a - b);
+  }
+
+  /** A segment before the recovery point, from its indexes alone; null where they do not do. */
+  #trust(baseOffset: Offset, nextBase: Offset): SegmentState | null {
+    const { fileSystem, nowMs } = this.#tools;
+    const { directory } = this.#input;
+    const sizeBytes = fileSystem.sizeAt(this.#logPath(baseOffset)) ?? 0;
+    const { offsets, times } = readIndexEntries(fileSystem, directory, baseOffset);
+    const wholeSize = (kind: 'index' | 'timeindex'): number =>
+      fileSystem.sizeAt(`${directory}/${segmentFileName(baseOffset, kind)}`) ?? -1;
+    const lastOffsetEntry = offsets.at(-1);
+    const fits =
+      (wholeSize('index') === offsets.length * offsetEntrySizeBytes ||
+        (wholeSize('index') < 0 && offsets.length === 0)) &&
+      wholeSize('timeindex') === times.length * timeEntrySizeBytes &&
+      times.length > 0 &&
+      (lastOffsetEntry === undefined ||
+        (lastOffsetEntry.position < sizeBytes && lastOffsetEntry.lastOffset < nextBase)) &&
+      times.at(-1)!.offset < nextBase;
+    if (!fits) return null;
+    return {
+      baseOffset,
+      sizeBytes,
+      largestTimestampMs: times.at(-1)!.timestampMs,
+      offsetOfLargestTimestamp: times.at(-1)!.offset,
+      firstTimestampMs: noTimestamp,
+      createdMs: nowMs,
+      offsetIndexSizeBytes: offsets.length * offsetEntrySizeBytes,
+      timeIndexSizeBytes: times.length * timeEntrySizeBytes,
+    };
+  }
+
+  /** Scans a segment from the recovery point, or all of it, and makes its indexes again from there on. */
+  #scan(baseOffset: Offset): SegmentState {
+    const { arena, fileSystem } = this.#tools;
+    const path = this.#logPath(baseOffset);
+    const file = fileSystem.open(path, 'read');
+    try {
+      const sizeBytes = fileSystem.sizeOf(file);
+      const start = this.#scanStart(baseOffset, sizeBytes);
+      const segment = new ScannedSegment(baseOffset, start.entries, this.#tools.nowMs);
+      this.#endOffset = start.offset;
+      const scan = (from: Position, offset: Offset): ReturnType<typeof scanSegmentFile> =>
+        scanSegmentFile(arena, fileSystem, file, sizeBytes, from, offset, true, (batch) => {
+          this.#take(batch);
+          segment.take(batch);
+          return null;
+        });
+      const end = scan(start.position, start.offset);
+      this.#scannedBytes += end.endPosition - start.position;
+      this.#problem = end.problem;
+      segment.end(end.endPosition);
+      if (this.#recoveryPoint < this.#endOffset) this.#changed = true;
+      if (!haveSameEntries(segment.entries, start.found)) {
+        this.#changed = true;
+        writeIndexEntries(fileSystem, this.#input.directory, baseOffset, segment.entries);
+      }
+      return segment.state;
+    } finally {
+      fileSystem.close(file);
+    }
+  }
+
+  /** The last index entry before the recovery point, where the file has at its position what the entry says. */
+  #scanStart(baseOffset: Offset, sizeBytes: number): ScanStart {
+    const { fileSystem, arena } = this.#tools;
+    const found = readIndexEntries(fileSystem, this.#input.directory, baseOffset);
+    const { offsets, times } = found;
+    const fromFirst: ScanStart = {
+      position: asPosition(0),
+      offset: baseOffset,
+      entries: { offsets: [], times: [] },
+      found,
+    };
+    if (this.#recoveryPoint <= baseOffset) return fromFirst;
+    const count = offsets.findLastIndex(({ lastOffset }) => lastOffset < this.#recoveryPoint) + 1;
+    if (count === 0) return fromFirst;
+    const { lastOffset, position } = offsets[count - 1]!;
+    if (position >= sizeBytes) return fromFirst;
+    // The batch at the entry's place is looked at once before its word is taken for where the scan begins.
+    let first: Offset | null = null;
+    const file = fileSystem.open(this.#logPath(baseOffset), 'read');
+    try {
+      scanSegmentFile(arena, fileSystem, file, sizeBytes, asPosition(position), baseOffset, false, (batch) => {
+        if (batch.lastOffset === lastOffset) first = batch.baseOffset;
+        return 'one batch is enough';
+      });
+    } finally {
+      fileSystem.close(file);
+    }
+    if (first === null) return fromFirst;
+    return {
+      position: asPosition(position),
+      offset: first,
+      // The entry at this place is made again, so those before it are kept.
+      entries: { offsets: offsets.slice(0, count - 1), times: times.filter(({ offset }) => offset < first!) },
+      found,
+    };
+  }
+
+  #take(batch: FileBatch): void {
+    this.#endOffset = asOffset(batch.lastOffset + 1);
+    if (batch.leaderEpoch > this.#epochs.latestEpoch) {
+      this.#epochs.assign(batch.leaderEpoch, batch.baseOffset);
+      this.#epochsChanged = true;
+    }
+    if (batch.baseOffset >= this.#recoveryPoint) this.#producers.take(batch);
+  }
+
+  #cut(last: SegmentState, later: readonly Offset[]): number {
+    const { fileSystem, logger } = this.#tools;
+    const { topic, partition, directory } = this.#input;
+    const cutBytes = cutLog(fileSystem, directory, last.baseOffset, last.sizeBytes, later);
+    this.#changed = true;
+    logger.warn(
+      { topic, partition, endOffset: this.#endOffset, cutBytes, problem: this.#problem },
+      'The log was cut where it is not whole; what followed is kept in .cut files.',
+    );
+    return cutBytes;
+  }
+
+  /** Makes durable what was recovered, so that the next start finds at least this. */
+  #finish(): void {
+    const { fileSystem } = this.#tools;
+    const { directory } = this.#input;
+    if (this.#epochs.truncateFromEnd(this.#endOffset)) this.#epochsChanged = true;
+    if (this.#epochsChanged) writeCheckpointLines(fileSystem, `${directory}/${leaderEpochsName}`, this.#epochs.lines());
+    this.#producers.save(this.#endOffset);
+    if (!this.#changed) return;
+    for (const name of fileSystem.list(directory)) {
+      if (parseSegmentFileName(name)?.kind !== 'log') continue;
+      const file = fileSystem.open(`${directory}/${name}`, 'write');
+      try {
+        fileSystem.sync(file);
+      } finally {
+        fileSystem.close(file);
+      }
+    }
+    fileSystem.syncDirectory(directory);
+  }
+
+  #refused(segments: readonly SegmentState[], baseOffset: Offset): RecoveryResult {
+    const { topic, partition, directory, recoveryPoint } = this.#input;
+    const position = segments.at(-1)?.sizeBytes ?? 0;
+    const refusal =
+      `Partition ${partition} of ${topic} takes no writes: ${directory}/${segmentFileName(baseOffset, 'log')} has ` +
+      `${this.#problem ?? 'nothing more'} at position ${position}, though everything before offset ${recoveryPoint} was on disk. ` +
+      'Restore the files from a copy, or let `millrace verify --repair` cut the log there.';
+    this.#tools.logger.error({ topic, partition, position, endOffset: this.#endOffset }, refusal);
+    return { state: this.#state(segments, refusal), cutBytes: 0, scannedBytes: this.#scannedBytes };
+  }
+
+  #state(segments: readonly SegmentState[], refusal: string | null): PartitionState {
+    const { topic, partition, topicId, logStartOffset } = this.#input;
+    const first = segments[0]?.baseOffset ?? this.#endOffset;
+    return {
+      topic,
+      partition,
+      topicId,
+      logStartOffset: asOffset(Math.min(Math.max(first, logStartOffset), this.#endOffset)),
+      endOffset: this.#endOffset,
+      recoveryPoint: refusal === null ? this.#endOffset : this.#input.recoveryPoint,
+      segments,
+      epochs: this.#epochs.starts,
+      producerSnapshot: this.#producers.savedAs,
+      refusal,
+    };
+  }
+
+  #logPath(baseOffset: Offset): string {
+    return `${this.#input.directory}/${segmentFileName(baseOffset, 'log')}`;
+  }
+}
+
+function haveSameEntries(a: IndexEntries, b: IndexEntries): boolean {
+  return (
+    a.offsets.length === b.offsets.length &&
+    a.times.length === b.times.length &&
+    a.offsets.every(
+      (entry, i) => entry.lastOffset === b.offsets[i]!.lastOffset && entry.position === b.offsets[i]!.position,
+    ) &&
+    a.times.every((entry, i) => entry.offset === b.times[i]!.offset && entry.timestampMs === b.times[i]!.timestampMs)
+  );
+}
+
+/** What a scan finds out about a segment. */
+class ScannedSegment {
+  readonly entries: IndexEntries;
+  readonly #baseOffset: Offset;
+  readonly #nowMs: number;
+  #sizeBytes = 0;
+  #largestTimestampMs: number;
+  #offsetOfLargest: number;
+  #firstTimestampMs = noTimestamp;
+  #bytesSinceEntry = 0;
+
+  constructor(baseOffset: Offset, entries: IndexEntries, nowMs: number) {
+    this.#baseOffset = baseOffset;
+    this.entries = entries;
+    this.#nowMs = nowMs;
+    this.#largestTimestampMs = entries.times.at(-1)?.timestampMs ?? noTimestamp;
+    this.#offsetOfLargest = entries.times.at(-1)?.offset ?? -1;
+    // The scan begins at a batch that has an entry, which is made again.
+    this.#bytesSinceEntry = entries.offsets.length > 0 ? indexIntervalBytes + 1 : 0;
+  }
+
+  take(batch: FileBatch): void {
+    if (batch.position === 0) this.#firstTimestampMs = batch.maxTimestamp;
+    if (batch.maxTimestamp > this.#largestTimestampMs) {
+      this.#largestTimestampMs = batch.maxTimestamp;
+      // Which of its records it is does not matter to a search, which looks into the batch.
+      this.#offsetOfLargest = batch.baseOffset;
+    }
+    if (this.#bytesSinceEntry > indexIntervalBytes) {
+      this.entries.offsets.push({ lastOffset: batch.lastOffset, position: batch.position });
+      this.#addTimeEntry();
+      this.#bytesSinceEntry = 0;
+    }
+    this.#bytesSinceEntry += batch.sizeBytes;
+  }
+
+  end(endPosition: Position): void {
+    this.#sizeBytes = endPosition;
+    this.#addTimeEntry();
+  }
+
+  get state(): SegmentState {
+    return {
+      baseOffset: this.#baseOffset,
+      sizeBytes: this.#sizeBytes,
+      largestTimestampMs: this.#largestTimestampMs,
+      offsetOfLargestTimestamp: this.#offsetOfLargest,
+      firstTimestampMs: this.#firstTimestampMs,
+      createdMs: this.#nowMs,
+      offsetIndexSizeBytes: this.entries.offsets.length * offsetEntrySizeBytes,
+      timeIndexSizeBytes: this.entries.times.length * timeEntrySizeBytes,
+    };
+  }
+
+  #addTimeEntry(): void {
+    if (this.#largestTimestampMs <= (this.entries.times.at(-1)?.timestampMs ?? noTimestamp)) return;
+    this.entries.times.push({
+      timestampMs: this.#largestTimestampMs,
+      offset: this.#offsetOfLargest as Offset,
+    });
+  }
+}

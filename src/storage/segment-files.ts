@@ -1,0 +1,83 @@
+/**
+ * Descriptors of segment files that readers use, kept open because readers come again. I/O thread. At most so many are
+ * open while none is in use; the longest unused one is closed first. A file that was deleted stays readable for those
+ * who read it already.
+ */
+
+import { assert } from '../base/assert.ts';
+import type { FileDescriptor, FileSystem } from './file-system.ts';
+
+interface OpenFile {
+  readonly path: string;
+  readonly file: FileDescriptor;
+  users: number;
+  /** Forgotten while it was in use: closed by its last user. */
+  doomed: boolean;
+}
+
+const defaultMaxOpen = 256;
+
+export class SegmentFiles {
+  readonly #fileSystem: FileSystem;
+  readonly #maxOpen: number;
+  /** In the order of use, the longest unused first. */
+  readonly #open = new Map<string, OpenFile>();
+
+  constructor(fileSystem: FileSystem, maxOpen = defaultMaxOpen) {
+    this.#fileSystem = fileSystem;
+    this.#maxOpen = maxOpen;
+  }
+
+  /**
+   * Reads up to `target.length` bytes at `position` of the file at `path`; returns how many, fewer only at its end.
+   * Rejects with the file system's error.
+   */
+  async read(path: string, target: Uint8Array, position: number): Promise<number> {
+    const open = this.#acquire(path);
+    try {
+      let filled = 0;
+      while (filled < target.length) {
+        const count = await this.#fileSystem.readLater(open.file, target.subarray(filled), position + filled);
+        if (count === 0) break;
+        filled += count;
+      }
+      return filled;
+    } finally {
+      open.users--;
+      if (open.doomed && open.users === 0) this.#fileSystem.close(open.file);
+    }
+  }
+
+  /** Closes what is open of files whose path begins with `prefix`: they are deleted or renamed. */
+  forget(prefix: string): void {
+    for (const [path, open] of this.#open) if (path.startsWith(prefix)) this.#drop(path, open);
+  }
+
+  close(): void {
+    this.forget('');
+  }
+
+  #acquire(path: string): OpenFile {
+    let open = this.#open.get(path);
+    if (open === undefined) open = { path, file: this.#fileSystem.open(path, 'read'), users: 0, doomed: false };
+    else this.#open.delete(path);
+    this.#open.set(path, open);
+    open.users++;
+    this.#closeUnused();
+    return open;
+  }
+
+  #closeUnused(): void {
+    for (const [path, open] of this.#open) {
+      if (this.#open.size <= this.#maxOpen) return;
+      if (open.users === 0) this.#drop(path, open);
+    }
+  }
+
+  #drop(path: string, open: OpenFile): void {
+    assert(!open.doomed, 'a file is dropped once');
+    this.#open.delete(path);
+    open.doomed = true;
+    if (open.users === 0) this.#fileSystem.close(open.file);
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * One segment of a partition's log, as the I/O thread knows it: where it begins, how large it is, its newest timestamp,
+ * and its index once that was needed. I/O thread.
+ *
+ *   base offset ├── batch ── batch ── … ──┤ end offset (the next segment's base, or the log's end)
+ *
+ * It does not know files (segment-files.ts) nor which segments there are (segment-list.ts).
+ */
+
+import { noTimestamp, type Offset } from '../base/numbers.ts';
+import type { SegmentIndex } from './segment-index.ts';
+
+/** What is known of a segment without opening it. */
+export interface SegmentState {
+  readonly baseOffset: Offset;
+  /** Whole batches; bytes past them belong to nothing. */
+  readonly sizeBytes: number;
+  /** The largest timestamp of its records in milliseconds; -1 where none has one. */
+  readonly largestTimestampMs: number;
+  /** The first record that carries it; -1 where none does. */
+  readonly offsetOfLargestTimestamp: number;
+  /** The largest timestamp of its first batch, from which `segment.ms` counts; -1 where there is none. */
+  readonly firstTimestampMs: number;
+  /** When it was begun, by the wall clock; counts where its records have no timestamps. */
+  readonly createdMs: number;
+  readonly offsetIndexSizeBytes: number;
+  readonly timeIndexSizeBytes: number;
+}
+
+export class Segment {
+  readonly baseOffset: Offset;
+  readonly createdMs: number;
+  sizeBytes: number;
+  largestTimestampMs: number;
+  offsetOfLargestTimestamp: number;
+  firstTimestampMs: number;
+  /** Bytes of the index files that count, with what is on its way to them. */
+  offsetIndexSizeBytes: number;
+  timeIndexSizeBytes: number;
+  /** Log bytes since the last offset index entry. */
+  bytesSinceIndexEntry = 0;
+  /** The timestamp of the last time index entry that was made in this run. */
+  lastIndexedTimestampMs = noTimestamp;
+  /** Null until it is loaded, and again once it was put away. */
+  index: SegmentIndex | null = null;
+
+  constructor(state: SegmentState) {
+    this.baseOffset = state.baseOffset;
+    this.createdMs = state.createdMs;
+    this.sizeBytes = state.sizeBytes;
+    this.largestTimestampMs = state.largestTimestampMs;
+    this.offsetOfLargestTimestamp = state.offsetOfLargestTimestamp;
+    this.firstTimestampMs = state.firstTimestampMs;
+    this.offsetIndexSizeBytes = state.offsetIndexSizeBytes;
+    this.timeIndexSizeBytes = state.timeIndexSizeBytes;
+  }
+
+  /** What is kept over a clean stop. */
+  get state(): SegmentState {
+    const { baseOffset, sizeBytes, largestTimestampMs, offsetOfLargestTimestamp, firstTimestampMs, createdMs } = this;
+    const { offsetIndexSizeBytes, timeIndexSizeBytes } = this;
+    return {
+      baseOffset,
+      sizeBytes,
+      largestTimestampMs,
+      offsetOfLargestTimestamp,
+      firstTimestampMs,
+      createdMs,
+      offsetIndexSizeBytes,
+      timeIndexSizeBytes,
+    };
+  }
+
+  /** Gives the index's memory back. */
+  dropIndex(): void {
+    this.index?.release();
+    this.index = null;
+  }
+}
+
+/** The state of a segment that is begun now. */
+export function emptySegment(baseOffset: Offset, nowMs: number): SegmentState {
+  return {
+    baseOffset,
+    sizeBytes: 0,
+    largestTimestampMs: noTimestamp,
+    offsetOfLargestTimestamp: -1,
+    firstTimestampMs: noTimestamp,
+    createdMs: nowMs,
+    offsetIndexSizeBytes: 0,
+    timeIndexSizeBytes: 0,
+  };
+}

@@ -1,0 +1,49 @@
+/**
+ * What all logs of one store share. I/O thread. It only holds: each part says itself what it does.
+ */
+
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { RandomSource } from '../base/random.ts';
+import type { ArenaHeap } from '../memory/arena-heap.ts';
+import type { Arena } from '../memory/arena.ts';
+import type { IngestRing } from '../memory/ingest-ring.ts';
+import type { BufferPool } from './buffer-pool.ts';
+import type { FileSystem } from './file-system.ts';
+import type { FlushChannel } from './flush-channel.ts';
+import type { IndexCache } from './index-cache.ts';
+import type { RecordValidator } from './record-validation.ts';
+import type { SegmentFiles } from './segment-files.ts';
+
+export interface StoreContext {
+  /** The data directory. */
+  readonly directory: string;
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly logger: Logger;
+  readonly arena: Arena;
+  readonly heap: ArenaHeap;
+  readonly ring: IngestRing;
+  /** One for each flush worker. */
+  readonly channels: readonly FlushChannel[];
+  readonly segmentFiles: SegmentFiles;
+  readonly indexes: IndexCache;
+  readonly buffers: BufferPool;
+  readonly validator: RecordValidator;
+  /** Of this run. */
+  readonly leaderEpoch: number;
+  /** A number that no log of this run had as its slot. */
+  takeSlot(): number;
+  /** A log's files were opened on its worker, or a batch was appended to it; bounds how many are open. */
+  used(log: Closable): void;
+  /** The log has grown much since its recovery point: it should move. */
+  checkpointSoon(): void;
+  /** Changes of log start offsets are durable once this resolves. Rejects with the file system's error. */
+  saveLogStartOffsets(): Promise<void>;
+}
+
+/** A log whose descriptors can be closed while it is idle. */
+export interface Closable {
+  closeFilesIfIdle(): boolean;
+}

@@ -1,0 +1,133 @@
+/**
+ * The start of the local store, up to knowing every partition: from a clean stop's file, or by recovery. Synchronous.
+ *
+ *   clean stop?  yes: nothing is opened, the leader epoch stays
+ *                no:  each partition is recovered, recovery points are written, and the epoch is raised, durably
+ */
+
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import { firstOffset } from '../base/numbers.ts';
+import type { Arena } from '../memory/arena.ts';
+import { readWholeFile } from './checkpoint-file.ts';
+import type { FileSystem } from './file-system.ts';
+import { parsePartitionMetadata, partitionMetadataName } from './partition-metadata.ts';
+import type { PartitionState } from './partition-state.ts';
+import { recoverPartition } from './recovery.ts';
+import { isDeletedPartitionDirectoryName, parsePartitionDirectoryName } from './segment-name.ts';
+import {
+  readCleanStop,
+  readLeaderEpoch,
+  readLogStarts,
+  readRecoveryPoints,
+  writeLeaderEpoch,
+  writeRecoveryPoints,
+  type PartitionPoint,
+} from './store-files.ts';
+
+export interface StoreStartOptions {
+  readonly directory: string;
+  readonly fileSystem: FileSystem;
+  readonly arena: Arena;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What an unclean start found; for metrics and the log. */
+export interface RecoverySummary {
+  readonly partitions: number;
+  readonly scannedBytes: number;
+  readonly cutBytes: number;
+  readonly refusedPartitions: number;
+}
+
+export interface StoreStart {
+  readonly clean: boolean;
+  readonly leaderEpoch: number;
+  /** By the name of their directory. */
+  readonly partitions: Map<string, PartitionState>;
+  /** Names of directories that were on their way out. */
+  readonly leftovers: readonly string[];
+  readonly recovery: RecoverySummary;
+}
+
+const largestMetadataBytes = 4096;
+const nothingRecovered: RecoverySummary = { partitions: 0, scannedBytes: 0, cutBytes: 0, refusedPartitions: 0 };
+
+/** Finds out what is there. Throws `EnvironmentError` for checkpoints that cannot be read, else the file system's. */
+export function startStore(options: StoreStartOptions): StoreStart {
+  const { directory, fileSystem, logger } = options;
+  const names = fileSystem.list(directory);
+  const leftovers = names.filter(isDeletedPartitionDirectoryName);
+  const lastEpoch = readLeaderEpoch(fileSystem, directory);
+  const stopped = readCleanStop(fileSystem, directory);
+  const directories = names.filter((name) => parsePartitionDirectoryName(name) !== null);
+  if (stopped !== null && lastEpoch !== null) {
+    const partitions = new Map(stopped.map((state) => [`${state.topic}-${state.partition}`, state]));
+    return { clean: true, leaderEpoch: lastEpoch, partitions, leftovers, recovery: nothingRecovered };
+  }
+  if (lastEpoch === null && directories.length === 0) {
+    writeLeaderEpoch(fileSystem, directory, 0);
+    return { clean: true, leaderEpoch: 0, partitions: new Map(), leftovers, recovery: nothingRecovered };
+  }
+  const { partitions, recovery, largestEpoch } = recoverAll(options, directories);
+  // What was promised to nobody may have been seen by consumers: no offset gets another record under the same epoch.
+  const leaderEpoch = Math.max(lastEpoch ?? 0, largestEpoch) + 1;
+  writeLeaderEpoch(fileSystem, directory, leaderEpoch);
+  logger.info({ ...recovery, leaderEpoch }, 'The last stop was not clean: the logs were recovered.');
+  return { clean: false, leaderEpoch, partitions, leftovers, recovery };
+}
+
+function recoverAll(
+  { directory, fileSystem, arena, clock, logger }: StoreStartOptions,
+  names: readonly string[],
+): { partitions: Map<string, PartitionState>; recovery: RecoverySummary; largestEpoch: number } {
+  const points = byPartition(readRecoveryPoints(fileSystem, directory));
+  const starts = byPartition(readLogStarts(fileSystem, directory));
+  const partitions = new Map<string, PartitionState>();
+  const sum = { partitions: 0, scannedBytes: 0, cutBytes: 0, refusedPartitions: 0 };
+  let largestEpoch = -1;
+  for (const name of names) {
+    const { topic, partition } = parsePartitionDirectoryName(name)!;
+    const path = `${directory}/${name}`;
+    if (!fileSystem.isDirectory(path)) continue;
+    const topicId = readTopicId(fileSystem, path);
+    // A directory that does not say whose it is was being made when the last run ended: nothing in it was durable.
+    const point = topicId === null ? undefined : points.get(`${name} ${topicId}`);
+    const { state, scannedBytes, cutBytes } = recoverPartition(
+      { arena, fileSystem, logger, nowMs: clock.nowMs() },
+      {
+        topic,
+        partition,
+        topicId,
+        directory: path,
+        recoveryPoint: point?.offset ?? firstOffset,
+        producerSnapshot: point?.producerSnapshot ?? null,
+        logStartOffset: starts.get(`${name} ${topicId}`)?.offset ?? firstOffset,
+      },
+    );
+    partitions.set(name, state);
+    sum.partitions++;
+    sum.scannedBytes += scannedBytes;
+    sum.cutBytes += cutBytes;
+    if (state.refusal !== null) sum.refusedPartitions++;
+    largestEpoch = Math.max(largestEpoch, state.epochs.at(-1)?.leaderEpoch ?? -1);
+  }
+  writeRecoveryPoints(fileSystem, directory, Array.from(partitions.values(), pointOf));
+  return { partitions, recovery: sum, largestEpoch };
+}
+
+/** The recovery point of a partition that is not written at the moment. */
+export function pointOf(state: PartitionState): PartitionPoint {
+  const { topic, partition, topicId, recoveryPoint, producerSnapshot } = state;
+  return { topic, partition, topicId, offset: recoveryPoint, producerSnapshot };
+}
+
+function byPartition(points: readonly PartitionPoint[]): Map<string, PartitionPoint> {
+  return new Map(points.map((point) => [`${point.topic}-${point.partition} ${point.topicId}`, point]));
+}
+
+function readTopicId(fileSystem: FileSystem, path: string): string | null {
+  const bytes = readWholeFile(fileSystem, `${path}/${partitionMetadataName}`, largestMetadataBytes);
+  return bytes === null ? null : parsePartitionMetadata(new TextDecoder().decode(bytes));
+}

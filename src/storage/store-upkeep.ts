@@ -1,0 +1,151 @@
+/**
+ * What the store does by itself while it runs. I/O thread.
+ *
+ *   every second       a sync of each log that has something unsynced: what acks=0 and 1 promised is at risk no longer
+ *   every 5 s, 64 MiB  recovery points move, a few logs at a time so that no sync waits long behind them
+ *   when asked         the log start offsets are written down; who asks while that is under way shares the next one
+ */
+
+import type { Timer } from '../base/clock.ts';
+import type { LocalLog } from './local-log.ts';
+import type { PartitionState } from './partition-state.ts';
+import { segmentFileName } from './segment-name.ts';
+import type { StoreContext } from './store-context.ts';
+import { writeLogStartsLater, writeRecoveryPointsLater, type PartitionPoint } from './store-files.ts';
+import { pointOf } from './store-start.ts';
+
+const syncEveryMs = 1000;
+const checkpointEveryMs = 5000;
+const checkpointsAtOnce = 8;
+
+export class StoreUpkeep {
+  readonly #context: StoreContext;
+  readonly #logs: () => Iterable<LocalLog>;
+  readonly #dormant: ReadonlyMap<string, PartitionState>;
+  #syncTimer: Timer | null = null;
+  #checkpointTimer: Timer | null = null;
+  #checkpoint: Promise<void> | null = null;
+  #stopped = false;
+  /** The write of log starts that will begin once the one under way has ended. */
+  #nextStarts: Promise<void> | null = null;
+  #starts: Promise<void> = Promise.resolve();
+
+  constructor(context: StoreContext, logs: () => Iterable<LocalLog>, dormant: ReadonlyMap<string, PartitionState>) {
+    this.#context = context;
+    this.#logs = logs;
+    this.#dormant = dormant;
+  }
+
+  start(): void {
+    this.#scheduleSync();
+    this.#scheduleCheckpoint();
+  }
+
+  /** Resolves once nothing is under way; nothing begins any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#syncTimer?.cancel();
+    this.#checkpointTimer?.cancel();
+    await this.#checkpoint;
+    await this.#nextStarts?.catch(ignoreHere);
+    await this.#starts.catch(ignoreHere);
+  }
+
+  /** Moves the recovery points of those that have grown much, now. */
+  checkpointGrown(): void {
+    this.#begin((log) => log.hasGrown);
+  }
+
+  /** Where recovery begins in each partition, as it stands in memory. */
+  recoveryPoints(): PartitionPoint[] {
+    const points = Array.from(this.#dormant.values(), pointOf);
+    for (const { state } of this.#logs()) {
+      if (!state.hasFiles) continue;
+      const { topic, partition, topicId, recoveryPoint, producerSnapshot } = state;
+      points.push({ topic, partition, topicId, offset: recoveryPoint, producerSnapshot });
+    }
+    return points;
+  }
+
+  /** Resolves once the log start offsets as they are now are durable. Rejects with the file system's error. */
+  saveLogStarts(): Promise<void> {
+    this.#nextStarts ??= this.#starts.catch(ignoreHere).then(() => {
+      this.#nextStarts = null;
+      this.#starts = writeLogStartsLater(this.#context.fileSystem, this.#context.directory, this.#logStarts());
+      return this.#starts;
+    });
+    return this.#nextStarts;
+  }
+
+  #logStarts(): PartitionPoint[] {
+    const known = [...this.#dormant.values(), ...Array.from(this.#logs(), ({ state }) => state)];
+    return known
+      .filter(({ logStartOffset }) => logStartOffset > 0)
+      .map(({ topic, partition, topicId, logStartOffset }) => ({
+        topic,
+        partition,
+        topicId,
+        offset: logStartOffset,
+        producerSnapshot: null,
+      }));
+  }
+
+  #scheduleSync(): void {
+    this.#syncTimer = this.#context.clock.setTimer(syncEveryMs, () => {
+      for (const log of this.#logs()) log.syncSoon();
+      this.#scheduleSync();
+    });
+  }
+
+  #scheduleCheckpoint(): void {
+    this.#checkpointTimer = this.#context.clock.setTimer(checkpointEveryMs, () => {
+      this.#begin((log) => log.needsCheckpoint);
+      this.#scheduleCheckpoint();
+    });
+  }
+
+  /** Moves the recovery points of some logs, unless that is under way: what is left out then comes with the next. */
+  #begin(isDue: (log: LocalLog) => boolean): void {
+    if (this.#checkpoint !== null || this.#stopped) return;
+    const due = [...this.#logs()].filter(isDue);
+    this.#checkpoint = this.#moveRecoveryPoints(due).finally(() => {
+      this.#checkpoint = null;
+    });
+  }
+
+  async #moveRecoveryPoints(waiting: LocalLog[]): Promise<void> {
+    const context = this.#context;
+    try {
+      while (waiting.length > 0 && !this.#stopped) {
+        const moved = await Promise.all(waiting.splice(0, checkpointsAtOnce).map((log) => this.#move(log)));
+        if (!moved.includes(true)) continue;
+        const stale = [...this.#logs()].flatMap(({ state }) =>
+          state.staleSnapshots.splice(0).map((offset) => `${state.directory}/${segmentFileName(offset, 'snapshot')}`),
+        );
+        await writeRecoveryPointsLater(context.fileSystem, context.directory, this.recoveryPoints());
+        for (const path of stale) this.#remove(path);
+      }
+    } catch (error) {
+      context.logger.error({ error }, 'The recovery points could not be written; recovery would take longer.');
+    }
+  }
+
+  async #move(log: LocalLog): Promise<boolean> {
+    try {
+      return await log.checkpoint();
+    } catch (error) {
+      const { topic, partition } = log;
+      this.#context.logger.error({ topic, partition, error }, 'A recovery point could not be moved.');
+      return false;
+    }
+  }
+
+  #remove(path: string): void {
+    this.#context.fileSystem.removeLater(path).catch((error: unknown) => {
+      this.#context.logger.warn({ path, error }, 'An old producer snapshot could not be removed.');
+    });
+  }
+}
+
+/** Whoever asked hears of the failure; who only waits for the end does not. */
+function ignoreHere(): void {}

@@ -1,0 +1,15 @@
+/** Which release this is, as package.json says. Any thread. */
+
+import { fileURLToPath } from 'node:url';
+import { present } from './base/assert.ts';
+import { readWholeFile } from './storage/checkpoint-file.ts';
+import { nodeFileSystem } from './storage/node-file-system.ts';
+
+const largestPackageBytes = 1024 * 1024;
+
+/** The release, such as `0.1.0`. package.json stands one folder above this file, built or not. */
+export function releaseVersion(): string {
+  const path = fileURLToPath(new URL('../package.json', import.meta.url));
+  const bytes = present(readWholeFile(nodeFileSystem, path, largestPackageBytes), 'the package has a package.json');
+  return (JSON.parse(new TextDecoder().decode(bytes)) as { version: string }).version;
+}

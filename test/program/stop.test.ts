@@ -1,0 +1,103 @@
+/** Stopping, being killed, and starting again on the same directory. */
+
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
+import { fetchApi } from '../../src/protocol/generated/index.ts';
+import { ProgramProcess } from './program-process.ts';
+import { WireClient } from './wire-client.ts';
+
+let directory: string;
+let data: string;
+const programs: ProgramProcess[] = [];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'millrace-stop-'));
+  data = join(directory, 'data');
+});
+
+afterEach(async () => {
+  for (const program of programs.splice(0)) await program.stop('SIGKILL');
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function serving(): Promise<ProgramProcess> {
+  const program = await ProgramProcess.serving(data);
+  programs.push(program);
+  return program;
+}
+
+const locks = (): string[] => readdirSync(data).filter((name) => name.startsWith('millrace.lock.'));
+
+describe('a stop', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('by %s is clean: everything closed, exit code 0', async (signal) => {
+    const program = await serving();
+    const client = await WireClient.connect(program.kafkaPort);
+    await client.createTopic('t');
+    expect(await client.produce('t', 'one')).toBe(0);
+    const idle = new WebSocket(`ws://127.0.0.1:${program.httpPort}/kafka`, 'kafka');
+    await new Promise((resolve) => idle.once('open', resolve));
+    const closed = [
+      new Promise((resolve) => client.socket.once('close', resolve)),
+      new Promise((resolve) => idle.once('close', resolve)),
+    ];
+    expect(await program.stop(signal)).toEqual({ code: 0, signal: null });
+    await Promise.all(closed);
+    expect(program.log.slice(-2)).toMatchObject([
+      { msg: 'The broker stops.', signal },
+      { msg: 'The broker has stopped.' },
+    ]);
+    expect(program.log.filter(({ level }) => level !== 'info')).toEqual([]);
+    expect(locks()).toEqual([]);
+  });
+
+  it('keeps what was written', async () => {
+    const first = await serving();
+    const writer = await WireClient.connect(first.kafkaPort);
+    await writer.createTopic('t');
+    for (const [index, value] of ['one', 'two'].entries()) expect(await writer.produce('t', value, 1)).toBe(index);
+    expect(await first.stop()).toEqual({ code: 0, signal: null });
+    const second = await serving();
+    expect(second.stdout).not.toContain('(new)');
+    const reader = await WireClient.connect(second.kafkaPort);
+    const bytes = await reader.fetch('t', 0);
+    expect(bytes.includes('one') && bytes.includes('two')).toBe(true);
+    expect(await reader.produce('t', 'three')).toBe(2);
+  });
+
+  it('that hangs is cut short by a second signal, with exit code 1', async () => {
+    const program = await serving();
+    const client = await WireClient.connect(program.kafkaPort);
+    await client.createTopic('t');
+    // The answer is due in a minute; a stop waits for it a while.
+    client.send(fetchApi, 11, WireClient.fetchRequest('t', 0, 60_000));
+    const other = await WireClient.connect(program.kafkaPort);
+    await other.fetch('t', 0);
+    program.child.kill('SIGTERM');
+    await program.logged('The broker stops.');
+    program.child.kill('SIGINT');
+    expect(await program.ended).toEqual({ code: 1, signal: null });
+  });
+});
+
+describe('kill -9', () => {
+  it('costs nothing that was acknowledged, and the next start needs no hands', async () => {
+    let offset = 0;
+    for (let round = 0; round < 3; round++) {
+      const program = await serving();
+      const client = await WireClient.connect(program.kafkaPort);
+      if (round === 0) await client.createTopic('t');
+      for (let i = 0; i < 5; i++) expect(await client.produce('t', `value ${offset}`, 1)).toBe(offset++);
+      expect(await program.stop('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' });
+      expect(locks()).toHaveLength(1);
+    }
+    const program = await serving();
+    const client = await WireClient.connect(program.kafkaPort);
+    const bytes = await client.fetch('t', 0);
+    for (let i = 0; i < offset; i++) expect(bytes.includes(`value ${i}`)).toBe(true);
+    expect(await program.stop()).toEqual({ code: 0, signal: null });
+    expect(locks()).toEqual([]);
+  });
+});

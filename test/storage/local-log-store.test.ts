@@ -1,0 +1,226 @@
+import { readdirSync, readFileSync, truncateSync, writeFileSync, appendFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ErrorCode } from '../../src/base/error-code.ts';
+import { asOffset, noOffset } from '../../src/base/numbers.ts';
+import { defaultLogConfig } from '../../src/storage/log-config.ts';
+import { append, batchOf, StoreHarness, topicId, valuesFrom } from './store-harness.ts';
+
+let harness: StoreHarness;
+beforeEach(async () => {
+  harness = new StoreHarness();
+  await harness.open();
+});
+afterEach(() => harness.remove());
+
+const segment = (offset: number): string => `${String(offset).padStart(20, '0')}.log`;
+
+describe('a log', () => {
+  test('gives back what was appended, with its offsets, from the ring', async () => {
+    const log = harness.log();
+    expect(await append(log, batchOf(['a', 'b']))).toMatchObject({ errorCode: 0, baseOffset: 0, logStartOffset: 0 });
+    expect(await append(log, batchOf(['c']), 'written')).toMatchObject({ errorCode: 0, baseOffset: 2 });
+    expect(log.highWatermark).toBe(3);
+    expect(await valuesFrom(log)).toEqual(['0:a', '1:b', '2:c']);
+    expect(await valuesFrom(log, 1)).toEqual(['1:b', '2:c']);
+  });
+
+  test('shows nothing before it is written, and an acks=all batch not before it is synced', async () => {
+    const log = harness.log();
+    harness.executor.held = true;
+    const written = append(log, batchOf(['a']), 'written');
+    expect(log.endOffset).toBe(1);
+    expect(log.highWatermark).toBe(0);
+    expect(await valuesFrom(log)).toEqual([]);
+    harness.executor.held = false;
+    await written;
+    expect(await valuesFrom(log)).toEqual(['0:a']);
+  });
+
+  test('answers reads out of range, and empty ones at the end', async () => {
+    const log = harness.log();
+    await append(log, batchOf(['a']));
+    const read = async (offset: number) =>
+      log.read({ offset: asOffset(offset), maxBytes: 1000, minOneBatch: true, isolation: 'read_uncommitted' });
+    expect((await read(2)).errorCode).toBe(ErrorCode.OFFSET_OUT_OF_RANGE);
+    expect(await read(1)).toMatchObject({ errorCode: ErrorCode.NONE, highWatermark: 1, records: new Uint8Array() });
+  });
+
+  test('refuses damaged batches and goes on as if nothing had been', async () => {
+    const log = harness.log();
+    const damaged = batchOf(['a']);
+    damaged[damaged.length - 1]! ^= 1;
+    expect(await append(log, damaged)).toMatchObject({ errorCode: ErrorCode.CORRUPT_MESSAGE, baseOffset: -1 });
+    expect(await append(log, batchOf(['b']))).toMatchObject({ errorCode: 0, baseOffset: 0 });
+    expect(await valuesFrom(log)).toEqual(['0:b']);
+  });
+
+  test('rolls segments, keeps every batch readable from files, and finds records by time', async () => {
+    const log = harness.log('orders', 0, { segmentBytes: 1000, indexIntervalBytes: 100 });
+    for (let i = 0; i < 60; i++) await append(log, batchOf([`value ${i}`], {}, 1000 + i * 10), 'written');
+    await append(log, batchOf(['last'], {}, 5000));
+    const names = readdirSync(`${harness.directory}/orders-0`).filter((name) => name.endsWith('.log'));
+    expect(names.length).toBeGreaterThan(3);
+    await harness.store.close();
+    await harness.open();
+    const again = harness.log('orders', 0, { segmentBytes: 1000, indexIntervalBytes: 100 });
+    const expected = [...Array.from({ length: 60 }, (_, i) => `${i}:value ${i}`), '60:last'];
+    expect(await valuesFrom(again)).toEqual(expected);
+    expect(await valuesFrom(again, 17, 1)).toEqual(expected.slice(17));
+    expect(await again.offsetForTimestamp(1000 + 25 * 10 - 3)).toMatchObject({ offset: 25, timestampMs: 1250 });
+    expect(await again.offsetForTimestamp(9999)).toBeNull();
+    expect(await again.offsetOfMaxTimestamp()).toMatchObject({ offset: 60, timestampMs: 5000 });
+  });
+});
+
+describe('idempotent producers', () => {
+  const produced = (sequence: number, value: string): Uint8Array =>
+    batchOf([value], { producerId: 7, producerEpoch: 0, baseSequence: sequence });
+
+  test('answers a repetition with the first offset, also after a clean stop and after a kill', async () => {
+    let log = harness.log();
+    for (let i = 0; i < 3; i++) await append(log, produced(i, `v${i}`));
+    expect(await append(log, produced(1, 'v1'))).toMatchObject({ errorCode: 0, baseOffset: 1 });
+    await harness.store.close();
+    await harness.open();
+    log = harness.log();
+    expect(await append(log, produced(1, 'v1'))).toMatchObject({ errorCode: 0, baseOffset: 1 });
+    expect(await append(log, produced(3, 'v3'))).toMatchObject({ errorCode: 0, baseOffset: 3 });
+    harness.abandon();
+    await harness.open();
+    log = harness.log();
+    for (const i of [0, 1, 2, 3]) expect(await append(log, produced(i, `v${i}`))).toMatchObject({ baseOffset: i });
+    expect(await append(log, produced(9, 'gap'))).toMatchObject({ errorCode: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER });
+    expect(log.endOffset).toBe(4);
+  });
+});
+
+describe('starts', () => {
+  test('after a clean stop opens nothing and keeps the epoch; after a kill recovers and raises it', async () => {
+    await append(harness.log(), batchOf(['a', 'b']));
+    expect(harness.store.leaderEpoch).toBe(0);
+    await harness.store.close();
+    await harness.open();
+    expect(harness.store).toMatchObject({ startedClean: true, leaderEpoch: 0 });
+    expect(harness.log().highWatermark).toBe(2);
+    await append(harness.log(), batchOf(['c']), 'written');
+    harness.abandon();
+    await harness.open();
+    expect(harness.store).toMatchObject({ startedClean: false, leaderEpoch: 1 });
+    expect(harness.store.recovery).toMatchObject({ partitions: 1, cutBytes: 0, refusedPartitions: 0 });
+    const log = harness.log();
+    expect(await valuesFrom(log)).toEqual(['0:a', '1:b', '2:c']);
+    await append(log, batchOf(['d']));
+    expect(log.epochAt(asOffset(2))).toBe(0);
+    expect(log.epochAt(asOffset(3))).toBe(1);
+    expect(log.endOffsetForEpoch(0)).toEqual({ leaderEpoch: 0, endOffset: 3 });
+  });
+
+  test('cuts a torn end off at every byte of the last batch, and keeps what was cut', async () => {
+    const log = harness.log();
+    await append(log, batchOf(['a']));
+    await append(log, batchOf(['b', 'c']));
+    harness.abandon();
+    const path = `${harness.directory}/orders-0/${segment(0)}`;
+    const whole = readFileSync(path);
+    const first = batchOf(['a']).length;
+    for (let size = whole.length - 1; size > first; size--) {
+      writeFileSync(path, whole.subarray(0, size));
+      await harness.open();
+      expect(harness.store.recovery.cutBytes).toBe(size - first);
+      expect(await valuesFrom(harness.log())).toEqual(['0:a']);
+      harness.abandon();
+      expect(readFileSync(path).length).toBe(first);
+    }
+    const cut = readFileSync(`${harness.directory}/orders-0/${segment(0).slice(0, -4)}.${first}.cut`);
+    expect(cut).toEqual(whole.subarray(first, first + 1));
+  });
+
+  test('ends the log at a batch whose bytes changed, and at one that is not next', async () => {
+    const log = harness.log();
+    for (const value of ['a', 'b', 'c']) await append(log, batchOf([value]));
+    harness.abandon();
+    const path = `${harness.directory}/orders-0/${segment(0)}`;
+    const bytes = readFileSync(path);
+    bytes[bytes.length / 3 + 65]! ^= 1;
+    writeFileSync(path, bytes);
+    await harness.open();
+    expect(await valuesFrom(harness.log())).toEqual(['0:a']);
+    harness.abandon();
+    appendFileSync(path, batchOf(['stale'], { baseOffset: 7 }));
+    await harness.open();
+    expect(await valuesFrom(harness.log())).toEqual(['0:a']);
+  });
+
+  test('refuses writes where something is missing before the recovery point, also after a clean stop', async () => {
+    const log = harness.log();
+    for (const value of ['a', 'b', 'c']) await append(log, batchOf([value]));
+    await harness.store.close();
+    await harness.open();
+    harness.abandon();
+    truncateSync(`${harness.directory}/orders-0/${segment(0)}`, 100);
+    for (let i = 0; i < 2; i++) {
+      await harness.open();
+      const damaged = harness.log();
+      expect(damaged.refusal).toContain('position 69');
+      expect(await append(damaged, batchOf(['d']))).toMatchObject({ errorCode: ErrorCode.KAFKA_STORAGE_ERROR });
+      expect(await valuesFrom(damaged)).toEqual(['0:a']);
+      await harness.store.close();
+    }
+  });
+});
+
+describe('the beginning of a log', () => {
+  test('moves with DeleteRecords, durably, and segments before it go', async () => {
+    const log = harness.log('orders', 0, { segmentBytes: 200 });
+    for (let i = 0; i < 10; i++) await append(log, batchOf([`v${i}`]));
+    expect(await log.deleteRecordsBefore(asOffset(11))).toMatchObject({ errorCode: ErrorCode.OFFSET_OUT_OF_RANGE });
+    expect(await log.deleteRecordsBefore(asOffset(5))).toEqual({ errorCode: 0, lowWatermark: 5 });
+    harness.abandon();
+    await harness.open();
+    expect(harness.log().logStartOffset).toBe(5);
+    expect((await valuesFrom(harness.log(), 5))[0]).toBe('5:v5');
+    expect(await harness.log().deleteRecordsBefore(noOffset)).toEqual({ errorCode: 0, lowWatermark: 10 });
+    await harness.store.close();
+    await harness.open();
+    expect(harness.log()).toMatchObject({ logStartOffset: 10, highWatermark: 10 });
+  });
+
+  test('moves with retention by size and time, and the active segment ends when it is too old', async () => {
+    const log = harness.log('orders', 0, { segmentBytes: 200, retentionBytes: 400, retentionMs: -1 });
+    for (let i = 0; i < 20; i++) await append(log, batchOf([`v${i}`], {}, Date.now()));
+    expect(await log.enforceRetention()).toBeGreaterThan(3);
+    expect(log.sizeBytes).toBeLessThanOrEqual(600);
+    log.updateConfig({ ...defaultLogConfig, segmentBytes: 200, retentionMs: 0 });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await log.enforceRetention();
+    expect(log.logStartOffset).toBe(20);
+    expect(log.sizeBytes).toBe(0);
+    expect(await append(log, batchOf(['next']))).toMatchObject({ baseOffset: 20 });
+  });
+});
+
+describe('directories', () => {
+  test('of a deleted topic go away, and its name begins anew', async () => {
+    const log = harness.log();
+    await append(log, batchOf(['a']));
+    const waiting = append(log, batchOf(['b']));
+    await log.destroy();
+    expect((await waiting).errorCode).not.toBe(ErrorCode.NONE);
+    const other = harness.store.open('orders', 'AAAAAAAAAAAAAAAAAAAAAQ', 0, defaultLogConfig);
+    expect(other).toMatchObject({ endOffset: 0, logStartOffset: 0 });
+    await append(other, batchOf(['new']));
+    expect(await valuesFrom(other)).toEqual(['0:new']);
+  });
+
+  test('that belong to no topic are discarded', async () => {
+    await append(harness.log('orders'), batchOf(['a']));
+    await append(harness.log('gone'), batchOf(['a']));
+    await harness.store.close();
+    await harness.open();
+    expect(harness.store.found()).toHaveLength(2);
+    harness.store.discardOrphans((topic, id) => topic === 'orders' && id === topicId);
+    expect(harness.store.found()).toEqual([{ topic: 'orders', topicId, partition: 0 }]);
+    await harness.store.close();
+    expect(readdirSync(harness.directory).filter((name) => name.startsWith('gone'))).toEqual([]);
+  });
+});
