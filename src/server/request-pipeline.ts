@@ -142,6 +142,8 @@ export class RequestPipeline implements AssemblyOwner {
     this.#lastActivityMs = this.#nowMs();
     this.#flush();
     this.#continue();
+    // Where no frame was held back there is nothing to go on with but what the peer sends next.
+    this.#startReading();
   }
 
   /** Serves nothing more, lets the requests in flight finish and their responses leave, then ends the connection. */

@@ -246,6 +246,16 @@ describe('TcpDoor', () => {
     expect(served).toBe(total);
   });
 
+  it('reads on once a client has taken a response that made it slow', async () => {
+    const sizeBytes = 8 << 20;
+    const door = await openDoor({ serve: () => [prefixed(Buffer.alloc(sizeBytes))] });
+    const socket = await dial(door);
+    for (let i = 0; i < 3; i++) {
+      socket.write(prefixed('more'));
+      expect(await read(socket, sizeBytes + 4)).toHaveLength(sizeBytes + 4);
+    }
+  });
+
   it('ends the connection of a request that fails, and no other', async () => {
     const door = await openDoor({
       serve: (frame) => {
