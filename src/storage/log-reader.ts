@@ -50,7 +50,8 @@ export class LogReader {
     const { offset } = options;
     if (offset < logStartOffset || offset > progress.end) return this.#result(ErrorCode.OFFSET_OUT_OF_RANGE, options);
     const endOffset = progress.highWatermark;
-    if (offset >= endOffset || options.maxBytes <= 0) return this.#result(ErrorCode.NONE, options);
+    const wantsNothing = options.maxBytes <= 0 && !options.minOneBatch;
+    if (offset >= endOffset || wantsNothing) return this.#result(ErrorCode.NONE, options);
     return this.#fromRing(options, endOffset) ?? this.#fromFiles(options, endOffset);
   }
 

@@ -45,6 +45,16 @@ describe('a log', () => {
     expect(await read(1)).toMatchObject({ errorCode: ErrorCode.NONE, highWatermark: 1, records: new Uint8Array() });
   });
 
+  test('returns the first batch where nothing is asked for but that, and nothing where not even that is', async () => {
+    const log = harness.log();
+    const batch = batchOf(['a']);
+    await append(log, batch);
+    const read = async (minOneBatch: boolean) =>
+      log.read({ offset: asOffset(0), maxBytes: 0, minOneBatch, isolation: 'read_uncommitted' });
+    expect((await read(true)).records).toHaveLength(batch.length);
+    expect((await read(false)).records).toHaveLength(0);
+  });
+
   test('refuses damaged batches and goes on as if nothing had been', async () => {
     const log = harness.log();
     const damaged = batchOf(['a']);
