@@ -42,9 +42,11 @@ export const deleteTopicsHandler: ApiHandler<DeleteTopicsRequest, DeleteTopicsRe
       message: 'Topic deletion is disabled.',
     };
     const responses = groupsOf(topics, broker).map((group) => {
-      const [first] = group;
+      const [{ topic }] = group;
+      const name = group.find((named) => named.name !== null)?.name ?? null;
+      const topicId = group.find((named) => named.topicId !== zeroUuid)?.topicId ?? zeroUuid;
       const refusal = allowed ? problemOf(group) : disabled;
-      return remove(group.find(({ name }) => name !== null) ?? first, refusal, broker);
+      return remove({ name, topicId, topic }, refusal, broker);
     });
     return { ...defaultDeleteTopicsResponse(), responses: await Promise.all(responses) };
   },
