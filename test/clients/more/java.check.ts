@@ -1,0 +1,140 @@
+/** Kafka's own Java command-line clients, fetched by Maven, against the program over TCP. */
+
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Program } from '../program.ts';
+import { cacheDirectory, isInstalled, run } from './other-program.ts';
+
+/** The newest of Kafka's tools that is published. */
+const toolsVersion = '4.3.1';
+const hasJava = isInstalled('java') && isInstalled('mvn');
+if (!hasJava) console.log('Java or Maven is not installed, so the tests of the Java clients are skipped.');
+
+/** Has Maven fetch the tools, once; gives their class path. */
+async function toolsClassPath(): Promise<string> {
+  const directory = join(cacheDirectory, `kafka-tools-${toolsVersion}`);
+  const libraries = join(directory, 'libs');
+  const mark = join(directory, 'complete');
+  if (!existsSync(mark)) {
+    await mkdir(directory, { recursive: true });
+    const dependency = (group: string, artifact: string, version: string): string =>
+      `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
+    const dependencies = [
+      dependency('org.apache.kafka', 'kafka-tools', toolsVersion),
+      dependency('org.slf4j', 'slf4j-nop', '1.7.36'),
+    ];
+    const self = '<groupId>millrace</groupId><artifactId>java-clients</artifactId><version>1</version>';
+    const project = `<modelVersion>4.0.0</modelVersion>${self}<dependencies>${dependencies.join('')}</dependencies>`;
+    const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">${project}</project>`;
+    await writeFile(join(directory, 'pom.xml'), pom);
+    await run('mvn', ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=libs'], { directory });
+    await writeFile(mark, '');
+  }
+  return join(libraries, '*');
+}
+
+describe.skipIf(!hasJava)('the Java clients', () => {
+  let program: Program;
+  let classPath: string;
+
+  beforeAll(async () => {
+    classPath = await toolsClassPath();
+    program = await Program.start();
+  });
+  afterAll(() => program[Symbol.asyncDispose]());
+
+  function tool(name: string, flags: readonly string[], input?: string): Promise<string> {
+    const main = ['-Xmx256M', '-cp', classPath, `org.apache.kafka.tools.${name}`];
+    const options = input === undefined ? {} : { input };
+    return run('java', [...main, '--bootstrap-server', program.kafka, ...flags], options);
+  }
+
+  const linesOf = (output: string): string[] => output.trimEnd().split('\n');
+  const numbered = (count: number): string[] => Array.from({ length: count }, (_, i) => `record ${i}`);
+  /** The lines of JSON that the verifiable clients put out. */
+  const eventsOf = (output: string): Record<string, unknown>[] =>
+    linesOf(output).map((line) => JSON.parse(line) as Record<string, unknown>);
+
+  async function create(topic: string, partitions = 1): Promise<void> {
+    await tool('TopicCommand', ['--create', '--topic', topic, '--partitions', `${partitions}`]);
+  }
+
+  const consume = (topic: string, count: number, ...flags: string[]): Promise<string> =>
+    tool('consumer.ConsoleConsumer', [
+      '--topic',
+      topic,
+      '--max-messages',
+      `${count}`,
+      '--timeout-ms',
+      '30000',
+      ...flags,
+    ]);
+
+  it('make, describe, change and delete topics', async () => {
+    await create('java-topics', 2);
+    await tool('TopicCommand', ['--alter', '--topic', 'java-topics', '--partitions', '3']);
+    const described = await tool('TopicCommand', ['--describe', '--topic', 'java-topics']);
+    expect(described).toMatch(/PartitionCount: 3\b/);
+    expect(described.match(/Leader: 0\b/g)).toHaveLength(3);
+    expect(linesOf(await tool('TopicCommand', ['--list']))).toContain('java-topics');
+    await tool('TopicCommand', ['--delete', '--topic', 'java-topics']);
+    expect(linesOf(await tool('TopicCommand', ['--list']))).not.toContain('java-topics');
+  });
+
+  it.each(['none', 'gzip', 'snappy', 'lz4', 'zstd'])('produce and consume with compression %s', async (compression) => {
+    const topic = `java-${compression}`;
+    await create(topic);
+    const lines = numbered(500).map((line, i) => `key ${i}\t${line}`);
+    const properties = ['--reader-property', 'parse.key=true', '--compression-codec', compression];
+    await tool('ConsoleProducer', ['--topic', topic, ...properties], `${lines.join('\n')}\n`);
+    const read = await consume(topic, 500, '--from-beginning', '--formatter-property', 'print.key=true');
+    expect(linesOf(read)).toEqual(lines);
+  });
+
+  it.each(['-1', '1', '0'])('verify what they produced with acks=%s', async (acks) => {
+    const topic = `java-verified${acks}`;
+    await create(topic, 3);
+    const produced = eventsOf(
+      await tool('VerifiableProducer', ['--topic', topic, '--max-messages', '2000', '--acks', acks]),
+    );
+    expect(produced.at(-1)).toMatchObject({ name: 'tool_data', sent: 2000, acked: 2000 });
+    const group = ['--group-id', `${topic}-group`, '--reset-policy', 'earliest', '--max-messages', '2000'];
+    const consumed = eventsOf(await tool('VerifiableConsumer', ['--topic', topic, ...group]));
+    const partitions = consumed.filter(({ name }) => name === 'records_consumed') as unknown as { count: number }[];
+    expect(partitions.reduce((sum, { count }) => sum + count, 0)).toBe(2000);
+    expect(consumed.filter(({ name }) => name === 'offsets_committed').every(({ success }) => success === true)).toBe(
+      true,
+    );
+  });
+
+  it('go on in a group where they stopped, also after kill -9 of the broker', async () => {
+    const topic = 'java-group';
+    await create(topic);
+    await tool('ConsoleProducer', ['--topic', topic, '--command-property', 'acks=all'], `${numbered(30).join('\n')}\n`);
+    const group = ['--group', 'java-readers', '--from-beginning'];
+    expect(linesOf(await consume(topic, 10, ...group))).toEqual(numbered(30).slice(0, 10));
+    await program.kill();
+    await program.restart();
+    expect(linesOf(await consume(topic, 20, ...group))).toEqual(numbered(30).slice(10));
+    const named = ['--group', 'java-readers'];
+    const described = await tool('consumer.group.ConsumerGroupCommand', ['--describe', ...named]);
+    expect(described).toMatch(/java-readers +java-group +0 +30 +30 +0\b/);
+    const reset = ['--reset-offsets', '--topic', topic, '--to-offset', '25', '--execute', ...named];
+    await tool('consumer.group.ConsumerGroupCommand', reset);
+    expect(linesOf(await consume(topic, 5, ...group))).toEqual(numbered(30).slice(25));
+    await tool('consumer.group.ConsumerGroupCommand', ['--delete', ...named]);
+  });
+
+  it('tell offsets by name and time', async () => {
+    const topic = 'java-offsets';
+    await create(topic);
+    await tool('ConsoleProducer', ['--topic', topic], `${numbered(7).join('\n')}\n`);
+    const offsetAt = async (time: string): Promise<string> =>
+      (await tool('GetOffsetShell', ['--topic', topic, '--time', time])).trim();
+    expect(await offsetAt('latest')).toBe(`${topic}:0:7`);
+    expect(await offsetAt('earliest')).toBe(`${topic}:0:0`);
+    expect(await offsetAt('1000')).toBe(`${topic}:0:0`);
+  });
+});
