@@ -29,7 +29,8 @@ export class BufferPool {
     const bits = Math.max(smallestBits, Math.ceil(Math.log2(sizeBytes)));
     this.#leasedBytes += 2 ** bits;
     const reused = this.#free[bits]?.pop();
-    if (reused === undefined) return Buffer.allocUnsafeSlow(2 ** bits);
+    // Plain bytes over memory that nobody cleared: a Buffer's `slice` would be a view where callers expect a copy.
+    if (reused === undefined) return new Uint8Array(Buffer.allocUnsafeSlow(2 ** bits).buffer);
     this.#keptBytes -= reused.length;
     return reused;
   }

@@ -34,7 +34,7 @@ import { SegmentFiles } from './segment-files.ts';
 import { partitionDirectoryName } from './segment-name.ts';
 import type { StoreContext } from './store-context.ts';
 import { removeCleanStop, writeCleanStop, writeRecoveryPoints } from './store-files.ts';
-import { startStore, type RecoverySummary, type StoreStart } from './store-start.ts';
+import { emptyAt, startStore, type RecoverySummary, type StoreStart } from './store-start.ts';
 import { StoreUpkeep } from './store-upkeep.ts';
 
 export interface LocalLogStoreOptions {
@@ -116,18 +116,7 @@ export class LocalLogStore implements LogStore, LogOwner {
       assert(open.state.topicId === topicId, 'a log is destroyed before another topic takes its name');
       return open;
     }
-    const known = this.#dormant.get(name) ?? {
-      topic,
-      partition,
-      topicId,
-      logStartOffset: firstOffset,
-      endOffset: firstOffset,
-      recoveryPoint: firstOffset,
-      segments: [],
-      epochs: [],
-      producerSnapshot: null,
-      refusal: null,
-    };
+    const known = this.#dormant.get(name) ?? emptyAt(topic, partition, topicId, firstOffset);
     assert(known.topicId === null || known.topicId === topicId, 'orphans are discarded before logs are opened');
     this.#dormant.delete(name);
     const log = new LocalLog(this.#context, this, known, topicId, config);
@@ -193,7 +182,7 @@ export class LocalLogStore implements LogStore, LogOwner {
       return;
     }
     const partitions = [...this.#dormant.values(), ...logs.map(({ state }) => state.known)].filter(
-      ({ segments, refusal }) => segments.length > 0 || refusal !== null,
+      ({ segments, refusal, logStartOffset }) => segments.length > 0 || refusal !== null || logStartOffset > 0,
     );
     writeRecoveryPoints(fileSystem, directory, this.#upkeep.recoveryPoints());
     await writeCleanStop(fileSystem, directory, partitions);

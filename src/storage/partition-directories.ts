@@ -23,13 +23,14 @@ export class PartitionDirectories {
     this.#options = options;
   }
 
-  /** Sets the partition's directory, which exists, aside and has it removed. Throws the file system's error. */
+  /** Sets the partition's directory aside, where it has one, and has it removed. Throws the file system's error. */
   discard(topic: string, partition: number): void {
     const { directory, fileSystem, random } = this.#options;
     const id = new Uint8Array(16);
     random.fill(id);
     const hex = Array.from(id, (byte) => byte.toString(16).padStart(2, '0')).join('');
     const name = deletedPartitionDirectoryName(topic, partition, hex);
+    if (!fileSystem.isDirectory(`${directory}/${partitionDirectoryName(topic, partition)}`)) return;
     fileSystem.rename(`${directory}/${partitionDirectoryName(topic, partition)}`, `${directory}/${name}`);
     this.removeLater(name);
   }

@@ -96,7 +96,7 @@ class Recovery {
   }
 
   run(): RecoveryResult {
-    const baseOffsets = this.#listSegments();
+    const baseOffsets = this.#withoutDeleted(this.#listSegments());
     const segments: SegmentState[] = [];
     let cutBytes = 0;
     this.#endOffset = baseOffsets[0] ?? this.#input.logStartOffset;
@@ -113,13 +113,23 @@ class Recovery {
         this.#problem = `the segment after it begins at offset ${nextBase}, and ${this.#endOffset} is next`;
       }
       if (this.#problem === null) continue;
-      if (this.#endOffset < this.#input.recoveryPoint) return this.#refused(segments, baseOffset);
+      if (this.#isDamaged) return this.#refused(segments, baseOffset);
       cutBytes = this.#cut(segments.at(-1)!, baseOffsets.slice(i + 1));
       break;
     }
-    if (this.#endOffset < this.#input.recoveryPoint) return this.#refused(segments, baseOffsets.at(-1) ?? firstOffset);
+    if (this.#isDamaged) return this.#refused(segments, baseOffsets.at(-1) ?? firstOffset);
+    if (this.#endOffset < this.#input.logStartOffset) {
+      this.#beginAnew(segments);
+      segments.length = 0;
+    }
     this.#finish();
     return { state: this.#state(segments, null), cutBytes, scannedBytes: this.#scannedBytes };
+  }
+
+  /** Whether something is missing that was on disk and was not deleted. */
+  get #isDamaged(): boolean {
+    const { recoveryPoint, logStartOffset } = this.#input;
+    return this.#endOffset < recoveryPoint && logStartOffset < recoveryPoint;
   }
 
   /** What was to hold at the recovery point is not known, so all is read again from the first segment on. */
@@ -156,6 +166,38 @@ class Recovery {
       }
     }
     return baseOffsets.toSorted((a, b) => a - b);
+  }
+
+  /** Leaves out, and removes, the segments that end at or before the log's start: a deletion was not finished. */
+  #withoutDeleted(baseOffsets: readonly Offset[]): Offset[] {
+    const kept = baseOffsets.filter((_, i) => !((baseOffsets[i + 1] ?? Infinity) <= this.#input.logStartOffset));
+    for (const baseOffset of baseOffsets.slice(0, baseOffsets.length - kept.length)) this.#remove(baseOffset);
+    return kept;
+  }
+
+  /**
+   * The log ends before it begins: what was deleted was never durable. No offset that was deleted comes back, so the
+   * log is empty and goes on at its start, as Kafka has it.
+   */
+  #beginAnew(segments: readonly SegmentState[]): void {
+    const { topic, partition, logStartOffset } = this.#input;
+    const endOffset = this.#endOffset;
+    this.#tools.logger.warn(
+      { topic, partition, logStartOffset, endOffset },
+      'The log ended before the offset up to which its records were deleted: it is empty and begins there.',
+    );
+    for (const { baseOffset } of segments) this.#remove(baseOffset);
+    this.#endOffset = logStartOffset;
+    this.#changed = true;
+  }
+
+  #remove(baseOffset: Offset): void {
+    const { fileSystem } = this.#tools;
+    for (const kind of ['log', 'index', 'timeindex', 'txnindex'] as const) {
+      const path = `${this.#input.directory}/${segmentFileName(baseOffset, kind)}`;
+      if (fileSystem.sizeAt(path) !== null) fileSystem.remove(path);
+    }
+    this.#changed = true;
   }
 
   /** A segment before the recovery point, from its indexes alone; null where they do not do. */

@@ -7,7 +7,7 @@
 
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import { firstOffset } from '../base/numbers.ts';
+import { firstOffset, type Offset } from '../base/numbers.ts';
 import type { Arena } from '../memory/arena.ts';
 import { readWholeFile } from './checkpoint-file.ts';
 import type { FileSystem } from './file-system.ts';
@@ -113,8 +113,29 @@ function recoverAll(
     if (state.refusal !== null) sum.refusedPartitions++;
     largestEpoch = Math.max(largestEpoch, state.epochs.at(-1)?.leaderEpoch ?? -1);
   }
+  // A log whose records were all deleted may have lost its directory, but not where it goes on.
+  for (const { topic, partition, topicId, offset } of starts.values()) {
+    const name = `${topic}-${partition}`;
+    if (!partitions.has(name)) partitions.set(name, emptyAt(topic, partition, topicId, offset));
+  }
   writeRecoveryPoints(fileSystem, directory, Array.from(partitions.values(), pointOf));
   return { partitions, recovery: sum, largestEpoch };
+}
+
+/** A partition without files whose next record gets `offset`. */
+export function emptyAt(topic: string, partition: number, topicId: string | null, offset: Offset): PartitionState {
+  return {
+    topic,
+    partition,
+    topicId,
+    logStartOffset: offset,
+    endOffset: offset,
+    recoveryPoint: offset,
+    segments: [],
+    epochs: [],
+    producerSnapshot: null,
+    refusal: null,
+  };
 }
 
 /** The recovery point of a partition that is not written at the moment. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, truncateSync, writeFileSync, appendFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync, appendFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ErrorCode } from '../../src/base/error-code.ts';
 import { asOffset, noOffset } from '../../src/base/numbers.ts';
@@ -232,5 +232,43 @@ describe('directories', () => {
     expect(harness.store.found()).toEqual([{ topic: 'orders', topicId, partition: 0 }]);
     await harness.store.close();
     expect(readdirSync(harness.directory).filter((name) => name.startsWith('gone'))).toEqual([]);
+  });
+});
+
+describe('a log start that is durable', () => {
+  test('holds where a deletion was not finished, whichever files are left of it', async () => {
+    const log = harness.log('orders', 0, { segmentBytes: 200 });
+    for (let i = 0; i < 10; i++) await append(log, batchOf([`v${i}`]));
+    await log.deleteRecordsBefore(asOffset(7));
+    harness.abandon();
+    const directory = `${harness.directory}/orders-0`;
+    const deleted = readdirSync(directory).filter((name) => name.endsWith('.log.deleted'));
+    expect(deleted.length).toBeGreaterThan(2);
+    // As if the names of all but one had come back.
+    renameSync(`${directory}/${deleted[0]!}`, `${directory}/${deleted[0]!.slice(0, -'.deleted'.length)}`);
+    await harness.open();
+    expect(harness.store.recovery).toMatchObject({ cutBytes: 0, refusedPartitions: 0 });
+    expect(harness.log()).toMatchObject({ logStartOffset: 7, highWatermark: 10 });
+    expect(readdirSync(directory)).not.toContain(deleted[0]!.slice(0, -'.deleted'.length));
+  });
+
+  test('is where the log goes on when what was deleted never reached the disk, with its directory or without', async () => {
+    for (const loss of ['records', 'directory'] as const) {
+      const topic = `orders-${loss}`;
+      const log = harness.log(topic);
+      for (let i = 0; i < 3; i++) await append(log, batchOf([`v${i}`]), 'written');
+      await log.deleteRecordsBefore(noOffset);
+      harness.abandon();
+      const directory = `${harness.directory}/${topic}-0`;
+      if (loss === 'records') truncateSync(`${directory}/${segment(0)}`, 0);
+      else rmSync(directory, { recursive: true });
+      await harness.open();
+      const again = harness.log(topic);
+      expect(again).toMatchObject({ logStartOffset: 3, endOffset: 3 });
+      expect(await append(again, batchOf(['next']))).toMatchObject({ baseOffset: 3 });
+      await harness.store.close();
+      await harness.open();
+      expect(await valuesFrom(harness.log(topic), 3)).toEqual(['3:next']);
+    }
   });
 });
