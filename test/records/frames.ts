@@ -129,7 +129,7 @@ export function zstdFrame(parts: ZstdFrameParts): Buffer {
 }
 
 /** The same frame with a window of 128 MiB in place of its content size, as encoders that stream write it. */
-export function withoutContentSize(frame: Uint8Array): Buffer {
+function withoutContentSize(frame: Uint8Array): Buffer {
   const descriptor = frame[4]!;
   const isSingleSegment = (descriptor & 0x20) !== 0;
   const sizeBytes = descriptor >> 6 === 0 ? (isSingleSegment ? 1 : 0) : 2 ** (descriptor >> 6);

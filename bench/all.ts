@@ -1,0 +1,22 @@
+/** Every benchmark there is. */
+
+import type { Benchmark } from './benchmark.ts';
+import { batchBenchmarks } from './batches.bench.ts';
+import { checksumBenchmarks } from './checksum.bench.ts';
+import { codecBenchmarks } from './codecs.bench.ts';
+import { indexBenchmarks } from './indexes.bench.ts';
+import { inflationBenchmarks } from './inflation.bench.ts';
+import { queueBenchmarks } from './queues.bench.ts';
+import { varintBenchmarks } from './varints.bench.ts';
+
+export function benchmarks(): Benchmark[] {
+  return [
+    ...checksumBenchmarks(),
+    ...batchBenchmarks(),
+    ...inflationBenchmarks(),
+    ...codecBenchmarks(),
+    ...queueBenchmarks(),
+    ...indexBenchmarks(),
+    ...varintBenchmarks(),
+  ];
+}

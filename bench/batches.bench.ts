@@ -1,0 +1,73 @@
+/** What is done to every produced batch: header and CRC checked, every record checked, both in one pass. */
+
+import { crc32c as nativeCrc32c } from '@node-rs/crc32';
+import { ScanFlag, ScanStatus } from '../src/memory/core.ts';
+import { batchHeaderSizeBytes, hasValidCrc, recordCountAt } from '../src/records/record-batch.ts';
+import { RecordReader } from '../src/records/record-reader.ts';
+import { type Benchmark, repeated } from './benchmark.ts';
+import { arena, filledBuilder, outputAddress, placed } from './material.ts';
+
+const batchesPerRun = 8;
+
+export function batchBenchmarks(): Benchmark[] {
+  return [100, 1024].flatMap((valueBytes) => {
+    const batch = filledBuilder(valueBytes).seal();
+    const count = recordCountAt(batch, 0);
+    const address = placed(batch);
+    const { core } = arena;
+    const scan = (flags: number): (() => number) =>
+      repeated(batchesPerRun, () => core.scanBatches(address, batch.length, outputAddress, 1, batch.length, flags));
+    const nativeCheck = (): number => (hasValidCrc(batch, 0, batch.length, nativeCrc32c) ? 1 : 0);
+    const name = `${count} records of ${valueBytes} B`;
+    const size = {
+      unit: 'records',
+      unitsPerRun: batchesPerRun * count,
+      bytesPerRun: batchesPerRun * batch.length,
+    } as const;
+    return [
+      {
+        name: `batch scan, ${name}`,
+        ...size,
+        contenders: [
+          { name: 'core: header, CRC', run: scan(ScanFlag.CONTIGUOUS) },
+          { name: 'JavaScript with @node-rs/crc32', run: repeated(batchesPerRun, nativeCheck) },
+        ],
+      },
+      {
+        name: `batch scan with records, ${name}`,
+        ...size,
+        contenders: [
+          { name: 'core: header, CRC, every record', run: scan(ScanFlag.CONTIGUOUS | ScanFlag.RECORDS) },
+          {
+            name: 'JavaScript with @node-rs/crc32',
+            run: repeated(batchesPerRun, () => nativeCheck() & Number(readAll(batch) === count)),
+          },
+        ],
+      },
+      {
+        name: `record validation, ${name}`,
+        ...size,
+        contenders: [
+          {
+            name: 'core',
+            run: repeated(batchesPerRun, () => {
+              const body = address + batchHeaderSizeBytes;
+              const sizeBytes = batch.length - batchHeaderSizeBytes;
+              const status = core.validateRecords(body, sizeBytes, count, ScanFlag.CONTIGUOUS, outputAddress);
+              return status === ScanStatus.OK ? count : 0;
+            }),
+          },
+          { name: 'JavaScript', run: repeated(batchesPerRun, () => readAll(batch)) },
+        ],
+      },
+    ];
+  });
+}
+
+/** How many records there are, each of them parsed. */
+function readAll(batch: Uint8Array): number {
+  const reader = new RecordReader(batch, 0, batch.length);
+  let count = 0;
+  while (reader.next()) count++;
+  return count;
+}

@@ -1,0 +1,54 @@
+/** What benchmarks work on: an arena, and batches of records that look like what producers send. */
+
+import { crc32c as nativeCrc32c } from '@node-rs/crc32';
+import { assert } from '../src/base/assert.ts';
+import { asAddress, type Address } from '../src/base/numbers.ts';
+import { Arena } from '../src/memory/arena.ts';
+import { BatchBuilder } from '../src/records/batch-builder.ts';
+
+const mebibyte = 1024 * 1024;
+
+export const arena: Arena = Arena.create({
+  flushWorkerCount: 1,
+  queueCapacity: 1024,
+  ringSizeBytes: 8 * mebibyte,
+  scratchSizeBytes: 8 * mebibyte,
+  heapSizeBytes: mebibyte,
+});
+
+/** Where benchmarks let write; nothing is kept there. */
+export const outputAddress: Address = asAddress(arena.layout.scratchAddress);
+export const outputSizeBytes: number = arena.layout.scratchSizeBytes;
+
+let nextAddress = arena.layout.ringAddress;
+
+/** Puts `bytes` where they stay, and returns where that is. */
+export function placed(bytes: Uint8Array): Address {
+  const address = reserved(bytes.length);
+  arena.bytes.set(bytes, address);
+  return address;
+}
+
+/** Room of `sizeBytes` that no other benchmark uses. */
+export function reserved(sizeBytes: number): Address {
+  const address = asAddress(nextAddress);
+  nextAddress += Math.ceil(sizeBytes / 64) * 64;
+  assert(nextAddress <= arena.layout.ringAddress + arena.layout.ringSizeBytes, 'the benchmarks fit their arena');
+  return address;
+}
+
+/** A value of `sizeBytes` that is JSON for the most part and compresses as JSON does. */
+function valueOf(i: number, sizeBytes: number): Uint8Array {
+  let text = `{"id":${i},"user":"user-${(i * 7919) % 10_007}","at":${1_700_000_000_000 + i * 37},"page":"/shop/${i % 97}"`;
+  for (let k = 1; text.length < sizeBytes; k++) text += `,"field-${k}":${((i + k) * 2_654_435_761) % 4_294_967_291}`;
+  return Buffer.from(text.slice(0, sizeBytes));
+}
+
+/** A builder with as many records of `valueBytes` bytes as fit about 16 KiB, a producer's usual batch. */
+export function filledBuilder(valueBytes: number, batchBytes = 16 * 1024): BatchBuilder {
+  const builder = new BatchBuilder((bytes) => nativeCrc32c(bytes));
+  for (let i = 0; builder.recordCount === 0 || builder.sizeBytes + valueBytes <= batchBytes; i++) {
+    builder.append({ key: null, value: valueOf(i, valueBytes), timestampMs: 1_700_000_000_000 + i });
+  }
+  return builder;
+}
