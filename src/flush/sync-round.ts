@@ -29,12 +29,21 @@ export interface PartitionSync {
 /** Syncs all of them and sets `failure` where that fails; rejects only for defects. */
 export async function syncPartitions(files: FileSystem, syncs: readonly PartitionSync[]): Promise<void> {
   let next = 0;
+  // The names were made before this round, so one sync of a directory serves all partitions below it.
+  const directories = new Map<string, Promise<void>>();
+  const syncDirectory = (path: string): Promise<void> => {
+    const known = directories.get(path);
+    if (known !== undefined) return known;
+    const sync = files.syncDirectoryLater(path);
+    directories.set(path, sync);
+    return sync;
+  };
   const work = async (): Promise<void> => {
     while (next < syncs.length) {
       const sync = syncs[next++]!;
       try {
         for (const file of sync.dirty.files) await files.syncLater(file);
-        for (const directory of sync.dirty.directories) await files.syncDirectoryLater(directory);
+        for (const directory of sync.dirty.directories) await syncDirectory(directory);
       } catch (error) {
         const failure = flushFailureOf(error);
         if (failure === null) throw error;

@@ -12,12 +12,10 @@
 import type { Logger } from '../base/logger.ts';
 import { asOffset, asPosition, firstOffset, noTimestamp, type Offset, type Position } from '../base/numbers.ts';
 import type { Arena } from '../memory/arena.ts';
-import { readCheckpointLines, writeCheckpointLines } from './checkpoint-file.ts';
 import { cutLog } from './cut-files.ts';
 import type { FileSystem } from './file-system.ts';
 import { readIndexEntries, writeIndexEntries, type IndexEntries } from './index-rebuild.ts';
-import { LeaderEpochs, parseLeaderEpochLines } from './leader-epochs.ts';
-import { leaderEpochsName } from './log-checkpoint.ts';
+import { LeaderEpochs, type EpochStart } from './leader-epochs.ts';
 import type { PartitionState } from './partition-state.ts';
 import { ProducerRecovery } from './producer-recovery.ts';
 import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
@@ -42,6 +40,8 @@ export interface RecoveryInput {
   /** 0 where none was written down. */
   readonly recoveryPoint: Offset;
   readonly producerSnapshot: Offset | null;
+  /** The leader epochs of what lies before the recovery point. */
+  readonly epochs: readonly EpochStart[];
   /** 0 where none was written down. */
   readonly logStartOffset: Offset;
 }
@@ -76,8 +76,7 @@ class Recovery {
   readonly #tools: RecoveryTools;
   readonly #input: RecoveryInput;
   readonly #producers: ProducerRecovery;
-  #epochs: LeaderEpochs;
-  #epochsChanged = false;
+  readonly #epochs: LeaderEpochs;
   #recoveryPoint: Offset;
   #endOffset: Offset = firstOffset;
   #problem: string | null = null;
@@ -89,10 +88,8 @@ class Recovery {
     this.#input = input;
     this.#recoveryPoint = input.recoveryPoint;
     this.#producers = new ProducerRecovery(tools.fileSystem, input.directory);
-    if (!this.#producers.load(input.producerSnapshot)) this.#distrust('The producer snapshot is missing or damaged');
-    const epochs = this.#readEpochs();
-    if (epochs === null) this.#distrust('The leader epochs cannot be read');
-    this.#epochs = epochs ?? new LeaderEpochs();
+    this.#epochs = new LeaderEpochs(input.epochs);
+    if (!this.#producers.load(input.producerSnapshot)) this.#distrust();
   }
 
   run(): RecoveryResult {
@@ -108,7 +105,7 @@ class Recovery {
         this.#endOffset = nextBase!;
         continue;
       }
-      segments.push(this.#scan(baseOffset));
+      segments.push(this.#scan(baseOffset, nextBase === null));
       if (this.#problem === null && nextBase !== null && nextBase !== this.#endOffset) {
         this.#problem = `the segment after it begins at offset ${nextBase}, and ${this.#endOffset} is next`;
       }
@@ -133,23 +130,14 @@ class Recovery {
   }
 
   /** What was to hold at the recovery point is not known, so all is read again from the first segment on. */
-  #distrust(reason: string): void {
+  #distrust(): void {
     const { topic, partition } = this.#input;
-    this.#tools.logger.warn({ topic, partition }, `${reason}: all of the log is read again.`);
+    this.#tools.logger.warn(
+      { topic, partition },
+      'The producer snapshot is missing or damaged: all of the log is read again.',
+    );
     this.#recoveryPoint = firstOffset;
     this.#producers.clear();
-  }
-
-  #readEpochs(): LeaderEpochs | null {
-    const { fileSystem, logger } = this.#tools;
-    const path = `${this.#input.directory}/${leaderEpochsName}`;
-    try {
-      const lines = readCheckpointLines(fileSystem, path);
-      return lines === null ? new LeaderEpochs() : parseLeaderEpochLines(lines);
-    } catch (error) {
-      logger.warn({ path, error }, 'A file of leader epochs cannot be used.');
-      return null;
-    }
   }
 
   /** The base offsets of the segments, ascending. What a deletion or a replacement left behind is removed. */
@@ -231,7 +219,7 @@ class Recovery {
   }
 
   /** Scans a segment from the recovery point, or all of it, and makes its indexes again from there on. */
-  #scan(baseOffset: Offset): SegmentState {
+  #scan(baseOffset: Offset, isLast: boolean): SegmentState {
     const { arena, fileSystem } = this.#tools;
     const path = this.#logPath(baseOffset);
     const file = fileSystem.open(path, 'read');
@@ -249,7 +237,7 @@ class Recovery {
       const end = scan(start.position, start.offset);
       this.#scannedBytes += end.endPosition - start.position;
       this.#problem = end.problem;
-      segment.end(end.endPosition);
+      segment.end(end.endPosition, isLast);
       if (this.#recoveryPoint < this.#endOffset) this.#changed = true;
       if (!haveSameEntries(segment.entries, start.found)) {
         this.#changed = true;
@@ -302,7 +290,6 @@ class Recovery {
     this.#endOffset = asOffset(batch.lastOffset + 1);
     if (batch.leaderEpoch > this.#epochs.latestEpoch) {
       this.#epochs.assign(batch.leaderEpoch, batch.baseOffset);
-      this.#epochsChanged = true;
     }
     if (batch.baseOffset >= this.#recoveryPoint) this.#producers.take(batch);
   }
@@ -323,8 +310,7 @@ class Recovery {
   #finish(): void {
     const { fileSystem } = this.#tools;
     const { directory } = this.#input;
-    if (this.#epochs.truncateFromEnd(this.#endOffset)) this.#epochsChanged = true;
-    if (this.#epochsChanged) writeCheckpointLines(fileSystem, `${directory}/${leaderEpochsName}`, this.#epochs.lines());
+    this.#epochs.truncateFromEnd(this.#endOffset);
     this.#producers.save(this.#endOffset);
     if (!this.#changed) return;
     for (const name of fileSystem.list(directory)) {
@@ -419,9 +405,10 @@ class ScannedSegment {
     this.#bytesSinceEntry += batch.sizeBytes;
   }
 
-  end(endPosition: Position): void {
+  /** A segment that is followed by another ends with a time entry; one that goes on gets it when it ends. */
+  end(endPosition: Position, isActive: boolean): void {
     this.#sizeBytes = endPosition;
-    this.#addTimeEntry();
+    if (!isActive) this.#addTimeEntry();
   }
 
   get state(): SegmentState {

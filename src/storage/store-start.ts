@@ -103,6 +103,7 @@ function recoverAll(
         directory: path,
         recoveryPoint: point?.offset ?? firstOffset,
         producerSnapshot: point?.producerSnapshot ?? null,
+        epochs: point?.epochs ?? [],
         logStartOffset: starts.get(`${name} ${topicId}`)?.offset ?? firstOffset,
       },
     );
@@ -140,8 +141,8 @@ export function emptyAt(topic: string, partition: number, topicId: string | null
 
 /** The recovery point of a partition that is not written at the moment. */
 export function pointOf(state: PartitionState): PartitionPoint {
-  const { topic, partition, topicId, recoveryPoint, producerSnapshot } = state;
-  return { topic, partition, topicId, offset: recoveryPoint, producerSnapshot };
+  const { topic, partition, topicId, recoveryPoint, producerSnapshot, epochs } = state;
+  return { topic, partition, topicId, offset: recoveryPoint, producerSnapshot, epochs };
 }
 
 function byPartition(points: readonly PartitionPoint[]): Map<string, PartitionPoint> {

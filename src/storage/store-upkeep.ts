@@ -17,6 +17,7 @@ import { pointOf } from './store-start.ts';
 const syncEveryMs = 1000;
 const checkpointEveryMs = 5000;
 const checkpointsAtOnce = 8;
+const saveEveryMs = 1000;
 
 export class StoreUpkeep {
   readonly #context: StoreContext;
@@ -61,8 +62,8 @@ export class StoreUpkeep {
     const points = Array.from(this.#dormant.values(), pointOf);
     for (const { state } of this.#logs()) {
       if (!state.hasFiles) continue;
-      const { topic, partition, topicId, recoveryPoint, producerSnapshot } = state;
-      points.push({ topic, partition, topicId, offset: recoveryPoint, producerSnapshot });
+      const { topic, partition, topicId, recoveryPoint, producerSnapshot, epochs } = state;
+      points.push({ topic, partition, topicId, offset: recoveryPoint, producerSnapshot, epochs: epochs.starts });
     }
     return points;
   }
@@ -87,6 +88,7 @@ export class StoreUpkeep {
         topicId,
         offset: logStartOffset,
         producerSnapshot: null,
+        epochs: [],
       }));
   }
 
@@ -114,20 +116,31 @@ export class StoreUpkeep {
   }
 
   async #moveRecoveryPoints(waiting: LocalLog[]): Promise<void> {
-    const context = this.#context;
+    const { clock, logger } = this.#context;
+    let savedMs = clock.monotonicMs();
+    let unsaved = false;
     try {
       while (waiting.length > 0 && !this.#stopped) {
         const moved = await Promise.all(waiting.splice(0, checkpointsAtOnce).map((log) => this.#move(log)));
-        if (!moved.includes(true)) continue;
-        const stale = [...this.#logs()].flatMap(({ state }) =>
-          state.staleSnapshots.splice(0).map((offset) => `${state.directory}/${segmentFileName(offset, 'snapshot')}`),
-        );
-        await writeRecoveryPointsLater(context.fileSystem, context.directory, this.recoveryPoints());
-        for (const path of stale) this.#remove(path);
+        unsaved ||= moved.includes(true);
+        // The file holds all partitions, so it is not written for every few of them.
+        if (!unsaved || (waiting.length > 0 && clock.monotonicMs() - savedMs < saveEveryMs)) continue;
+        await this.#saveRecoveryPoints();
+        savedMs = clock.monotonicMs();
+        unsaved = false;
       }
     } catch (error) {
-      context.logger.error({ error }, 'The recovery points could not be written; recovery would take longer.');
+      logger.error({ error }, 'The recovery points could not be written; recovery would take longer.');
     }
+  }
+
+  async #saveRecoveryPoints(): Promise<void> {
+    const { fileSystem, directory } = this.#context;
+    const stale = [...this.#logs()].flatMap(({ state }) =>
+      state.staleSnapshots.splice(0).map((offset) => `${state.directory}/${segmentFileName(offset, 'snapshot')}`),
+    );
+    await writeRecoveryPointsLater(fileSystem, directory, this.recoveryPoints());
+    for (const path of stale) this.#remove(path);
   }
 
   async #move(log: LocalLog): Promise<boolean> {
