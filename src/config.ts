@@ -169,6 +169,9 @@ export function checkOptions(options: BrokerOptions): CheckedOptions {
   const httpDoor = doorOf('http', given.http ?? '127.0.0.1:8080', allowUnauthenticated);
   if (kafkaDoor === null && httpDoor === null)
     throw invalid('Both kafka and http are off: nobody could reach the broker');
+  if (kafkaDoor !== null && httpDoor !== null && collide(kafkaDoor, httpDoor)) {
+    throw invalid(`kafka and http are both at port ${kafkaDoor.port}`, 'give each a port of its own');
+  }
   const { settings } = given;
   const advertised = listenersIn(settings.get('advertised.listeners') ?? '', 'advertised.listeners');
   const olderNodeId = settings.get('broker.id');
@@ -290,6 +293,12 @@ const listenerDoors: Readonly<Record<string, 'kafka' | 'http' | 'none'>> = {
   WS: 'http',
   CONTROLLER: 'none',
 };
+
+/** Whether one of two doors would find its port taken by the other. */
+function collide(one: DoorAddress, other: DoorAddress): boolean {
+  if (one.port !== other.port || one.port === 0) return false;
+  return one.host === other.host || [one.host, other.host].some((host) => host === '0.0.0.0' || host === '::');
+}
 
 function doorOf(name: string, text: string, allowUnauthenticated: boolean): DoorAddress | null {
   if (text.trim() === 'off') return null;

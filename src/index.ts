@@ -113,10 +113,10 @@ async function start(
   const native = checked.http === null ? null : await nativePart(checked.httpNecessary || checked.kafka === null);
   const missingHttp = native instanceof EnvironmentError ? native.message : null;
   const addresses = { kafka: checked.kafka, http: missingHttp === null ? checked.http : null };
-  for (const address of [addresses.kafka, addresses.http]) {
-    const problem = address === null ? null : await probePort(address.host, address.port);
-    if (problem !== null) throw problem;
-  }
+  const probes = [addresses.kafka, addresses.http].map((address) =>
+    address === null ? null : probePort(address.host, address.port),
+  );
+  for (const problem of await Promise.all(probes)) if (problem !== null) throw problem;
   const directory = await takeDirectory(resolvePath(checked.dataDirectory), nodeId, undo);
   const { broker, store, arena } = await openBroker(directory, config, logger, undo, onDefect);
   const version = releaseVersion();

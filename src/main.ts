@@ -30,7 +30,7 @@ async function main(args: readonly string[]): Promise<number> {
       return 0;
     case 'help': {
       const { helpText } = await import('./program/help.ts');
-      process.stdout.write(helpText(releaseVersion()));
+      process.stdout.write(helpText(releaseVersion(), commands));
       return 0;
     }
     case 'command': {
@@ -64,7 +64,8 @@ async function run(flags: Flags): Promise<number> {
     log.info({}, 'The broker has stopped.');
     return 0;
   } finally {
-    await log.flush();
+    // A write that nobody takes blocks a thread that an exit would wait for. All else is done by now.
+    if (!(await log.close())) process.kill(process.pid, 'SIGKILL');
   }
 }
 
@@ -101,6 +102,15 @@ function explain(error: unknown): string {
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return `millrace: This is a defect in Millrace: please report it.\n${trace}\n`;
 }
+
+// What nobody caught leaves the broker in a state that nobody knows; what it acknowledged is safe from a sudden end.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(explain(error));
+  process.exit(1);
+});
+
+// Who started the program may not read on.
+process.stdout.on('error', () => {});
 
 let exitCode: number;
 try {

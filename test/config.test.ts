@@ -253,6 +253,11 @@ describe('checkOptions', () => {
 
   it.each<[BrokerOptions, string]>([
     [{ kafka: 'off', http: 'off' }, 'Both kafka and http are off: nobody could reach the broker'],
+    [{ kafka: '127.0.0.1:5', http: '127.0.0.1:5' }, 'kafka and http are both at port 5: give each a port of its own.'],
+    [
+      { kafka: '127.0.0.1:5', http: '0.0.0.0:5', allowUnauthenticated: true },
+      'kafka and http are both at port 5: give each a port of its own.',
+    ],
     [{ kafka: '127.0.0.1' }, 'kafka is "127.0.0.1", which is not HOST:PORT: write 127.0.0.1:9092, for example.'],
     [{ kafka: '127.0.0.1:65536' }, 'kafka is "127.0.0.1:65536", which is not HOST:PORT'],
     [{ kafka: ':9092' }, 'kafka is ":9092", which is not HOST:PORT'],

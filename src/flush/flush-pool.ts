@@ -5,7 +5,7 @@
  */
 
 import { setTimeout } from 'node:timers/promises';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import type { Arena } from '../memory/arena.ts';
 import { blankSubmission, FlushQueue, SubmissionKind } from '../memory/flush-queue.ts';
 import type { FlushTaskInput } from './flush-task.ts';
@@ -28,11 +28,10 @@ export class FlushPool {
   readonly #ended = new Set<number>();
   #stopping: Promise<void> | null = null;
 
-  /** Starts the workers. What is submitted before they run waits in the queues. */
-  constructor(options: FlushPoolOptions) {
+  private constructor(options: FlushPoolOptions, Pool: typeof Piscina) {
     this.#arena = options.arena;
     const count = options.arena.layout.flushWorkerCount;
-    this.#pool = new Piscina<FlushTaskInput, void>({
+    this.#pool = new Pool<FlushTaskInput, void>({
       filename: (options.workerUrl ?? defaultWorkerUrl()).href,
       minThreads: count,
       maxThreads: count,
@@ -42,6 +41,12 @@ export class FlushPool {
       recordTiming: false,
     });
     this.#tasks = Array.from({ length: count }, (_, workerIndex) => this.#run(workerIndex, options.onFailure));
+  }
+
+  /** Loads piscina and starts the workers. What is submitted before they run waits in the queues. */
+  static async start(options: FlushPoolOptions): Promise<FlushPool> {
+    const { Piscina } = await import('piscina');
+    return new FlushPool(options, Piscina);
   }
 
   /**

@@ -15,7 +15,7 @@ import { assert } from '../base/assert.ts';
 import type { Arena } from '../memory/arena.ts';
 import { FlushQueue } from '../memory/flush-queue.ts';
 import type { FlushExecutor } from '../storage/flush-executor.ts';
-import type { FlushPool } from './flush-pool.ts';
+import { FlushPool } from './flush-pool.ts';
 
 export interface WorkerExecutorOptions {
   readonly arena: Arena;
@@ -67,8 +67,7 @@ export class WorkerExecutor implements FlushExecutor {
     await setImmediate();
     const { arena, workerUrl } = this.#options;
     try {
-      const { FlushPool } = await import('./flush-pool.ts');
-      return new FlushPool({ arena, onFailure: failed, ...(workerUrl === undefined ? {} : { workerUrl }) });
+      return await FlushPool.start({ arena, onFailure: failed, ...(workerUrl === undefined ? {} : { workerUrl }) });
     } catch (error) {
       const reason = error instanceof Error ? error : new Error(String(error));
       for (const workerIndex of this.#queues.keys()) failed(reason, workerIndex);

@@ -1,9 +1,9 @@
 /** The text of `millrace --help`. Any thread. */
 
-import { commands } from './commands.ts';
+import type { Command } from './commands.ts';
 
 /** The text, with its line ends. */
-export function helpText(version: string): string {
+export function helpText(version: string, commands: ReadonlyMap<string, Command>): string {
   const listed = [...commands].map(([name, { summary }]) => `  ${name.padEnd(26)} ${summary}`);
   return `Millrace ${version}: an event broker that speaks Kafka's protocol.
 

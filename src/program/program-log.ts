@@ -1,10 +1,10 @@
 /**
  * The program's log: structured lines on standard error, JSON where it is piped, readable on a terminal. I/O thread.
- * pino writes them. It is loaded after the first line, a turn of the event loop later, since loading it takes as long
- * as half a start; lines wait meanwhile. A reader that is slow costs lines, never the broker's time.
+ * pino writes them. It is loaded a moment after the first line, since loading it takes as long as half a start, and the
+ * first clients should not wait for it; lines wait instead. A reader that is slow costs lines, never the broker's time.
  */
 
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import type { DestinationStream } from 'pino';
 import type { LogFields, Logger } from '../base/logger.ts';
 
@@ -20,16 +20,18 @@ interface Line {
   readonly timeMs: number;
 }
 
-/** pino, and how to have everything written that it holds. */
+/** pino over standard error. */
 interface Sink {
   write(line: Line): void;
-  flush(done: () => void): void;
+  /** Resolves once all is written. */
+  end(): Promise<void>;
 }
 
 const standardError = 2;
 /** What a slow reader may leave unread before lines are dropped, in bytes. */
 const unreadBytes = 4 * 1024 * 1024;
-const flushWithinMs = 300;
+const closeWithinMs = 300;
+const loadAfterMs = 100;
 
 export class ProgramLog implements Logger {
   readonly #threshold: number;
@@ -37,6 +39,9 @@ export class ProgramLog implements Logger {
   #waiting: Line[] = [];
   #sink: Sink | null = null;
   #loading: Promise<void> | null = null;
+  #closed = false;
+  /** Ends the wait before loading. */
+  readonly #hurry = new AbortController();
 
   /** `pretty`: for a person at a terminal. */
   constructor(level: LogLevel, pretty: boolean) {
@@ -60,21 +65,24 @@ export class ProgramLog implements Logger {
     this.#line('error', fields, sentence);
   }
 
-  /** Resolves once what was logged has been written, or a reader was too slow for it. */
-  async flush(): Promise<void> {
+  /** Takes no more lines; resolves once those that came have been written, or with false where nobody reads them. */
+  async close(): Promise<boolean> {
+    this.#closed = true;
+    this.#hurry.abort();
     await this.#loading;
-    const sink = this.#sink;
-    if (sink === null) return;
+    if (this.#sink === null) return true;
     const giveUp = new AbortController();
-    await Promise.race([
-      new Promise<void>((resolve) => sink.flush(resolve)),
-      setTimeout(flushWithinMs, undefined, { signal: giveUp.signal }).catch(() => {}),
+    const { signal } = giveUp;
+    const written = await Promise.race([
+      this.#sink.end().then(() => true),
+      setTimeout(closeWithinMs, false, { signal }).catch(() => false),
     ]);
     giveUp.abort();
+    return written;
   }
 
   #line(level: LineLevel, fields: LogFields, sentence: string): void {
-    if (logLevels.indexOf(level) < this.#threshold) return;
+    if (this.#closed || logLevels.indexOf(level) < this.#threshold) return;
     const line = { level, fields, sentence, timeMs: Date.now() };
     if (this.#sink !== null) return this.#sink.write(line);
     this.#waiting.push(line);
@@ -82,7 +90,7 @@ export class ProgramLog implements Logger {
   }
 
   async #load(): Promise<void> {
-    await setImmediate();
+    await setTimeout(loadAfterMs, undefined, { signal: this.#hurry.signal, ref: false }).catch(() => {});
     const sink = await openSink(this.#pretty);
     for (const line of this.#waiting.splice(0)) sink.write(line);
     this.#sink = sink;
@@ -117,6 +125,10 @@ async function openSink(pretty: boolean): Promise<Sink> {
       ({ timeMs } = line);
       logger[line.level](line.fields, line.sentence);
     },
-    flush: (done) => destination.flush(() => done()),
+    end: () => {
+      const closed = new Promise<void>((resolve) => destination.once('close', resolve));
+      destination.end();
+      return closed;
+    },
   };
 }

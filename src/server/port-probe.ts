@@ -6,7 +6,6 @@
  * and a socket that does not listen accepts nobody. Between this look and the opening the port may still be taken.
  */
 
-import { lookup } from 'node:dns/promises';
 import { connect, isIP } from 'node:net';
 import type { EnvironmentError } from '../base/environment-error.ts';
 import { listenError } from './listen-error.ts';
@@ -21,6 +20,7 @@ export async function probePort(host: string, port: number): Promise<Environment
   let address = host;
   if (isIP(host) === 0) {
     try {
+      const { lookup } = await import('node:dns/promises');
       ({ address } = await lookup(host));
     } catch (error) {
       return listenError(error, host, port);
