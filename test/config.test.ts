@@ -227,7 +227,7 @@ describe('checkOptions', () => {
           'add --allow-unauthenticated if that is meant, or use 127.0.0.1.',
       );
       expect(refusal(() => checkOptions({ http: kafka }))).toContain(`The address ${kafka} of http`);
-      expect(checkOptions({ kafka, http: kafka, allowUnauthenticated: true }).kafka?.port).toBe(1);
+      expect(checkOptions({ kafka, http: '127.0.0.1:2', allowUnauthenticated: true }).kafka?.port).toBe(1);
     },
   );
 
