@@ -118,7 +118,7 @@ function structuralRefusal(batch: ScannedBatch, givenBytes: number): Refusal | n
         `${batch.recordCount} records contradict the last offset delta ${batch.lastOffsetDelta}.`,
       );
     default: {
-      const message = `Record ${batch.firstBadRecord} of the batch does not parse.`;
+      const message = `Record ${batch.firstBadRecord} of the batch does not parse or contradicts the header.`;
       const recordErrors = batch.firstBadRecord < 0 ? [] : [{ index: batch.firstBadRecord, message }];
       return { errorCode: ErrorCode.INVALID_RECORD, message, recordErrors };
     }
