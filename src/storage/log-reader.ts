@@ -96,7 +96,7 @@ export class LogReader {
     for (let i = first; i < first + count; i++) {
       const address = ring.addressOf(recent.ringPositionAt(i));
       const batchBytes = recent.sizeBytesAt(i);
-      buffer.set(arena.bytes.subarray(address, address + batchBytes), filled);
+      arena.copyOut(address, batchBytes, buffer, filled);
       filled += batchBytes;
     }
     return this.#found({ buffer, start: 0, end: filled }, isolation);

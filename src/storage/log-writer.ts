@@ -53,7 +53,7 @@ export class LogWriter {
     const { ring, arena } = log.context;
     const position = present(ring.reserve(batch.length), 'the caller made sure of room in the ring');
     const address = ring.addressOf(position);
-    arena.bytes.set(batch, address);
+    arena.copyIn(batch, address);
     const placed = { position, address, sizeBytes: batch.length };
     const nowMs = log.context.clock.nowMs();
     const { batch: scanned, refusal: problem } = scanProduced(
