@@ -138,6 +138,7 @@ async function start(
     })),
   });
   undo.add(() => doors.close());
+  undo.add(async () => broker.stopWaiting());
   const close = (): Promise<void> => undo.all();
   return {
     kafka: doors.kafka,

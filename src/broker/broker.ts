@@ -126,13 +126,21 @@ export class Broker {
     return stateLog;
   }
 
+  /**
+   * Answers whoever waits for something to come, with what there is; from here on nobody waits. A stop begins with it, so
+   * that connections can end.
+   */
+  stopWaiting(): void {
+    this.fetchWaits.stop();
+    this.#groups?.close();
+  }
+
   /** Stops the timers, waits for changes under way and closes the store: all is flushed, and the stop is clean. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.fetchWaits.stop();
+    this.stopWaiting();
     this.#retentionTimer?.cancel();
-    this.#groups?.close();
     await this.#retention;
     await this.topics.inTurn(async () => {});
     for (const stateLog of this.#stateLogs) await stateLog.settled();

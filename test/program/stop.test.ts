@@ -67,12 +67,25 @@ describe('a stop', () => {
     expect(await reader.produce('t', 'three')).toBe(2);
   });
 
+  it('answers fetches that wait, and does not wait for them', async () => {
+    const program = await serving();
+    const client = await WireClient.connect(program.kafkaPort);
+    await client.createTopic('t');
+    const fetched = client.fetch('t', 0, 60_000);
+    const other = await WireClient.connect(program.kafkaPort);
+    await other.fetch('t', 0);
+    expect(await program.stop()).toEqual({ code: 0, signal: null });
+    expect(await fetched).toHaveLength(0);
+  });
+
   it('that hangs is cut short by a second signal, with exit code 1', async () => {
     const program = await serving();
     const client = await WireClient.connect(program.kafkaPort);
     await client.createTopic('t');
-    // The answer is due in a minute; a stop waits for it a while.
-    client.send(fetchApi, 11, WireClient.fetchRequest('t', 0, 60_000));
+    await client.produce('t', 'x'.repeat(900_000), 1);
+    // More than the sockets hold, and nobody reads it; a stop waits for that a while.
+    client.socket.pause();
+    for (let i = 0; i < 60; i++) client.send(fetchApi, 11, WireClient.fetchRequest('t', 0, 0));
     const other = await WireClient.connect(program.kafkaPort);
     await other.fetch('t', 0);
     program.child.kill('SIGTERM');

@@ -108,9 +108,9 @@ export class WireClient {
     };
   }
 
-  /** The bytes of the batches from `offset`. */
-  async fetch(topic: string, offset: number): Promise<Buffer> {
-    const { responses } = await this.request(fetchApi, 11, WireClient.fetchRequest(topic, offset, 0));
+  /** The bytes of the batches from `offset`; where there are none it waits up to `maxWaitMs` for some. */
+  async fetch(topic: string, offset: number, maxWaitMs = 0): Promise<Buffer> {
+    const { responses } = await this.request(fetchApi, 11, WireClient.fetchRequest(topic, offset, maxWaitMs));
     const answer = present(responses[0]?.partitions[0], 'the partition is answered');
     if (answer.errorCode !== 0) throw new Error(`the fetch failed: ${answer.errorCode}`);
     return Buffer.from(answer.records ?? []);
