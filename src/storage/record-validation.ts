@@ -29,8 +29,9 @@ export class RecordValidator {
   readonly #bodyCapacityBytes: number;
 
   /**
-   * A validator that uses `[scratchAddress, scratchAddress + scratchSizeBytes)` of the arena and nothing else of it; what
-   * a compressed batch inflates to must fit there. Leave out what scan rows take.
+   * A validator that uses `[scratchAddress, scratchAddress + scratchSizeBytes)` of the arena and nothing else of it.
+   * Leave out what scan rows take. A compressed batch and what it inflates to must fit there together, because whoever
+   * looks at it again has it in a piece of a file, which needs room there too.
    */
   constructor(arena: Arena, scratchAddress: Address, scratchSizeBytes: number) {
     assert(scratchSizeBytes > bodyPlace, 'there is room for a result and a body');
@@ -73,7 +74,7 @@ export class RecordValidator {
         address,
         sizeBytes,
         this.#bodyAddress,
-        this.#bodyCapacityBytes,
+        this.#capacityFor(batch),
       );
       address = this.#bodyAddress;
       if (sizeBytes < 0) return this.#inflationRefusal(batch, sizeBytes);
@@ -103,11 +104,15 @@ export class RecordValidator {
     return null;
   }
 
+  #capacityFor({ sizeBytes }: ScannedBatch): number {
+    return Math.max(this.#bodyCapacityBytes - sizeBytes, 0);
+  }
+
   #inflationRefusal(batch: ScannedBatch, failure: number): Refusal {
     const codec = codecNames[compressionOf(batch.attributes)] ?? 'unknown';
     return refuse(
       failure === InflationFailure.TOO_LARGE
-        ? `The ${codec} records of the batch inflate to more than ${this.#bodyCapacityBytes} bytes; send smaller batches.`
+        ? `The ${codec} records of the batch inflate to more than ${this.#capacityFor(batch)} bytes; send smaller batches.`
         : `The records of the batch are not whole and right ${codec} data.`,
     );
   }
