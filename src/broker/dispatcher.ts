@@ -9,8 +9,8 @@
 
 import { assert } from '../base/assert.ts';
 import { ErrorCode } from '../base/error-code.ts';
-import type { ApiCodec } from '../protocol/api-codec.ts';
-import { apis, defaultApiVersionsResponse } from '../protocol/generated/index.ts';
+import type { ServerCodec } from '../protocol/api-codec.ts';
+import { defaultApiVersionsResponse, serverApis } from '../protocol/generated/index.ts';
 import { decodeRequestRest, decodeRequestStart, encodeResponseHeader, isFlexible } from '../protocol/headers.ts';
 import { MalformedFrame, Reader } from '../protocol/reader.ts';
 import { Writer } from '../protocol/writer.ts';
@@ -31,7 +31,7 @@ export type AnyApiHandler = ApiHandler<any, any>;
 export type ResponseChunks = readonly Uint8Array[] | null;
 
 interface Route {
-  readonly api: ApiCodec;
+  readonly api: ServerCodec;
   readonly handler: ApiHandler<unknown, unknown>;
 }
 
@@ -46,7 +46,7 @@ export class Dispatcher {
   constructor(broker: Broker, handlers: Iterable<AnyApiHandler>) {
     this.#broker = broker;
     for (const handler of [apiVersionsHandler(() => this.#advertised()), ...handlers]) {
-      const api = apis.get(handler.apiKey);
+      const api = serverApis.get(handler.apiKey);
       assert(api !== undefined && !this.#routes.has(handler.apiKey), 'one handler serves each key');
       this.#routes.set(handler.apiKey, { api, handler });
     }
@@ -115,7 +115,7 @@ export class Dispatcher {
     release();
   }
 
-  #advertised(): ApiCodec[] {
+  #advertised(): ServerCodec[] {
     return [...this.#routes.values()].map(({ api }) => api).toSorted((a, b) => a.apiKey - b.apiKey);
   }
 
@@ -151,7 +151,7 @@ export class Dispatcher {
 }
 
 /** The answer to a version of ApiVersions that is not known: version 0, which every client reads, with the range. */
-function unsupportedApiVersions(api: ApiCodec, correlationId: number): ResponseChunks {
+function unsupportedApiVersions(api: ServerCodec, correlationId: number): ResponseChunks {
   const writer = new Writer(true);
   encodeResponseHeader(writer, api, 0, correlationId);
   const range = { apiKey: api.apiKey, minVersion: api.minVersion, maxVersion: api.stableVersion };

@@ -9,7 +9,7 @@
 import type { Gauge, Registry } from 'prom-client';
 import { present } from '../base/assert.ts';
 import type { Broker } from '../broker/broker.ts';
-import { apis } from '../protocol/generated/index.ts';
+import { serverApis } from '../protocol/generated/index.ts';
 import type { PartitionLog } from '../storage/partition-log.ts';
 import type { CountingLogger } from './counting-logger.ts';
 import { formatDoorAddress, type DoorAddress } from './door-address.ts';
@@ -127,7 +127,7 @@ function registerDoors(client: PromClient, registry: Registry, meters: readonly 
   counter(client, registry, 'millrace_requests_total', 'Requests by listener and API.', labels, (add) => {
     for (const { listener, service } of meters) {
       for (const [key, count] of service.requestsByKey()) {
-        add({ listener, api: apis.get(key)?.name ?? 'unknown' }, count);
+        add({ listener, api: serverApis.get(key)?.name ?? 'unknown' }, count);
       }
     }
   });

@@ -5,15 +5,8 @@
 import type { Reader } from './reader.ts';
 import type { Writer } from './writer.ts';
 
-/**
- * Both directions of one API key. `version` lies in [minVersion, maxVersion]; the caller checks that.
- *
- * Decoding gives every field of every version: one that the version lacks has its default, an unknown tagged field is
- * skipped. It throws `MalformedFrame` for what is no such message, and leaves bytes after the message to the caller.
- * Encoding leaves out what the version lacks; a value that its type cannot hold, or a null where the version has
- * none, fails an assertion.
- */
-export interface ApiCodec<Request = unknown, Response = unknown> {
+/** The versions of one API key, all inclusive. */
+export interface ApiVersionRange {
   readonly apiKey: number;
   readonly name: string;
   readonly minVersion: number;
@@ -22,8 +15,23 @@ export interface ApiCodec<Request = unknown, Response = unknown> {
   readonly stableVersion: number;
   /** The first version with compact lengths and tagged fields; Infinity where no version has them. */
   readonly firstFlexibleVersion: number;
+}
+
+/**
+ * A server's half of one API key. `version` lies in [minVersion, maxVersion]; the caller checks that.
+ *
+ * Decoding gives every field of every version: one that the version lacks has its default, an unknown tagged field is
+ * skipped. It throws `MalformedFrame` for what is no such message, and leaves bytes after the message to the caller.
+ * Encoding leaves out what the version lacks; a value that its type cannot hold, or a null where the version has
+ * none, fails an assertion.
+ */
+export interface ServerCodec<Request = unknown, Response = unknown> extends ApiVersionRange {
   decodeRequest(reader: Reader, version: number): Request;
+  encodeResponse(writer: Writer, message: Response, version: number): void;
+}
+
+/** Both directions of one API key. */
+export interface ApiCodec<Request = unknown, Response = unknown> extends ServerCodec<Request, Response> {
   encodeRequest(writer: Writer, message: Request, version: number): void;
   decodeResponse(reader: Reader, version: number): Response;
-  encodeResponse(writer: Writer, message: Response, version: number): void;
 }

@@ -10,7 +10,7 @@
  * for versions cannot know yet which header its broker writes. Frames' size prefixes are not part of it.
  */
 
-import type { ApiCodec } from './api-codec.ts';
+import type { ApiVersionRange } from './api-codec.ts';
 import type { Reader } from './reader.ts';
 import type { Writer } from './writer.ts';
 
@@ -28,7 +28,7 @@ export interface RequestHeader extends RequestStart {
 }
 
 /** Whether `version` of the API is flexible, which decides over both headers. */
-export function isFlexible(api: ApiCodec, version: number): boolean {
+export function isFlexible(api: ApiVersionRange, version: number): boolean {
   return version >= api.firstFlexibleVersion;
 }
 
@@ -53,13 +53,18 @@ export function encodeRequestHeader(writer: Writer, header: RequestHeader, flexi
 }
 
 /** Writes the header of a response to `version` of the API. */
-export function encodeResponseHeader(writer: Writer, api: ApiCodec, version: number, correlationId: number): void {
+export function encodeResponseHeader(
+  writer: Writer,
+  api: ApiVersionRange,
+  version: number,
+  correlationId: number,
+): void {
   writer.int32(correlationId);
   if (isFlexible(api, version) && api.apiKey !== apiVersionsKey) writer.uvarint(0);
 }
 
 /** Reads the header of a response to `version` of the API and returns its correlation id. Throws `MalformedFrame`. */
-export function decodeResponseHeader(reader: Reader, api: ApiCodec, version: number): number {
+export function decodeResponseHeader(reader: Reader, api: ApiVersionRange, version: number): number {
   const correlationId = reader.int32();
   if (isFlexible(api, version) && api.apiKey !== apiVersionsKey) reader.skipTags();
   return correlationId;

@@ -5,7 +5,7 @@
  */
 
 import { ErrorCode } from '../../base/error-code.ts';
-import type { ApiCodec } from '../../protocol/api-codec.ts';
+import type { ServerCodec } from '../../protocol/api-codec.ts';
 import {
   defaultApiVersionsResponse,
   type ApiVersionsRequest,
@@ -42,7 +42,7 @@ const softwareName = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
 
 /** `advertised` gives the codecs of the keys that are served, in ascending order. */
 export function apiVersionsHandler(
-  advertised: () => readonly ApiCodec[],
+  advertised: () => readonly ServerCodec[],
 ): ApiHandler<ApiVersionsRequest, ApiVersionsResponse> {
   return {
     apiKey: apiVersionsKey,
