@@ -105,15 +105,18 @@ export class LogReader {
   async #fromFiles(options: ReadOptions, endOffset: Offset): Promise<ReadResult> {
     const { segments, context } = this.#log;
     try {
-      for (let i = Math.max(segments.find(options.offset), 0); i < segments.count; i++) {
-        const found = await this.#fromFile(segments.at(i), i === segments.count - 1, options, endOffset);
+      // The list may change while a file is read, so the walk goes over those that there are now.
+      for (const segment of segments.all().slice(Math.max(segments.find(options.offset), 0))) {
+        if (segment.baseOffset >= endOffset) break;
+        const found = await this.#fromFile(segment, options, endOffset);
         if (found !== null) return this.#found(found, options.isolation);
         // Nothing there: the rest of the segment's offsets went away with compaction, so the next one has it.
-        if ((segments.at(i + 1)?.baseOffset ?? endOffset) >= endOffset) break;
       }
       return this.#result(ErrorCode.NONE, options);
     } catch (error) {
       const { topic, partition, logStartOffset } = this.#log;
+      // The topic was deleted meanwhile: whoever asked finds that out by itself.
+      if (segments.count === 0) return this.#result(ErrorCode.NONE, options);
       // Retention may have deleted the segment between the question and the answer.
       if (options.offset < logStartOffset) return this.#result(ErrorCode.OFFSET_OUT_OF_RANGE, options);
       context.logger.error({ topic, partition, offset: options.offset, error }, 'The log could not be read.');
@@ -124,12 +127,12 @@ export class LogReader {
   /** Batches of one segment from the one that holds `offset`; null where the segment has none. */
   async #fromFile(
     segment: Segment,
-    isActive: boolean,
     { offset, maxBytes, minOneBatch }: ReadOptions,
     endOffset: Offset,
   ): Promise<FoundBatches | null> {
     const { context, directory } = this.#log;
     const path = `${directory}/${segmentFileName(segment.baseOffset, 'log')}`;
+    const isActive = segment === this.#log.segments.active;
     let position: number = context.indexes.of(segment, directory, isActive).positionBefore(offset);
     const endPosition = segment.sizeBytes;
     let wantedBytes = Math.max(maxBytes + leadBytes, leastReadBytes);

@@ -87,6 +87,8 @@ export class LogRetention {
   async #deleteBefore(start: Offset): Promise<number> {
     const { segments, context } = this.#log;
     await context.saveLogStartOffsets();
+    // The log may have been destroyed meanwhile.
+    if (segments.count === 0) return 0;
     let count = 0;
     while (count < segments.count - 1 && segments.at(count + 1).baseOffset <= start) count++;
     for (const segment of segments.takeFirst(count)) this.#delete(segment);

@@ -115,9 +115,9 @@ export interface PartitionLog {
   /** How many bytes wait between `offset` and the high watermark, roughly; for a fetch's min bytes. */
   availableBytes(offset: Offset, isolation: IsolationLevel): number;
 
-  /** The first record at or after `timestampMs`, or null. */
+  /** The first record at or after `timestampMs`, or null. Rejects with `EnvironmentError` where it cannot be looked for. */
   offsetForTimestamp(timestampMs: number): Promise<TimestampedOffset | null>;
-  /** The record with the largest timestamp (KIP-734), or null in an empty log. */
+  /** The record with the largest timestamp (KIP-734), or null in an empty log. Rejects as above. */
   offsetOfMaxTimestamp(): Promise<TimestampedOffset | null>;
   /** Where `leaderEpoch`, or the largest below it that is known, ends (KIP-320). */
   endOffsetForEpoch(leaderEpoch: number): EpochEnd;

@@ -4,7 +4,7 @@
  * record is opened, inflated where it is compressed.
  */
 
-import { assert } from '../base/assert.ts';
+import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { asAddress, type Offset } from '../base/numbers.ts';
 import {
   attributesAt,
@@ -16,31 +16,49 @@ import {
   maxTimestampAt,
 } from '../records/record-batch.ts';
 import { RecordReader } from '../records/record-reader.ts';
+import { MalformedRecordsError } from '../records/varint.ts';
 import { inflateBatch } from './batch-inflater.ts';
 import { BatchWalker } from './batch-walker.ts';
 import type { LogState } from './log-state.ts';
 import type { TimestampedOffset } from './partition-log.ts';
 import { scratchBodyAddress, scratchBodySizeBytes } from './scratch.ts';
 import { segmentFileName } from './segment-name.ts';
+import type { Segment } from './segment.ts';
 
-/** As `PartitionLog.offsetForTimestamp`: of what consumers may read. */
+/** As `PartitionLog.offsetForTimestamp`: of what consumers may read. Rejects with `EnvironmentError` IO_FAILED. */
 export async function findByTimestamp(log: LogState, timestampMs: number): Promise<TimestampedOffset | null> {
-  const { segments, context, directory } = log;
-  for (let i = 0; i < segments.count; i++) {
-    const segment = segments.at(i);
-    if (segment.largestTimestampMs < timestampMs) continue;
-    const index = context.indexes.of(segment, directory, i === segments.count - 1);
-    const from = index.offsetBeforeTime(timestampMs);
-    const position = index.positionBefore(from > log.logStartOffset ? from : log.logStartOffset);
-    const path = `${directory}/${segmentFileName(segment.baseOffset, 'log')}`;
-    const walker = new BatchWalker(context.segmentFiles, path, position, segment.sizeBytes);
-    while (await walker.next()) {
-      const { bytes, at, sizeBytes } = walker;
-      if (lastOffsetAt(bytes, at) >= log.progress.highWatermark) return null;
-      if (maxTimestampAt(bytes, at) < timestampMs || lastOffsetAt(bytes, at) < log.logStartOffset) continue;
-      const found = firstRecordFrom(log, bytes.subarray(at, at + sizeBytes), timestampMs);
+  // The list may change while a file is read, so the walk goes over those that there are now.
+  for (const segment of [...log.segments.all()]) {
+    if (segment.largestTimestampMs < timestampMs || segment.baseOffset >= log.progress.highWatermark) continue;
+    try {
+      const found = await findInSegment(log, segment, timestampMs);
       if (found !== null) return found;
+    } catch (error) {
+      // Retention may have deleted it meanwhile; what comes after is the answer then.
+      if (!log.segments.all().includes(segment)) continue;
+      throw new EnvironmentError(
+        EnvironmentErrorCode.IO_FAILED,
+        `Partition ${log.partition} of ${log.topic} could not be searched by time: run millrace verify on a copy of its files.`,
+        error,
+      );
     }
+  }
+  return null;
+}
+
+async function findInSegment(log: LogState, segment: Segment, timestampMs: number): Promise<TimestampedOffset | null> {
+  const { segments, context, directory } = log;
+  const index = context.indexes.of(segment, directory, segment === segments.active);
+  const from = index.offsetBeforeTime(timestampMs);
+  const position = index.positionBefore(from > log.logStartOffset ? from : log.logStartOffset);
+  const path = `${directory}/${segmentFileName(segment.baseOffset, 'log')}`;
+  const walker = new BatchWalker(context.segmentFiles, path, position, segment.sizeBytes);
+  while (await walker.next()) {
+    const { bytes, at, sizeBytes } = walker;
+    if (lastOffsetAt(bytes, at) >= log.progress.highWatermark) return null;
+    if (maxTimestampAt(bytes, at) < timestampMs || lastOffsetAt(bytes, at) < log.logStartOffset) continue;
+    const found = firstRecordFrom(log, bytes.subarray(at, at + sizeBytes), timestampMs);
+    if (found !== null) return found;
   }
   return null;
 }
@@ -68,7 +86,7 @@ function inflatedBody(log: LogState, batch: Uint8Array): Uint8Array | null {
     target,
     scratchBodySizeBytes(arena) - batch.length,
   );
-  assert(sizeBytes >= 0, 'what was checked when it was stored inflates again');
+  if (sizeBytes < 0) throw new MalformedRecordsError('the body of a stored batch does not inflate');
   return arena.bytes.subarray(target, target + sizeBytes);
 }
 

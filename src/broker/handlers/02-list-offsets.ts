@@ -6,6 +6,7 @@
  * Nothing is tiered, so the local log is all there is.
  */
 
+import { EnvironmentError } from '../../base/environment-error.ts';
 import { ErrorCode } from '../../base/error-code.ts';
 import { noOffset, noTimestamp } from '../../base/numbers.ts';
 import {
@@ -81,7 +82,16 @@ async function lookUp(
   if (epochError !== ErrorCode.NONE) return answer(epochError);
   const firstVersion = timestamp >= 0 ? 1 : firstVersions.get(timestamp);
   if (firstVersion === undefined || apiVersion < firstVersion) return answer(ErrorCode.UNSUPPORTED_VERSION);
-  return answer(ErrorCode.NONE, await offsetFor(timestamp, found.log, readCommitted, broker.leaderEpoch));
+  try {
+    return answer(ErrorCode.NONE, await offsetFor(timestamp, found.log, readCommitted, broker.leaderEpoch));
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+    broker.logger.error(
+      { topic: name, partition: partitionIndex, error },
+      'An offset could not be looked for by time.',
+    );
+    return answer(ErrorCode.KAFKA_STORAGE_ERROR);
+  }
 }
 
 async function offsetFor(
