@@ -3,6 +3,9 @@
  * in names from `target.topic`, and takes back what it changed of the broker's settings.
  */
 
+import { BatchBuilder } from '../dist/records/batch-builder.js';
+import { crc32c } from '../dist/records/crc32c.js';
+
 const Resource = { TOPIC: 2, BROKER: 4, BROKER_LOGGER: 8, CLIENT_METRICS: 16, GROUP: 32 };
 const Operation = { SET: 0, DELETE: 1, APPEND: 2, SUBTRACT: 3 };
 const timeoutMs = 30_000;
@@ -366,6 +369,64 @@ async function listOffsets(target) {
   }
 }
 
+/** A batch as a producer sends it; `change` may then damage it. */
+function batchOf(texts, change = () => {}, options = {}) {
+  const builder = new BatchBuilder(crc32c, options);
+  for (const text of texts) builder.append({ key: null, value: Buffer.from(text), timestampMs: 1_700_000_000_000 });
+  const batch = builder.seal();
+  change(batch);
+  return batch;
+}
+
+async function produce(target) {
+  for (const version of range(3, 13)) {
+    const name = target.topic(`produce-${version}`);
+    const { topics } = await create(target, `before ${version}`, [newTopic(name, 2)]);
+    await settled();
+    const named = version < 13 ? { name, topicId: zeroUuid } : { name: '', topicId: topics[0].topicId };
+    const ask = (label, partitionData, more = {}, topic = named) =>
+      target.ask(label, 0, version, { acks: -1, timeoutMs, topicData: [{ ...topic, partitionData }], ...more });
+    const to = (index, records) => [{ index, records }];
+    for (const acks of [-1, 1]) await ask(`acks ${acks}`, to(0, batchOf(['a', 'b'])), { acks });
+    for (const acks of [2, -2]) await ask(`acks ${acks}`, to(0, batchOf(['a'])), { acks });
+    await ask('missing partition', [...to(7, batchOf(['a'])), ...to(1, batchOf(['b']))]);
+    await ask('negative partition', to(-1, batchOf(['a'])));
+    const missing = { name: target.topic('none'), topicId: 'BBBBBBBBBBBBBBBBBBBBBA' };
+    await ask('missing topic', to(0, batchOf(['a'])), {}, version < 13 ? missing : { ...missing, name: '' });
+    await ask('no topics', [], { topicData: [] });
+    await ask('no partitions', []);
+    const cases = [
+      ['null', null],
+      ['empty', new Uint8Array()],
+      ['16 zeroes', new Uint8Array(16)],
+      ['17 zeroes', new Uint8Array(17)],
+      ['80 zeroes', new Uint8Array(80)],
+      ['magic 1', batchOf(['a'], (batch) => (batch[16] = 1))],
+      ['magic 0', batchOf(['a'], (batch) => (batch[16] = 0))],
+      ['magic 3', batchOf(['a'], (batch) => (batch[16] = 3))],
+      ['cut', batchOf(['a']).subarray(0, 66)],
+      ['length -1', batchOf(['a'], (batch) => batch.fill(0xff, 8, 12))],
+      ['length 9', batchOf(['a'], (batch) => (batch[11] = 9))],
+      ['two batches', new Uint8Array(Buffer.concat([batchOf(['a']), batchOf(['b'])]))],
+      ['more bytes', new Uint8Array(Buffer.concat([batchOf(['a']), Buffer.from('x')]))],
+      ['bad checksum', batchOf(['a'], (batch) => (batch[17] ^= 1))],
+      ['control', batchOf(['a'], () => {}, { control: true, producerId: 9, producerEpoch: 0 })],
+      ['out of order', batchOf(['a'], () => {}, { producerId: 900_000, producerEpoch: 0, baseSequence: 5 })],
+      ['in order', batchOf(['a'], () => {}, { producerId: 900_001, producerEpoch: 0, baseSequence: 0 })],
+      ['again', batchOf(['a'], () => {}, { producerId: 900_001, producerEpoch: 0, baseSequence: 0 })],
+      ['a gap', batchOf(['a'], () => {}, { producerId: 900_001, producerEpoch: 0, baseSequence: 7 })],
+      ['a newer epoch', batchOf(['a'], () => {}, { producerId: 900_001, producerEpoch: 1, baseSequence: 0 })],
+      ['an older epoch', batchOf(['a'], () => {}, { producerId: 900_001, producerEpoch: 0, baseSequence: 1 })],
+    ];
+    for (const [label, records] of cases) await ask(label, to(0, records));
+    await ask('two of one partition', [...to(0, batchOf(['a'])), ...to(0, batchOf(['b']))]);
+    await target.ask(`offsets ${version}`, 2, 4, {
+      replicaId: -1,
+      topics: [{ name, partitions: [{ partitionIndex: 0, currentLeaderEpoch: -1, timestamp: -1 }] }],
+    });
+  }
+}
+
 async function initProducerId(target) {
   for (const version of range(0, 5)) {
     await target.ask('none', 22, version, { transactionalId: null, transactionTimeoutMs: 1 });
@@ -651,6 +712,7 @@ export const scenarios = [
   { name: 'CreatePartitions', run: createPartitions },
   { name: 'Metadata', run: metadata },
   { name: 'ListOffsets', run: listOffsets },
+  { name: 'Produce', run: produce },
   { name: 'InitProducerId', run: initProducerId },
   { name: 'DeleteRecords', run: deleteRecords },
   { name: 'OffsetForLeaderEpoch', run: offsetForLeaderEpoch },

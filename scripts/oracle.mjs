@@ -55,6 +55,13 @@ const expected = [
     /./,
     'Kafka fails at it',
   ],
+  [/Produce v\d+ null/, /^$/, 'Kafka closes the connection'],
+  [/Produce v\d+ no partitions/, /\.responses/, 'Kafka leaves a topic without partitions out'],
+  [/Produce v\d+ more bytes/, /./, 'Kafka drops what follows the batch; here it is refused'],
+  [/Produce v\d+ two of one partition/, /./, 'Kafka drops the first of two batches; here both are appended'],
+  [/Produce v\d+ bad checksum/, /logStartOffset/, 'Kafka does not say where the log starts'],
+  [/Produce v\d+ again/, /logAppendTimeMs/, 'Kafka gives the time of the duplicate'],
+  [/Produce v\d+/, /baseOffset|\.offset$/, 'offsets after batches that only one of them took'],
   [/InitProducerId/, /producerId/, 'ids given so far'],
   [/ApiVersions/, /apiKeys\[\d+\]$|[fF]eatures/, 'only what has a handler is told'],
 ];
@@ -99,7 +106,9 @@ function normalized(value, known, field = '') {
   if (Array.isArray(value)) {
     if (nodeListFields.has(field)) return value.map((id) => (id === known.nodeId ? '<node>' : id));
     const items = value.map((item) => normalized(item, known));
-    const names = items.map((item) => item?.name ?? item?.resourceName ?? item?.apiKey);
+    const names = items.map(
+      (item) => item?.name || (item?.resourceName ?? item?.apiKey ?? item?.index ?? item?.topicId),
+    );
     const areNamed =
       items.length > 0 && names.every((name) => name !== undefined) && new Set(names).size === items.length;
     return areNamed ? Object.fromEntries(items.map((item, i) => [names[i], item])) : items;

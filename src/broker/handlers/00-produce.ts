@@ -37,6 +37,8 @@ import { isInternalTopic } from '../topic-name.ts';
 
 const firstVersionWithIds = 13;
 const firstVersionWithZstd = 7;
+/** The smallest batch of any format: an empty record of magic 0. */
+const smallestBatchBytes = 26;
 /** What the ring spends on each batch beyond its bytes, at most: it aligns them. */
 const alignmentBytes = 8;
 
@@ -171,15 +173,18 @@ function problemOfSize(request: ProduceRequest, broker: Broker): Problem | null 
   return { errorCode: ErrorCode.MESSAGE_TOO_LARGE, message };
 }
 
-/** What Kafka checks before a log sees the records: one whole batch, of a format and codec that the version allows. */
+/** What Kafka checks, in its order, before a log sees the records: one whole batch, of a format and codec that the version allows. */
 function problemOfRecords(records: Uint8Array | null, apiVersion: number): Problem | null {
   if (records === null || records.length === 0) return invalidRecord('A Produce carries one record batch a partition.');
-  if (records.length <= batchField.magic) return corrupt;
-  if (records[batchField.magic] !== currentMagic) {
-    return invalidRecord(`Record batches have magic ${currentMagic}, not ${records[batchField.magic]!}.`);
-  }
+  if (records.length < batchPrefixSizeBytes) return notWhole;
   const sizeBytes = batchPrefixSizeBytes + readInt32(records, batchField.length);
-  if (sizeBytes < batchHeaderSizeBytes || sizeBytes > records.length) return corrupt;
+  if (sizeBytes < smallestBatchBytes) return corrupt;
+  const magic = records[batchField.magic];
+  if (magic === undefined) return notWhole;
+  if (magic > currentMagic) return corrupt;
+  if (sizeBytes > records.length) return notWhole;
+  if (magic < currentMagic) return invalidRecord(`Record batches have magic ${currentMagic}, not ${magic}.`);
+  if (sizeBytes < batchHeaderSizeBytes) return corrupt;
   if (sizeBytes < records.length) return invalidRecord('A Produce carries exactly one record batch a partition.');
   const attributes = attributesAt(records, 0);
   if (compressionOf(attributes) === Compression.ZSTD && apiVersion < firstVersionWithZstd) {
@@ -192,8 +197,9 @@ function problemOfRecords(records: Uint8Array | null, apiVersion: number): Probl
 
 const corrupt: Problem = {
   errorCode: ErrorCode.CORRUPT_MESSAGE,
-  message: 'The record batch is shorter than its header says.',
+  message: 'The header of the record batch says what no batch can be.',
 };
+const notWhole = invalidRecord('A Produce carries one whole record batch a partition; this one is cut short.');
 
 function invalidRecord(message: string): Problem {
   return { errorCode: ErrorCode.INVALID_RECORD, message };
