@@ -67,6 +67,8 @@ export interface HarnessOptions {
   /** A store that another broker has written, for what happens after a restart. */
   readonly store?: MemoryLogStore;
   readonly logger?: Logger;
+  /** Where ids come from: a broker that starts again needs another than the first, as no id may come twice. */
+  readonly seed?: number;
   /** As in the broker's options. */
   readonly fetchMemoryBytes?: number;
 }
@@ -97,7 +99,7 @@ export class BrokerHarness {
       config: new BrokerConfig([['node.id', '1'], ...Object.entries(options.config ?? {})]),
       clusterId: testClusterId,
       clock,
-      random: new SeededRandom(1),
+      random: new SeededRandom(options.seed ?? 1),
       logger: options.logger ?? silentLogger,
       ...(options.fetchMemoryBytes === undefined ? {} : { fetchMemoryBytes: options.fetchMemoryBytes }),
     });

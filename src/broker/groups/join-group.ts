@@ -36,6 +36,7 @@ export function joinGroup(rebalance: Rebalance, joining: Joining): void {
   if (!isAccepted(rebalance, memberId)) {
     group.remove(memberId);
     response.answer(joinError(ErrorCode.GROUP_MAX_SIZE_REACHED));
+    rebalance.completeIfAllJoined();
     return;
   }
   const names = description.protocols.map(({ name }) => name);
