@@ -138,7 +138,11 @@ export class LocalLogStore implements LogStore, LogOwner {
       this.#options.logger.warn({ topic, partition }, 'A partition of no topic was found; it is deleted.');
       this.#directories.discard(topic, partition);
     }
-    if (orphans.length > 0) this.#options.fileSystem.syncDirectory(this.#options.directory);
+    if (orphans.length === 0) return;
+    this.#options.fileSystem.syncDirectory(this.#options.directory);
+    this.#upkeep.saveLogStarts().catch((error: unknown) => {
+      this.#options.logger.warn({ error }, 'The log start offsets could not be written.');
+    });
   }
 
   whenRoom(sizeBytes: number, proceed: () => void): boolean {
@@ -167,6 +171,8 @@ export class LocalLogStore implements LogStore, LogOwner {
     if (!this.#options.fileSystem.isDirectory(directory)) return;
     this.#directories.discard(topic, partition);
     await this.#options.fileSystem.syncDirectoryLater(this.#options.directory);
+    // Its entry must not be taken for that of a topic which gets the name next.
+    if (log.state.logStartOffset > 0) await this.#upkeep.saveLogStarts();
   }
 
   async #close(): Promise<void> {
@@ -224,7 +230,7 @@ export class LocalLogStore implements LogStore, LogOwner {
       leaderEpoch,
       takeSlot: () => this.#slots++,
       used: (log) => this.#openLogs.used(log),
-      checkpointSoon: () => this.#upkeep.checkpointGrown(),
+      checkpointSoon: () => this.#upkeep.checkpointUrgent(),
       saveLogStartOffsets: () => this.#upkeep.saveLogStarts(),
     };
   }

@@ -107,7 +107,7 @@ export class LocalLog implements PartitionLog, Closable {
     if (!this.#producersLoaded) this.#loadProducers();
     this.#writer.append(batch, options, listener);
     this.#context.used(this);
-    if (this.state.bytesSinceCheckpoint >= checkpointAfterBytes) this.#context.checkpointSoon();
+    if (this.checkpointIsUrgent) this.#context.checkpointSoon();
   }
 
   read(options: ReadOptions): ReadResult | Promise<ReadResult> {
@@ -173,9 +173,9 @@ export class LocalLog implements PartitionLog, Closable {
     this.#flusher.requestSync();
   }
 
-  /** Whether so much was appended since the last checkpoint that recovery would take long. */
-  get hasGrown(): boolean {
-    return this.state.bytesSinceCheckpoint >= checkpointAfterBytes;
+  /** Whether the recovery point should move at once. */
+  get checkpointIsUrgent(): boolean {
+    return this.state.checkpointWanted || this.state.bytesSinceCheckpoint >= checkpointAfterBytes;
   }
 
   /** Whether something lies behind the recovery point, or beside it. */
@@ -187,7 +187,14 @@ export class LocalLog implements PartitionLog, Closable {
   /** Moves the recovery point as `checkpointLog` does. */
   checkpoint(): Promise<boolean> {
     this.state.bytesSinceCheckpoint = 0;
+    this.state.checkpointWanted = false;
     return checkpointLog(this.state, this.#flusher);
+  }
+
+  /** The recovery point `offset` is on disk. */
+  recoveryPointSaved(offset: Offset): void {
+    this.state.savedRecoveryPoint = offset;
+    this.#retention.deleteUnneeded();
   }
 
   closeFilesIfIdle(): boolean {

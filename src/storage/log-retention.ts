@@ -4,7 +4,8 @@
  *
  *   raise the log start ─► make that durable ─► rename the files to *.deleted ─► remove them, after a while
  *
- * A crash between the steps leaves files that the log no longer begins with; the next start removes them.
+ * A crash between the steps leaves files that the log no longer begins with; the next start removes them. A segment
+ * that ends past the recovery point on disk stays until that has moved: recovery needs what its producers did there.
  * The active segment is never deleted; where it is too old it is ended first.
  */
 
@@ -23,9 +24,12 @@ export class LogRetention {
   readonly #writer: LogWriter;
   /** Files that were renamed, by the timer that will remove them. */
   readonly #doomed = new Map<Timer, readonly string[]>();
+  /** The log start that is durable. */
+  #savedStart: number;
 
   constructor(log: LogState, writer: LogWriter) {
     this.#log = log;
+    this.#savedStart = log.logStartOffset;
     this.#writer = writer;
   }
 
@@ -40,7 +44,7 @@ export class LogRetention {
     if (start > log.logStartOffset) {
       this.#raiseStart(start);
       try {
-        await this.#deleteBefore(start);
+        await this.#saveStart();
       } catch (error) {
         log.context.logger.error(
           { topic: log.topic, partition: log.partition, error },
@@ -66,7 +70,7 @@ export class LogRetention {
     const start = Math.max(this.#startByTime(nowMs), this.#startBySize()) as Offset;
     if (start <= log.logStartOffset) return 0;
     this.#raiseStart(start);
-    return this.#deleteBefore(start);
+    return this.#saveStart();
   }
 
   /** Removes at once what waits to be removed; for the end. */
@@ -83,15 +87,25 @@ export class LogRetention {
     if (this.#log.epochs.truncateFromStart(start)) this.#log.epochsChanged = true;
   }
 
-  /** Makes the log start durable, then deletes the segments before `start`; returns how many. */
-  async #deleteBefore(start: Offset): Promise<number> {
-    const { segments, context } = this.#log;
-    await context.saveLogStartOffsets();
-    // The log may have been destroyed meanwhile.
-    if (segments.count === 0) return 0;
+  /** Makes the log start durable, then deletes the segments before it; returns how many. */
+  async #saveStart(): Promise<number> {
+    const start = this.#log.logStartOffset;
+    await this.#log.context.saveLogStartOffsets();
+    this.#savedStart = Math.max(this.#savedStart, start);
+    if (start > this.#log.savedRecoveryPoint) {
+      this.#log.checkpointWanted = true;
+      this.#log.context.checkpointSoon();
+    }
+    return this.deleteUnneeded();
+  }
+
+  /** Deletes the segments that neither readers nor recovery need any more; returns how many. */
+  deleteUnneeded(): number {
+    const { segments, savedRecoveryPoint } = this.#log;
+    const unneededBefore = Math.min(this.#savedStart, savedRecoveryPoint);
     let count = 0;
-    while (count < segments.count - 1 && segments.at(count + 1).baseOffset <= start) count++;
-    for (const segment of segments.takeFirst(count)) this.#delete(segment);
+    while (count < segments.count - 1 && segments.at(count + 1).baseOffset <= unneededBefore) count++;
+    if (count > 0) for (const segment of segments.takeFirst(count)) this.#delete(segment);
     return count;
   }
 

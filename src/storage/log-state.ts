@@ -36,10 +36,14 @@ export class LogState {
   readonly staleSnapshots: Offset[] = [];
   /** Whether the epochs changed since their file was written. */
   epochsChanged = false;
+  /** The recovery point should move though little was appended: segments wait for that to be deleted. */
+  checkpointWanted = false;
   /** Bytes appended since a checkpoint was last asked for. */
   bytesSinceCheckpoint = 0;
   /** Everything below is on disk with all that is needed to go on from there. */
   recoveryPoint: Offset;
+  /** The recovery point that is on disk, from which a start after a crash would go on. */
+  savedRecoveryPoint: Offset;
   /** Whether the partition's directory and its active segment's file are there. */
   hasFiles: boolean;
   /** Null while it takes writes; else the sentence that says why it does not. */
@@ -60,6 +64,7 @@ export class LogState {
     this.logStartOffset = known.logStartOffset;
     this.producerSnapshot = known.producerSnapshot;
     this.recoveryPoint = known.recoveryPoint;
+    this.savedRecoveryPoint = known.recoveryPoint;
     this.hasFiles = known.segments.length > 0;
     this.refusal = known.refusal;
     this.isDamaged = known.refusal !== null;

@@ -16,6 +16,7 @@ import { cutLog } from './cut-files.ts';
 import type { FileSystem } from './file-system.ts';
 import { readIndexEntries, writeIndexEntries, type IndexEntries } from './index-rebuild.ts';
 import { LeaderEpochs, type EpochStart } from './leader-epochs.ts';
+import { partitionMetadataName } from './partition-metadata.ts';
 import type { PartitionState } from './partition-state.ts';
 import { ProducerRecovery } from './producer-recovery.ts';
 import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
@@ -39,6 +40,8 @@ export interface RecoveryInput {
   readonly directory: string;
   /** 0 where none was written down. */
   readonly recoveryPoint: Offset;
+  /** Whether one was written down, so that the directory and what it says of itself are on disk. */
+  readonly isKnown: boolean;
   readonly producerSnapshot: Offset | null;
   /** The leader epochs of what lies before the recovery point. */
   readonly epochs: readonly EpochStart[];
@@ -156,9 +159,13 @@ class Recovery {
     return baseOffsets.toSorted((a, b) => a - b);
   }
 
-  /** Leaves out, and removes, the segments that end at or before the log's start: a deletion was not finished. */
+  /**
+   * Leaves out, and removes, the segments that end at or before the log's start: a deletion was not finished. Those
+   * that go beyond the recovery point stay, because their producers are not known yet.
+   */
   #withoutDeleted(baseOffsets: readonly Offset[]): Offset[] {
-    const kept = baseOffsets.filter((_, i) => !((baseOffsets[i + 1] ?? Infinity) <= this.#input.logStartOffset));
+    const unneededBefore = Math.min(this.#input.logStartOffset, this.#input.recoveryPoint);
+    const kept = baseOffsets.filter((_, i) => !((baseOffsets[i + 1] ?? Infinity) <= unneededBefore));
     for (const baseOffset of baseOffsets.slice(0, baseOffsets.length - kept.length)) this.#remove(baseOffset);
     return kept;
   }
@@ -312,9 +319,9 @@ class Recovery {
     const { directory } = this.#input;
     this.#epochs.truncateFromEnd(this.#endOffset);
     this.#producers.save(this.#endOffset);
-    if (!this.#changed) return;
+    if (!this.#changed && this.#input.isKnown) return;
     for (const name of fileSystem.list(directory)) {
-      if (parseSegmentFileName(name)?.kind !== 'log') continue;
+      if (parseSegmentFileName(name)?.kind !== 'log' && name !== partitionMetadataName) continue;
       const file = fileSystem.open(`${directory}/${name}`, 'write');
       try {
         fileSystem.sync(file);

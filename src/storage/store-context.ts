@@ -37,7 +37,7 @@ export interface StoreContext {
   takeSlot(): number;
   /** A log's files were opened on its worker, or a batch was appended to it; bounds how many are open. */
   used(log: Closable): void;
-  /** The log has grown much since its recovery point: it should move. */
+  /** There is a log whose recovery point should move at once. */
   checkpointSoon(): void;
   /** Changes of log start offsets are durable once this resolves. Rejects with the file system's error. */
   saveLogStartOffsets(): Promise<void>;

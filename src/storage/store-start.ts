@@ -102,9 +102,10 @@ function recoverAll(
         topicId,
         directory: path,
         recoveryPoint: point?.offset ?? firstOffset,
+        isKnown: point !== undefined,
         producerSnapshot: point?.producerSnapshot ?? null,
         epochs: point?.epochs ?? [],
-        logStartOffset: starts.get(`${name} ${topicId}`)?.offset ?? firstOffset,
+        logStartOffset: startOf(starts, name, topicId),
       },
     );
     partitions.set(name, state);
@@ -143,6 +144,13 @@ export function emptyAt(topic: string, partition: number, topicId: string | null
 export function pointOf(state: PartitionState): PartitionPoint {
   const { topic, partition, topicId, recoveryPoint, producerSnapshot, epochs } = state;
   return { topic, partition, topicId, offset: recoveryPoint, producerSnapshot, epochs };
+}
+
+/** Where the log begins. A directory that does not say whose it is was made last, and so was the entry of its name. */
+function startOf(starts: ReadonlyMap<string, PartitionPoint>, name: string, topicId: string | null): Offset {
+  if (topicId !== null) return starts.get(`${name} ${topicId}`)?.offset ?? firstOffset;
+  const entry = [...starts].findLast(([key]) => key.startsWith(`${name} `));
+  return entry?.[1].offset ?? firstOffset;
 }
 
 function byPartition(points: readonly PartitionPoint[]): Map<string, PartitionPoint> {

@@ -52,9 +52,9 @@ export class StoreUpkeep {
     await this.#starts.catch(ignoreHere);
   }
 
-  /** Moves the recovery points of those that have grown much, now. */
-  checkpointGrown(): void {
-    this.#begin((log) => log.hasGrown);
+  /** Moves the recovery points of those for which it is urgent, now. */
+  checkpointUrgent(): void {
+    this.#begin((log) => log.checkpointIsUrgent);
   }
 
   /** Where recovery begins in each partition, as it stands in memory. */
@@ -139,7 +139,9 @@ export class StoreUpkeep {
     const stale = [...this.#logs()].flatMap(({ state }) =>
       state.staleSnapshots.splice(0).map((offset) => `${state.directory}/${segmentFileName(offset, 'snapshot')}`),
     );
+    const saved = Array.from(this.#logs(), (log) => ({ log, offset: log.state.recoveryPoint }));
     await writeRecoveryPointsLater(fileSystem, directory, this.recoveryPoints());
+    for (const { log, offset } of saved) log.recoveryPointSaved(offset);
     for (const path of stale) this.#remove(path);
   }
 
