@@ -3,28 +3,10 @@
  * The first has the shape of the broker's `ConnectionContext`. It does not know sockets.
  */
 
-export interface Principal {
-  readonly type: string;
-  readonly name: string;
-}
+import { anonymous, type ConnectionContext, type Principal } from '../broker/request-context.ts';
 
-export interface Connection {
-  /** Unique within this run of the broker. */
-  readonly id: number;
-  /** The door: `kafka` (TCP) or `kafka-ws`. */
-  readonly listener: string;
-  /** The address that this client is told to use: the one it reached us at, or the configured. */
-  readonly advertisedHost: string;
-  readonly advertisedPort: number;
-  readonly clientHost: string;
-  readonly principal: Principal;
-  clientSoftwareName: string;
-  clientSoftwareVersion: string;
-  /** False once the connection has ended. */
-  readonly open: boolean;
-  /** Calls `listener` once when the connection ends; returns how to stop that. */
-  onClose(listener: () => void): () => void;
-}
+/** What the broker sees of a connection. */
+export type Connection = ConnectionContext;
 
 export interface DoorConnectionOptions {
   readonly id: number;
@@ -34,8 +16,6 @@ export interface DoorConnectionOptions {
   readonly clientHost: string;
   readonly principal?: Principal;
 }
-
-const anonymous: Principal = { type: 'User', name: 'ANONYMOUS' };
 
 export class DoorConnection implements Connection {
   readonly id: number;
