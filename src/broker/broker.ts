@@ -86,7 +86,7 @@ export class Broker {
     this.producerIds = new ProducerIds(() => this.#claimProducerIds());
     const sessionSlots = options.config.number('max.incremental.fetch.session.cache.slots');
     this.fetchSessions = new FetchSessionCache(sessionSlots, options.clock, options.random);
-    this.fetchMemory = new FetchMemory(options.fetchMemoryBytes);
+    this.fetchMemory = new FetchMemory(options.clock, options.fetchMemoryBytes);
     this.fetchWaits = new FetchWaits(options.clock, this.topics);
   }
 

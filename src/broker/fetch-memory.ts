@@ -4,41 +4,65 @@
  *   free  ──reserve──▶  held for one response  ──release, once it has left──▶  free
  *
  * A fetch is granted what it could use, but at most an eighth of what is free and, where that is more, one batch of
- * usual size; less the more its connection holds already. So clients that do not read what they asked for leave room
- * for others. Where nothing is free a fetch waits its turn; it holds nothing meanwhile. It does not read logs.
+ * usual size; less the more its connection holds already. Where nothing is free a fetch waits its turn; it holds nothing
+ * meanwhile. Connections that take no responses while others wait for their memory are dropped, the longest first.
+ * It does not read logs.
  */
 
 import { assert } from '../base/assert.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import type { ConnectionContext } from './request-context.ts';
 
 const defaultCapacityBytes = 256 * 1024 * 1024;
 /** What every fetch may have: Kafka's default of the largest batch, rounded up. */
 export const smallGrantBytes = 1024 * 1024 + 64 * 1024;
 const shareOfFree = 8;
+/** So long a response may take to leave while others wait. */
+const patienceMs = 5000;
+/** Between two looks for connections to drop: what they held takes a moment to come back. */
+const recoveryMs = 100;
+
+/** Whose memory it is. */
+export type FetchHolder = Pick<ConnectionContext, 'id' | 'drop'>;
 
 /** Memory held for one response. */
 export interface FetchGrant {
   /** What was granted when it was reserved, or is in use since `settle`. */
   readonly sizeBytes: number;
-  /** Corrects the size to what is in use; more than was granted where the first batch alone is larger. */
+  /**
+   * The response is ready: corrects the size to what is in use, more than was granted where the first batch alone is
+   * larger. From here on the client is waited for.
+   */
   settle(usedBytes: number): void;
   /** Gives it back; once. */
   release(): void;
 }
 
 interface Waiting {
-  readonly connectionId: number;
+  readonly holder: FetchHolder;
   readonly wantedBytes: number;
   readonly granted: (grant: FetchGrant) => void;
 }
 
+/** A response that waits for its client. */
+interface Settled {
+  readonly holder: FetchHolder;
+  readonly sinceMs: number;
+}
+
 export class FetchMemory {
+  readonly #clock: Clock;
   readonly #capacityBytes: number;
   readonly #heldByConnection = new Map<number, number>();
   /** In the order of their coming. */
   readonly #waiting = new Set<Waiting>();
+  /** Longest first. */
+  readonly #settled = new Set<Settled>();
   #heldBytes = 0;
+  #patience: Timer | null = null;
 
-  constructor(capacityBytes = defaultCapacityBytes) {
+  constructor(clock: Clock, capacityBytes = defaultCapacityBytes) {
+    this.#clock = clock;
     this.#capacityBytes = capacityBytes;
   }
 
@@ -51,38 +75,44 @@ export class FetchMemory {
   }
 
   /** Reserves up to `wantedBytes`; null where there is no room now. Those who wait for others to read come first. */
-  reserve(connectionId: number, wantedBytes: number): FetchGrant | null {
-    // With so much free, those who still wait do so for what their own connections hold.
-    const mayPass = this.#waiting.size === 0 || this.#capacityBytes - this.#heldBytes >= smallGrantBytes;
-    return mayPass ? this.#tryReserve(connectionId, wantedBytes) : null;
+  reserve(holder: FetchHolder, wantedBytes: number): FetchGrant | null {
+    const mayPass = this.#waiting.size === 0 || !this.#isShort;
+    return mayPass ? this.#tryReserve(holder, wantedBytes) : null;
   }
 
   /** Calls `granted` once there is room; returns how to give up. */
-  wait(connectionId: number, wantedBytes: number, granted: (grant: FetchGrant) => void): () => void {
-    const waiting: Waiting = { connectionId, wantedBytes, granted };
+  wait(holder: FetchHolder, wantedBytes: number, granted: (grant: FetchGrant) => void): () => void {
+    const waiting: Waiting = { holder, wantedBytes, granted };
     this.#waiting.add(waiting);
+    this.#beginPatience();
     return () => void this.#waiting.delete(waiting);
   }
 
-  #tryReserve(connectionId: number, wantedBytes: number): FetchGrant | null {
+  /** Whether less is free than every fetch may have. Where more is, who waits does so for what its own connection holds. */
+  get #isShort(): boolean {
+    return this.#capacityBytes - this.#heldBytes < smallGrantBytes;
+  }
+
+  #tryReserve(holder: FetchHolder, wantedBytes: number): FetchGrant | null {
     const freeBytes = this.#capacityBytes - this.#heldBytes;
-    const heldBytes = this.#heldByConnection.get(connectionId) ?? 0;
+    const heldBytes = this.#heldByConnection.get(holder.id) ?? 0;
     const shareBytes = Math.max(Math.floor(freeBytes / shareOfFree), smallGrantBytes) - heldBytes;
     const neededBytes = Math.min(wantedBytes, smallGrantBytes);
     if (freeBytes < neededBytes || shareBytes < neededBytes) return null;
-    return this.#grant(connectionId, Math.min(wantedBytes, shareBytes, freeBytes));
+    return this.#grant(holder, Math.min(wantedBytes, shareBytes, freeBytes));
   }
 
-  #grant(connectionId: number, grantedBytes: number): FetchGrant {
+  #grant(holder: FetchHolder, grantedBytes: number): FetchGrant {
     let sizeBytes = 0;
+    let settled: Settled | null = null;
     let released = false;
     const resize = (toBytes: number): void => {
       const byBytes = toBytes - sizeBytes;
       sizeBytes = toBytes;
       this.#heldBytes += byBytes;
-      const heldBytes = (this.#heldByConnection.get(connectionId) ?? 0) + byBytes;
-      if (heldBytes === 0) this.#heldByConnection.delete(connectionId);
-      else this.#heldByConnection.set(connectionId, heldBytes);
+      const heldBytes = (this.#heldByConnection.get(holder.id) ?? 0) + byBytes;
+      if (heldBytes === 0) this.#heldByConnection.delete(holder.id);
+      else this.#heldByConnection.set(holder.id, heldBytes);
       if (byBytes < 0) this.#serveWaiting();
     };
     resize(grantedBytes);
@@ -91,12 +121,15 @@ export class FetchMemory {
         return sizeBytes;
       },
       settle: (usedBytes) => {
-        assert(!released, 'a grant that was released is not settled');
+        assert(settled === null && !released, 'a grant is settled once, before it is released');
+        settled = { holder, sinceMs: this.#clock.monotonicMs() };
+        this.#settled.add(settled);
         resize(usedBytes);
       },
       release: () => {
         assert(!released, 'a grant is released once');
         released = true;
+        if (settled !== null) this.#settled.delete(settled);
         resize(0);
       },
     };
@@ -104,11 +137,39 @@ export class FetchMemory {
 
   #serveWaiting(): void {
     for (const waiting of this.#waiting) {
-      const grant = this.#tryReserve(waiting.connectionId, waiting.wantedBytes);
+      const grant = this.#tryReserve(waiting.holder, waiting.wantedBytes);
       // The next may be of a connection that holds less.
       if (grant === null) continue;
       this.#waiting.delete(waiting);
       waiting.granted(grant);
+    }
+  }
+
+  #beginPatience(): void {
+    if (this.#patience !== null || !this.#isShort) return;
+    const [longest] = this.#settled;
+    const heldMs = longest === undefined ? 0 : this.#clock.monotonicMs() - longest.sinceMs;
+    this.#patience = this.#clock.setTimer(Math.max(patienceMs - heldMs, recoveryMs), () => {
+      this.#patience = null;
+      if (this.#waiting.size === 0) return;
+      this.#dropStalled();
+      this.#beginPatience();
+    });
+  }
+
+  /** Drops those who have not taken a response for too long, until there is room for several others. */
+  #dropStalled(): void {
+    const nowMs = this.#clock.monotonicMs();
+    let expectedBytes = this.#capacityBytes - this.#heldBytes;
+    const stalled = new Set<FetchHolder>();
+    for (const { holder, sinceMs } of this.#settled) {
+      if (nowMs - sinceMs < patienceMs || expectedBytes >= this.#capacityBytes / shareOfFree) break;
+      if (stalled.has(holder)) continue;
+      stalled.add(holder);
+      expectedBytes += this.#heldByConnection.get(holder.id) ?? 0;
+    }
+    for (const holder of stalled) {
+      holder.drop(`it has not taken a response for ${patienceMs} ms, and others wait for the memory of what it holds`);
     }
   }
 }

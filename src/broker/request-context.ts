@@ -31,6 +31,8 @@ export interface ConnectionContext {
   readonly open: boolean;
   /** Calls `listener` when the connection ends; returns how to stop that. */
   onClose(listener: () => void): () => void;
+  /** Ends the connection; `reason` goes into the log. */
+  drop(reason: string): void;
 }
 
 export interface RequestContext {

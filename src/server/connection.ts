@@ -27,6 +27,7 @@ export class DoorConnection implements Connection {
   clientSoftwareName = '';
   clientSoftwareVersion = '';
   #open = true;
+  #onDrop: ((reason: string) => void) | null = null;
   readonly #listeners = new Set<() => void>();
 
   constructor(options: DoorConnectionOptions) {
@@ -47,6 +48,15 @@ export class DoorConnection implements Connection {
     const call = (): void => listener();
     this.#listeners.add(call);
     return () => void this.#listeners.delete(call);
+  }
+
+  drop(reason: string): void {
+    if (this.#open) this.#onDrop?.(reason);
+  }
+
+  /** The pipeline's: how the connection is ended from within. */
+  onDrop(listener: (reason: string) => void): void {
+    this.#onDrop = listener;
   }
 
   /** The door's: the connection has ended. A listener that throws does not keep the others from being called. */

@@ -108,6 +108,10 @@ export class RequestPipeline implements AssemblyOwner {
     this.#nowMs = nowMs;
     this.#lastActivityMs = nowMs();
     this.#assembler = new FrameAssembler(this, budget, limits.largestFrameBytes);
+    connection.onDrop((reason) => {
+      logger.warn({ connection: connection.id, client: connection.clientHost, reason }, 'A connection is closed.');
+      this.drop();
+    });
   }
 
   /** Requests that are being served or whose responses are not written yet. */

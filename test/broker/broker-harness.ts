@@ -53,6 +53,10 @@ export class FakeConnection implements ConnectionContext {
     return () => this.#listeners.delete(listener);
   }
 
+  drop(): void {
+    this.close();
+  }
+
   close(): void {
     this.open = false;
     for (const listener of [...this.#listeners]) listener();

@@ -370,6 +370,27 @@ describe('TcpDoor', () => {
     never.destroy();
   });
 
+  it('ends a connection that is dropped from within, and gives back what it held', async () => {
+    const connections: Connection[] = [];
+    let released = 0;
+    const door = await openDoor({
+      serve: (_, connection) => {
+        connections.push(connection);
+        return [prefixed(Buffer.alloc(8 << 20))];
+      },
+      released: () => void released++,
+    });
+    const stalled = await dial(door);
+    stalled.pause();
+    for (let i = 0; i < 10; i++) stalled.write(prefixed('more'));
+    await until(() => connections.length > 1);
+    const served = connections.length;
+    connections[0]!.drop('it does not read');
+    connections[0]!.drop('twice is once');
+    await until(() => released === served && door.connectionCount === 0);
+    expect(connections[0]!.open).toBe(false);
+  });
+
   it('tells the connection when it ends', async () => {
     let connection: Connection | null = null;
     let calls = 0;

@@ -129,7 +129,7 @@ function reserve(
   { connection }: RequestContext,
   { fetchMemory, clock }: Broker,
 ): FetchGrant | null | Promise<FetchGrant | null> {
-  const atOnce = fetchMemory.reserve(connection.id, wantedBytes);
+  const atOnce = fetchMemory.reserve(connection, wantedBytes);
   if (atOnce !== null) return atOnce;
   return new Promise((resolve) => {
     const finish = (grant: FetchGrant | null): void => {
@@ -138,7 +138,7 @@ function reserve(
       stopListening();
       resolve(grant);
     };
-    const giveUp = fetchMemory.wait(connection.id, wantedBytes, finish);
+    const giveUp = fetchMemory.wait(connection, wantedBytes, finish);
     const timer = clock.setTimer(Math.max(maxWaitMs, shortestRoomWaitMs), () => finish(null));
     const stopListening = connection.onClose(() => finish(null));
   });
