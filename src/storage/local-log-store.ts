@@ -67,6 +67,8 @@ export class LocalLogStore implements LogStore, LogOwner {
   readonly #logs = new Map<string, LocalLog>();
   /** Partitions that are on disk and were not opened yet, by their directory's name. */
   readonly #dormant: Map<string, PartitionState>;
+  /** Names of directories of deleted partitions that could not be set aside. */
+  readonly #stuck = new Set<string>();
   #slots = 0;
   #closing: Promise<void> | null = null;
 
@@ -116,7 +118,7 @@ export class LocalLogStore implements LogStore, LogOwner {
       assert(open.state.topicId === topicId, 'a log is destroyed before another topic takes its name');
       return open;
     }
-    const known = this.#dormant.get(name) ?? emptyAt(topic, partition, topicId, firstOffset);
+    const known = this.#dormant.get(name) ?? this.#unknown(name, topic, topicId, partition);
     assert(known.topicId === null || known.topicId === topicId, 'orphans are discarded before logs are opened');
     this.#dormant.delete(name);
     const log = new LocalLog(this.#context, this, known, topicId, config);
@@ -169,10 +171,27 @@ export class LocalLogStore implements LogStore, LogOwner {
     this.#openLogs.delete(log);
     this.#context.segmentFiles.forget(`${directory}/`);
     if (!this.#options.fileSystem.isDirectory(directory)) return;
+    this.#stuck.add(partitionDirectoryName(topic, partition));
     this.#directories.discard(topic, partition);
+    this.#stuck.delete(partitionDirectoryName(topic, partition));
     await this.#options.fileSystem.syncDirectoryLater(this.#options.directory);
     // Its entry must not be taken for that of a topic which gets the name next.
     if (log.state.logStartOffset > 0) await this.#upkeep.saveLogStarts();
+  }
+
+  /** A partition that is not on disk, or whose name is still taken by one that was deleted. */
+  #unknown(name: string, topic: string, topicId: string, partition: number): PartitionState {
+    const empty = emptyAt(topic, partition, topicId, firstOffset);
+    if (!this.#stuck.has(name)) return empty;
+    try {
+      this.#directories.discard(topic, partition);
+      this.#stuck.delete(name);
+      return empty;
+    } catch (error) {
+      this.#options.logger.error({ topic, partition, error }, 'The directory of a deleted topic cannot be renamed.');
+      const why = `the directory ${name} of a deleted topic of that name cannot be renamed`;
+      return { ...empty, refusal: `Partition ${partition} of ${topic} takes no writes: ${why}. Check the disk.` };
+    }
   }
 
   async #close(): Promise<void> {

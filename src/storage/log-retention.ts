@@ -41,8 +41,9 @@ export class LogRetention {
     if (start < 0 || start > highWatermark) {
       return { errorCode: ErrorCode.OFFSET_OUT_OF_RANGE, lowWatermark: noOffset };
     }
-    if (start > log.logStartOffset) {
-      this.#raiseStart(start);
+    if (start > log.logStartOffset) this.#raiseStart(start);
+    // Also where it was raised before and could not be made durable then.
+    if (this.#savedStart < start) {
       try {
         await this.#saveStart();
       } catch (error) {
@@ -68,9 +69,8 @@ export class LogRetention {
       this.#writer.rollNow();
     }
     const start = Math.max(this.#startByTime(nowMs), this.#startBySize()) as Offset;
-    if (start <= log.logStartOffset) return 0;
-    this.#raiseStart(start);
-    return this.#saveStart();
+    if (start > log.logStartOffset) this.#raiseStart(start);
+    return this.#savedStart < log.logStartOffset ? this.#saveStart() : 0;
   }
 
   /** Removes at once what waits to be removed; for the end. */
