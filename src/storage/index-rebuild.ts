@@ -92,3 +92,15 @@ function overwrite(fileSystem: FileSystem, path: string, bytes: Uint8Array): voi
     fileSystem.close(file);
   }
 }
+
+/** Whether both say the same. */
+export function haveSameEntries(a: IndexEntries, b: IndexEntries): boolean {
+  return (
+    a.offsets.length === b.offsets.length &&
+    a.times.length === b.times.length &&
+    a.offsets.every(
+      (entry, i) => entry.lastOffset === b.offsets[i]!.lastOffset && entry.position === b.offsets[i]!.position,
+    ) &&
+    a.times.every((entry, i) => entry.offset === b.times[i]!.offset && entry.timestampMs === b.times[i]!.timestampMs)
+  );
+}

@@ -14,11 +14,12 @@ import { asOffset, asPosition, firstOffset, noTimestamp, type Offset, type Posit
 import type { Arena } from '../memory/arena.ts';
 import { cutLog } from './cut-files.ts';
 import type { FileSystem } from './file-system.ts';
-import { readIndexEntries, writeIndexEntries, type IndexEntries } from './index-rebuild.ts';
+import { haveSameEntries, readIndexEntries, writeIndexEntries, type IndexEntries } from './index-rebuild.ts';
 import { LeaderEpochs, type EpochStart } from './leader-epochs.ts';
 import { partitionMetadataName } from './partition-metadata.ts';
 import type { PartitionState } from './partition-state.ts';
 import { ProducerRecovery } from './producer-recovery.ts';
+import { ScannedSegment } from './scanned-segment.ts';
 import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
 import { deletedFileSuffix, parseSegmentFileName, segmentFileName, temporarySuffix } from './segment-name.ts';
 import { scanSegmentFile, type FileBatch } from './segment-scan.ts';
@@ -56,9 +57,6 @@ export interface RecoveryResult {
   /** Bytes that were scanned. */
   readonly scannedBytes: number;
 }
-
-/** Index entries as the writer makes them by default; others only make searches longer or shorter. */
-const indexIntervalBytes = 4096;
 
 /** Recovers the partition. Throws the file system's errors; damage is in the state's `refusal`. */
 export function recoverPartition(tools: RecoveryTools, input: RecoveryInput): RecoveryResult {
@@ -362,80 +360,5 @@ class Recovery {
 
   #logPath(baseOffset: Offset): string {
     return `${this.#input.directory}/${segmentFileName(baseOffset, 'log')}`;
-  }
-}
-
-function haveSameEntries(a: IndexEntries, b: IndexEntries): boolean {
-  return (
-    a.offsets.length === b.offsets.length &&
-    a.times.length === b.times.length &&
-    a.offsets.every(
-      (entry, i) => entry.lastOffset === b.offsets[i]!.lastOffset && entry.position === b.offsets[i]!.position,
-    ) &&
-    a.times.every((entry, i) => entry.offset === b.times[i]!.offset && entry.timestampMs === b.times[i]!.timestampMs)
-  );
-}
-
-/** What a scan finds out about a segment. */
-class ScannedSegment {
-  readonly entries: IndexEntries;
-  readonly #baseOffset: Offset;
-  readonly #nowMs: number;
-  #sizeBytes = 0;
-  #largestTimestampMs: number;
-  #offsetOfLargest: number;
-  #firstTimestampMs = noTimestamp;
-  #bytesSinceEntry = 0;
-
-  constructor(baseOffset: Offset, entries: IndexEntries, nowMs: number) {
-    this.#baseOffset = baseOffset;
-    this.entries = entries;
-    this.#nowMs = nowMs;
-    this.#largestTimestampMs = entries.times.at(-1)?.timestampMs ?? noTimestamp;
-    this.#offsetOfLargest = entries.times.at(-1)?.offset ?? -1;
-    // The scan begins at a batch that has an entry, which is made again.
-    this.#bytesSinceEntry = entries.offsets.length > 0 ? indexIntervalBytes + 1 : 0;
-  }
-
-  take(batch: FileBatch): void {
-    if (batch.position === 0) this.#firstTimestampMs = batch.maxTimestamp;
-    if (batch.maxTimestamp > this.#largestTimestampMs) {
-      this.#largestTimestampMs = batch.maxTimestamp;
-      // Which of its records it is does not matter to a search, which looks into the batch.
-      this.#offsetOfLargest = batch.baseOffset;
-    }
-    if (this.#bytesSinceEntry > indexIntervalBytes) {
-      this.entries.offsets.push({ lastOffset: batch.lastOffset, position: batch.position });
-      this.#addTimeEntry();
-      this.#bytesSinceEntry = 0;
-    }
-    this.#bytesSinceEntry += batch.sizeBytes;
-  }
-
-  /** A segment that is followed by another ends with a time entry; one that goes on gets it when it ends. */
-  end(endPosition: Position, isActive: boolean): void {
-    this.#sizeBytes = endPosition;
-    if (!isActive) this.#addTimeEntry();
-  }
-
-  get state(): SegmentState {
-    return {
-      baseOffset: this.#baseOffset,
-      sizeBytes: this.#sizeBytes,
-      largestTimestampMs: this.#largestTimestampMs,
-      offsetOfLargestTimestamp: this.#offsetOfLargest,
-      firstTimestampMs: this.#firstTimestampMs,
-      createdMs: this.#nowMs,
-      offsetIndexSizeBytes: this.entries.offsets.length * offsetEntrySizeBytes,
-      timeIndexSizeBytes: this.entries.times.length * timeEntrySizeBytes,
-    };
-  }
-
-  #addTimeEntry(): void {
-    if (this.#largestTimestampMs <= (this.entries.times.at(-1)?.timestampMs ?? noTimestamp)) return;
-    this.entries.times.push({
-      timestampMs: this.#largestTimestampMs,
-      offset: this.#offsetOfLargest as Offset,
-    });
   }
 }

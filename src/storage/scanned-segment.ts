@@ -1,0 +1,77 @@
+/**
+ * What a scan finds out about a segment: its size, its timestamps, and its index entries, made as the writer makes them.
+ * At the start and offline.
+ */
+
+import { noTimestamp, type Offset, type Position } from '../base/numbers.ts';
+import type { IndexEntries } from './index-rebuild.ts';
+import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
+import type { FileBatch } from './segment-scan.ts';
+import type { SegmentState } from './segment.ts';
+
+/** Entries as by default; another interval only makes searches longer or shorter. */
+const indexIntervalBytes = 4096;
+
+export class ScannedSegment {
+  readonly entries: IndexEntries;
+  readonly #baseOffset: Offset;
+  readonly #nowMs: number;
+  #sizeBytes = 0;
+  #largestTimestampMs: number;
+  #offsetOfLargest: number;
+  #firstTimestampMs = noTimestamp;
+  #bytesSinceEntry = 0;
+
+  /** The segment at `baseOffset`, scanned from where `entries` end, which it goes on filling. */
+  constructor(baseOffset: Offset, entries: IndexEntries, nowMs: number) {
+    this.#baseOffset = baseOffset;
+    this.entries = entries;
+    this.#nowMs = nowMs;
+    this.#largestTimestampMs = entries.times.at(-1)?.timestampMs ?? noTimestamp;
+    this.#offsetOfLargest = entries.times.at(-1)?.offset ?? -1;
+    // The scan begins at a batch that has an entry, which is made again.
+    this.#bytesSinceEntry = entries.offsets.length > 0 ? indexIntervalBytes + 1 : 0;
+  }
+
+  take(batch: FileBatch): void {
+    if (batch.position === 0) this.#firstTimestampMs = batch.maxTimestamp;
+    if (batch.maxTimestamp > this.#largestTimestampMs) {
+      this.#largestTimestampMs = batch.maxTimestamp;
+      // Which of its records it is does not matter to a search, which looks into the batch.
+      this.#offsetOfLargest = batch.baseOffset;
+    }
+    if (this.#bytesSinceEntry > indexIntervalBytes) {
+      this.entries.offsets.push({ lastOffset: batch.lastOffset, position: batch.position });
+      this.#addTimeEntry();
+      this.#bytesSinceEntry = 0;
+    }
+    this.#bytesSinceEntry += batch.sizeBytes;
+  }
+
+  /** A segment that is followed by another ends with a time entry; one that goes on gets it when it ends. */
+  end(endPosition: Position, isActive: boolean): void {
+    this.#sizeBytes = endPosition;
+    if (!isActive) this.#addTimeEntry();
+  }
+
+  get state(): SegmentState {
+    return {
+      baseOffset: this.#baseOffset,
+      sizeBytes: this.#sizeBytes,
+      largestTimestampMs: this.#largestTimestampMs,
+      offsetOfLargestTimestamp: this.#offsetOfLargest,
+      firstTimestampMs: this.#firstTimestampMs,
+      createdMs: this.#nowMs,
+      offsetIndexSizeBytes: this.entries.offsets.length * offsetEntrySizeBytes,
+      timeIndexSizeBytes: this.entries.times.length * timeEntrySizeBytes,
+    };
+  }
+
+  #addTimeEntry(): void {
+    if (this.#largestTimestampMs <= (this.entries.times.at(-1)?.timestampMs ?? noTimestamp)) return;
+    this.entries.times.push({
+      timestampMs: this.#largestTimestampMs,
+      offset: this.#offsetOfLargest as Offset,
+    });
+  }
+}
