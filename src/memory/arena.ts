@@ -58,7 +58,8 @@ export const defaultArenaOptions: ArenaOptions = {
   flushWorkerCount: 1,
   queueCapacity: 16_384,
   ringSizeBytes: 64 * 1024 * 1024,
-  scratchSizeBytes: 256 * 1024 * 1024,
+  // A batch may inflate to this much, and inflating it holds everybody up: a tenth of a second at most.
+  scratchSizeBytes: 64 * 1024 * 1024,
   heapSizeBytes: 512 * 1024 * 1024,
 };
 
