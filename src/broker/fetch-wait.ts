@@ -9,7 +9,6 @@
 
 import type { Clock } from '../base/clock.ts';
 import { asOffset } from '../base/numbers.ts';
-import type { Uuid } from '../base/uuid.ts';
 import type { IsolationLevel } from '../storage/partition-log.ts';
 import { countedBytes, type ExaminedPartition } from './fetch-read.ts';
 import type { ConnectionContext } from './request-context.ts';
@@ -45,29 +44,39 @@ export class FetchWaits {
     for (const finish of [...this.#waiting]) finish();
   }
 
-  /** Resolves once there are `minBytes`, or there is no use in waiting any longer. */
-  forBytes({ partitions, minBytes, maxWaitMs, isolation, connection }: AwaitedBytes): Promise<void> {
-    if (this.#stopped || !connection.open) return Promise.resolve();
+  /**
+   * Resolves once there are `minBytes`, or there is no use in waiting any longer, with the partitions of which more is
+   * there than before, or nothing any more.
+   */
+  forBytes({
+    partitions,
+    minBytes,
+    maxWaitMs,
+    isolation,
+    connection,
+  }: AwaitedBytes): Promise<ReadonlySet<ExaminedPartition>> {
+    const changed = new Set<ExaminedPartition>();
+    if (this.#stopped || !connection.open) return Promise.resolve(changed);
     return new Promise((resolve) => {
       const stops: (() => void)[] = [];
       const finish = (): void => {
         if (!this.#waiting.delete(finish)) return;
         for (const stop of stops) stop();
-        resolve();
+        resolve(changed);
       };
       this.#waiting.add(finish);
       const timer = this.#clock.setTimer(maxWaitMs, finish);
       stops.push(() => timer.cancel(), connection.onClose(finish));
-      const topicIds = new Set<Uuid>();
       let sumBytes = 0;
-      for (const { partition, source, availableBytes } of partitions) {
+      for (const one of partitions) {
+        const { partition, source, availableBytes } = one;
         if (source === null) continue;
-        const { topic, log } = source;
-        topicIds.add(topic.id);
+        const { log } = source;
         const offset = asOffset(partition.fetchOffset);
         let bytes = countedBytes(partition, availableBytes);
         sumBytes += bytes;
         const advanced = (): void => {
+          changed.add(one);
           sumBytes -= bytes;
           bytes = countedBytes(partition, log.availableBytes(offset, isolation));
           sumBytes += bytes;
@@ -76,8 +85,10 @@ export class FetchWaits {
         stops.push(log.onAdvance(advanced));
       }
       stops.push(
-        this.#topics.onDeleted((topic) => {
-          if (topicIds.has(topic.id)) finish();
+        this.#topics.onDeleted(({ id }) => {
+          const gone = partitions.filter(({ source }) => source?.topic.id === id);
+          for (const one of gone) changed.add(one);
+          if (gone.length > 0) finish();
         }),
       );
     });

@@ -144,6 +144,15 @@ describe('a fetch that waits', () => {
     expect(answersOf(await fetch).map(({ errorCode }) => errorCode)).toEqual([NONE, UNKNOWN_TOPIC_OR_PARTITION]);
   });
 
+  it('is answered when its topic is deleted after some of what it waits for has come', async () => {
+    const client = await FetchClient.open();
+    const fetch = start(client, [{}], { minBytes: 100_000 });
+    client.append(0, ['a']);
+    expect(await isSettled(fetch)).toBe(false);
+    await client.harness.broker.topics.delete(client.topic.id);
+    expect(answersOf(await fetch)).toMatchObject([{ errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }]);
+  });
+
   it.each([
     ['records', (client: FetchClient) => void client.append(1, ['a'])],
     ['its deadline', (client: FetchClient) => client.harness.clock.advance(500)],

@@ -57,8 +57,9 @@ export const fetchHandler: ApiHandler<FetchRequest, HoldingFetchResponse> = {
     const minBytes = Math.min(request.minBytes, maxBytes);
     if (request.maxWaitMs > 0 && mustWait(examined, minBytes)) {
       const { maxWaitMs } = request;
-      await broker.fetchWaits.forBytes({ partitions: examined, minBytes, maxWaitMs, isolation, connection });
-      examined = examined.map(({ partition }) => examine(partition, scope));
+      const awaited = { partitions: examined, minBytes, maxWaitMs, isolation, connection };
+      const changed = await broker.fetchWaits.forBytes(awaited);
+      examined = examined.map((one) => (changed.has(one) ? examine(one.partition, scope) : one));
     }
     return answer(fetch, examined, maxBytes, request, context, scope);
   },
