@@ -11,17 +11,6 @@ const reversedPolynomial = 0x82f63b78;
 
 // Eight tables, so that eight bytes are folded at once ("slicing-by-8", Kounavis and Berry 2005).
 const tables = Array.from({ length: 8 }, () => new Uint32Array(256));
-for (let byte = 0; byte < 256; byte++) {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? reversedPolynomial : 0);
-  tables[0]![byte] = crc >>> 0;
-}
-for (let slice = 1; slice < 8; slice++) {
-  for (let byte = 0; byte < 256; byte++) {
-    const previous = tables[slice - 1]![byte]!;
-    tables[slice]![byte] = ((previous >>> 8) ^ tables[0]![previous & 0xff]!) >>> 0;
-  }
-}
 const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
   Uint32Array,
   Uint32Array,
@@ -33,8 +22,25 @@ const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
   Uint32Array,
 ];
 
+/** Fills the tables; at the first use and not before, because it takes some milliseconds of every start. */
+function fillTables(): void {
+  for (let byte = 0; byte < 256; byte++) {
+    let crc = byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? reversedPolynomial : 0);
+    t0[byte] = crc >>> 0;
+  }
+  for (let slice = 1; slice < 8; slice++) {
+    for (let byte = 0; byte < 256; byte++) {
+      const previous = tables[slice - 1]![byte]!;
+      tables[slice]![byte] = ((previous >>> 8) ^ t0[previous & 0xff]!) >>> 0;
+    }
+  }
+}
+
 /** The CRC-32C of all of `bytes`, unsigned. */
 export const crc32c: Crc32c = (bytes) => {
+  // No entry but the first of a filled table is 0.
+  if (t0[1] === 0) fillTables();
   let crc = 0xffffffff;
   let i = 0;
   const wholeEnd = bytes.length & ~7;
