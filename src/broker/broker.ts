@@ -102,6 +102,7 @@ export class Broker {
     return broker;
   }
 
+  /** The coordinator of all groups. */
   get groups(): GroupCoordinator {
     return present(this.#groups, 'the broker is open');
   }

@@ -110,12 +110,11 @@ export class GroupCoordinator {
     if (rebalance === null) return ErrorCode.GROUP_ID_NOT_FOUND;
     if (rebalance.group.state !== 'Empty') return ErrorCode.NON_EMPTY_GROUP;
     const keys = [...this.#state.offsets.slots(id)].map(({ topicId, partition }) => offsetKey(id, topicId, partition));
-    // The group's own record goes last: where the deletion stops half-way, the group is still there.
     keys.push(groupKey(id));
     this.#forget(rebalance);
     const errorCode = await this.#appendRemovals(keys);
     if (errorCode === ErrorCode.NONE) this.#logger.info({ group: id }, 'A group was deleted.');
-    else if (this.find(id) === null) this.#revive(id);
+    else if (this.#isActive && this.find(id) === null) this.#revive(id);
     return coordinatorError(errorCode);
   }
 
@@ -128,13 +127,15 @@ export class GroupCoordinator {
     this.#rebalances.clear();
   }
 
+  /** All are sent at once, so that nothing that comes later stands between them. The first error counts. */
   async #appendRemovals(keys: readonly Uint8Array[]): Promise<ErrorCode> {
+    const appends: Promise<ErrorCode>[] = [];
     for (let start = 0; start < keys.length; start += removalsAtOnce) {
       const records = keys.slice(start, start + removalsAtOnce).map((key) => ({ key, value: null }));
-      const errorCode = await this.#log.append(records);
-      if (errorCode !== ErrorCode.NONE) return errorCode;
+      appends.push(this.#log.append(records));
     }
-    return ErrorCode.NONE;
+    const errorCodes = await Promise.all(appends);
+    return errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE;
   }
 
   #create(id: string): Rebalance {

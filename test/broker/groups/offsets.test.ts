@@ -134,6 +134,36 @@ describe('a deleted group', () => {
     expect(await fetch(again, 'topic')).toEqual([-1, 8]);
   });
 
+  it('with many offsets does not take along commits that come later either', async () => {
+    const harness = await BrokerHarness.open();
+    const topics = [await harness.createTopic('topic', 6000), await harness.createTopic('other', 6000)];
+    const asked = topics.map(({ id: topicId, name, partitionCount }) => ({
+      topicId,
+      name,
+      partitions: Array.from({ length: partitionCount }, (_, partitionIndex) => ({
+        partitionIndex,
+        committedOffset: 1,
+        committedLeaderEpoch: -1,
+        committedMetadata: null,
+      })),
+    }));
+    const fields = { groupId: 'group', generationIdOrMemberEpoch: -1, topics: asked };
+    await harness.request(offsetCommitApi, 10, fields);
+    harness.store.held = [];
+    const deleting = harness.request(deleteGroupsApi, 3, { groupsNames: ['group'] });
+    const committing = commit(harness, topics[1]!, { offset: 8, partition: 5999 });
+    for (const finish of harness.store.held.splice(0)) {
+      finish();
+      await settle();
+    }
+    harness.store.finishHeld();
+    await Promise.all([deleting, committing]);
+    expect(await fetch(harness, 'topic')).toEqual([-1, -1]);
+    const place = { topicId: topics[1]!.id, partition: 5999 };
+    expect(harness.broker.groups.commits.get('group', place)?.offset).toBe(8);
+    expect([...harness.broker.groups.commits.slots('group')]).toHaveLength(1);
+  });
+
   it('is there again where the deletion could not be written', async () => {
     const harness = await BrokerHarness.open();
     const topic = await harness.createTopic('topic', 2);
