@@ -281,7 +281,11 @@ export class FlushRound {
     // Should the cut fail, it is the new generation's writes that are dropped.
     writer.generation = submission.generation;
     assert(submission.filePosition === writer.position, 'writing resumes after the last whole batch');
-    if (!this.#attempt(writer, () => writer.cut())) return;
+    const cut = (): void => {
+      writer.cut();
+      writer.cutIndexes(submission.indexSizeBytes, submission.timeIndexSizeBytes);
+    };
+    if (!this.#attempt(writer, cut)) return;
     writer.state = 'open';
     this.#complete(writer, CompletionKind.RESUMED);
   }

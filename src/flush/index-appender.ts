@@ -5,6 +5,7 @@
  * It does not decide what is indexed, and never syncs.
  */
 
+import { assert } from '../base/assert.ts';
 import type { FileDescriptor, FileSystem } from '../storage/file-system.ts';
 
 const fullAtBytes = 4096;
@@ -60,6 +61,18 @@ export class IndexAppender {
     }
     this.#sizeBytes += written;
     this.#waitingBytes = 0;
+  }
+
+  /** Forgets the entries beyond the first `sizeBytes`, which were made for what was not written. */
+  cut(sizeBytes: number): void {
+    assert(sizeBytes <= this.#sizeBytes + this.#waitingBytes, 'an index is cut to what it has');
+    if (sizeBytes < this.#sizeBytes) {
+      const file = this.#open();
+      this.#files.truncate(file, sizeBytes);
+      this.#dirty = true;
+      this.#sizeBytes = sizeBytes;
+    }
+    this.#waitingBytes = sizeBytes - this.#sizeBytes;
   }
 
   /** The descriptor where there is something to sync; it counts as clean from now on. */

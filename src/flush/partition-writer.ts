@@ -165,6 +165,12 @@ export class PartitionWriter {
     this.#timeIndex = this.#indexAt(baseOffset, 'timeindex', 0);
   }
 
+  /** Forgets index entries beyond so many bytes: those of a segment's end that did not come. */
+  cutIndexes(indexSizeBytes: number, timeIndexSizeBytes: number): void {
+    this.#index.cut(indexSizeBytes);
+    this.#timeIndex.cut(timeIndexSizeBytes);
+  }
+
   /** Cuts off what a failed write left behind the last whole batch. */
   cut(): void {
     // Where the log was never opened nothing was written; opening cuts as well.
@@ -243,7 +249,10 @@ export class PartitionWriter {
     const log = this.#files.open(path, this.#create ? 'create' : 'write');
     try {
       // Bytes past the end that was given belong to nothing.
-      if (this.#files.sizeOf(log) > this.position) {
+      const sizeBytes = this.#files.sizeOf(log);
+      // Writing behind a gap would promise what the next start cannot read.
+      if (sizeBytes < this.position) throw cutShort(path, sizeBytes, this.position);
+      if (sizeBytes > this.position) {
         this.#files.truncate(log, this.position);
         this.#logDirty = true;
       }
@@ -311,6 +320,12 @@ function without(sources: readonly Uint8Array[], sizeBytes: number): Uint8Array[
 function parentOf(path: string): string {
   const slash = Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\'));
   return slash <= 0 ? '/' : path.slice(0, slash);
+}
+
+/** The error for a file that lost bytes while nobody had it open; as a system error, because the disk is at fault. */
+function cutShort(path: string, sizeBytes: number, wantedBytes: number): Error {
+  const message = `The file ${path} has ${sizeBytes} bytes, and ${wantedBytes} had been written.`;
+  return Object.assign(new Error(message), { code: 'EIO' });
 }
 
 /** The error for a write that took no bytes; as a system error, because the disk is at fault. */

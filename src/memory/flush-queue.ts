@@ -37,7 +37,7 @@ export const SubmissionKind = {
   CHECKPOINT: 5,
   /** Forgets `slot`: syncs unless the flag says discard, and closes its files. */
   CLOSE: 6,
-  /** After a failure: cuts the active segment to `filePosition` and takes writes of `generation` again. */
+  /** After a failure: cuts the active segment and its indexes to their sizes and takes writes of `generation` again. */
   RESUME: 7,
   /** The last submission of all: the worker finishes what came before it and ends. `slot` has no meaning. */
   STOP: 8,
@@ -94,8 +94,8 @@ const submission = {
   filePosition: 48, // f64: where in the segment
   timeIndexTimestamp: 56, // f64
   timeIndexRelativeOffset: 64, // i32
-  indexSizeBytes: 68, // u32: OPEN: bytes of the offset index that count
-  timeIndexSizeBytes: 72, // u32: OPEN: bytes of the time index that count
+  indexSizeBytes: 68, // u32: OPEN, RESUME: bytes of the offset index that count
+  timeIndexSizeBytes: 72, // u32: OPEN, RESUME: bytes of the time index that count
   ringEndPosition: 80, // f64: the ring is free up to here once this is dealt with
 } as const;
 

@@ -31,7 +31,7 @@ export function readCheckpointLines(fileSystem: FileSystem, path: string): strin
   const bytes = readWholeFile(fileSystem, path, largestFileBytes);
   if (bytes === null) return null;
   const lines = new TextDecoder().decode(bytes).split('\n');
-  if (lines.at(-1) === '') lines.pop();
+  if (lines.pop() !== '') throw corrupt(path, 'its last line does not end');
   if (lines[0] !== version) throw corrupt(path, `it says version ${JSON.stringify(lines[0] ?? '')} and not 0`);
   if (!/^\d{1,10}$/.test(lines[1] ?? '') || Number(lines[1]) !== lines.length - 2) {
     throw corrupt(path, `its count does not fit the ${Math.max(lines.length - 2, 0)} lines that follow`);
@@ -146,6 +146,6 @@ function directoryOf(path: string): string {
 function corrupt(path: string, what: string): EnvironmentError {
   return new EnvironmentError(
     EnvironmentErrorCode.DATA_CORRUPT,
-    `The checkpoint ${path} cannot be used: ${what}. Restore it from a backup, or remove it to have it rebuilt.`,
+    `The checkpoint ${path} cannot be used: ${what}. Restore it from a copy, or let \`millrace verify --repair\` make it again.`,
   );
 }

@@ -28,8 +28,14 @@ export interface IndexEntries {
   readonly times: TimeEntry[];
 }
 
+/** Entries as files have them. */
+export interface FoundEntries extends IndexEntries {
+  /** Whether the files hold these entries and nothing else. */
+  readonly isWhole: boolean;
+}
+
 /** Reads both index files of the segment at `baseOffset` in `directory`; a missing one is empty. */
-export function readIndexEntries(fileSystem: FileSystem, directory: string, baseOffset: Offset): IndexEntries {
+export function readIndexEntries(fileSystem: FileSystem, directory: string, baseOffset: Offset): FoundEntries {
   const read = (kind: 'index' | 'timeindex'): Uint8Array =>
     readWholeFile(fileSystem, `${directory}/${segmentFileName(baseOffset, kind)}`, largestIndexBytes) ??
     new Uint8Array();
@@ -53,7 +59,10 @@ export function readIndexEntries(fileSystem: FileSystem, directory: string, base
     if (before !== undefined && (timestampMs < before.timestampMs || offset < before.offset)) break;
     times.push({ timestampMs, offset });
   }
-  return { offsets, times };
+  const isWhole =
+    offsetBytes.length === offsets.length * offsetEntrySizeBytes &&
+    timeBytes.length === times.length * timeEntrySizeBytes;
+  return { offsets, times, isWhole };
 }
 
 /** Replaces the content of both index files, synced. */
@@ -94,8 +103,9 @@ function overwrite(fileSystem: FileSystem, path: string, bytes: Uint8Array): voi
 }
 
 /** Whether both say the same. */
-export function haveSameEntries(a: IndexEntries, b: IndexEntries): boolean {
+export function haveSameEntries(a: IndexEntries, b: FoundEntries): boolean {
   return (
+    b.isWhole &&
     a.offsets.length === b.offsets.length &&
     a.times.length === b.times.length &&
     a.offsets.every(

@@ -211,6 +211,7 @@ export class LocalLogStore implements LogStore, LogOwner {
     );
     writeRecoveryPoints(fileSystem, directory, this.#upkeep.recoveryPoints());
     await writeCleanStop(fileSystem, directory, partitions);
+    await this.#upkeep.removeStaleSnapshots();
   }
 
   #drain(workerIndex: number): void {

@@ -12,7 +12,7 @@
 
 import { assert, present } from '../base/assert.ts';
 import type { Timer } from '../base/clock.ts';
-import { asPosition, type Offset } from '../base/numbers.ts';
+import { type Offset } from '../base/numbers.ts';
 import {
   blankSubmission,
   CompletionKind,
@@ -25,7 +25,6 @@ import {
 import type { FlushChannel } from './flush-channel.ts';
 import type { LogState } from './log-state.ts';
 import { PendingBatches } from './pending-batches.ts';
-import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
 import type { Segment } from './segment.ts';
 
 const noSlot = -1;
@@ -53,6 +52,8 @@ export class LogFlusher {
   #diskFailed = false;
   /** A SYNC was submitted and not answered, and what it will cover. */
   #syncAskedUpTo: Offset;
+  /** Slots that were given up while the log was idle, and whose files are not closed yet. */
+  #closing = 0;
   /** Those who wait for CHECKPOINTED, in order. */
   #checkpoints: ((failure: FlushFailure) => void)[] = [];
 
@@ -112,11 +113,11 @@ export class LogFlusher {
     if ((fields.flags & SubmissionFlag.SYNC) !== 0) this.#syncAskedUpTo = fields.endOffset as Offset;
   }
 
-  /** Ends `sealed` and begins a segment at `baseOffset`. */
-  roll(sealed: Segment, baseOffset: Offset): void {
+  /** Ends `sealed`, with its largest timestamp as a last time index entry where asked, and begins one at `baseOffset`. */
+  roll(sealed: Segment, withTimeEntry: boolean, baseOffset: Offset): void {
     const fields = this.#blank(SubmissionKind.ROLL);
     fields.baseOffset = baseOffset;
-    if (sealed.largestTimestampMs >= 0) {
+    if (withTimeEntry) {
       fields.flags = SubmissionFlag.TIME_INDEX_ENTRY;
       fields.timeIndexTimestamp = sealed.largestTimestampMs;
       fields.timeIndexRelativeOffset = sealed.offsetOfLargestTimestamp - sealed.baseOffset;
@@ -127,7 +128,8 @@ export class LogFlusher {
   /** Asks for a sync of everything appended so far, unless one is on its way. */
   requestSync(): void {
     const { progress, context } = this.#log;
-    if (this.#state !== 'taking' || this.#slot === noSlot || progress.end <= this.#syncAskedUpTo) return;
+    const works = this.#state === 'taking' || this.#state === 'full';
+    if (!works || this.#slot === noSlot || progress.end <= this.#syncAskedUpTo) return;
     this.#syncAskedUpTo = progress.end;
     this.#openChannel().submit(this.#blank(SubmissionKind.SYNC), context.ring.head);
   }
@@ -136,9 +138,9 @@ export class LogFlusher {
   checkpoint(): Promise<FlushFailure> | null {
     if (this.#state !== 'taking') return null;
     if (this.#slot === noSlot) {
-      // Closing did it already, or will have when the last completion comes.
+      // Closing did it already, or is about to: the indexes are on disk only when it is done.
       const { synced, end } = this.#log.progress;
-      return synced === end ? Promise.resolve(FlushFailure.NONE) : null;
+      return synced === end && this.#closing === 0 ? Promise.resolve(FlushFailure.NONE) : null;
     }
     this.#syncAskedUpTo = this.#log.progress.end;
     this.#openChannel().submit(this.#blank(SubmissionKind.CHECKPOINT), this.#log.context.ring.head);
@@ -154,17 +156,22 @@ export class LogFlusher {
     this.#state = 'closed';
     this.#retry?.cancel();
     const failure = this.#slot === noSlot ? FlushFailure.NONE : await this.#closeSlot(discard);
+    // A checkpoint that the closing overtook has no completion of its own.
+    this.#answerCheckpoints(FlushFailure.OTHER);
     this.#log.progress.rollBackToWritten();
     this.#log.progress.abandonSync();
     return this.#diskFailed && failure === FlushFailure.NONE ? FlushFailure.IO : failure;
   }
 
-  /** Gives the descriptors back where nothing is under way; the next append opens them again. Returns whether it did. */
+  /** Gives the descriptors back where nothing is under way; the next append opens them again. Returns whether none are held. */
   closeIfIdle(): boolean {
+    if (this.#slot === noSlot) return true;
     const { progress } = this.#log;
     const idle = progress.written === progress.end && this.#checkpoints.length === 0;
-    if (this.#state !== 'taking' || this.#slot === noSlot || !idle) return false;
+    if (this.#state !== 'taking' || !idle) return false;
+    this.#closing++;
     void this.#closeSlot(false).then((failure) => {
+      this.#closing--;
       if (failure !== FlushFailure.NONE) this.#fail(`Its files could not be closed (${failureText(failure)})`);
     });
     this.#slot = noSlot;
@@ -259,18 +266,13 @@ export class LogFlusher {
     if (endOffset > log.progress.written) this.#written(endOffset);
     log.producers.settleUpTo(endOffset);
     log.producers.rollBackTo(endOffset);
-    this.pending.settleUpTo(endOffset);
-    this.pending.rollBackTo(endOffset);
     log.recent.cut(endOffset);
     log.segments.dropAfter(completion.segmentBaseOffset as Offset);
+    this.pending.settleUpTo(endOffset);
+    this.pending.rollBackTo(endOffset);
     const active = present(log.segments.active, 'a log that was written has a segment');
     active.sizeBytes = completion.filePosition;
-    active.bytesSinceIndexEntry = 0;
-    if (active.index !== null) {
-      active.index.cut(endOffset, asPosition(completion.filePosition));
-      active.offsetIndexSizeBytes = active.index.offsetEntryCount * offsetEntrySizeBytes;
-      active.timeIndexSizeBytes = active.index.timeEntryCount * timeEntrySizeBytes;
-    }
+    active.index?.cut(active.offsetIndexSizeBytes, active.timeIndexSizeBytes);
     if (log.epochs.truncateFromEnd(endOffset)) log.epochsChanged = true;
     if (this.#syncAskedUpTo > endOffset) this.#syncAskedUpTo = endOffset;
     log.progress.rollBackToWritten();
@@ -313,7 +315,10 @@ export class LogFlusher {
   #resume(): void {
     this.#generation++;
     const fields = this.#blank(SubmissionKind.RESUME);
-    fields.filePosition = present(this.#log.segments.active, 'a log that was written has a segment').sizeBytes;
+    const active = present(this.#log.segments.active, 'a log that was written has a segment');
+    fields.filePosition = active.sizeBytes;
+    fields.indexSizeBytes = active.offsetIndexSizeBytes;
+    fields.timeIndexSizeBytes = active.timeIndexSizeBytes;
     this.#openChannel().submit(fields, this.#log.context.ring.head);
     this.#state = 'taking';
     this.#log.refusal = null;

@@ -83,6 +83,7 @@ export class LogRetention {
   }
 
   #raiseStart(start: Offset): void {
+    if (start <= this.#log.logStartOffset) return;
     this.#log.logStartOffset = start;
     if (this.#log.epochs.truncateFromStart(start)) this.#log.epochsChanged = true;
   }

@@ -79,7 +79,8 @@ export class LogState {
       logStartOffset: this.logStartOffset,
       endOffset: this.progress.end,
       recoveryPoint: this.recoveryPoint,
-      segments: this.segments.all().map((segment) => segment.state),
+      // A segment whose file could not be made yet is none.
+      segments: this.hasFiles ? this.segments.all().map((segment) => segment.state) : [],
       epochs: this.epochs.starts,
       producerSnapshot: this.producerSnapshot,
       refusal: this.isDamaged ? this.refusal : null,

@@ -192,13 +192,16 @@ export class LogWriter {
 
   #roll(baseOffset: Offset): void {
     const sealed = present(this.#log.segments.active, 'a segment is there to be ended');
-    this.#flusher.roll(sealed, baseOffset);
+    const index = present(sealed.index, 'the active segment has its index');
+    const withTimeEntry = sealed.largestTimestampMs > index.lastTimestampMs;
+    this.#flusher.roll(sealed, withTimeEntry, baseOffset);
+    const next = this.#begin(baseOffset);
+    next.timeIndexSizeBeforeBytes = sealed.timeIndexSizeBytes;
     // The worker writes this entry as well.
-    if (sealed.largestTimestampMs >= 0) {
-      sealed.index?.appendTime(sealed.largestTimestampMs, asOffset(sealed.offsetOfLargestTimestamp));
+    if (withTimeEntry) {
+      index.appendTime(sealed.largestTimestampMs, asOffset(sealed.offsetOfLargestTimestamp));
       sealed.timeIndexSizeBytes += timeEntrySizeBytes;
     }
-    const next = this.#begin(baseOffset);
     this.#log.context.indexes.of(next, this.#log.directory, true);
     this.#log.context.indexes.of(sealed, this.#log.directory, false);
   }
@@ -225,10 +228,9 @@ export class LogWriter {
       segment.offsetIndexSizeBytes += offsetEntrySizeBytes;
       fields.flags |= SubmissionFlag.OFFSET_INDEX_ENTRY;
       fields.indexRelativeOffset = endOffset - 1 - segment.baseOffset;
-      if (segment.largestTimestampMs > segment.lastIndexedTimestampMs) {
+      if (segment.largestTimestampMs > index.lastTimestampMs) {
         index.appendTime(segment.largestTimestampMs, asOffset(segment.offsetOfLargestTimestamp));
         segment.timeIndexSizeBytes += timeEntrySizeBytes;
-        segment.lastIndexedTimestampMs = segment.largestTimestampMs;
         fields.flags |= SubmissionFlag.TIME_INDEX_ENTRY;
         fields.timeIndexTimestamp = segment.largestTimestampMs;
         fields.timeIndexRelativeOffset = segment.offsetOfLargestTimestamp - segment.baseOffset;

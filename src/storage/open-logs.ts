@@ -9,6 +9,14 @@ const defaultMax = 2000;
 /** How many of the longest unused are asked at a time; busy ones say no. */
 const askAtOnce = 8;
 
+function* take<T>(items: Iterable<T>, count: number): Generator<T> {
+  let left = count;
+  for (const item of items) {
+    if (left-- === 0) return;
+    yield item;
+  }
+}
+
 export class OpenLogs {
   readonly #max: number;
   /** In the order of use, the longest unused first. */
@@ -34,10 +42,11 @@ export class OpenLogs {
   }
 
   #closeSome(): void {
-    let asked = 0;
-    for (const log of this.#logs) {
-      if (log === this.#newest || asked++ === askAtOnce) return;
-      if (log.closeFilesIfIdle()) this.#logs.delete(log);
+    // Who says no goes to the end, so that the next call asks others.
+    for (const log of [...take(this.#logs, askAtOnce)]) {
+      if (log === this.#newest) continue;
+      this.#logs.delete(log);
+      if (!log.closeFilesIfIdle()) this.#logs.add(log);
     }
   }
 }

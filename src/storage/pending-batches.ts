@@ -1,6 +1,6 @@
 /**
- * The batches of one partition that are on their way to the file, with what they changed of their segment's timestamps,
- * so that a failed write can be undone. I/O thread, one per log.
+ * The batches of one partition that are on their way to the file, with what they changed of their segment's timestamps
+ * and indexes, so that a failed write can be undone. I/O thread, one per log.
  *
  *   append ──► add ──► settleUpTo(written): confirmed │ rollBackTo(written): the segment is as it was confirmed
  */
@@ -15,6 +15,9 @@ interface PendingBatch {
   readonly largestTimestampMs: number;
   readonly offsetOfLargestTimestamp: number;
   readonly firstTimestampMs: number;
+  readonly offsetIndexSizeBytes: number;
+  readonly timeIndexSizeBytes: number;
+  readonly bytesSinceIndexEntry: number;
 }
 
 export class PendingBatches {
@@ -24,7 +27,17 @@ export class PendingBatches {
   /** Remembers `segment` as it is before a batch that ends at `endOffset` is added to it. */
   add(endOffset: Offset, segment: Segment): void {
     const { largestTimestampMs, offsetOfLargestTimestamp, firstTimestampMs } = segment;
-    this.#batches.push({ endOffset, segment, largestTimestampMs, offsetOfLargestTimestamp, firstTimestampMs });
+    const { offsetIndexSizeBytes, timeIndexSizeBytes, bytesSinceIndexEntry } = segment;
+    this.#batches.push({
+      endOffset,
+      segment,
+      largestTimestampMs,
+      offsetOfLargestTimestamp,
+      firstTimestampMs,
+      offsetIndexSizeBytes,
+      timeIndexSizeBytes,
+      bytesSinceIndexEntry,
+    });
   }
 
   /** Everything below `endOffset` is in the file. */
@@ -36,13 +49,16 @@ export class PendingBatches {
     this.#first = 0;
   }
 
-  /** The batches that end after `endOffset` were not written: their segments get the timestamps back they had. */
+  /** The batches that end after `endOffset` were not written: their segments get back what they had before them. */
   rollBackTo(endOffset: Offset): void {
     while (this.#batches.length > this.#first && this.#batches.at(-1)!.endOffset > endOffset) {
       const { segment, ...before } = this.#batches.pop()!;
       segment.largestTimestampMs = before.largestTimestampMs;
       segment.offsetOfLargestTimestamp = before.offsetOfLargestTimestamp;
       segment.firstTimestampMs = before.firstTimestampMs;
+      segment.offsetIndexSizeBytes = before.offsetIndexSizeBytes;
+      segment.timeIndexSizeBytes = before.timeIndexSizeBytes;
+      segment.bytesSinceIndexEntry = before.bytesSinceIndexEntry;
     }
   }
 }

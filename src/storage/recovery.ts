@@ -14,7 +14,14 @@ import { asOffset, asPosition, firstOffset, noTimestamp, type Offset, type Posit
 import type { Arena } from '../memory/arena.ts';
 import { cutLog } from './cut-files.ts';
 import type { FileSystem } from './file-system.ts';
-import { haveSameEntries, readIndexEntries, writeIndexEntries, type IndexEntries } from './index-rebuild.ts';
+import {
+  haveSameEntries,
+  readIndexEntries,
+  writeIndexEntries,
+  type FoundEntries,
+  type IndexEntries,
+  type OffsetEntry,
+} from './index-rebuild.ts';
 import { LeaderEpochs, type EpochStart } from './leader-epochs.ts';
 import { partitionMetadataName } from './partition-metadata.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -52,6 +59,8 @@ export interface RecoveryInput {
 
 export interface RecoveryResult {
   readonly state: PartitionState;
+  /** A snapshot that the state no longer names; removed once the recovery points no longer do either. */
+  readonly staleSnapshot: Offset | null;
   /** Bytes that moved to `.cut` files. */
   readonly cutBytes: number;
   /** Bytes that were scanned. */
@@ -70,7 +79,7 @@ interface ScanStart {
   /** Entries for what lies before. */
   readonly entries: IndexEntries;
   /** All entries that the files have. */
-  readonly found: IndexEntries;
+  readonly found: FoundEntries;
 }
 
 class Recovery {
@@ -97,7 +106,8 @@ class Recovery {
     const baseOffsets = this.#withoutDeleted(this.#listSegments());
     const segments: SegmentState[] = [];
     let cutBytes = 0;
-    this.#endOffset = baseOffsets[0] ?? this.#input.logStartOffset;
+    const first = baseOffsets[0] ?? this.#input.logStartOffset;
+    this.#endOffset = first;
     for (const [i, baseOffset] of baseOffsets.entries()) {
       const nextBase = baseOffsets[i + 1] ?? null;
       const trusted = nextBase !== null && nextBase <= this.#recoveryPoint ? this.#trust(baseOffset, nextBase) : null;
@@ -121,7 +131,16 @@ class Recovery {
       segments.length = 0;
     }
     this.#finish();
-    return { state: this.#state(segments, null), cutBytes, scannedBytes: this.#scannedBytes };
+    if (first > this.#input.logStartOffset && this.#input.recoveryPoint > firstOffset) {
+      return this.#result(this.#state(segments, this.#headless(first)), cutBytes);
+    }
+    return this.#result(this.#state(segments, null), cutBytes);
+  }
+
+  #result(state: PartitionState, cutBytes: number): RecoveryResult {
+    const { producerSnapshot } = this.#input;
+    const staleSnapshot = producerSnapshot === state.producerSnapshot ? null : producerSnapshot;
+    return { state, staleSnapshot, cutBytes, scannedBytes: this.#scannedBytes };
   }
 
   /** Whether something is missing that was on disk and was not deleted. */
@@ -198,19 +217,9 @@ class Recovery {
     const { fileSystem, nowMs } = this.#tools;
     const { directory } = this.#input;
     const sizeBytes = fileSystem.sizeAt(this.#logPath(baseOffset)) ?? 0;
-    const { offsets, times } = readIndexEntries(fileSystem, directory, baseOffset);
-    const wholeSize = (kind: 'index' | 'timeindex'): number =>
-      fileSystem.sizeAt(`${directory}/${segmentFileName(baseOffset, kind)}`) ?? -1;
-    const lastOffsetEntry = offsets.at(-1);
-    const fits =
-      (wholeSize('index') === offsets.length * offsetEntrySizeBytes ||
-        (wholeSize('index') < 0 && offsets.length === 0)) &&
-      wholeSize('timeindex') === times.length * timeEntrySizeBytes &&
-      times.length > 0 &&
-      (lastOffsetEntry === undefined ||
-        (lastOffsetEntry.position < sizeBytes && lastOffsetEntry.lastOffset < nextBase)) &&
-      times.at(-1)!.offset < nextBase;
-    if (!fits) return null;
+    const { offsets, times, isWhole } = readIndexEntries(fileSystem, directory, baseOffset);
+    if (!isWhole || times.length === 0 || times.at(-1)!.offset >= nextBase) return null;
+    if (!this.#reaches(baseOffset, offsets.at(-1), sizeBytes, nextBase)) return null;
     return {
       baseOffset,
       sizeBytes,
@@ -221,6 +230,25 @@ class Recovery {
       offsetIndexSizeBytes: offsets.length * offsetEntrySizeBytes,
       timeIndexSizeBytes: times.length * timeEntrySizeBytes,
     };
+  }
+
+  /** Whether the batches from the last index entry on are whole, up to the end of the file and to `nextBase`. */
+  #reaches(baseOffset: Offset, last: OffsetEntry | undefined, sizeBytes: number, nextBase: Offset): boolean {
+    const { fileSystem, arena } = this.#tools;
+    if (last !== undefined && (last.position >= sizeBytes || last.lastOffset >= nextBase)) return false;
+    let endOffset = baseOffset;
+    const file = fileSystem.open(this.#logPath(baseOffset), 'read');
+    try {
+      const from = asPosition(last?.position ?? 0);
+      const end = scanSegmentFile(arena, fileSystem, file, sizeBytes, from, baseOffset, false, (batch) => {
+        const isEntrys = last === undefined || batch.position > from || batch.lastOffset === last.lastOffset;
+        endOffset = asOffset(batch.lastOffset + 1);
+        return isEntrys ? null : 'another batch than the index says';
+      });
+      return end.problem === null && endOffset === nextBase;
+    } finally {
+      fileSystem.close(file);
+    }
   }
 
   /** Scans a segment from the recovery point, or all of it, and makes its indexes again from there on. */
@@ -265,7 +293,8 @@ class Recovery {
       entries: { offsets: [], times: [] },
       found,
     };
-    if (this.#recoveryPoint <= baseOffset) return fromFirst;
+    // A time index that lost entries says nothing of the timestamps before the scan.
+    if (this.#recoveryPoint <= baseOffset || !found.isWhole || found.times.length === 0) return fromFirst;
     const count = offsets.findLastIndex(({ lastOffset }) => lastOffset < this.#recoveryPoint) + 1;
     if (count === 0) return fromFirst;
     const { lastOffset, position } = offsets[count - 1]!;
@@ -330,6 +359,16 @@ class Recovery {
     fileSystem.syncDirectory(directory);
   }
 
+  /** The sentence for a log whose beginning is missing: what is left is read, and nothing added to it. */
+  #headless(first: Offset): string {
+    const { topic, partition, directory, logStartOffset } = this.#input;
+    const refusal =
+      `Partition ${partition} of ${topic} takes no writes: its first segment in ${directory} begins at offset ${first}, and ` +
+      `the log at ${logStartOffset}. Restore the files from a copy, or let \`millrace verify --repair\` begin the log there.`;
+    this.#tools.logger.error({ topic, partition, first, logStartOffset }, refusal);
+    return refusal;
+  }
+
   #refused(segments: readonly SegmentState[], baseOffset: Offset): RecoveryResult {
     const { topic, partition, directory, recoveryPoint } = this.#input;
     const position = segments.at(-1)?.sizeBytes ?? 0;
@@ -338,7 +377,7 @@ class Recovery {
       `${this.#problem ?? 'nothing more'} at position ${position}, though everything before offset ${recoveryPoint} was on disk. ` +
       'Restore the files from a copy, or let `millrace verify --repair` cut the log there.';
     this.#tools.logger.error({ topic, partition, position, endOffset: this.#endOffset }, refusal);
-    return { state: this.#state(segments, refusal), cutBytes: 0, scannedBytes: this.#scannedBytes };
+    return this.#result(this.#state(segments, refusal), 0);
   }
 
   #state(segments: readonly SegmentState[], refusal: string | null): PartitionState {

@@ -10,7 +10,7 @@
  */
 
 import { assert } from '../base/assert.ts';
-import { asPosition, type Offset, type Position } from '../base/numbers.ts';
+import { asPosition, noTimestamp, type Offset, type Position } from '../base/numbers.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { ArenaHeap, Block } from '../memory/arena-heap.ts';
 
@@ -122,18 +122,16 @@ export class SegmentIndex {
     return (this.baseOffset + this.#arena.view.getInt32(at)) as Offset;
   }
 
-  /** Forgets the entries for what lies at or past `endOffset` and `endPosition`: it was not written. */
-  cut(endOffset: Offset, endPosition: Position): void {
-    while (this.#offsets.count > 0) {
-      const { relativeOffset, position } = this.#offsetEntry(this.#offsets.count - 1);
-      if (this.baseOffset + relativeOffset < endOffset && position < endPosition) break;
-      this.#offsets.count--;
-    }
-    while (this.#times.count > 0) {
-      const at = this.#times.address + (this.#times.count - 1) * timeEntrySizeBytes + 8;
-      if (this.baseOffset + this.#arena.view.getInt32(at) < endOffset) break;
-      this.#times.count--;
-    }
+  /** The timestamp of the last time index entry; -1 where there is none. */
+  get lastTimestampMs(): number {
+    if (this.#times.count === 0) return noTimestamp;
+    return Number(this.#arena.view.getBigInt64(this.#times.address + (this.#times.count - 1) * timeEntrySizeBytes));
+  }
+
+  /** Forgets the entries beyond so many bytes of either kind: what they were for was not written. */
+  cut(offsetIndexSizeBytes: number, timeIndexSizeBytes: number): void {
+    this.#offsets.count = Math.min(this.#offsets.count, offsetIndexSizeBytes / offsetEntrySizeBytes);
+    this.#times.count = Math.min(this.#times.count, timeIndexSizeBytes / timeEntrySizeBytes);
   }
 
   /** Gives the memory back; the index is empty afterwards. */

@@ -84,7 +84,10 @@ export class SegmentList {
   /** Forgets the segments that begin after `baseOffset`, whose files could not be made. */
   dropAfter(baseOffset: Offset): void {
     while (this.#segments.length > 1 && this.#segments.at(-1)!.baseOffset > baseOffset) {
+      const { timeIndexSizeBeforeBytes } = this.#segments.at(-1)!;
       this.#segments.pop()!.dropIndex();
+      // The one before it is not ended after all.
+      this.#segments.at(-1)!.timeIndexSizeBytes = timeIndexSizeBeforeBytes;
     }
   }
 

@@ -39,8 +39,8 @@ export class Segment {
   timeIndexSizeBytes: number;
   /** Log bytes since the last offset index entry. */
   bytesSinceIndexEntry = 0;
-  /** The timestamp of the last time index entry that was made in this run. */
-  lastIndexedTimestampMs = noTimestamp;
+  /** Bytes of the time index of the segment before this one, before its last entry was added; for taking that back. */
+  timeIndexSizeBeforeBytes = 0;
   /** Null until it is loaded, and again once it was put away. */
   index: SegmentIndex | null = null;
 

@@ -6,7 +6,7 @@
  *   millrace.log-starts        where logs begin that begin later than their first segment
  *   millrace.clean-stop        everything that a start needs to open nothing; only there while nobody runs
  *
- * The first three are checkpoints (checkpoint-file.ts); lines of the middle two are
+ * The first three are checkpoints (checkpoint-file.ts) whose last line is the CRC of those before it; lines of the middle two are
  * `topic partition topic-id offset producer-snapshot leader-epochs`, where -1 stands for no snapshot, and the epochs are
  * `epoch:start-offset,…` or a dash. The id keeps the offsets of a deleted topic away from one that was made with its name.
  * Epochs stand here, beside Kafka's own file in each partition, so that thousands of partitions become durable at once.
@@ -27,10 +27,10 @@ import type { FileSystem } from './file-system.ts';
 import { parseLeaderEpochLines, type EpochStart } from './leader-epochs.ts';
 import type { PartitionState } from './partition-state.ts';
 
-const leaderEpochName = 'millrace.leader-epoch';
-const recoveryPointsName = 'millrace.recovery-points';
-const logStartsName = 'millrace.log-starts';
-const cleanStopName = 'millrace.clean-stop';
+export const leaderEpochName = 'millrace.leader-epoch';
+export const recoveryPointsName = 'millrace.recovery-points';
+export const logStartsName = 'millrace.log-starts';
+export const cleanStopName = 'millrace.clean-stop';
 const cleanStopVersion = 1;
 const largestCleanStopBytes = 1024 * 1024 * 1024;
 const largestEpoch = 2 ** 31 - 1;
@@ -52,7 +52,7 @@ export interface PartitionPoint {
 /** The last run's leader epoch; null where there was none. Throws `EnvironmentError` DATA_CORRUPT. */
 export function readLeaderEpoch(fileSystem: FileSystem, directory: string): number | null {
   const path = `${directory}/${leaderEpochName}`;
-  const lines = readCheckpointLines(fileSystem, path);
+  const lines = readSealedLines(fileSystem, path);
   if (lines === null) return null;
   const text = lines[0] ?? '';
   if (!/^\d{1,10}$/.test(text) || Number(text) > largestEpoch) throw corrupt(path, text);
@@ -60,7 +60,7 @@ export function readLeaderEpoch(fileSystem: FileSystem, directory: string): numb
 }
 
 export function writeLeaderEpoch(fileSystem: FileSystem, directory: string, leaderEpoch: number): void {
-  writeCheckpointLines(fileSystem, `${directory}/${leaderEpochName}`, [String(leaderEpoch)]);
+  writeCheckpointLines(fileSystem, `${directory}/${leaderEpochName}`, sealed([String(leaderEpoch)]));
 }
 
 /** The recovery points; empty where there is no file. Throws `EnvironmentError` DATA_CORRUPT. */
@@ -73,7 +73,7 @@ export function writeRecoveryPoints(
   directory: string,
   points: readonly PartitionPoint[],
 ): void {
-  writeCheckpointLines(fileSystem, `${directory}/${recoveryPointsName}`, points.map(pointLine));
+  writeCheckpointLines(fileSystem, `${directory}/${recoveryPointsName}`, sealed(points.map(pointLine)));
 }
 
 export function writeRecoveryPointsLater(
@@ -81,7 +81,7 @@ export function writeRecoveryPointsLater(
   directory: string,
   points: readonly PartitionPoint[],
 ): Promise<void> {
-  return writeCheckpointLinesLater(fileSystem, `${directory}/${recoveryPointsName}`, points.map(pointLine));
+  return writeCheckpointLinesLater(fileSystem, `${directory}/${recoveryPointsName}`, sealed(points.map(pointLine)));
 }
 
 /** The log start offsets; empty where there is no file. Throws `EnvironmentError` DATA_CORRUPT. */
@@ -89,12 +89,16 @@ export function readLogStarts(fileSystem: FileSystem, directory: string): Partit
   return readPoints(fileSystem, `${directory}/${logStartsName}`);
 }
 
+export function writeLogStarts(fileSystem: FileSystem, directory: string, points: readonly PartitionPoint[]): void {
+  writeCheckpointLines(fileSystem, `${directory}/${logStartsName}`, sealed(points.map(pointLine)));
+}
+
 export function writeLogStartsLater(
   fileSystem: FileSystem,
   directory: string,
   points: readonly PartitionPoint[],
 ): Promise<void> {
-  return writeCheckpointLinesLater(fileSystem, `${directory}/${logStartsName}`, points.map(pointLine));
+  return writeCheckpointLinesLater(fileSystem, `${directory}/${logStartsName}`, sealed(points.map(pointLine)));
 }
 
 /** What a clean stop wrote down; null where there was none, or its file is not whole, which makes the stop unclean. */
@@ -141,13 +145,28 @@ function crcLine(body: Uint8Array): string {
   return `crc32c ${crc32c(body).toString(16).padStart(8, '0')}`;
 }
 
+/** `lines` with one more at the end: the CRC of those before it, because one wrong digit would hide or repeat records. */
+function sealed(lines: readonly string[]): string[] {
+  return [...lines, crcLine(new TextEncoder().encode(lines.join('\n')))];
+}
+
+/** The lines of a file that `sealed` made; null where there is none. */
+function readSealedLines(fileSystem: FileSystem, path: string): string[] | null {
+  const lines = readCheckpointLines(fileSystem, path);
+  if (lines === null) return null;
+  const content = lines.slice(0, -1);
+  const last = lines.at(-1) ?? '';
+  if (sealed(content).at(-1) !== last) throw corrupt(path, last);
+  return content;
+}
+
 function pointLine({ topic, partition, topicId, offset, producerSnapshot, epochs }: PartitionPoint): string {
   const epochsText = epochs.map(({ leaderEpoch, startOffset }) => `${leaderEpoch}:${startOffset}`).join(',');
   return `${topic} ${partition} ${topicId ?? nothing} ${offset} ${producerSnapshot ?? -1} ${epochsText || nothing}`;
 }
 
 function readPoints(fileSystem: FileSystem, path: string): PartitionPoint[] {
-  return (readCheckpointLines(fileSystem, path) ?? []).map((line) => {
+  return (readSealedLines(fileSystem, path) ?? []).map((line) => {
     const match = /^(\S{1,249}) (\d{1,10}) (\S{1,22}) (\d{1,16}) (-1|\d{1,16}) (\S+)$/.exec(line);
     const [partition, offset, snapshot] = [Number(match?.[2]), Number(match?.[4]), Number(match?.[5])];
     if (match === null || ![partition, offset, snapshot].every(Number.isSafeInteger)) throw corrupt(path, line);
@@ -168,6 +187,6 @@ function readPoints(fileSystem: FileSystem, path: string): PartitionPoint[] {
 function corrupt(path: string, line: string): EnvironmentError {
   return new EnvironmentError(
     EnvironmentErrorCode.DATA_CORRUPT,
-    `The checkpoint ${path} cannot be used: it has the line ${JSON.stringify(line.slice(0, 300))}. Restore it from a backup.`,
+    `The checkpoint ${path} cannot be used: its line ${JSON.stringify(line.slice(0, 300))} is wrong, or does not fit the others. Restore it from a copy, or let \`millrace verify --repair\` make it again.`,
   );
 }

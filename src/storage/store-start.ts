@@ -9,12 +9,12 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { firstOffset, type Offset } from '../base/numbers.ts';
 import type { Arena } from '../memory/arena.ts';
-import { readWholeFile } from './checkpoint-file.ts';
+import { readWholeFile, replaceFile } from './checkpoint-file.ts';
 import type { FileSystem } from './file-system.ts';
-import { parsePartitionMetadata, partitionMetadataName } from './partition-metadata.ts';
+import { parsePartitionMetadata, partitionMetadataName, partitionMetadataText } from './partition-metadata.ts';
 import type { PartitionState } from './partition-state.ts';
 import { recoverPartition } from './recovery.ts';
-import { isDeletedPartitionDirectoryName, parsePartitionDirectoryName } from './segment-name.ts';
+import { isDeletedPartitionDirectoryName, parsePartitionDirectoryName, segmentFileName } from './segment-name.ts';
 import {
   readCleanStop,
   readLeaderEpoch,
@@ -62,7 +62,7 @@ export function startStore(options: StoreStartOptions): StoreStart {
   const lastEpoch = readLeaderEpoch(fileSystem, directory);
   const stopped = readCleanStop(fileSystem, directory);
   const directories = names.filter((name) => parsePartitionDirectoryName(name) !== null);
-  if (stopped !== null && lastEpoch !== null) {
+  if (stopped !== null && lastEpoch !== null && isTrusted(stopped, lastEpoch)) {
     const partitions = new Map(stopped.map((state) => [`${state.topic}-${state.partition}`, state]));
     return { clean: true, leaderEpoch: lastEpoch, partitions, leftovers, recovery: nothingRecovered };
   }
@@ -78,23 +78,34 @@ export function startStore(options: StoreStartOptions): StoreStart {
   return { clean: false, leaderEpoch, partitions, leftovers, recovery };
 }
 
+/**
+ * Whether a clean stop's word is taken. Not where a partition took no writes, because its files may have been repaired
+ * or restored meanwhile; nor where the store's epoch is behind one that was used, so that it has to be raised.
+ */
+function isTrusted(stopped: readonly PartitionState[], lastEpoch: number): boolean {
+  return stopped.every(({ refusal, epochs }) => refusal === null && (epochs.at(-1)?.leaderEpoch ?? 0) <= lastEpoch);
+}
+
 function recoverAll(
   { directory, fileSystem, arena, clock, logger }: StoreStartOptions,
   names: readonly string[],
 ): { partitions: Map<string, PartitionState>; recovery: RecoverySummary; largestEpoch: number } {
-  const points = byPartition(readRecoveryPoints(fileSystem, directory));
+  const knownPoints = readRecoveryPoints(fileSystem, directory);
+  const points = byPartition(knownPoints);
   const starts = byPartition(readLogStarts(fileSystem, directory));
   const partitions = new Map<string, PartitionState>();
   const sum = { partitions: 0, scannedBytes: 0, cutBytes: 0, refusedPartitions: 0 };
+  const stale: string[] = [];
   let largestEpoch = -1;
   for (const name of names) {
     const { topic, partition } = parsePartitionDirectoryName(name)!;
     const path = `${directory}/${name}`;
     if (!fileSystem.isDirectory(path)) continue;
-    const topicId = readTopicId(fileSystem, path);
-    // A directory that does not say whose it is was being made when the last run ended: nothing in it was durable.
+    // A directory that does not say whose it is was being made when the last run ended, and nothing in it was durable;
+    // or its file is damaged, and the recovery points know.
+    const topicId = readTopicId(fileSystem, path) ?? restoreTopicId(fileSystem, path, topic, partition, knownPoints);
     const point = topicId === null ? undefined : points.get(`${name} ${topicId}`);
-    const { state, scannedBytes, cutBytes } = recoverPartition(
+    const { state, staleSnapshot, scannedBytes, cutBytes } = recoverPartition(
       { arena, fileSystem, logger, nowMs: clock.nowMs() },
       {
         topic,
@@ -109,6 +120,7 @@ function recoverAll(
       },
     );
     partitions.set(name, state);
+    if (staleSnapshot !== null) stale.push(`${path}/${segmentFileName(staleSnapshot, 'snapshot')}`);
     sum.partitions++;
     sum.scannedBytes += scannedBytes;
     sum.cutBytes += cutBytes;
@@ -121,6 +133,7 @@ function recoverAll(
     if (!partitions.has(name)) partitions.set(name, emptyAt(topic, partition, topicId, offset));
   }
   writeRecoveryPoints(fileSystem, directory, Array.from(partitions.values(), pointOf));
+  for (const path of stale) if (fileSystem.sizeAt(path) !== null) fileSystem.remove(path);
   return { partitions, recovery: sum, largestEpoch };
 }
 
@@ -151,6 +164,22 @@ function startOf(starts: ReadonlyMap<string, PartitionPoint>, name: string, topi
   if (topicId !== null) return starts.get(`${name} ${topicId}`)?.offset ?? firstOffset;
   const entry = [...starts].findLast(([key]) => key.startsWith(`${name} `));
   return entry?.[1].offset ?? firstOffset;
+}
+
+/** The id that the recovery points know for the partition, which its directory does not say any more; null for none. */
+function restoreTopicId(
+  fileSystem: FileSystem,
+  path: string,
+  topic: string,
+  partition: number,
+  points: readonly PartitionPoint[],
+): string | null {
+  const known = points.filter((point) => point.topic === topic && point.partition === partition);
+  const topicId = known.length === 1 ? known[0]!.topicId : null;
+  if (topicId === null) return null;
+  const bytes = new TextEncoder().encode(partitionMetadataText(topicId));
+  replaceFile(fileSystem, `${path}/${partitionMetadataName}`, bytes);
+  return topicId;
 }
 
 function byPartition(points: readonly PartitionPoint[]): Map<string, PartitionPoint> {

@@ -57,6 +57,11 @@ export class StoreUpkeep {
     this.#begin((log) => log.checkpointIsUrgent);
   }
 
+  /** Removes the snapshots that nothing on disk names any more; for the end, when the recovery points were written. */
+  async removeStaleSnapshots(): Promise<void> {
+    await Promise.all(this.#takeStaleSnapshots().map((path) => this.#remove(path)));
+  }
+
   /** Where recovery begins in each partition, as it stands in memory. */
   recoveryPoints(): PartitionPoint[] {
     const points = Array.from(this.#dormant.values(), pointOf);
@@ -136,13 +141,11 @@ export class StoreUpkeep {
 
   async #saveRecoveryPoints(): Promise<void> {
     const { fileSystem, directory } = this.#context;
-    const stale = [...this.#logs()].flatMap(({ state }) =>
-      state.staleSnapshots.splice(0).map((offset) => `${state.directory}/${segmentFileName(offset, 'snapshot')}`),
-    );
+    const stale = this.#takeStaleSnapshots();
     const saved = Array.from(this.#logs(), (log) => ({ log, offset: log.state.recoveryPoint }));
     await writeRecoveryPointsLater(fileSystem, directory, this.recoveryPoints());
     for (const { log, offset } of saved) log.recoveryPointSaved(offset);
-    for (const path of stale) this.#remove(path);
+    for (const path of stale) void this.#remove(path);
   }
 
   async #move(log: LocalLog): Promise<boolean> {
@@ -155,8 +158,14 @@ export class StoreUpkeep {
     }
   }
 
-  #remove(path: string): void {
-    this.#context.fileSystem.removeLater(path).catch((error: unknown) => {
+  #takeStaleSnapshots(): string[] {
+    return [...this.#logs()].flatMap(({ state }) =>
+      state.staleSnapshots.splice(0).map((offset) => `${state.directory}/${segmentFileName(offset, 'snapshot')}`),
+    );
+  }
+
+  #remove(path: string): Promise<void> {
+    return this.#context.fileSystem.removeLater(path).catch((error: unknown) => {
       this.#context.logger.warn({ path, error }, 'An old producer snapshot could not be removed.');
     });
   }
