@@ -20,7 +20,8 @@ const mayImport: Record<string, readonly string[]> = {
   protocol: ['base', 'records'],
   broker: ['base', 'records', 'memory', 'storage', 'flush', 'protocol'],
   server: ['base', 'records', 'memory', 'storage', 'flush', 'protocol', 'broker'],
-  program: ['base', 'records', 'memory', 'storage', 'flush', 'protocol', 'broker', 'server'],
+  verify: ['base', 'records', 'memory', 'storage', 'server'],
+  program: ['base', 'records', 'memory', 'storage', 'flush', 'protocol', 'broker', 'server', 'verify'],
   client: ['base', 'records', 'protocol'],
 };
 

@@ -18,5 +18,13 @@ export interface CommandModule {
   run(args: readonly string[]): Promise<number>;
 }
 
-/** One a line, by name, as in `['verify', { summary: '…', load: () => import('./verify.ts') }]`. */
-export const commands: ReadonlyMap<string, Command> = new Map([]);
+/** By name. */
+export const commands: ReadonlyMap<string, Command> = new Map([
+  [
+    'verify',
+    {
+      summary: 'checks a data directory that no broker uses, and repairs it',
+      load: async () => ({ run: (await import('../verify/verify-command.ts')).runVerify }),
+    },
+  ],
+]);

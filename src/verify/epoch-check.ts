@@ -1,0 +1,49 @@
+/**
+ * Compares `leader-epoch-checkpoint` with the epochs that the log's batches carry. Offline, any thread.
+ */
+
+import type { EpochStart } from '../storage/leader-epochs.ts';
+
+/** Where the log's epochs begin, from its batches in order. */
+export class EpochsOfLog {
+  readonly starts: { leaderEpoch: number; startOffset: number }[] = [];
+
+  /** Returns what is wrong with the batch's epoch, or null. */
+  take(leaderEpoch: number, baseOffset: number): string | null {
+    const last = this.starts.at(-1);
+    if (last !== undefined && leaderEpoch < last.leaderEpoch) {
+      return `the batch carries leader epoch ${leaderEpoch}, and one before it ${last.leaderEpoch}`;
+    }
+    if (last === undefined || leaderEpoch > last.leaderEpoch) {
+      this.starts.push({ leaderEpoch, startOffset: baseOffset });
+    }
+    return null;
+  }
+}
+
+/**
+ * What contradicts the log between `logStartOffset` and `endOffset`, as a sentence, or null.
+ */
+export function epochProblem(
+  file: readonly EpochStart[],
+  log: readonly { readonly leaderEpoch: number; readonly startOffset: number }[],
+  logStartOffset: number,
+  endOffset: number,
+): string | null {
+  const within = (starts: readonly { leaderEpoch: number; startOffset: number }[]): Map<number, number> => {
+    const holding = starts.findLast(({ startOffset }) => startOffset <= logStartOffset);
+    const later = starts.filter(({ startOffset }) => startOffset > logStartOffset && startOffset < endOffset);
+    const result = new Map(later.map(({ leaderEpoch, startOffset }) => [startOffset, leaderEpoch]));
+    if (holding !== undefined && logStartOffset < endOffset) result.set(logStartOffset, holding.leaderEpoch);
+    return result;
+  };
+  const [said, found] = [within(file), within(log)];
+  for (const [offset, epoch] of found) {
+    if (said.get(offset) === epoch) continue;
+    return `it says ${said.has(offset) ? `epoch ${said.get(offset)}` : 'nothing'} for offset ${offset}, where the log has epoch ${epoch}`;
+  }
+  for (const [offset, epoch] of said) {
+    if (!found.has(offset)) return `it says that epoch ${epoch} begins at offset ${offset}, and no batch does`;
+  }
+  return null;
+}

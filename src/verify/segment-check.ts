@@ -1,0 +1,150 @@
+/**
+ * Checks one segment: every batch of its log (whole, CRC, next in sequence), every record in them, also in compressed
+ * ones, and both its indexes. Offline, synchronous.
+ */
+
+import { asAddress, asPosition, noTimestamp, type Offset } from '../base/numbers.ts';
+import type { Arena } from '../memory/arena.ts';
+import { ScanStatus } from '../memory/core.ts';
+import { baseTimestampAt } from '../records/record-batch.ts';
+import type { ScannedBatch } from '../storage/batch-check.ts';
+import { readWholeFile } from '../storage/checkpoint-file.ts';
+import type { FileSystem } from '../storage/file-system.ts';
+import { defaultLogConfig } from '../storage/log-config.ts';
+import type { RecordValidator } from '../storage/record-validation.ts';
+import { segmentFileName } from '../storage/segment-name.ts';
+import { scanSegmentFile, type FileBatch } from '../storage/segment-scan.ts';
+import type { Findings, Severity } from './findings.ts';
+import { OffsetIndexCheck, TimeIndexCheck } from './index-check.ts';
+
+/** Index files may not be larger than their segment's offsets and positions allow. */
+const largestIndexBytes = 512 * 1024 * 1024;
+const zerosSeenBytes = 64 * 1024;
+
+export interface SegmentTools {
+  readonly arena: Arena;
+  readonly fileSystem: FileSystem;
+  readonly validator: RecordValidator;
+  /** Hears how many further bytes were looked at. */
+  readonly progress: (sizeBytes: number) => void;
+}
+
+/** Where the segment is, and what is expected of it. */
+export interface SegmentPlace {
+  /** The data directory. */
+  readonly root: string;
+  /** The partition's directory in it. */
+  readonly name: string;
+  readonly baseOffset: Offset;
+  /** Whether a segment follows. */
+  readonly sealed: boolean;
+  /** How bad a wrong index is: a start after a crash makes those past the recovery point again. */
+  readonly indexSeverity: Severity;
+}
+
+export interface SegmentReport {
+  readonly fileBytes: number;
+  /** Where the whole and valid batches end, as position and offset. */
+  readonly endPosition: number;
+  readonly endOffset: Offset;
+  readonly batches: number;
+  readonly records: number;
+  readonly largestTimestampMs: number;
+  /** Null, or what follows the valid batches. */
+  readonly problem: string | null;
+  /** What follows looks like a write that did not end: a batch that is cut short by the file's end, or zeros. */
+  readonly isTorn: boolean;
+  readonly indexProblem: boolean;
+}
+
+/** Checks the segment and gives `take` each of its batches; findings about records and indexes go to `findings`. */
+export function checkSegment(
+  tools: SegmentTools,
+  place: SegmentPlace,
+  findings: Findings,
+  take: (batch: FileBatch) => void,
+): SegmentReport {
+  const { arena, fileSystem, progress } = tools;
+  const { root, name, baseOffset } = place;
+  const fileOf = (kind: 'log' | 'index' | 'timeindex'): string => `${name}/${segmentFileName(baseOffset, kind)}`;
+  const readIndex = (kind: 'index' | 'timeindex'): Uint8Array =>
+    readWholeFile(fileSystem, `${root}/${fileOf(kind)}`, largestIndexBytes) ?? new Uint8Array();
+  const offsetIndex = new OffsetIndexCheck(readIndex('index'), baseOffset);
+  const timeIndex = new TimeIndexCheck(readIndex('timeindex'), baseOffset);
+  let batches = 0;
+  let records = 0;
+  let endOffset = baseOffset;
+  let largestTimestampMs: number = noTimestamp;
+  const file = fileSystem.open(`${root}/${fileOf('log')}`, 'read');
+  try {
+    const fileBytes = fileSystem.sizeOf(file);
+    const end = scanSegmentFile(arena, fileSystem, file, fileBytes, asPosition(0), baseOffset, true, (batch) => {
+      const wrong = recordProblem(tools, batch);
+      if (wrong !== null) findings.add('damage', fileOf('log'), wrong, batch.position, batch.baseOffset);
+      offsetIndex.take(batch);
+      timeIndex.take(batch);
+      take(batch);
+      batches++;
+      records += batch.recordCount;
+      endOffset = (batch.lastOffset + 1) as Offset;
+      largestTimestampMs = Math.max(largestTimestampMs, batch.maxTimestamp);
+      progress(batch.sizeBytes);
+      return null;
+    });
+    progress(fileBytes - end.endPosition);
+    // Behind a damaged batch the indexes have nothing to be compared with.
+    if (end.problem === null) {
+      offsetIndex.end(end.endPosition);
+      timeIndex.end(place.sealed);
+    }
+    for (const [kind, problem] of [
+      ['index', offsetIndex.problem],
+      ['timeindex', timeIndex.problem],
+    ] as const) {
+      if (problem === null) continue;
+      findings.add(place.indexSeverity, fileOf(kind), `${capital(problem.what)}.`, problem.position, problem.offset);
+    }
+    return {
+      fileBytes,
+      endPosition: end.endPosition,
+      endOffset,
+      batches,
+      records,
+      largestTimestampMs,
+      problem: end.problem,
+      isTorn: end.problem !== null && isTorn(fileSystem, file, end.endPosition, fileBytes, end.problem),
+      indexProblem: offsetIndex.problem !== null || timeIndex.problem !== null,
+    };
+  } finally {
+    fileSystem.close(file);
+  }
+}
+
+/** What is wrong with the batch's records, as a sentence, or null. The batch's CRC is right. */
+function recordProblem({ arena, validator }: SegmentTools, batch: FileBatch): string | null {
+  const scanned: ScannedBatch = {
+    ...batch,
+    status: ScanStatus.OK,
+    baseTimestamp: baseTimestampAt(arena.bytes, batch.address),
+    minTimestamp: noTimestamp,
+    offsetDeltaOfMaxTimestamp: 0,
+    keylessCount: 0,
+    firstBadRecord: -1,
+  };
+  const refusal = validator.validateBatch(scanned, asAddress(batch.address), defaultLogConfig);
+  if (refusal !== null) return refusal.message;
+  if (scanned.status === ScanStatus.OK) return null;
+  return `Record ${scanned.firstBadRecord} of the batch does not parse, though the batch's checksum is right.`;
+}
+
+/** Whether a write that did not end explains the bytes from `position` on. */
+function isTorn(fileSystem: FileSystem, file: number, position: number, fileBytes: number, problem: string): boolean {
+  if (problem === 'a batch that is not whole') return true;
+  const rest = new Uint8Array(Math.min(fileBytes - position, zerosSeenBytes));
+  const count = fileSystem.read(file, rest, position);
+  return count > 0 && rest.subarray(0, count).every((byte) => byte === 0);
+}
+
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
