@@ -98,6 +98,11 @@ export class ProgramProcess {
   }
 }
 
+/** The URL of a module with this text, for Node's `--import`. */
+export function moduleUrl(code: string): string {
+  return `data:text/javascript;base64,${Buffer.from(code).toString('base64')}`;
+}
+
 /** Everything in a directory, or null where there is none: names, times of change, and what the files hold. */
 export function contentsOf(path: string): Record<string, string> | null {
   const found = statSync(path, { throwIfNoEntry: false });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
-import { ProgramProcess, type ProgramOptions } from './program-process.ts';
+import { moduleUrl, ProgramProcess, type ProgramOptions } from './program-process.ts';
 import { WireClient } from './wire-client.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -56,10 +56,6 @@ const withoutNativePart = [
         }`),
     )});`),
 ];
-
-function moduleUrl(code: string): string {
-  return `data:text/javascript;base64,${Buffer.from(code).toString('base64')}`;
-}
 
 describe('the program', () => {
   it('prints one block that says where it is and how to connect, once it serves', async () => {

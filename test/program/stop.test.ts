@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { fetchApi } from '../../src/protocol/generated/index.ts';
-import { ProgramProcess } from './program-process.ts';
+import { moduleUrl, ProgramProcess, type ProgramOptions } from './program-process.ts';
 import { WireClient } from './wire-client.ts';
 
 let directory: string;
@@ -23,8 +23,8 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-async function serving(): Promise<ProgramProcess> {
-  const program = await ProgramProcess.serving(data);
+async function serving(options?: ProgramOptions): Promise<ProgramProcess> {
+  const program = await ProgramProcess.serving(data, [], options);
   programs.push(program);
   return program;
 }
@@ -112,5 +112,23 @@ describe('kill -9', () => {
     for (let i = 0; i < offset; i++) expect(bytes.includes(`value ${i}`)).toBe(true);
     expect(await program.stop()).toEqual({ code: 0, signal: null });
     expect(locks()).toEqual([]);
+  });
+});
+
+describe('a defect', () => {
+  it('ends the program with a trace and exit code 1, and costs nothing that was acknowledged', async () => {
+    const planted = moduleUrl(`process.on('SIGUSR2', () => { throw new Error('planted'); });`);
+    const program = await serving({ nodeArgs: ['--import', planted] });
+    const client = await WireClient.connect(program.kafkaPort);
+    await client.createTopic('t');
+    expect(await client.produce('t', 'kept', 1)).toBe(0);
+    program.child.kill('SIGUSR2');
+    expect(await program.ended).toEqual({ code: 1, signal: null });
+    expect(program.stderr).toContain(
+      'millrace: This is a defect in Millrace: please report it.\nError: planted\n    at ',
+    );
+    const next = await serving();
+    const reader = await WireClient.connect(next.kafkaPort);
+    expect((await reader.fetch('t', 0)).includes('kept')).toBe(true);
   });
 });
