@@ -16,8 +16,10 @@ describe.each(single)('FindCoordinator version %i', (version) => {
     expect(response).toMatchObject(here);
     expect(response.errorMessage).toBe(version === 0 ? null : 'NONE');
   });
+});
 
-  it.runIf(version > 0)('coordinates transactions as well, and nothing else', async () => {
+describe.each(single.filter((version) => version > 0))('FindCoordinator version %i', (version) => {
+  it('coordinates transactions as well, and nothing else', async () => {
     const harness = await BrokerHarness.open();
     expect(await harness.request(findCoordinatorApi, version, { key: 't', keyType: 1 })).toMatchObject(here);
     expect(await harness.request(findCoordinatorApi, version, { key: 's', keyType: 2 })).toMatchObject(nowhere);
