@@ -135,6 +135,7 @@ async function start(
       log: logger,
       address: checked.advertisedKafka ?? present(doors.kafka ?? doors.http, 'a door is open'),
       ring: { capacityBytes: arena.layout.ringSizeBytes, pendingBytes: () => store.pendingBytes },
+      recovery: store.recovery,
     })),
   });
   undo.add(() => doors.close());

@@ -11,6 +11,7 @@ import { present } from '../base/assert.ts';
 import type { Broker } from '../broker/broker.ts';
 import { serverApis } from '../protocol/generated/index.ts';
 import type { PartitionLog } from '../storage/partition-log.ts';
+import type { RecoverySummary } from '../storage/store-start.ts';
 import type { CountingLogger } from './counting-logger.ts';
 import { formatDoorAddress, type DoorAddress } from './door-address.ts';
 import type { DoorMeter, Doors } from './doors.ts';
@@ -24,6 +25,8 @@ export interface MetricsSources {
   readonly address: DoorAddress;
   /** The ingest ring: its size, and how much of it waits for the disk, in bytes. */
   readonly ring: { readonly capacityBytes: number; readonly pendingBytes: () => number };
+  /** What the start found where the stop before it was not clean. */
+  readonly recovery: RecoverySummary;
 }
 
 type PromClient = typeof import('prom-client');
@@ -43,6 +46,7 @@ function register(client: PromClient, sources: MetricsSources): Registry {
   registerBroker(client, registry, sources);
   registerDoors(client, registry, sources.doors.meters);
   registerPartitions(client, registry, sources.broker);
+  registerGroups(client, registry, sources.broker);
   return registry;
 }
 
@@ -89,7 +93,7 @@ function counter<Label extends string>(
 }
 
 function registerBroker(client: PromClient, registry: Registry, sources: MetricsSources): void {
-  const { broker, version, address, ring, log, doors } = sources;
+  const { broker, version, address, ring, log, doors, recovery } = sources;
   gauge(client, registry, 'kafka_brokers', 'How many brokers the cluster has.', [], (to) => to.set(1));
   gauge(
     client,
@@ -104,6 +108,13 @@ function registerBroker(client: PromClient, registry: Registry, sources: Metrics
   );
   gauge(client, registry, 'millrace_leader_epoch', 'The leader epoch; unclean starts raise it.', [], (to) =>
     to.set(broker.leaderEpoch),
+  );
+  gauge(client, registry, 'millrace_recovery_cut_bytes', 'Bytes that the last start moved to .cut files.', [], (to) =>
+    to.set(recovery.cutBytes),
+  );
+  const refused = 'Partitions that the last start found damaged: they take no writes.';
+  gauge(client, registry, 'millrace_recovery_refused_partitions', refused, [], (to) =>
+    to.set(recovery.refusedPartitions),
   );
   gauge(client, registry, 'millrace_ring_capacity_bytes', 'The size of the ingest ring.', [], (to) =>
     to.set(ring.capacityBytes),
@@ -164,4 +175,28 @@ function registerPartitions(client: PromClient, registry: Registry, broker: Brok
   each('in_sync_replica', 'How many of its replicas are in sync.', () => 1);
   each('leader_is_preferred', '1 where the preferred node leads.', () => 1);
   each('under_replicated_partition', '1 where a replica is missing.', () => 0);
+}
+
+/** What kafka_exporter tells of each group, and of each partition in which it has committed. */
+function registerGroups(client: PromClient, registry: Registry, broker: Broker): void {
+  const { groups, topics } = broker;
+  gauge(client, registry, 'kafka_consumergroup_members', 'How many members a group has.', ['consumergroup'], (to) => {
+    for (const { group } of groups.groups()) to.set({ consumergroup: group.id }, group.members.size);
+  });
+  const each = (name: string, help: string, value: (committed: number, log: PartitionLog) => number): void =>
+    gauge(client, registry, name, help, ['consumergroup', 'topic', 'partition'], (to) => {
+      for (const { group } of groups.groups()) {
+        for (const { topicId, partition, committed } of groups.commits.slots(group.id)) {
+          const topic = topics.topicById(topicId);
+          const log = topic === null ? null : topics.partition(topic, partition);
+          if (topic === null || log === null || committed === null) continue;
+          const labels = { consumergroup: group.id, topic: topic.name, partition: String(partition) };
+          to.set(labels, value(committed.offset, log));
+        }
+      }
+    });
+  each('kafka_consumergroup_current_offset', 'The offset that a group has committed.', (committed) => committed);
+  each('kafka_consumergroup_lag', 'How many offsets a group is behind the high watermark.', (committed, log) =>
+    Math.max(log.highWatermark - committed, 0),
+  );
 }

@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { zeroUuid } from '../../src/base/uuid.ts';
+import { defaultOffsetCommitRequest, offsetCommitApi } from '../../src/protocol/generated/index.ts';
 import { ProgramProcess } from './program-process.ts';
 import { WireClient } from './wire-client.ts';
 
@@ -78,4 +80,21 @@ it('shows topics by the names of kafka_exporter, doors, the log and the process,
 
   await client.produce('orders', 'one more');
   expect((await scrape()).get(`kafka_topic_partition_current_offset${partition}`)).toBe(4);
+});
+
+it('shows what a group has committed, and how far it is behind', async () => {
+  const client = await WireClient.connect(program.kafkaPort);
+  await client.createTopic('orders');
+  for (let i = 0; i < 5; i++) await client.produce('orders', `value ${i}`);
+  const partition = { partitionIndex: 0, committedOffset: 2, committedLeaderEpoch: -1, committedMetadata: '' };
+  await client.request(offsetCommitApi, 8, {
+    ...defaultOffsetCommitRequest(),
+    groupId: 'readers',
+    topics: [{ name: 'orders', topicId: zeroUuid, partitions: [partition] }],
+  });
+  const samples = await scrape();
+  const labels = '{consumergroup="readers",topic="orders",partition="0"}';
+  expect(samples.get(`kafka_consumergroup_current_offset${labels}`)).toBe(2);
+  expect(samples.get(`kafka_consumergroup_lag${labels}`)).toBe(3);
+  expect(samples.get('kafka_consumergroup_members{consumergroup="readers"}')).toBe(0);
 });
