@@ -50,9 +50,16 @@ export function readKeyedBatches(
     const reader = new RecordReader(bytes, at, at + sizeBytes);
     while (reader.next()) {
       const { key, value } = reader;
-      if (reader.offset >= offset && key !== null) take({ key: key.slice(), value: value?.slice() ?? null });
+      if (reader.offset >= offset && key !== null) {
+        take({ key: copyOf(key), value: value === null ? null : copyOf(value) });
+      }
     }
     next = asOffset(lastOffsetAt(bytes, at) + 1);
     at += sizeBytes;
   }
+}
+
+/** Not `slice`, which gives a view where the bytes are a Buffer's. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
 }
