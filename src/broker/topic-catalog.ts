@@ -141,10 +141,23 @@ export class TopicCatalog {
       if (errorCode !== ErrorCode.NONE) return { errorCode, message: null };
       this.#logs.delete(id);
       for (const listener of [...this.#deletionListeners]) listener(topic);
-      for (const log of logs) await log?.destroy();
+      for (const log of logs) if (log !== null) await this.#destroy(log);
       this.#options.logger.info({ topic: topic.name, topicId: id }, 'A topic was deleted.');
       return done;
     });
+  }
+
+  /** The topic is gone, whatever the disk says: a start removes what is left of it. */
+  async #destroy(log: PartitionLog): Promise<void> {
+    try {
+      await log.destroy();
+    } catch (error) {
+      const { topic, partition } = log;
+      this.#options.logger.error(
+        { topic, partition, error },
+        'A deleted partition could not be set aside; the next start tries again.',
+      );
+    }
   }
 
   /** Gives a topic more partitions. `problemOf` is called in turn and may refuse to have so many added. */

@@ -42,6 +42,15 @@ describe.each(versionsOf(deleteTopicsApi))('DeleteTopics version %i', (version) 
     expect(again.broker.topics.topic('a')).toBeNull();
   });
 
+  it('deletes a topic whose files the disk does not let go', async () => {
+    const harness = await BrokerHarness.open();
+    await harness.createTopic('a');
+    const { log } = harness.broker.findPartition(harness.broker.topics.topic('a'), 0)!;
+    log.destroy = () => Promise.reject(new Error('EIO: the disk reports an error'));
+    expect(await remove(harness, version, ['a'])).toMatchObject([{ name: 'a', errorCode: ErrorCode.NONE }]);
+    expect(harness.broker.topics.topic('a')).toBeNull();
+  });
+
   it('deletes nothing that is named twice', async () => {
     const harness = await BrokerHarness.open();
     await harness.createTopic('a');
