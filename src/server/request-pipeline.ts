@@ -58,6 +58,9 @@ export interface PipelineLimits {
   readonly requestsInFlight: number;
 }
 
+/** Calls `callback` once after this turn of the event loop; a simulation has turns of its own. */
+export type AfterTurn = (callback: () => void) => void;
+
 /** Responses up to this many bytes together are copied into one buffer: cheaper than a gathered write of small parts. */
 const copyBelowBytes = 16 * 1024;
 /** One write takes no more parts than this, and no further response from this many bytes on. */
@@ -90,6 +93,7 @@ export class RequestPipeline implements AssemblyOwner {
   #closed = false;
   #lastActivityMs: number;
   readonly #nowMs: () => number;
+  readonly #afterTurn: AfterTurn;
 
   constructor(
     connection: DoorConnection,
@@ -99,6 +103,7 @@ export class RequestPipeline implements AssemblyOwner {
     limits: PipelineLimits,
     logger: Logger,
     nowMs: () => number,
+    afterTurn: AfterTurn = setImmediate,
   ) {
     this.connection = connection;
     this.#service = service;
@@ -106,6 +111,7 @@ export class RequestPipeline implements AssemblyOwner {
     this.#limits = limits;
     this.#logger = logger;
     this.#nowMs = nowMs;
+    this.#afterTurn = afterTurn;
     this.#lastActivityMs = nowMs();
     this.#assembler = new FrameAssembler(this, budget, limits.largestFrameBytes);
     connection.onDrop((reason) => {
@@ -243,8 +249,8 @@ export class RequestPipeline implements AssemblyOwner {
     slot.ready = true;
     if (this.#slots[this.#firstSlot] !== slot || this.#flushQueued) return;
     this.#flushQueued = true;
-    // After this turn of the loop: what becomes ready within it leaves together.
-    setImmediate(() => {
+    // What becomes ready within this turn of the loop leaves together.
+    this.#afterTurn(() => {
       this.#flushQueued = false;
       this.#flush();
       this.#continue();
