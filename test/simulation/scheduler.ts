@@ -16,6 +16,8 @@ export interface SchedulerOptions {
   readonly maxLatencyMs?: number;
   /** What the wall clock shows at the start; a fixed day unless given. */
   readonly startMs?: number;
+  /** How many of the last events and notes are kept; 64 unless given. */
+  readonly traceLength?: number;
 }
 
 export interface RunLimits {
@@ -28,7 +30,7 @@ export interface RunLimits {
 }
 
 const defaultStartMs = Date.UTC(2026, 0, 1);
-const recentLimit = 64;
+const defaultTraceLength = 64;
 
 // Taken at import, so that a test that replaces the global timers does not stop the simulation.
 const realImmediate = globalThis.setImmediate;
@@ -41,7 +43,9 @@ export class Scheduler {
   readonly #seed: number;
   readonly #events = new EventQueue();
   readonly #maxLatencyMs: number;
-  readonly #recent: string[] = [];
+  readonly #traceLength: number;
+  #recent: string[] = [];
+  readonly #settledListeners = new Set<() => void>();
   #wallOffsetMs: number;
   #nowMs = 0;
   #nextOrder = 0;
@@ -55,6 +59,7 @@ export class Scheduler {
     this.random = new SeededRandom(seed);
     this.#maxLatencyMs = options.maxLatencyMs ?? 10;
     this.#wallOffsetMs = options.startMs ?? defaultStartMs;
+    this.#traceLength = options.traceLength ?? defaultTraceLength;
     this.clock = {
       nowMs: () => Math.floor(this.#wallOffsetMs + this.#nowMs),
       monotonicMs: () => this.#nowMs,
@@ -85,7 +90,7 @@ export class Scheduler {
 
   /** The last events and notes, oldest first, for the message of a test that fails. */
   get recentTrace(): readonly string[] {
-    return this.#recent;
+    return this.#recent.slice(-this.#traceLength);
   }
 
   /** Calls `callback` once, `delayMs` virtual milliseconds from now; a negative delay counts as none. */
@@ -114,7 +119,16 @@ export class Scheduler {
   note(text: string): void {
     this.#mix(text);
     this.#recent.push(`${this.#nowMs} ${text}`);
-    if (this.#recent.length > recentLimit) this.#recent.shift();
+    if (this.#recent.length >= this.#traceLength * 2) this.#recent = this.#recent.slice(-this.#traceLength);
+  }
+
+  /**
+   * Calls `listener` after every event, once what it set off has settled, so that it can look for work and schedule it.
+   * Returns how to stop that.
+   */
+  onSettled(listener: () => void): () => void {
+    this.#settledListeners.add(listener);
+    return () => void this.#settledListeners.delete(listener);
   }
 
   /** Sets the wall clock forward or back; the monotonic one goes on as it did. */
@@ -134,7 +148,7 @@ export class Scheduler {
     this.#isRunning = true;
     try {
       // What was set off before the run settles first, since it may add events.
-      await settle();
+      await this.#settle();
       while (limits.until?.() !== true) {
         const event = this.#events.takeUntil(untilMs);
         if (event === null) {
@@ -142,17 +156,22 @@ export class Scheduler {
           return;
         }
         if (this.#eventCount === lastEvent) {
-          throw new Error(`seed ${this.#seed}: no end after ${lastEvent} events\n${this.#recent.join('\n')}`);
+          throw new Error(`seed ${this.#seed}: no end after ${lastEvent} events\n${this.recentTrace.join('\n')}`);
         }
         this.#nowMs = event.atMs;
         this.#eventCount++;
         this.note(event.label);
         event.callback();
-        await settle();
+        await this.#settle();
       }
     } finally {
       this.#isRunning = false;
     }
+  }
+
+  async #settle(): Promise<void> {
+    await settle();
+    for (const listener of this.#settledListeners) listener();
   }
 
   /** FNV-1a in two lanes over the time and the text. */

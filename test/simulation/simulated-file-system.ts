@@ -50,6 +50,7 @@ export class SimulatedFileSystem implements FileSystem {
   readonly #named = new Set<SimulatedFile>();
   #nextDescriptor = 3;
   #usedBytes = 0;
+  #failedSyncs = 0;
   #hasEnded = false;
 
   constructor(options: SimulatedFileSystemOptions, root?: SimulatedDirectory, journal?: MetadataJournal) {
@@ -80,6 +81,11 @@ export class SimulatedFileSystem implements FileSystem {
   /** Bytes of content on the disk, in whole sectors, those of removed files that are still open included. */
   get usedBytes(): number {
     return this.#usedBytes;
+  }
+
+  /** Syncs of files that failed so far: what they should have written may be in the cache alone. */
+  get failedSyncs(): number {
+    return this.#failedSyncs;
   }
 
   /** Sets a failure. Several may be set; the first that matches is the one that is thrown, and all count the call. */
@@ -238,19 +244,19 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   readLater(descriptor: FileDescriptor, target: Uint8Array, position: number): Promise<number> {
-    return this.#later('read', () => this.read(descriptor, target, position));
+    return this.#later(`read ${this.#pathOf(descriptor)} @${position}`, () => this.read(descriptor, target, position));
   }
 
   syncLater(descriptor: FileDescriptor): Promise<void> {
     const operation = this.#open.get(descriptor)?.file.lastOperation ?? 0;
-    return this.#later('sync', () => this.#sync(descriptor, operation));
+    return this.#later(`sync ${this.#pathOf(descriptor)}`, () => this.#sync(descriptor, operation));
   }
 
   syncDirectoryLater(path: string): Promise<void> {
     const operation = this.#journal.lastOperation;
     // The real one opens the directory at once, so a later rename does not mislead it.
     const node = this.#find(path);
-    return this.#later('syncDirectory', () => {
+    return this.#later(`syncDirectory ${path}`, () => {
       this.#enter('syncDirectory', path);
       if (node === null) throw systemError('ENOENT', 'syncDirectory', path);
       if (node instanceof SimulatedFile) throw systemError('ENOTDIR', 'syncDirectory', path);
@@ -272,6 +278,10 @@ export class SimulatedFileSystem implements FileSystem {
       if (this.#find(path) === null) throw systemError('ENOENT', 'freeBytes', path);
       return Math.max(0, this.capacityBytes - this.#usedBytes);
     });
+  }
+
+  #pathOf(descriptor: FileDescriptor): string {
+    return this.#open.get(descriptor)?.path ?? `descriptor ${descriptor}`;
   }
 
   #options(): SimulatedFileSystemOptions {
@@ -319,7 +329,10 @@ export class SimulatedFileSystem implements FileSystem {
     try {
       this.#enter('sync', path);
     } catch (error) {
-      if (!this.#hasEnded) file.failSync(operation, this.#random);
+      if (!this.#hasEnded) {
+        this.#failedSyncs++;
+        file.failSync(operation, this.#random);
+      }
       throw error;
     }
     file.sync(operation);

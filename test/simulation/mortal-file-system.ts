@@ -1,0 +1,87 @@
+/**
+ * The file system of a process that may die within a call: a countdown of changing calls, and then one happens wholly,
+ * in part (a write) or not at all, and does not return. Any thread; over simulated-file-system.ts.
+ * What throws is `ProcessDied`: nothing that happens in the process afterwards can be seen from outside.
+ */
+
+import type { SeededRandom } from '../../src/base/random.ts';
+import type { FileDescriptor, FileSystem, OpenMode } from '../../src/storage/file-system.ts';
+import { joined } from './simulated-file.ts';
+import { WrappedFileSystem } from './wrapped-file-system.ts';
+
+/** Thrown out of the call in which the process died. */
+export class ProcessDied extends Error {
+  override readonly name = 'ProcessDied';
+}
+
+export class MortalFileSystem extends WrappedFileSystem {
+  readonly #random: SeededRandom;
+  readonly #died: () => void;
+  #callsLeft = Number.POSITIVE_INFINITY;
+
+  /** `died` is called once, in the call that does not return. */
+  constructor(inner: FileSystem, random: SeededRandom, died: () => void) {
+    super(inner);
+    this.#random = random;
+    this.#died = died;
+  }
+
+  /** The `count`th changing call from now on does not return; 1 is the next. */
+  dieIn(count: number): void {
+    this.#callsLeft = count;
+  }
+
+  /** No call kills any more. */
+  survive(): void {
+    this.#callsLeft = Number.POSITIVE_INFINITY;
+  }
+
+  override open(path: string, mode: OpenMode): FileDescriptor {
+    return mode === 'create' ? this.#change(() => super.open(path, mode)) : super.open(path, mode);
+  }
+
+  override write(file: FileDescriptor, sources: readonly Uint8Array[], position: number): number {
+    return this.#change(
+      () => super.write(file, sources, position),
+      () => {
+        const whole = joined(sources);
+        if (whole.length > 1)
+          super.write(file, [whole.subarray(0, 1 + this.#random.below(whole.length - 1))], position);
+      },
+    );
+  }
+
+  override truncate(file: FileDescriptor, sizeBytes: number): void {
+    this.#change(() => super.truncate(file, sizeBytes));
+  }
+
+  override makeDirectory(path: string): void {
+    this.#change(() => super.makeDirectory(path));
+  }
+
+  override rename(from: string, to: string): void {
+    this.#change(() => super.rename(from, to));
+  }
+
+  override remove(path: string): void {
+    this.#change(() => super.remove(path));
+  }
+
+  override sync(file: FileDescriptor): void {
+    this.#change(() => super.sync(file));
+  }
+
+  override syncDirectory(path: string): void {
+    this.#change(() => super.syncDirectory(path));
+  }
+
+  #change<T>(call: () => T, inPart: () => void = () => {}): T {
+    if (--this.#callsLeft > 0) return call();
+    this.#callsLeft = Number.POSITIVE_INFINITY;
+    const drawn = this.#random.below(3);
+    if (drawn === 0) call();
+    else if (drawn === 1) inPart();
+    this.#died();
+    throw new ProcessDied('the process died in a call of the file system');
+  }
+}

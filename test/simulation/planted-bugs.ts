@@ -1,0 +1,219 @@
+/**
+ * Bugs that brokers have had, planted between the broker and its store or disk, to show that a run finds each. Nothing
+ * in `src/` knows of them. Any thread.
+ */
+
+import { ErrorCode } from '../../src/base/error-code.ts';
+import { asOffset, type Offset } from '../../src/base/numbers.ts';
+import { stateLogTopics } from '../../src/broker/topic-name.ts';
+import { writeInt16, writeInt32, writeInt64 } from '../../src/records/big-endian.ts';
+import { crc32c } from '../../src/records/crc32c.ts';
+import { batchField, batchSizeAt } from '../../src/records/record-batch.ts';
+import type { FileDescriptor, OpenMode } from '../../src/storage/file-system.ts';
+import type {
+  AppendListener,
+  AppendOptions,
+  LogStore,
+  PartitionLog,
+  ReadOptions,
+  ReadResult,
+} from '../../src/storage/partition-log.ts';
+import { encodeProducerSnapshot } from '../../src/storage/producer-snapshot.ts';
+import type { Profile } from './profile.ts';
+import type { PlantedBug } from './simulation.ts';
+import { WrappedFileSystem } from './wrapped-file-system.ts';
+import { WrappedLogStore, WrappedPartitionLog } from './wrapped-log-store.ts';
+
+/** A planted bug, and what of a run's problems shows that it was found. */
+export interface ExpectedBug extends PlantedBug {
+  readonly found: RegExp;
+  /** What runs have to be like for it to be met soon. */
+  readonly profile?: Partial<Profile>;
+}
+
+function inLogs(wrap: (log: PartitionLog) => PartitionLog): (store: LogStore) => LogStore {
+  return (store) => new WrappedLogStore(store, wrap);
+}
+
+/** acks=all is answered, and read, as soon as it is written. */
+class EarlyAnswers extends WrappedPartitionLog {
+  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
+    super.append(batch, { ...options, durability: options.durability === 'none' ? 'none' : 'written' }, listener);
+  }
+}
+
+/** acks=all is answered in time, but consumers are given it before. */
+class EarlyReads extends WrappedPartitionLog {
+  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
+    if (options.durability !== 'synced') {
+      super.append(batch, options, listener);
+      return;
+    }
+    super.append(batch, { ...options, durability: 'written' }, (result) => {
+      const failed = { ...result, errorCode: ErrorCode.KAFKA_STORAGE_ERROR, baseOffset: asOffset(-1) };
+      this.inner.sync().then(
+        () => listener(result),
+        () => listener(failed),
+      );
+    });
+  }
+}
+
+/** Batches lose the number that their producer gave them. */
+class NoSequences extends WrappedPartitionLog {
+  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
+    const bare = batch.slice();
+    writeInt64(bare, batchField.producerId, -1);
+    writeInt16(bare, batchField.producerEpoch, -1);
+    writeInt32(bare, batchField.baseSequence, -1);
+    writeInt32(bare, batchField.crc, crc32c(bare.subarray(batchField.attributes)));
+    super.append(bare, options, listener);
+  }
+}
+
+class OffsetsOffByOne extends WrappedPartitionLog {
+  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
+    super.append(batch, options, (result) => {
+      const { errorCode, baseOffset } = result;
+      listener(errorCode === ErrorCode.NONE ? { ...result, baseOffset: asOffset(baseOffset + 1) } : result);
+    });
+  }
+}
+
+/** Now and then a read leaves its first batch out. */
+class SkippingReads extends WrappedPartitionLog {
+  #reads = 0;
+
+  override read(options: ReadOptions): ReadResult | Promise<ReadResult> {
+    const result = super.read(options);
+    return result instanceof Promise ? result.then((found) => this.#skip(found)) : this.#skip(result);
+  }
+
+  #skip(result: ReadResult): ReadResult {
+    const first = batchSizeAt(result.records, 0, result.records.length);
+    if (first <= 0 || first === result.records.length || ++this.#reads % 5 !== 0) return result;
+    return { ...result, records: result.records.subarray(first), release: () => result.release() };
+  }
+}
+
+/** DeleteRecords is answered, and nothing is done. */
+class NoDeletion extends WrappedPartitionLog {
+  override async deleteRecordsBefore(offset: Offset): Promise<{ errorCode: ErrorCode; lowWatermark: Offset }> {
+    return { errorCode: ErrorCode.NONE, lowWatermark: offset };
+  }
+}
+
+class NoDirectorySyncs extends WrappedFileSystem {
+  override syncDirectory(): void {}
+
+  override async syncDirectoryLater(): Promise<void> {}
+}
+
+/** The disk says that it has synced, and has not. */
+class NoSyncs extends WrappedFileSystem {
+  override async syncLater(): Promise<void> {}
+}
+
+/** The store raises its leader epoch for this run, and the disk keeps the old one. */
+class ForgottenEpochs extends WrappedFileSystem {
+  override rename(from: string, to: string): void {
+    if (to.endsWith('leader-epoch') && this.inner.sizeAt(to) !== null) this.inner.remove(from);
+    else super.rename(from, to);
+  }
+}
+
+/** Producer snapshots read as if there had been no producers. */
+class EmptySnapshots extends WrappedFileSystem {
+  readonly #empty = encodeProducerSnapshot([]);
+  readonly #snapshots = new Set<FileDescriptor>();
+
+  override open(path: string, mode: OpenMode): FileDescriptor {
+    const file = super.open(path, mode);
+    if (path.endsWith('.snapshot') && mode === 'read') this.#snapshots.add(file);
+    else this.#snapshots.delete(file);
+    return file;
+  }
+
+  override sizeOf(file: FileDescriptor): number {
+    return this.#snapshots.has(file) ? this.#empty.length : super.sizeOf(file);
+  }
+
+  override read(file: FileDescriptor, target: Uint8Array, position: number): number {
+    if (!this.#snapshots.has(file)) return super.read(file, target, position);
+    const part = this.#empty.subarray(position, position + target.length);
+    target.set(part);
+    return part.length;
+  }
+}
+
+/** What is to be cut off the end of a log stays. */
+class NoTruncation extends WrappedFileSystem {
+  readonly #logs = new Set<FileDescriptor>();
+
+  override open(path: string, mode: OpenMode): FileDescriptor {
+    const file = super.open(path, mode);
+    if (path.endsWith('.log')) this.#logs.add(file);
+    else this.#logs.delete(file);
+    return file;
+  }
+
+  override truncate(file: FileDescriptor, sizeBytes: number): void {
+    if (!this.#logs.has(file)) super.truncate(file, sizeBytes);
+  }
+}
+
+const onlyIn =
+  (topic: string, wrap: (log: PartitionLog) => PartitionLog): ((log: PartitionLog) => PartitionLog) =>
+  (log) =>
+    log.topic === topic ? wrap(log) : log;
+
+/** The bugs that the store's own interfaces allow to plant. */
+export const plantedBugs: readonly ExpectedBug[] = [
+  {
+    name: 'acks=all answered before the sync',
+    store: inLogs((log) => new EarlyAnswers(log)),
+    found: /^lost-acknowledged/,
+  },
+  { name: 'syncs that do nothing', fileSystem: (inner) => new NoSyncs(inner), found: /^lost-acknowledged/ },
+  { name: 'directories are not synced', fileSystem: (inner) => new NoDirectorySyncs(inner), found: /lost-ack|gone/ },
+  { name: 'sequences are not checked', store: inLogs((log) => new NoSequences(log)), found: /^duplicate/ },
+  { name: 'offsets off by one', store: inLogs((log) => new OffsetsOffByOne(log)), found: /^two-values/ },
+  {
+    name: 'a high watermark past unsynced acks=all',
+    store: inLogs((log) => new EarlyReads(log)),
+    found: /^lost-read/,
+  },
+  { name: 'reads that skip', store: inLogs((log) => new SkippingReads(log)), found: /^skip/ },
+  {
+    name: 'commits answered before the sync',
+    store: inLogs(onlyIn(stateLogTopics.groups, (log) => new EarlyAnswers(log))),
+    found: /resumes at/,
+  },
+  {
+    name: 'topics created before the sync',
+    store: inLogs(onlyIn(stateLogTopics.metadata, (log) => new EarlyAnswers(log))),
+    found: /is gone/,
+  },
+  { name: 'records that are not deleted', store: inLogs((log) => new NoDeletion(log)), found: /begins at/ },
+  {
+    name: 'a leader epoch that is not raised',
+    fileSystem: (inner) => new ForgottenEpochs(inner),
+    found: /^epoch-offset-reused/,
+    // What was read and not synced has to be lost, and its offset read again.
+    profile: {
+      powerCutChance: 1,
+      crashEveryMs: 100,
+      maxDiskMs: 40,
+      maxNetworkMs: 1,
+      topics: 1,
+      consumers: 3,
+      groups: 0,
+    },
+  },
+  { name: 'producers forgotten at a start', fileSystem: (inner) => new EmptySnapshots(inner), found: /^duplicate/ },
+  {
+    name: 'torn ends that are not cut off',
+    fileSystem: (inner) => new NoTruncation(inner),
+    found: /^(lost|two-values|duplicate)/,
+  },
+];

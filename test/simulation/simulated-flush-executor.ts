@@ -1,0 +1,168 @@
+/**
+ * Runs flush rounds under the scheduler: each step of a round is an event of its own, so that anything (a produce, a
+ * fetch, a crash) may come between two. Single thread, in place of `flush/flush-pool.ts`.
+ *
+ *   submissions wait ─► take ─► write ─► publish ─► startSync ─ ─ (the simulated disk) ─ ─► publish …
+ *                                           └──► completions: the I/O thread is rung
+ *
+ * Once the process has died `end` is called, and no step happens any more.
+ */
+
+import { assert, present } from '../../src/base/assert.ts';
+import { FlushRound } from '../../src/flush/flush-round.ts';
+import type { Arena } from '../../src/memory/arena.ts';
+import { blankSubmission, FlushQueue, SubmissionKind } from '../../src/memory/flush-queue.ts';
+import type { FileSystem } from '../../src/storage/file-system.ts';
+import type { FlushExecutor } from '../../src/storage/flush-executor.ts';
+import type { Scheduler } from './scheduler.ts';
+
+export interface SimulatedFlushExecutorOptions {
+  readonly scheduler: Scheduler;
+  readonly arena: Arena;
+  readonly fileSystem: FileSystem;
+  /** The longest that one step waits, in virtual milliseconds. */
+  readonly maxStepMs: number;
+}
+
+type Step = 'take' | 'write' | 'publish' | 'startSync';
+
+const nextStep: Readonly<Record<Step, Step | null>> = {
+  take: 'write',
+  write: 'publish',
+  publish: 'startSync',
+  startSync: null,
+};
+
+export class SimulatedFlushExecutor implements FlushExecutor {
+  readonly #options: SimulatedFlushExecutorOptions;
+  readonly #workers: Worker[] = [];
+  #stopWatching: (() => void) | null = null;
+
+  constructor(options: SimulatedFlushExecutorOptions) {
+    this.#options = options;
+  }
+
+  start(completionsWait: (workerIndex: number) => void, failed: (error: Error, workerIndex: number) => void): void {
+    assert(this.#workers.length === 0, 'an executor is started once');
+    for (let index = 0; index < this.#options.arena.layout.flushWorkerCount; index++) {
+      this.#workers.push(new Worker(this.#options, index, completionsWait, failed));
+    }
+    this.#stopWatching = this.#options.scheduler.onSettled(() => {
+      for (const worker of this.#workers) worker.wake();
+    });
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.stop()));
+    this.end();
+  }
+
+  /** The process is gone. */
+  end(): void {
+    this.#stopWatching?.();
+    for (const worker of this.#workers) worker.end();
+  }
+}
+
+class Worker {
+  readonly #options: SimulatedFlushExecutorOptions;
+  readonly #index: number;
+  readonly #completionsWait: (workerIndex: number) => void;
+  readonly #failed: (error: Error, workerIndex: number) => void;
+  readonly #queue: FlushQueue;
+  readonly #round: FlushRound;
+  #isAwake = false;
+  #isRung = false;
+  #hasEnded = false;
+  #stopWanted = false;
+  #stopped: (() => void) | null = null;
+
+  constructor(
+    options: SimulatedFlushExecutorOptions,
+    index: number,
+    completionsWait: (workerIndex: number) => void,
+    failed: (error: Error, workerIndex: number) => void,
+  ) {
+    const { bytes, memory, layout } = options.arena;
+    this.#options = options;
+    this.#index = index;
+    this.#completionsWait = completionsWait;
+    this.#failed = failed;
+    const address = present(layout.queueAddresses[index], 'each worker has a queue');
+    this.#queue = new FlushQueue(memory.buffer, address, layout.queueCapacity);
+    this.#round = new FlushRound({
+      queue: this.#queue,
+      bytes,
+      ringAddress: layout.ringAddress,
+      ringSizeBytes: layout.ringSizeBytes,
+      fileSystem: options.fileSystem,
+    });
+  }
+
+  /** Goes to work where there is some and it is not at it yet. */
+  wake(): void {
+    if (this.#hasEnded) return;
+    this.#ring();
+    if (this.#stopWanted && this.#queue.freeSubmissions > 0) {
+      this.#stopWanted = false;
+      this.#queue.push({ ...blankSubmission(), kind: SubmissionKind.STOP }, 0);
+      this.#queue.publish(1);
+    }
+    const round = this.#round;
+    if (round.finished && this.#queue.waitingCompletions === 0 && this.#stopped !== null) {
+      round.closeFiles();
+      this.#hasEnded = true;
+      this.#options.scheduler.schedule(`flush ${this.#index} ends`, 0, this.#stopped);
+      return;
+    }
+    const hasWork =
+      this.#queue.waitingSubmissions > 0 || round.unpublished > 0 || (round.syncUnderWay === null && !round.idle);
+    if (this.#isAwake || !hasWork) return;
+    this.#isAwake = true;
+    this.#schedule('take');
+  }
+
+  stop(): Promise<void> {
+    this.#stopWanted = true;
+    return new Promise((resolve) => {
+      this.#stopped = resolve;
+    });
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+  }
+
+  #schedule(step: Step): void {
+    const { scheduler, maxStepMs } = this.#options;
+    const delayMs = scheduler.random.below(maxStepMs * 2 + 1) / 2;
+    scheduler.schedule(`flush ${this.#index} ${step}`, delayMs, () => {
+      if (!this.#hasEnded) this.#run(step);
+    });
+  }
+
+  #run(step: Step): void {
+    try {
+      this.#round[step]();
+    } catch (error) {
+      // Whoever ended the process while a call was under way knows why it did not return.
+      if (this.#hasEnded) return;
+      this.#hasEnded = true;
+      this.#failed(error instanceof Error ? error : new Error(String(error)), this.#index);
+      return;
+    }
+    const next = nextStep[step];
+    if (next === null) this.#isAwake = false;
+    else this.#schedule(next);
+  }
+
+  #ring(): void {
+    if (this.#isRung || this.#queue.waitingCompletions === 0) return;
+    this.#isRung = true;
+    const { scheduler, maxStepMs } = this.#options;
+    scheduler.schedule(`completions ${this.#index}`, scheduler.random.below(maxStepMs * 2 + 1) / 2, () => {
+      this.#isRung = false;
+      if (!this.#hasEnded) this.#completionsWait(this.#index);
+    });
+  }
+}

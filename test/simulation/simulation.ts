@@ -1,0 +1,200 @@
+/**
+ * One simulated run of the whole broker from a seed: sets the world up, lets actors work while things break, calms it
+ * down, and judges what was seen. Single thread.
+ *
+ *   topics are made ─► actors and faults ─► calm: all sent is settled ─► scan ─► clean stop ─► start ─► scan ─► verdict
+ *
+ * A seed gives the same run, step by step, each time: `hash` says so.
+ */
+
+import { Arena } from '../../src/memory/arena.ts';
+import type { FileSystem } from '../../src/storage/file-system.ts';
+import type { LogConfig } from '../../src/storage/log-config.ts';
+import type { LogStore } from '../../src/storage/partition-log.ts';
+import { AdminActor } from './admin-actor.ts';
+import { findAnomalies } from './anomaly-checker.ts';
+import { ConsumerActor } from './consumer-actor.ts';
+import { FaultActor } from './fault-actor.ts';
+import { GroupActor } from './group-actor.ts';
+import { scanLogs } from './log-scan.ts';
+import { ProducerActor, type ProducerOptions } from './producer-actor.ts';
+import { drawProfile, type Profile } from './profile.ts';
+import { Scheduler } from './scheduler.ts';
+import { World } from './world.ts';
+import { TunedLogStore } from './wrapped-log-store.ts';
+
+/** A bug between the broker and what it runs on, to see that it is found. */
+export interface PlantedBug {
+  readonly name: string;
+  fileSystem?(inner: FileSystem): FileSystem;
+  store?(inner: LogStore): LogStore;
+}
+
+export interface SimulationOptions {
+  readonly bug?: PlantedBug;
+  /** How many of the last events the result tells; 64 unless given. */
+  readonly traceLength?: number;
+  /** Changes what the seed drew. */
+  readonly profile?: Partial<Profile>;
+}
+
+export interface SimulationResult {
+  readonly seed: number;
+  /** Equal for two runs that took the same steps. */
+  readonly hash: string;
+  /** What was found; empty where all promises were kept. */
+  readonly problems: readonly string[];
+  readonly counts: ReadonlyMap<string, number>;
+  readonly eventCount: number;
+  readonly trace: readonly string[];
+  readonly profile: Profile;
+}
+
+const settleWithinMs = 20_000;
+
+let sharedArena: Arena | null = null;
+
+/** Small, and the same for all runs: each process clears it. */
+function arena(): Arena {
+  sharedArena ??= Arena.create({
+    flushWorkerCount: 2,
+    queueCapacity: 64,
+    ringSizeBytes: 256 * 1024,
+    scratchSizeBytes: 512 * 1024,
+    heapSizeBytes: 1024 * 1024,
+  });
+  return sharedArena;
+}
+
+/** Runs the seed. Rejects only for defects of the simulation itself; what the broker does wrong is in the result. */
+export async function simulate(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
+  const { bug } = options;
+  const drawing = new Scheduler(seed);
+  const profile = { ...drawProfile(drawing.random), ...options.profile };
+  const scheduler = new Scheduler(seed, {
+    maxLatencyMs: profile.maxDiskMs,
+    ...(options.traceLength === undefined ? {} : { traceLength: options.traceLength }),
+  });
+  const tune = (config: LogConfig): LogConfig => ({ ...config, segmentBytes: profile.segmentBytes });
+  const world = new World({
+    scheduler,
+    profile,
+    arena: arena(),
+    wraps: {
+      fileSystem: (inner) => bug?.fileSystem?.(inner) ?? inner,
+      store: (inner) => new TunedLogStore(bug?.store?.(inner) ?? inner, tune),
+    },
+  });
+  let isDone = false;
+  let failure: unknown = null;
+  const run = new Run(world);
+  void run.run().then(
+    () => (isDone = true),
+    (error: unknown) => {
+      failure = error;
+      isDone = true;
+    },
+  );
+  try {
+    await scheduler.run({ until: () => isDone || world.hasDefect, maxEvents: 60_000 });
+  } catch (error) {
+    failure ??= error;
+  }
+  if (failure !== null) world.breakPromise(`the run failed: ${(failure as Error).stack ?? String(failure)}`);
+  else if (!isDone && !world.hasDefect) world.breakPromise('the run stands still: somebody waits for what never comes');
+  const anomalies = findAnomalies(world.history).map(({ kind, message }) => `${kind}: ${message}`);
+  world.process?.kill();
+  return {
+    seed,
+    hash: scheduler.traceHash,
+    problems: [...world.broken, ...anomalies],
+    counts: world.counts,
+    eventCount: scheduler.eventCount,
+    trace: scheduler.recentTrace,
+    profile,
+  };
+}
+
+class Run {
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  async run(): Promise<void> {
+    const world = this.#world;
+    const { profile } = world;
+    // Now and then nobody looks before clients come back, so that what they see first is what they left.
+    world.onStart = async (process) => {
+      if (world.scheduler.random.chance(0.7)) await scanLogs(world, process);
+      else world.topics.check((id) => process.broker.topics.topicById(id) !== null);
+    };
+    await world.start();
+    const admin = new AdminActor(world);
+    await admin.createTopics();
+    const actors = [admin.run(), ...this.#producers(), ...this.#consumers(), new FaultActor(world).run()];
+    const actorsDone = Promise.all(actors);
+    await Promise.race([world.sleep(profile.runMs, 'end of the run'), actorsDone]);
+    world.isEnding = true;
+    await this.#calmDown();
+    await Promise.race([actorsDone, this.#settleInTime()]);
+    await this.#judge();
+  }
+
+  #producers(): Promise<void>[] {
+    const { random } = this.#world.scheduler;
+    return Array.from({ length: this.#world.profile.producers }, (_, index) => {
+      const isIdempotent = random.chance(0.6);
+      const acks = isIdempotent && random.chance(0.75) ? -1 : ([-1, 0, 1] as const)[random.below(3)]!;
+      const options: ProducerOptions = {
+        name: `${isIdempotent && acks !== 0 ? 'idempotent' : 'plain'}${index}`,
+        acks,
+        isIdempotent: isIdempotent && acks !== 0,
+        compresses: random.chance(0.2),
+        window: 1 + random.below(5),
+      };
+      return new ProducerActor(this.#world, options).run();
+    });
+  }
+
+  #consumers(): Promise<void>[] {
+    const world = this.#world;
+    const { consumers, groups, membersPerGroup } = world.profile;
+    const running: Promise<void>[] = [];
+    for (let i = 0; i < consumers; i++) running.push(new ConsumerActor(world, `consumer${i}`).run());
+    for (let group = 0; group < groups; group++) {
+      for (let member = 0; member < membersPerGroup; member++) {
+        running.push(new GroupActor(world, `group${group}`, `member${group}.${member}`).run());
+      }
+    }
+    return running;
+  }
+
+  /** No further faults, and a disk that has room. A partition whose sync failed takes writes again after a restart. */
+  async #calmDown(): Promise<void> {
+    const world = this.#world;
+    await world.serving();
+    world.disksFail = false;
+    world.disk.capacityBytes = Number.MAX_SAFE_INTEGER;
+    world.crash('kill');
+    await world.serving();
+  }
+
+  async #settleInTime(): Promise<never> {
+    await this.#world.sleep(settleWithinMs, 'settled at last');
+    throw new Error(`actors did not come to an end within ${settleWithinMs} ms of calm`);
+  }
+
+  async #judge(): Promise<void> {
+    const world = this.#world;
+    // What was written without a promise is still on its way.
+    await world.sleep(2000, 'judgement');
+    await scanLogs(world, await world.serving());
+    await world.stop();
+    await world.start();
+    const process = await world.serving();
+    if (!process.store.startedClean) world.breakPromise('a start after a clean stop is not a clean one');
+    await scanLogs(world, process);
+  }
+}
