@@ -25,11 +25,16 @@ export class WireClient {
   readonly socket: Socket;
   #received = Buffer.alloc(0);
   #correlationId = 0;
+  #changed: () => void = () => {};
 
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on('error', () => {});
-    socket.on('data', (chunk) => (this.#received = Buffer.concat([this.#received, chunk])));
+    socket.on('data', (chunk) => {
+      this.#received = Buffer.concat([this.#received, chunk]);
+      this.#changed();
+    });
+    socket.on('close', () => this.#changed());
   }
 
   static async connect(port: number): Promise<WireClient> {
@@ -119,7 +124,7 @@ export class WireClient {
   async #take(byteCount: number): Promise<Buffer> {
     while (this.#received.length < byteCount) {
       if (this.socket.destroyed) throw new Error('the broker ended the connection');
-      await Promise.race([once(this.socket, 'data'), once(this.socket, 'close')]);
+      await new Promise<void>((resolve) => (this.#changed = resolve));
     }
     const bytes = this.#received.subarray(0, byteCount);
     this.#received = this.#received.subarray(byteCount);

@@ -1,0 +1,29 @@
+/**
+ * Kills the real program under load with SIGKILL, as many rounds as asked, and judges what it kept:
+ * `npm run crash -- --rounds N [--seed S]`. The loop itself is test/faults/crash-loop.ts, of which `npm test` runs a few
+ * rounds.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '50' }, seed: { type: 'string', default: String(Date.now() % 1e9) } },
+});
+for (const [name, text] of Object.entries(values)) {
+  if (/^\d{1,9}$/.test(text)) continue;
+  process.stderr.write(`--${name} takes a whole number, not ${JSON.stringify(text)}.\n`);
+  process.exit(1);
+}
+process.stdout.write(`seed ${values.seed}\n`);
+const { status } = spawnSync(
+  process.execPath,
+  ['node_modules/vitest/vitest.mjs', 'run', 'test/faults/crash-loop.test.ts', '--reporter=verbose'],
+  {
+    cwd: fileURLToPath(new URL('..', import.meta.url)),
+    stdio: 'inherit',
+    env: { ...process.env, CRASH_ROUNDS: values.rounds, CRASH_SEED: values.seed },
+  },
+);
+process.exitCode = status ?? 1;
