@@ -6,14 +6,15 @@
  *                                ▲ recovery point                       valid and next in sequence
  *
  * What follows the end moves to `.cut` files. Before the recovery point nothing may be missing: where it is, the
- * partition keeps its files, is read up to there, and refuses writes until someone decides.
+ * partition keeps its files, is read up to there, and refuses writes until someone decides. What lies past the point
+ * is written again in place and synced, because the page cache may hold what the disk does not.
  */
 
 import type { Logger } from '../base/logger.ts';
 import { asOffset, asPosition, firstOffset, noTimestamp, type Offset, type Position } from '../base/numbers.ts';
 import type { Arena } from '../memory/arena.ts';
 import { cutLog } from './cut-files.ts';
-import type { FileSystem } from './file-system.ts';
+import type { FileDescriptor, FileSystem } from './file-system.ts';
 import {
   haveSameEntries,
   readIndexEntries,
@@ -255,19 +256,30 @@ class Recovery {
   #scan(baseOffset: Offset, isLast: boolean): SegmentState {
     const { arena, fileSystem } = this.#tools;
     const path = this.#logPath(baseOffset);
-    const file = fileSystem.open(path, 'read');
+    const file = fileSystem.open(path, 'write');
     try {
       const sizeBytes = fileSystem.sizeOf(file);
       const start = this.#scanStart(baseOffset, sizeBytes);
       const segment = new ScannedSegment(baseOffset, start.entries, this.#tools.nowMs);
       this.#endOffset = start.offset;
-      const scan = (from: Position, offset: Offset): ReturnType<typeof scanSegmentFile> =>
-        scanSegmentFile(arena, fileSystem, file, sizeBytes, from, offset, true, (batch) => {
-          this.#take(batch);
-          segment.take(batch);
-          return null;
-        });
-      const end = scan(start.position, start.offset);
+      const take = (batch: FileBatch): null => {
+        this.#take(batch);
+        segment.take(batch);
+        return null;
+      };
+      const end = scanSegmentFile(
+        arena,
+        fileSystem,
+        file,
+        sizeBytes,
+        start.position,
+        start.offset,
+        true,
+        take,
+        (address, position, takenBytes) => {
+          if (this.#endOffset > this.#recoveryPoint) this.#writeAgain(file, address, position, takenBytes);
+        },
+      );
       this.#scannedBytes += end.endPosition - start.position;
       this.#problem = end.problem;
       segment.end(end.endPosition, isLast);
@@ -280,6 +292,22 @@ class Recovery {
     } finally {
       fileSystem.close(file);
     }
+  }
+
+  /**
+   * Writes in place what was read: after a sync that failed the kernel calls pages clean that the disk never took, also
+   * to the process that comes next. Written again they are taken, or the sync at the end fails.
+   */
+  #writeAgain(file: FileDescriptor, address: number, position: Position, sizeBytes: number): void {
+    const { arena, fileSystem } = this.#tools;
+    let written = 0;
+    while (written < sizeBytes) {
+      const rest = arena.bytes.subarray(address + written, address + sizeBytes);
+      const count = fileSystem.write(file, [rest], position + written);
+      if (count <= 0) throw Object.assign(new Error('A write took no bytes.'), { code: 'EIO' });
+      written += count;
+    }
+    this.#changed = true;
   }
 
   /** The last index entry before the recovery point, where the file has at its position what the entry says. */

@@ -51,6 +51,7 @@ const problems: Readonly<Record<number, string>> = {
 /**
  * Gives `take` each batch of `file` from `from` on, up to the file's `sizeBytes`, until one is not whole, not valid or
  * does not begin at or after `nextOffset` (with `contiguous`: exactly there), or `take` answers with a problem of its own.
+ * `taken` is given the taken batches of each piece, as they stand in the arena, before the next piece replaces them.
  */
 export function scanSegmentFile(
   arena: Arena,
@@ -61,6 +62,7 @@ export function scanSegmentFile(
   nextOffset: Offset,
   contiguous: boolean,
   take: (batch: FileBatch) => string | null,
+  taken: (address: number, position: Position, sizeBytes: number) => void = () => {},
 ): ScanEnd {
   const { bytes, core, view } = arena;
   const bodyAddress = scratchBodyAddress(arena);
@@ -75,16 +77,17 @@ export function scanSegmentFile(
     const pieceSize = Math.min(wantedBytes, sizeBytes - position);
     const filled = readFully(fileSystem, file, bytes.subarray(bodyAddress, bodyAddress + pieceSize), position);
     const rowCount = core.scanBatches(bodyAddress, filled, rowsAddress, scratchRowsMax, capacityBytes, 0);
-    const pieceStart = position;
-    for (let i = 0; i < rowCount; i++) {
+    const pieceStart = asPosition(position);
+    let problem: string | null = null;
+    for (let i = 0; i < rowCount && problem === null; i++) {
       const row = rowsAddress + i * scanRow.sizeOfRow;
       const status = view.getInt32(row + scanRow.status, true);
       if (status !== ScanStatus.OK) {
         const claimedBytes = claimedSize(view, bodyAddress + position - pieceStart, pieceStart + filled - position);
         const more = status === ScanStatus.TRUNCATED && filled === pieceSize && position + claimedBytes <= sizeBytes;
-        if (!more || claimedBytes > capacityBytes) return ended(problems[status] ?? 'a batch that is damaged');
+        if (!more || claimedBytes > capacityBytes) problem = problems[status] ?? 'a batch that is damaged';
         // The batch goes on in the next piece, which begins with it and has room for all of it.
-        wantedBytes = Math.max(Math.min(pieceBytes, capacityBytes), claimedBytes);
+        else wantedBytes = Math.max(Math.min(pieceBytes, capacityBytes), claimedBytes);
         break;
       }
       readRow(view, row, batch);
@@ -95,13 +98,16 @@ export function scanSegmentFile(
         batch.baseOffset < expected ||
         (contiguous && batch.baseOffset !== expected)
       ) {
-        return ended(`a batch that begins at offset ${batch.baseOffset} where ${expected} is next`);
+        problem = `a batch that begins at offset ${batch.baseOffset} where ${expected} is next`;
+        break;
       }
-      const problem = take(batch);
-      if (problem !== null) return ended(problem);
+      problem = take(batch);
+      if (problem !== null) break;
       position += batch.sizeBytes;
       expected = batch.lastOffset + 1;
     }
+    if (position > pieceStart) taken(bodyAddress, pieceStart, position - pieceStart);
+    if (problem !== null) return ended(problem);
     if (rowCount === 0 || (filled < pieceSize && position === pieceStart))
       return ended('fewer bytes than the file has');
   }
