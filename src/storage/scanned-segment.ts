@@ -37,8 +37,9 @@ export class ScannedSegment {
     if (batch.position === 0) this.#firstTimestampMs = batch.maxTimestamp;
     if (batch.maxTimestamp > this.#largestTimestampMs) {
       this.#largestTimestampMs = batch.maxTimestamp;
-      // Which of its records it is does not matter to a search, which looks into the batch.
-      this.#offsetOfLargest = batch.baseOffset;
+      // Which of its records it is does not matter to a search, which looks into the batch. Most often it is the last,
+      // and so Kafka's recovery has it.
+      this.#offsetOfLargest = batch.lastOffset;
     }
     if (this.#bytesSinceEntry > indexIntervalBytes) {
       this.entries.offsets.push({ lastOffset: batch.lastOffset, position: batch.position });
