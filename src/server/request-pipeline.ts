@@ -13,6 +13,8 @@
  */
 
 import type { Logger } from '../base/logger.ts';
+import { ConnectionMustClose } from '../broker/request-context.ts';
+import { MalformedFrame } from '../protocol/reader.ts';
 import type { AssemblyBudget } from './assembly-budget.ts';
 import type { Connection, DoorConnection } from './connection.ts';
 import { FrameAssembler } from './frame-assembler.ts';
@@ -207,13 +209,19 @@ export class RequestPipeline implements AssemblyOwner {
       if (response instanceof Promise) {
         response.then(
           (value) => this.#complete(slot, value),
-          (error: unknown) => this.fail('a request could not be served', error),
+          (error: unknown) => this.#refuse(error),
         );
       } else this.#complete(slot, response);
     } catch (error) {
-      this.fail('a request could not be served', error);
+      this.#refuse(error);
     }
     return true;
+  }
+
+  /** Ends this connection because a request could not be served: by the client's doing, or by a defect. */
+  #refuse(error: unknown): void {
+    if (error instanceof ConnectionMustClose || error instanceof MalformedFrame) this.fail(error.message);
+    else this.fail('a request could not be served', error);
   }
 
   readingMayGoOn(): void {

@@ -10,21 +10,17 @@ beforeAll(async () => {
 });
 afterAll(() => program[Symbol.asyncDispose]());
 
-it.each(['TCP', 'WebSocket'] as const)(
-  'carries 150,000 places in over %s and out over the other door',
-  async (door) => {
-    const doors = [overTcp(program.kafka), overWebSocket(program.http)] as const;
-    const [sender, reader] = door === 'TCP' ? doors : doors.toReversed();
-    const places = await loadPlaces();
-    expect(places.length).toBeGreaterThan(100_000);
-    const topic = `cities-${door.toLowerCase()}`;
-    await sendPlaces(sender!, topic, places);
-    const sizeOf = ({ key, value }: (typeof places)[number]): number =>
-      Buffer.byteLength(key) + Buffer.byteLength(value);
-    const sentBytes = places.reduce((sum, place) => sum + sizeOf(place), 0);
-    expect(await comparePlaces(reader!, topic, places)).toBe(sentBytes);
-  },
-);
+it.each(['TCP', 'WebSocket'] as const)('carries every place in over %s and out over the other door', async (door) => {
+  const doors = [overTcp(program.kafka), overWebSocket(program.http)] as const;
+  const [sender, reader] = door === 'TCP' ? doors : doors.toReversed();
+  const places = await loadPlaces();
+  expect(places.length).toBeGreaterThan(100_000);
+  const topic = `cities-${door.toLowerCase()}`;
+  await sendPlaces(sender!, topic, places);
+  const sizeOf = ({ key, value }: (typeof places)[number]): number => Buffer.byteLength(key) + Buffer.byteLength(value);
+  const sentBytes = places.reduce((sum, place) => sum + sizeOf(place), 0);
+  expect(await comparePlaces(reader!, topic, places)).toBe(sentBytes);
+});
 
 it('finds what differs', async () => {
   const [first, second] = [

@@ -6,7 +6,9 @@ import type { Socket } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { EnvironmentErrorCode } from '../../src/base/environment-error.ts';
-import { silentLogger } from '../../src/base/logger.ts';
+import { silentLogger, type LogFields } from '../../src/base/logger.ts';
+import { ConnectionMustClose } from '../../src/broker/request-context.ts';
+import { MalformedFrame } from '../../src/protocol/reader.ts';
 import { AssemblyBudget } from '../../src/server/assembly-budget.ts';
 import type { Connection } from '../../src/server/connection.ts';
 import type { RequestService } from '../../src/server/request-pipeline.ts';
@@ -77,6 +79,10 @@ async function read(socket: Socket, byteCount: number): Promise<Buffer> {
     }
   }
   return Buffer.concat(parts);
+}
+
+function fail(error: Error): never {
+  throw error;
 }
 
 const echo: RequestService = { serve: (frame) => [prefixed(frame)] };
@@ -274,6 +280,26 @@ describe('TcpDoor', () => {
     good.write(prefixed('still here'));
     expect(await read(good, 14)).toEqual(prefixed('still here'));
     expect(door.connectionCount).toBe(1);
+  });
+
+  it.each([
+    [new ConnectionMustClose('API key 99 is not served'), 'warn', 'API key 99 is not served'],
+    [new MalformedFrame('a length exceeds the bytes left'), 'warn', 'a length exceeds the bytes left'],
+    [new Error('a defect'), 'error', 'a request could not be served'],
+  ])('tells what a client did apart from a defect: %s', async (error, level, reason) => {
+    const logged: unknown[] = [];
+    const log = (at: string) => (fields: LogFields) => void logged.push([at, fields['reason']]);
+    const logger = { ...silentLogger, warn: log('warn'), error: log('error') };
+    for (const serve of [() => Promise.reject(error), () => fail(error)]) {
+      const door = await openDoor({ serve }, { logger });
+      const socket = await dial(door);
+      socket.write(prefixed('x'));
+      await once(socket, 'close');
+    }
+    expect(logged).toEqual([
+      [level, reason],
+      [level, reason],
+    ]);
   });
 
   it('ends connections that bring garbage', async () => {
