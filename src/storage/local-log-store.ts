@@ -46,6 +46,10 @@ export interface LocalLogStoreOptions {
   readonly logger: Logger;
   readonly arena: Arena;
   readonly executor: FlushExecutor;
+  /** Bounds of what is kept open and loaded; by default those of the parts. */
+  readonly maxOpenLogs?: number;
+  readonly maxOpenSegmentFiles?: number;
+  readonly sealedIndexBytesMax?: number;
   /** Hears of a flush worker that ended by a defect: nothing is written any more, and the broker should end. */
   readonly onDefect?: (error: Error) => void;
 }
@@ -63,7 +67,7 @@ export class LocalLogStore implements LogStore, LogOwner {
   readonly #context: StoreContext;
   readonly #directories: PartitionDirectories;
   readonly #upkeep: StoreUpkeep;
-  readonly #openLogs = new OpenLogs();
+  readonly #openLogs: OpenLogs;
   readonly #logs = new Map<string, LocalLog>();
   /** Partitions that are on disk and were not opened yet, by their directory's name. */
   readonly #dormant: Map<string, PartitionState>;
@@ -78,6 +82,7 @@ export class LocalLogStore implements LogStore, LogOwner {
     this.leaderEpoch = start.leaderEpoch;
     this.recovery = start.recovery;
     this.#dormant = start.partitions;
+    this.#openLogs = new OpenLogs(options.maxOpenLogs);
     this.#directories = new PartitionDirectories(options);
     this.#context = this.#makeContext(options, start.leaderEpoch);
     this.#upkeep = new StoreUpkeep(this.#context, () => this.#logs.values(), this.#dormant);
@@ -243,8 +248,8 @@ export class LocalLogStore implements LogStore, LogOwner {
       channels: layout.queueAddresses.map(
         (address) => new FlushChannel(new FlushQueue(memory.buffer, address, layout.queueCapacity)),
       ),
-      segmentFiles: new SegmentFiles(fileSystem),
-      indexes: new IndexCache(fileSystem, arena, heap),
+      segmentFiles: new SegmentFiles(fileSystem, options.maxOpenSegmentFiles),
+      indexes: new IndexCache(fileSystem, arena, heap, options.sealedIndexBytesMax),
       buffers: new BufferPool(),
       validator: new RecordValidator(arena, scratchBodyAddress(arena), scratchBodySizeBytes(arena)),
       leaderEpoch,

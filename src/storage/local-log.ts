@@ -159,12 +159,17 @@ export class LocalLog implements PartitionLog, Closable {
 
   sync(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#flusher.requestSync();
-      this.state.progress.await(this.endOffset, 'synced', (reached) => {
+      const done = (reached: boolean): void => {
         if (reached) return resolve();
         const why = this.refusal ?? `Partition ${this.partition} of ${this.topic} was closed.`;
         reject(new EnvironmentError(EnvironmentErrorCode.IO_FAILED, why));
-      });
+      };
+      const { progress } = this.state;
+      const { state } = this.#flusher;
+      // Nothing comes of waiting for a disk that failed, nor for files that are closed.
+      if (state === 'failed' || state === 'closed') return done(progress.synced >= progress.end);
+      this.#flusher.requestSync();
+      progress.await(this.endOffset, 'synced', done);
     });
   }
 

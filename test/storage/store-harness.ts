@@ -53,7 +53,10 @@ export class InlineExecutor implements FlushExecutor {
   }
 
   start(completionsWait: (workerIndex: number) => void): void {
-    this.#loop = this.#run(completionsWait);
+    this.#loop = this.#run(completionsWait).catch((error: unknown) => {
+      // A process that died within a call of its disk throws out of it.
+      if (!this.abandoned) throw error;
+    });
   }
 
   async stop(): Promise<void> {
