@@ -115,6 +115,11 @@ class PartitionCheck {
     return this.#known.state?.endOffset ?? this.#known.recoveryPoint?.offset ?? 0;
   }
 
+  /** Whether what follows the log's end so far need not have been on disk: the next start recovers from there. */
+  get #isUncertain(): boolean {
+    return !this.#stoppedClean && this.#endOffset >= this.#certainOffset;
+  }
+
   #damage(file: string, what: string, position: number | null = null, offset: number | null = null): void {
     this.#needsRepair = true;
     this.#findings.add('damage', file === '' ? this.#name : `${this.#name}/${file}`, what, position, offset);
@@ -146,7 +151,18 @@ class PartitionCheck {
     if (this.#metadataDamaged && baseOffsets.length > 0) {
       this.#damage(partitionMetadataName, 'It is missing, or does not say which topic the partition belongs to.');
     }
-    return baseOffsets.toSorted((a, b) => a - b);
+    return this.#withoutDeleted(baseOffsets.toSorted((a, b) => a - b));
+  }
+
+  /** Leaves out the segments that lie before the log's start and that nobody knows any more: the next start removes them. */
+  #withoutDeleted(baseOffsets: readonly Offset[]): Offset[] {
+    const known = this.#known.state?.segments.map(({ baseOffset }) => baseOffset) ?? [];
+    const isDeleted = (baseOffset: Offset, i: number): boolean =>
+      (baseOffsets[i + 1] ?? Infinity) <= this.#known.logStartOffset && !known.includes(baseOffset);
+    for (const baseOffset of baseOffsets.filter(isDeleted)) {
+      this.#note(segmentFileName(baseOffset, 'log'), 'A deleted segment that was not removed yet.');
+    }
+    return baseOffsets.filter((baseOffset, i) => !isDeleted(baseOffset, i));
   }
 
   #strangeFile(name: string): void {
@@ -177,7 +193,7 @@ class PartitionCheck {
           file,
           { baseOffset: baseOffsets[i - 1]!, position: before.endPosition },
           null,
-          'damage',
+          this.#isUncertain ? 'warning' : 'damage',
         );
       }
       const place = { root: this.#root, name: this.#name, baseOffset, sealed, indexSeverity };
@@ -191,7 +207,7 @@ class PartitionCheck {
       if (report.indexProblem && indexSeverity === 'damage') this.#needsRepair = true;
       if (this.#loss === null) this.#endOffset = report.endOffset;
       if (report.problem === null) continue;
-      const torn = report.isTorn && !sealed && !this.#stoppedClean && this.#endOffset >= this.#certainOffset;
+      const torn = report.isTorn && this.#isUncertain;
       this.#cut(
         torn
           ? `${capital(report.problem)}: a write that did not end. The next start cuts it off.`

@@ -19,7 +19,8 @@ import { OffsetIndexCheck, TimeIndexCheck } from './index-check.ts';
 
 /** Index files may not be larger than their segment's offsets and positions allow. */
 const largestIndexBytes = 512 * 1024 * 1024;
-const zerosSeenBytes = 64 * 1024;
+const lookedAtBytes = 64 * 1024;
+const sectorBytes = 512;
 
 export interface SegmentTools {
   readonly arena: Arena;
@@ -52,7 +53,7 @@ export interface SegmentReport {
   readonly largestTimestampMs: number;
   /** Null, or what follows the valid batches. */
   readonly problem: string | null;
-  /** What follows looks like a write that did not end: a batch that is cut short by the file's end, or zeros. */
+  /** What follows looks like a write that did not end: a batch that is cut short by the file's end, or lost sectors. */
   readonly isTorn: boolean;
   readonly indexProblem: boolean;
 }
@@ -137,12 +138,17 @@ function recordProblem({ arena, validator }: SegmentTools, batch: FileBatch): st
   return `Record ${scanned.firstBadRecord} of the batch does not parse, though the batch's checksum is right.`;
 }
 
-/** Whether a write that did not end explains the bytes from `position` on. */
+/** Whether a write that did not end explains the bytes from `position` on: sectors that never reached the disk are zeros. */
 function isTorn(fileSystem: FileSystem, file: number, position: number, fileBytes: number, problem: string): boolean {
   if (problem === 'a batch that is not whole') return true;
-  const rest = new Uint8Array(Math.min(fileBytes - position, zerosSeenBytes));
-  const count = fileSystem.read(file, rest, position);
-  return count > 0 && rest.subarray(0, count).every((byte) => byte === 0);
+  const rest = new Uint8Array(Math.min(fileBytes - position, lookedAtBytes));
+  const end = fileSystem.read(file, rest, position);
+  for (let at = 0; at < end;) {
+    const sectorEnd = Math.min(at + sectorBytes - ((position + at) % sectorBytes), end);
+    if (rest.subarray(at, sectorEnd).every((byte) => byte === 0)) return true;
+    at = sectorEnd;
+  }
+  return false;
 }
 
 export function capital(text: string): string {

@@ -48,6 +48,8 @@ export class FaultHarness {
   store!: LocalLogStore;
   executor!: InlineExecutor;
   died = false;
+  /** The how-manieth changing call of the next process on the disk does not return; null: it lives. */
+  lastCall: number | null = null;
 
   constructor(seed = 1, ringSizeBytes = 256 * 1024, storeOptions: Partial<LocalLogStoreOptions> = {}) {
     this.random = new SeededRandom(seed);
@@ -69,8 +71,11 @@ export class FaultHarness {
     });
     this.mortal = new MortalFileSystem(this.disk, this.random, () => {
       this.died = true;
-      this.executor.abandoned = true;
+      // Whatever the dead process still tries has no effect.
+      this.kill();
     });
+    if (this.lastCall !== null) this.mortal.dieIn(this.lastCall);
+    this.lastCall = null;
     const fileSystem: FileSystem = this.mortal;
     this.executor = new InlineExecutor(arena, fileSystem);
     this.store = await LocalLogStore.open({
