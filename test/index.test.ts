@@ -1,13 +1,16 @@
 /** Embedding: whole brokers inside this process. */
 
+import type { IncomingMessage } from 'node:http';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { EnvironmentErrorCode } from '../src/base/environment-error.ts';
 import { startBroker, type RunningBroker, type StartOptions } from '../src/index.ts';
+import { incrementalAlterConfigsApi } from '../src/protocol/generated/index.ts';
 import { WireClient } from './program/wire-client.ts';
 
 let directory: string;
@@ -76,6 +79,27 @@ describe('startBroker', () => {
   it('refuses a directory that a broker of the same process has', async () => {
     await start('data');
     await expect(start('data')).rejects.toMatchObject({ code: EnvironmentErrorCode.DATA_DIRECTORY_IN_USE });
+  });
+
+  it('counts the connections of both doors against one bound, which may change', async () => {
+    const broker = await start('data', { settings: { 'max.connections': '1' } });
+    const client = await WireClient.connect(broker.kafka!.port);
+    await client.createTopic('t');
+    const open = () => new WebSocket(`ws://127.0.0.1:${broker.http!.port}/kafka`, 'kafka');
+    const [, refusal] = (await once(
+      open().on('error', () => {}),
+      'unexpected-response',
+    )) as [unknown, IncomingMessage];
+    expect(refusal.statusCode).toBe(503);
+    const change = { name: 'max.connections', configOperation: 0, value: '2' };
+    const { responses } = await client.request(incrementalAlterConfigsApi, 1, {
+      resources: [{ resourceType: 4, resourceName: '0', configs: [change] }],
+      validateOnly: false,
+    });
+    expect(responses[0]!.errorCode).toBe(0);
+    const socket = open();
+    await once(socket, 'open');
+    socket.terminate();
   });
 
   it('leaves nothing behind where it fails', async () => {

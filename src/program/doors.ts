@@ -1,11 +1,12 @@
 /**
  * Opens the doors of one broker, and closes them together. I/O thread. All doors share one budget for incomplete
- * frames and one dispatcher; each counts what goes through it. It does not know how a broker is started (index.ts).
+ * frames, one quota of connections and one dispatcher; each counts what goes through it. It does not know how a broker is started (index.ts).
  */
 
 import type { Logger } from '../base/logger.ts';
 import type { BrokerConfig } from '../broker/broker-config.ts';
 import { AssemblyBudget } from '../server/assembly-budget.ts';
+import { ConnectionQuota } from '../server/connection-quota.ts';
 import { MeteredService } from '../server/metered-service.ts';
 import type { RequestService } from '../server/request-pipeline.ts';
 import { TcpDoor } from '../server/tcp-door.ts';
@@ -47,16 +48,22 @@ export class Doors {
   readonly meters: DoorMeter[] = [];
   readonly #options: DoorsOptions;
   readonly #budget: AssemblyBudget;
+  readonly #quota: ConnectionQuota;
   readonly #open: Door[] = [];
   #kafka: DoorAddress | null = null;
   #http: DoorAddress | null = null;
   #ready = false;
 
   private constructor(options: DoorsOptions) {
+    const { config } = options;
     this.#options = options;
     this.#budget = new AssemblyBudget({
       limitBytes: assemblyLimitBytes,
-      largestFrameBytes: options.config.number('socket.request.max.bytes'),
+      largestFrameBytes: config.number('socket.request.max.bytes'),
+    });
+    this.#quota = new ConnectionQuota({
+      largestCount: () => config.number('max.connections'),
+      largestCountPerAddress: () => config.number('max.connections.per.ip'),
     });
   }
 
@@ -126,7 +133,7 @@ export class Doors {
       budget: this.#budget,
       limits: { largestFrameBytes: config.number('socket.request.max.bytes'), requestsInFlight },
       logger,
-      maxConnections: config.number('max.connections'),
+      quota: this.#quota,
       idleMs: config.number('connections.max.idle.ms'),
     };
   }

@@ -16,6 +16,7 @@ import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { AssemblyBudget } from './assembly-budget.ts';
+import type { ConnectionQuota } from './connection-quota.ts';
 import { DoorConnection, nextConnectionId, unwrapMappedAddress } from './connection.ts';
 import { sweepIdle } from './idle-sweep.ts';
 import { listenError } from './listen-error.ts';
@@ -33,8 +34,8 @@ export interface TcpDoorOptions {
   /** What clients are told to use; null: the address at which each reached us. */
   readonly advertised?: { readonly host: string; readonly port: number } | null;
   /** Connections beyond it are closed at once. */
-  readonly maxConnections: number;
-  /** Connections over which nothing moved for so long are closed, in milliseconds (`connections.max.idle.ms`). */
+  readonly quota: ConnectionQuota;
+  /** As for `sweepIdle` (`connections.max.idle.ms`). */
   readonly idleMs: number;
   readonly clock?: Clock;
 }
@@ -62,10 +63,6 @@ export class TcpDoor {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (accepted) => this.#accept(accepted));
-    this.#server.maxConnections = options.maxConnections;
-    this.#server.on('drop', () =>
-      options.logger.warn({ connections: this.#live.size }, 'A connection was refused: there are max.connections.'),
-    );
   }
 
   /** Opens the door. Rejects with an `EnvironmentError` (ADDRESS_IN_USE, ADDRESS_UNAVAILABLE). */
@@ -122,6 +119,14 @@ export class TcpDoor {
   }
 
   #accept(accepted: Socket): void {
+    const { quota, logger } = this.#options;
+    const clientHost = unwrapMappedAddress(accepted.remoteAddress ?? '');
+    const setting = quota.refusal(clientHost);
+    if (setting !== null) {
+      logger.warn({ client: clientHost, connections: quota.count, setting }, 'A connection was refused.');
+      accepted.destroy();
+      return;
+    }
     const owner = accepted as unknown as HandleOwner;
     const handle = owner._handle;
     owner._handle = null;
@@ -140,31 +145,32 @@ export class TcpDoor {
     const socket = new Socket(options);
     // The server counts the accepted socket, and waits for it on close.
     socket.on('close', () => accepted.destroy());
-    const { localAddress, localPort, remoteAddress } = socket;
+    const { localAddress, localPort } = socket;
     if (localAddress === undefined || localPort === undefined) {
       // The peer has gone already.
       socket.on('error', () => socket.destroy());
       socket.destroy();
       return;
     }
-    pipeline = this.#connect(socket, localAddress, localPort, remoteAddress ?? '');
+    pipeline = this.#connect(socket, localAddress, localPort, clientHost);
     if (this.#closing !== null) pipeline.finish();
     else socket.read(0);
   }
 
-  #connect(socket: Socket, localAddress: string, localPort: number, remoteAddress: string): RequestPipeline {
-    const { advertised, service, budget, limits, logger } = this.#options;
+  #connect(socket: Socket, localAddress: string, localPort: number, clientHost: string): RequestPipeline {
+    const { advertised, service, budget, limits, logger, quota } = this.#options;
     const connection = new DoorConnection({
       id: nextConnectionId(),
       listener: listenerName,
       advertisedHost: advertised?.host ?? unwrapMappedAddress(localAddress),
       advertisedPort: advertised?.port ?? localPort,
-      clientHost: unwrapMappedAddress(remoteAddress),
+      clientHost,
     });
     const pipeline = new RequestPipeline(connection, service, transportOver(socket), budget, limits, logger, () =>
       this.#clock.monotonicMs(),
     );
     this.#live.set(socket, pipeline);
+    quota.add(clientHost);
     socket.on('drain', () => pipeline.drained());
     // A peer that resets is everyday life; 'close' follows and cleans up.
     socket.on('error', (error) =>
@@ -172,6 +178,7 @@ export class TcpDoor {
     );
     socket.on('close', () => {
       this.#live.delete(socket);
+      quota.remove(clientHost);
       pipeline.closed();
     });
     return pipeline;

@@ -19,6 +19,7 @@ import type { Clock } from '../base/clock.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import type { Logger } from '../base/logger.ts';
 import type { AssemblyBudget } from './assembly-budget.ts';
+import type { ConnectionQuota } from './connection-quota.ts';
 import { DoorConnection, nextConnectionId } from './connection.ts';
 import { sweepIdle } from './idle-sweep.ts';
 import { listenError, probeListen } from './listen-error.ts';
@@ -41,8 +42,9 @@ export interface WebSocketDoorOptions {
   readonly advertised?: { readonly host: string; readonly port: number } | null;
   /** Origins of pages that may connect, such as `https://shop.example`, or `*` for all; default: the door's own. */
   readonly allowedOrigins?: readonly string[];
-  readonly maxConnections: number;
-  /** Connections over which nothing moved for so long are closed, in milliseconds (`connections.max.idle.ms`). */
+  /** Connections beyond it are refused. */
+  readonly quota: ConnectionQuota;
+  /** As for `sweepIdle` (`connections.max.idle.ms`). */
   readonly idleMs: number;
   /** A longer message ends its connection, in bytes; default 16 MiB. A larger request comes as several messages. */
   readonly largestMessageBytes?: number;
@@ -316,7 +318,7 @@ export class WebSocketDoor {
   }
 
   #upgrade(response: HttpResponse, request: HttpRequest, context: Parameters<HttpResponse['upgrade']>[4]): void {
-    const { advertised, allowedOrigins, maxConnections } = this.#options;
+    const { advertised, allowedOrigins, quota, logger } = this.#options;
     const host = request.getHeader('host');
     const reached = hostAndPort(host);
     if (reached === null) return answer(response, '400 Bad Request', 'The Host header names no host.\n');
@@ -325,17 +327,17 @@ export class WebSocketDoor {
     }
     const protocol = chooseSubprotocol(request.getHeader('sec-websocket-protocol'));
     if (protocol === null) return answer(response, '400 Bad Request', 'The subprotocol is kafka.\n');
-    if (this.#live.size >= maxConnections || this.#closing !== null) {
-      this.#options.logger.warn(
-        { connections: this.#live.size },
-        'A connection was refused: there are max.connections.',
-      );
+    if (this.#closing !== null) return answer(response, '503 Service Unavailable', 'The broker stops.\n');
+    const clientHost = addressText(new Uint8Array(response.getRemoteAddress()));
+    const setting = quota.refusal(clientHost);
+    if (setting !== null) {
+      logger.warn({ client: clientHost, connections: quota.count, setting }, 'A connection was refused.');
       return answer(response, '503 Service Unavailable', 'There are too many connections.\n');
     }
     const peer: Peer = {
       advertisedHost: advertised?.host ?? reached.host,
       advertisedPort: advertised?.port ?? reached.port,
-      clientHost: addressText(new Uint8Array(response.getRemoteAddress())),
+      clientHost,
       link: null,
     };
     const key = request.getHeader('sec-websocket-key');
@@ -343,7 +345,7 @@ export class WebSocketDoor {
   }
 
   #open(socket: PeerSocket): void {
-    const { service, budget, limits, logger } = this.#options;
+    const { service, budget, limits, logger, quota } = this.#options;
     const peer = socket.getUserData();
     const connection = new DoorConnection({
       id: nextConnectionId(),
@@ -359,6 +361,7 @@ export class WebSocketDoor {
     const link = { pipeline, transport };
     peer.link = link;
     this.#live.add(link);
+    quota.add(peer.clientHost);
   }
 
   #message(socket: PeerSocket, message: ArrayBuffer, isBinary: boolean): void {
@@ -374,9 +377,11 @@ export class WebSocketDoor {
   }
 
   #closed(socket: PeerSocket): void {
-    const link = present(socket.getUserData().link, 'close comes after open');
+    const peer = socket.getUserData();
+    const link = present(peer.link, 'close comes after open');
     link.transport.closed();
     this.#live.delete(link);
+    this.#options.quota.remove(peer.clientHost);
     link.pipeline.closed();
     if (this.#live.size === 0) this.#emptied?.();
   }

@@ -10,6 +10,7 @@ import { silentLogger, type LogFields } from '../../src/base/logger.ts';
 import { ConnectionMustClose } from '../../src/broker/request-context.ts';
 import { MalformedFrame } from '../../src/protocol/reader.ts';
 import { AssemblyBudget } from '../../src/server/assembly-budget.ts';
+import { ConnectionQuota } from '../../src/server/connection-quota.ts';
 import type { Connection } from '../../src/server/connection.ts';
 import type { RequestService } from '../../src/server/request-pipeline.ts';
 import { TcpDoor } from '../../src/server/tcp-door.ts';
@@ -27,6 +28,13 @@ function budgetOf(limitBytes: number): AssemblyBudget {
   return new AssemblyBudget({ limitBytes, largestFrameBytes: 1 << 20 });
 }
 
+function quotaOf(largestCount: number, largestCountPerAddress = largestCount): ConnectionQuota {
+  return new ConnectionQuota({
+    largestCount: () => largestCount,
+    largestCountPerAddress: () => largestCountPerAddress,
+  });
+}
+
 async function openDoor(service: RequestService, changes: Partial<TcpDoorOptions> = {}): Promise<TcpDoor> {
   const door = await TcpDoor.open({
     host: '127.0.0.1',
@@ -35,7 +43,7 @@ async function openDoor(service: RequestService, changes: Partial<TcpDoorOptions
     budget: budgetOf(8 << 20),
     limits: { largestFrameBytes: 1 << 20, requestsInFlight: 16 },
     logger: silentLogger,
-    maxConnections: 5000,
+    quota: quotaOf(5000),
     idleMs: 600_000,
     ...changes,
   });
@@ -462,7 +470,7 @@ describe('TcpDoor', () => {
   });
 
   it('refuses connections beyond the bound', async () => {
-    const door = await openDoor(echo, { maxConnections: 2 });
+    const door = await openDoor(echo, { quota: quotaOf(2) });
     const first = await dial(door);
     await dial(door);
     await until(() => door.connectionCount === 2);
@@ -473,6 +481,19 @@ describe('TcpDoor', () => {
     const fourth = await dial(door);
     fourth.write(prefixed('in'));
     expect(await read(fourth, 6)).toEqual(prefixed('in'));
+  });
+
+  it('refuses more connections from one address than it may have', async () => {
+    const door = await openDoor(echo, { quota: quotaOf(10, 1) });
+    const first = await dial(door);
+    await until(() => door.connectionCount === 1);
+    const second = await dial(door);
+    expect((await read(second, 1)).length).toBe(0);
+    first.destroy();
+    await until(() => door.connectionCount === 0);
+    const third = await dial(door);
+    third.write(prefixed('in'));
+    expect(await read(third, 6)).toEqual(prefixed('in'));
   });
 
   it('says in a sentence that the port is in use, or the address not here', async () => {

@@ -9,6 +9,7 @@ import WebSocket from 'ws';
 import { EnvironmentErrorCode } from '../../src/base/environment-error.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { AssemblyBudget } from '../../src/server/assembly-budget.ts';
+import { ConnectionQuota } from '../../src/server/connection-quota.ts';
 import type { Connection } from '../../src/server/connection.ts';
 import type { RequestService } from '../../src/server/request-pipeline.ts';
 import { loadNativePart, WebSocketDoor } from '../../src/server/websocket-door.ts';
@@ -22,6 +23,10 @@ afterEach(async () => {
   for (const door of doors.splice(0)) await door.close();
 });
 
+function quotaOf(largestCount: number): ConnectionQuota {
+  return new ConnectionQuota({ largestCount: () => largestCount, largestCountPerAddress: () => largestCount });
+}
+
 async function openDoor(service: RequestService, changes: Partial<WebSocketDoorOptions> = {}): Promise<WebSocketDoor> {
   const door = await WebSocketDoor.open({
     host: '127.0.0.1',
@@ -30,7 +35,7 @@ async function openDoor(service: RequestService, changes: Partial<WebSocketDoorO
     budget: new AssemblyBudget({ limitBytes: 8 << 20, largestFrameBytes: 1 << 20 }),
     limits: { largestFrameBytes: 1 << 20, requestsInFlight: 16 },
     logger: silentLogger,
-    maxConnections: 1000,
+    quota: quotaOf(1000),
     idleMs: 600_000,
     ready: () => true,
     metrics: () => 'millrace_up 1\n',
@@ -284,7 +289,7 @@ describe('WebSocketDoor', () => {
   });
 
   it('refuses connections beyond the bound, and ends idle ones', async () => {
-    const door = await openDoor(echo, { maxConnections: 1, idleMs: 200 });
+    const door = await openDoor(echo, { quota: quotaOf(1), idleMs: 200 });
     const first = await new Client(door).opened();
     const [, refused] = await once(new Client(door).socket, 'unexpected-response');
     expect(refused.statusCode).toBe(503);

@@ -1,0 +1,51 @@
+/**
+ * How many connections there may be: of all doors together (`max.connections`) and from each client's address
+ * (`max.connections.per.ip`). I/O thread. Both bounds may change while the broker runs; connections that are there stay.
+ * It does not know sockets: a door asks before it takes a connection, and says when that has ended.
+ */
+
+import { assert } from '../base/assert.ts';
+
+export interface ConnectionBounds {
+  /** `max.connections`, as it is now. */
+  readonly largestCount: () => number;
+  /** `max.connections.per.ip`, as it is now. */
+  readonly largestCountPerAddress: () => number;
+}
+
+export class ConnectionQuota {
+  readonly #bounds: ConnectionBounds;
+  readonly #countByAddress = new Map<string, number>();
+  #count = 0;
+
+  constructor(bounds: ConnectionBounds) {
+    this.#bounds = bounds;
+  }
+
+  /** Connections of all doors. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The setting that forbids one more connection from `clientHost`, or null where it may come in. */
+  refusal(clientHost: string): 'max.connections' | 'max.connections.per.ip' | null {
+    if (this.#count >= this.#bounds.largestCount()) return 'max.connections';
+    const ofAddress = this.#countByAddress.get(clientHost) ?? 0;
+    return ofAddress >= this.#bounds.largestCountPerAddress() ? 'max.connections.per.ip' : null;
+  }
+
+  /** A connection from `clientHost` came in. */
+  add(clientHost: string): void {
+    this.#count++;
+    this.#countByAddress.set(clientHost, (this.#countByAddress.get(clientHost) ?? 0) + 1);
+  }
+
+  /** A connection that was added has ended. */
+  remove(clientHost: string): void {
+    const ofAddress = this.#countByAddress.get(clientHost) ?? 0;
+    assert(ofAddress > 0, 'a connection is removed once');
+    this.#count--;
+    if (ofAddress === 1) this.#countByAddress.delete(clientHost);
+    else this.#countByAddress.set(clientHost, ofAddress - 1);
+  }
+}

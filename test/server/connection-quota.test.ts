@@ -1,0 +1,35 @@
+/** The bounds on connections: which one refuses, and that both may change. */
+
+import { expect, it } from 'vitest';
+import { ConnectionQuota } from '../../src/server/connection-quota.ts';
+
+it('names the bound that is reached, of all connections first', () => {
+  const quota = new ConnectionQuota({ largestCount: () => 3, largestCountPerAddress: () => 2 });
+  quota.add('192.0.2.1');
+  expect(quota.refusal('192.0.2.1')).toBeNull();
+  quota.add('192.0.2.1');
+  expect(quota.refusal('192.0.2.1')).toBe('max.connections.per.ip');
+  expect(quota.refusal('192.0.2.2')).toBeNull();
+  quota.add('192.0.2.2');
+  expect(quota.refusal('192.0.2.2')).toBe('max.connections');
+  expect(quota.count).toBe(3);
+});
+
+it('has room again once a connection has ended', () => {
+  const quota = new ConnectionQuota({ largestCount: () => 2, largestCountPerAddress: () => 1 });
+  quota.add('192.0.2.1');
+  quota.add('192.0.2.2');
+  quota.remove('192.0.2.1');
+  expect(quota.refusal('192.0.2.2')).toBe('max.connections.per.ip');
+  expect(quota.refusal('192.0.2.1')).toBeNull();
+  expect(() => quota.remove('192.0.2.1')).toThrow('a connection is removed once');
+});
+
+it('follows its bounds as they change', () => {
+  let largest = 1;
+  const quota = new ConnectionQuota({ largestCount: () => largest, largestCountPerAddress: () => 10 });
+  quota.add('192.0.2.1');
+  expect(quota.refusal('192.0.2.1')).toBe('max.connections');
+  largest = 2;
+  expect(quota.refusal('192.0.2.1')).toBeNull();
+});
