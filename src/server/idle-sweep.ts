@@ -9,8 +9,8 @@ import type { RequestPipeline } from './request-pipeline.ts';
 const longestPeriodMs = 30_000;
 
 /**
- * Every so often calls `end` for each of `pipelines()` that has been idle for `idleMs` milliseconds, until the
- * function returned is called.
+ * Every so often calls `end` for each of `pipelines()` that has been idle for more than `idleMs` milliseconds, until the
+ * function returned is called. Where `idleMs` is negative nobody is idle for too long, as in Kafka.
  */
 export function sweepIdle(
   clock: Clock,
@@ -18,11 +18,12 @@ export function sweepIdle(
   pipelines: () => Iterable<RequestPipeline>,
   end: (pipeline: RequestPipeline) => void,
 ): () => void {
+  if (idleMs < 0) return () => {};
   let timer: Timer;
   const schedule = (): void => {
     timer = clock.setTimer(Math.max(1, Math.min(idleMs / 4, longestPeriodMs)), () => {
       const nowMs = clock.monotonicMs();
-      const idle = [...pipelines()].filter((pipeline) => nowMs - pipeline.idleSinceMs >= idleMs);
+      const idle = [...pipelines()].filter((pipeline) => nowMs - pipeline.idleSinceMs > idleMs);
       for (const pipeline of idle) end(pipeline);
       schedule();
     });
