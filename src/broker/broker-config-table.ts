@@ -41,14 +41,16 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     type: 'long',
     default: '600000',
     update: 'read-only',
-    documentation: 'After how long without a request a connection is closed, in milliseconds.',
+    documentation:
+      'After how long without traffic a connection is closed, in milliseconds; a negative time means never.',
   },
   {
     name: 'default.replication.factor',
     type: 'int',
     default: '1',
     update: 'read-only',
-    documentation: 'The replication factor of topics that are created automatically.',
+    documentation:
+      'The replication factor of topics whose creator does not say. Without effect on a single node, where it is 1.',
   },
   {
     name: 'delete.topic.enable',
@@ -71,7 +73,8 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '5000',
     min: 1,
     update: 'read-only',
-    documentation: 'How often members of a consumer group of the new protocol send heartbeats, in milliseconds.',
+    documentation:
+      'How often members of a consumer group of the new protocol send heartbeats, in milliseconds. Without effect yet.',
   },
   {
     name: 'group.consumer.max.size',
@@ -79,7 +82,7 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '2147483647',
     min: 1,
     update: 'read-only',
-    documentation: 'How many members a consumer group of the new protocol may have.',
+    documentation: 'How many members a consumer group of the new protocol may have. Without effect yet.',
   },
   {
     name: 'group.consumer.session.timeout.ms',
@@ -87,7 +90,8 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '45000',
     min: 1,
     update: 'read-only',
-    documentation: 'After how long without a heartbeat a member of the new protocol is removed, in milliseconds.',
+    documentation:
+      'After how long without a heartbeat a member of the new protocol is removed, in milliseconds. Without effect yet.',
   },
   {
     name: 'group.initial.rebalance.delay.ms',
@@ -224,7 +228,7 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '50',
     min: 1,
     update: 'read-only',
-    documentation: 'How many partitions the log of committed offsets has, as clients see it.',
+    documentation: 'How many partitions the log of committed offsets has. Without effect: all offsets are in one log.',
   },
   {
     name: 'offsets.topic.replication.factor',
@@ -256,14 +260,14 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '500',
     min: 1,
     update: 'read-only',
-    documentation: 'How many requests may wait before connections are no longer read.',
+    documentation: 'How many requests may wait for a thread. Without effect: each connection has a bound of its own.',
   },
   {
     name: 'request.timeout.ms',
     type: 'int',
     default: '30000',
     update: 'read-only',
-    documentation: 'How long the broker waits for its own requests, in milliseconds.',
+    documentation: 'How long the broker waits for its own requests, in milliseconds. Without effect on a single node.',
   },
   {
     name: 'socket.request.max.bytes',
@@ -279,7 +283,7 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '900000',
     min: 1,
     update: 'read-only',
-    documentation: 'The longest transaction timeout that a producer may ask for, in milliseconds.',
+    documentation: 'The longest transaction timeout that a producer may ask for, in milliseconds. Without effect yet.',
   },
   {
     name: 'transactional.id.expiration.ms',
@@ -287,6 +291,6 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '604800000',
     min: 1,
     update: 'read-only',
-    documentation: 'After how long without use a transactional id is forgotten, in milliseconds.',
+    documentation: 'After how long without use a transactional id is forgotten, in milliseconds. Without effect yet.',
   },
 ];

@@ -12,7 +12,7 @@ export const topicConfigDefinitions: readonly ConfigDefinition[] = [
     default: 'delete',
     choices: ['compact', 'delete'],
     documentation:
-      'What happens to old records: `delete` drops segments past the retention time or size, `compact` keeps the newest record of each key; both may be combined, and neither keeps everything.',
+      'What happens to old records: `delete` drops segments past the retention time or size, `compact` keeps the newest record of each key; both may be combined, and neither keeps everything. Nothing is compacted yet.',
   },
   {
     name: 'compression.gzip.level',
@@ -36,7 +36,8 @@ export const topicConfigDefinitions: readonly ConfigDefinition[] = [
     type: 'string',
     default: 'producer',
     choices: ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'],
-    documentation: 'How batches are stored. `producer` keeps each as it came.',
+    documentation:
+      'How batches are compressed when they are stored. Every batch is kept as it came, whatever this says.',
   },
   {
     name: 'compression.zstd.level',
@@ -78,7 +79,8 @@ export const topicConfigDefinitions: readonly ConfigDefinition[] = [
     type: 'long',
     default: '9223372036854775807',
     min: 0,
-    documentation: 'Forces a sync after so many milliseconds. acks=all is synced in any case.',
+    documentation:
+      'Forces a sync after so many milliseconds. Without effect: everything is synced within about a second.',
   },
   {
     name: 'follower.replication.throttled.replicas',
@@ -190,7 +192,7 @@ export const topicConfigDefinitions: readonly ConfigDefinition[] = [
     name: 'preallocate',
     type: 'boolean',
     default: 'false',
-    documentation: "Whether a new segment's file gets its full size at once.",
+    documentation: "Whether a new segment's file gets its full size at once. Without effect: files grow.",
   },
   {
     name: 'remote.copy.lag.bytes',
