@@ -16,7 +16,13 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { EnvironmentError, EnvironmentErrorCode, systemErrorCode } from './base/environment-error.ts';
 import { brokerConfigByName } from './broker/broker-config.ts';
-import { formatDoorAddress, isLoopback, parseDoorAddress, type DoorAddress } from './program/door-address.ts';
+import {
+  formatDoorAddress,
+  isEveryAddress,
+  isLoopback,
+  parseDoorAddress,
+  type DoorAddress,
+} from './program/door-address.ts';
 import { logLevels, type LogLevel } from './program/program-log.ts';
 import { parseProperties } from './program/properties-file.ts';
 
@@ -120,17 +126,17 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
  * Throws `EnvironmentError` CONFIG_INVALID.
  */
 export function gatherOptions(
-  { given: flagged, config }: Flags,
+  { given, config }: Flags,
   environment: Readonly<Record<string, string | undefined>>,
   readFile: (path: string) => string | null,
 ): ProgramOptions {
-  for (const name of flagged.settings.keys()) {
+  for (const name of given.settings.keys()) {
     if (!brokerConfigByName.has(name)) throw invalid(`--set ${name}: there is no such setting`);
   }
   const unknown: { name: string; source: string }[] = [];
   const fromEnvironment = readEnvironment(environment, (name) => unknown.push({ name, source: 'the environment' }));
   const path = config ?? nonEmpty(environment['MILLRACE_CONFIG']);
-  const sources = [flagged, fromEnvironment];
+  const sources = [spread({ ...given, settings: new Map(given.settings) }), fromEnvironment];
   if (path !== undefined) {
     const text = readConfigFile(path, readFile);
     sources.push(readFileEntries(text, (name) => unknown.push({ name, source: path })));
@@ -186,8 +192,8 @@ export function checkOptions(options: BrokerOptions): CheckedOptions {
     kafka: kafkaDoor,
     http: httpDoor,
     httpNecessary: httpDoor !== null && given.http !== undefined,
-    advertisedKafka: advertised.kafka === undefined ? null : addressOf('advertised.listeners', advertised.kafka),
-    advertisedHttp: advertised.http === undefined ? null : addressOf('advertised.listeners', advertised.http),
+    advertisedKafka: advertised.kafka === undefined ? null : advertisedAddressOf(advertised.kafka),
+    advertisedHttp: advertised.http === undefined ? null : advertisedAddressOf(advertised.http),
     settings,
   };
 }
@@ -297,7 +303,7 @@ const listenerDoors: Readonly<Record<string, 'kafka' | 'http' | 'none'>> = {
 /** Whether one of two doors would find its port taken by the other. */
 function collide(one: DoorAddress, other: DoorAddress): boolean {
   if (one.port !== other.port || one.port === 0) return false;
-  return one.host === other.host || [one.host, other.host].some((host) => host === '0.0.0.0' || host === '::');
+  return one.host === other.host || isEveryAddress(one.host) || isEveryAddress(other.host);
 }
 
 function doorOf(name: string, text: string, allowUnauthenticated: boolean): DoorAddress | null {
@@ -316,6 +322,18 @@ function addressOf(name: string, text: string): DoorAddress {
   const address = parseDoorAddress(text);
   if (address === null)
     throw invalid(`${name} is ${JSON.stringify(text)}, which is not HOST:PORT`, 'write 127.0.0.1:9092, for example');
+  return address;
+}
+
+/** What clients are told to use has to lead somewhere. */
+function advertisedAddressOf(text: string): DoorAddress {
+  const address = addressOf('advertised.listeners', text);
+  if (isEveryAddress(address.host) || address.port === 0) {
+    throw invalid(
+      `advertised.listeners has ${text}, where no client can connect to`,
+      'name the host and port that clients reach this broker at, or leave it out',
+    );
+  }
   return address;
 }
 

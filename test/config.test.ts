@@ -130,9 +130,11 @@ describe('what wins', () => {
       files,
     );
     expect(checkOptions(flagged.options)).toMatchObject({
-      kafka: { host: '127.0.0.1', port: 3 },
-      dataDirectory: '/file',
+      kafka: { host: '127.0.0.1', port: 1 },
+      dataDirectory: '/d',
     });
+    const own = gather(['--kafka', '127.0.0.1:2', '--set', 'listeners=PLAINTEXT://127.0.0.1:1'], {}, files);
+    expect(checkOptions(own.options).kafka).toEqual({ host: '127.0.0.1', port: 2 });
   });
 
   it('knows every setting in the environment, and names what it does not know', () => {
@@ -269,6 +271,12 @@ describe('checkOptions', () => {
     [{ settings: { listeners: 'SASL_SSL://127.0.0.1:1' } }, 'listeners has SASL_SSL://127.0.0.1:1, but there are only'],
     [{ settings: { 'advertised.listeners': 'x' } }, 'advertised.listeners has x, but there are only'],
     [{ settings: { 'advertised.listeners': 'PLAINTEXT://x' } }, 'advertised.listeners is "x", which is not HOST:PORT'],
+    [{ settings: { 'advertised.listeners': 'PLAINTEXT://:9092' } }, 'advertised.listeners has 0.0.0.0:9092, where no'],
+    [{ settings: { 'advertised.listeners': 'WS://[::]:8080' } }, 'advertised.listeners has [::]:8080, where no client'],
+    [
+      { settings: { 'advertised.listeners': 'PLAINTEXT://host:0' } },
+      'advertised.listeners has host:0, where no client',
+    ],
   ])('refuses %j', (options, message) => {
     expect(refusal(() => checkOptions(options))).toContain(message);
   });

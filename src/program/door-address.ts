@@ -31,6 +31,11 @@ export function isLoopback(host: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|::1|::ffff:127(\.\d{1,3}){3})$/i.test(host);
 }
 
+/** Whether `host` stands for all addresses of the machine. */
+export function isEveryAddress(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
 /** An address that a client on this machine can use: for every-address hosts the loopback one. */
 export function reachable({ host, port }: DoorAddress): DoorAddress {
   return { host: host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host, port };
