@@ -3,7 +3,9 @@
  *
  *   versions 1-7   one group   …   8-9   several   …   10   several, topics by id
  *
- * A partition without an offset has -1. With `require_stable` the response waits for commits that are under way.
+ * A partition without an offset has -1. The response waits for commits that are under way: a client that sends a commit
+ * and does not wait before it asks is told what it committed, as by Kafka, which serves a connection's requests one after
+ * the other. So `require_stable` asks for nothing more.
  */
 
 import { ErrorCode } from '../../base/error-code.ts';
@@ -32,7 +34,7 @@ export const offsetFetchHandler: ApiHandler<OffsetFetchRequest, OffsetFetchRespo
     const fetchGroup = (
       groupId: string,
       topics: readonly OffsetFetchRequestGroupsTopics[] | null,
-    ): Promise<OffsetFetchResponseGroups> => fetch(groupId, topics, request.requireStable, apiVersion, broker);
+    ): Promise<OffsetFetchResponseGroups> => fetch(groupId, topics, apiVersion, broker);
     if (apiVersion >= firstVersionWithGroups) {
       const groups = await Promise.all(request.groups.map(({ groupId, topics }) => fetchGroup(groupId, topics)));
       return { ...defaultOffsetFetchResponse(), groups };
@@ -49,15 +51,13 @@ export const offsetFetchHandler: ApiHandler<OffsetFetchRequest, OffsetFetchRespo
 async function fetch(
   groupId: string,
   topics: readonly OffsetFetchRequestGroupsTopics[] | null,
-  requireStable: boolean,
   apiVersion: number,
   broker: Broker,
 ): Promise<OffsetFetchResponseGroups> {
   const { groups } = broker;
   const response = { ...defaultOffsetFetchResponseGroups(), groupId };
   if (!groups.isActive) return { ...response, errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE };
-  const settled = requireStable ? groups.commits.settled(groupId) : null;
-  if (settled !== null) await settled;
+  await groups.commits.settled(groupId);
   if (topics === null) return { ...response, topics: allOffsets(groupId, broker) };
   return { ...response, topics: topics.map((topic) => offsetsOf(groupId, topic, apiVersion, broker)) };
 }

@@ -62,18 +62,21 @@ async function pass(harness: BrokerHarness, ms: number, members: readonly TestMe
 }
 
 describe('a commit', () => {
-  it('is answered once it is durable, and cannot be read before', async () => {
+  it('is answered once it is durable, and whoever reads meanwhile waits for it', async () => {
     const harness = await BrokerHarness.open();
     const topic = await harness.createTopic('topic', 2);
     harness.store.held = [];
     const committing = commit(harness, topic, { offset: 7 });
     expect(await isWaiting(committing)).toBe(true);
-    expect(await fetch(harness, 'topic')).toEqual([-1, -1]);
-    const stable = fetch(harness, 'topic', true);
-    expect(await isWaiting(stable)).toBe(true);
+    const fetches = [fetch(harness, 'topic'), fetch(harness, 'topic', true)];
+    for (const fetching of fetches) expect(await isWaiting(fetching)).toBe(true);
+    expect(await fetch(harness, 'topic', false, 'another')).toEqual([-1, -1]);
     harness.store.finishHeld();
     expect(await committing).toBe(ErrorCode.NONE);
-    expect(await stable).toEqual([7, -1]);
+    expect(await Promise.all(fetches)).toEqual([
+      [7, -1],
+      [7, -1],
+    ]);
   });
 
   it('that fails changes nothing', async () => {
