@@ -3,7 +3,8 @@
  *
  *   -1 latest   -2 earliest   -3 of the largest timestamp   -4 earliest local   -5 latest tiered   -6 next to be tiered
  *
- * Nothing is tiered, so the local log is all there is.
+ * Nothing is tiered, so the local log is all there is. Logs are searched by time one after the other: each search holds
+ * a buffer, and a request may name any number of partitions.
  */
 
 import { EnvironmentError } from '../../base/environment-error.ts';
@@ -43,26 +44,42 @@ const nothing: Found = { timestamp: noTimestamp, offset: noOffset, leaderEpoch: 
 
 export const listOffsetsHandler: ApiHandler<ListOffsetsRequest, ListOffsetsResponse> = {
   apiKey: 2,
-  async handle(request, { apiVersion }, broker) {
+  async handle(request, { apiVersion, connection }, broker) {
     const isKnownLevel = request.isolationLevel === 0 || request.isolationLevel === 1;
     const readCommitted = request.isolationLevel === 1;
-    const topics = request.topics.map(async ({ name, partitions }) => {
-      // A partition that stands twice is answered once, with an error.
-      const byIndex = new Map<number, ListOffsetsRequestTopicsPartitions | null>();
-      for (const partition of partitions) {
-        const { partitionIndex } = partition;
-        byIndex.set(partitionIndex, byIndex.has(partitionIndex) ? null : partition);
+    const response = defaultListOffsetsResponse();
+    for (const [name, byIndex] of partitionsByTopic(request)) {
+      const partitions: ListOffsetsResponseTopicsPartitions[] = [];
+      for (const [partitionIndex, partition] of byIndex) {
+        // Nobody is there any more to look for.
+        if (!connection.open) return response;
+        partitions.push(
+          isKnownLevel && partition !== null
+            ? await lookUp(name, partition, apiVersion, readCommitted, broker)
+            : { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST, ...nothing },
+        );
       }
-      const answers = [...byIndex].map(([partitionIndex, partition]) =>
-        isKnownLevel && partition !== null
-          ? lookUp(name, partition, apiVersion, readCommitted, broker)
-          : { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST, ...nothing },
-      );
-      return { name, partitions: await Promise.all(answers) };
-    });
-    return { ...defaultListOffsetsResponse(), topics: await Promise.all(topics) };
+      response.topics.push({ name, partitions });
+    }
+    return response;
   },
 };
+
+/** What is asked of each partition. One that stands twice, wherever, is answered once, with an error: null. */
+function partitionsByTopic({
+  topics,
+}: ListOffsetsRequest): Map<string, Map<number, ListOffsetsRequestTopicsPartitions | null>> {
+  const byTopic = new Map<string, Map<number, ListOffsetsRequestTopicsPartitions | null>>();
+  for (const { name, partitions } of topics) {
+    const byIndex = byTopic.get(name) ?? new Map<number, ListOffsetsRequestTopicsPartitions | null>();
+    byTopic.set(name, byIndex);
+    for (const partition of partitions) {
+      const { partitionIndex } = partition;
+      byIndex.set(partitionIndex, byIndex.has(partitionIndex) ? null : partition);
+    }
+  }
+  return byTopic;
+}
 
 async function lookUp(
   name: string,

@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, it, test, vi } from 'vitest';
 import { ErrorCode } from '../../../src/base/error-code.ts';
 import { listOffsetsApi, type ListOffsetsResponseTopicsPartitions } from '../../../src/protocol/generated/index.ts';
 import { batchOf, BrokerHarness, versionsOf } from '../broker-harness.ts';
@@ -95,6 +95,45 @@ describe.each(versionsOf(listOffsetsApi))('ListOffsets version %i', (version) =>
       { partitionIndex: 7, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION },
     ]);
   });
+
+  it('does so as well where the topic is named twice', async () => {
+    const harness = await openWithRecords();
+    const topic = { name: 'orders', partitions: [{ partitionIndex: 0, currentLeaderEpoch: -1, timestamp: -1 }] };
+    const response = await harness.request(listOffsetsApi, version, { replicaId: -1, topics: [topic, topic] });
+    expect(response.topics).toMatchObject([
+      { name: 'orders', partitions: [{ partitionIndex: 0, errorCode: ErrorCode.INVALID_REQUEST, ...nothing }] },
+    ]);
+  });
+});
+
+test('logs are searched one after the other, and no longer than somebody waits', async () => {
+  const harness = await BrokerHarness.open();
+  const topic = await harness.createTopic('orders', 5);
+  let searching = 0;
+  let searched = 0;
+  const leaving = harness.connect();
+  let leavesAfter = Infinity;
+  for (let partition = 0; partition < topic.partitionCount; partition++) {
+    vi.spyOn(harness.broker.findPartition(topic, partition)!.log, 'offsetForTimestamp').mockImplementation(async () => {
+      expect(++searching).toBe(1);
+      await new Promise((resolve) => setImmediate(resolve));
+      searching--;
+      if (++searched === leavesAfter) leaving.close();
+      return null;
+    });
+  }
+  const partitions = [0, 1, 2, 3, 4].map((partitionIndex) => ({
+    partitionIndex,
+    currentLeaderEpoch: -1,
+    timestamp: startMs,
+  }));
+  const request = { replicaId: -1, topics: [{ name: 'orders', partitions }] };
+  const { topics } = await harness.request(listOffsetsApi, 1, request);
+  expect(topics[0]!.partitions.map(({ offset }) => offset)).toEqual([-1, -1, -1, -1, -1]);
+  searched = 0;
+  leavesAfter = 3;
+  await harness.request(listOffsetsApi, 1, request, leaving);
+  expect(searched).toBe(3);
 });
 
 test.each(versionsOf(listOffsetsApi).filter((version) => version >= 4))(
