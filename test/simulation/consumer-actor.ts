@@ -48,7 +48,7 @@ export class ConsumerActor {
     // Several in a row, so that tails are read from memory and the rest from files.
     for (let i = random.below(4); i >= 0; i--) {
       const count = await reader.fetch(client);
-      if (count < 0 && client.isOpen) reader.position = -1;
+      if (count < 0 && client.isOpen) reader.forget();
       if (count <= 0) return;
     }
   }

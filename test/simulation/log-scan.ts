@@ -40,6 +40,7 @@ export async function scanLogs(world: World, { broker }: BrokerProcess): Promise
       world.record({ kind: 'scan', log, startOffset, records });
       world.count('scans');
       checkOrder(world, log, records);
+      checkReaders(world, log, found, records);
     }
   }
 }
@@ -61,6 +62,27 @@ async function readAll(log: PartitionLog): Promise<SeenRecord[] | string> {
     }
   }
   return records;
+}
+
+/**
+ * Where a reader would not notice that its log was cut, because the epoch it read last is said to reach its position,
+ * the log holds all that it read.
+ */
+function checkReaders(world: World, log: string, found: PartitionLog, records: readonly SeenRecord[]): void {
+  const held = new Map(records.map(({ offset, value }) => [offset, value]));
+  for (const reader of world.readers) {
+    if (reader.target.log !== log || reader.lastEpoch < 0) continue;
+    const { leaderEpoch, endOffset } = found.endOffsetForEpoch(reader.lastEpoch);
+    if (leaderEpoch !== reader.lastEpoch || endOffset < reader.position) continue;
+    world.count('readers compared');
+    for (const [offset, value] of reader.read) {
+      if (offset < found.logStartOffset || held.get(offset) === value) continue;
+      world.breakPromise(
+        `${log} @${offset}: ${reader.name} read ${value} in epoch ${leaderEpoch} and is told that it ends at ${endOffset}`,
+      );
+      break;
+    }
+  }
 }
 
 /** What an idempotent producer sent in one session stands in the order in which it was sent. */

@@ -11,6 +11,7 @@ const exercised = [
   ...['committed', 'resumed', 'left', 'topics deleted', 'records deleted', 'settings changed', 'startMoved'],
   ...['KAFKA_STORAGE_ERROR', 'disk full', 'disk faults set, sync', 'disk faults set, write', 'clock jumps'],
   ...['starts that failed', 'offsets out of range', 'heartbeat: REBALANCE_IN_PROGRESS'],
+  ...['epochs validated', 'cut logs noticed', 'readers compared'],
 ];
 
 function told(result: SimulationResult): string {

@@ -14,6 +14,7 @@ import type { HistoryEvent } from './anomaly-checker.ts';
 import { BrokerProcess, type BrokerProcessOptions } from './broker-process.ts';
 import { CommitLedger } from './commit-ledger.ts';
 import { failDisk } from './fault-actor.ts';
+import type { PartitionReader } from './partition-reader.ts';
 import type { Profile } from './profile.ts';
 import type { Scheduler } from './scheduler.ts';
 import { SimulatedClient } from './simulated-client.ts';
@@ -47,6 +48,8 @@ export class World {
   /** Promises broken that are not the checker's to find. */
   readonly broken: string[] = [];
   readonly counts = new Map<string, number>();
+  /** All that ever read. */
+  readonly readers = new Set<PartitionReader>();
   readonly topics: TopicLedger;
   readonly commits: CommitLedger;
   /** Set once actors are to come to an end. */
@@ -80,6 +83,11 @@ export class World {
   /** The process that serves; null while there is none. */
   get process(): BrokerProcess | null {
     return this.#process;
+  }
+
+  /** Power cuts so far, and kills after which the page cache was lost. */
+  get powerCuts(): number {
+    return this.counts.get('powerCut') ?? 0;
   }
 
   /** Whether a defect ended the run early. */
