@@ -26,17 +26,7 @@ export function cutLog(
   sizeBytes: number,
   later: readonly Offset[],
 ): number {
-  let movedBytes = 0;
-  // From the end, so that what is left after a crash still ends at the same place.
-  for (const offset of later.toReversed()) {
-    const path = `${directory}/${segmentFileName(offset, 'log')}`;
-    movedBytes += fileSystem.sizeAt(path) ?? 0;
-    fileSystem.rename(path, path + cutSuffix);
-    for (const kind of ['index', 'timeindex', 'txnindex'] as const) {
-      const index = `${directory}/${segmentFileName(offset, kind)}`;
-      if (fileSystem.sizeAt(index) !== null) fileSystem.remove(index);
-    }
-  }
+  let movedBytes = setAside(fileSystem, directory, later);
   const name = `${directory}/${segmentFileName(baseOffset, 'log')}`;
   const file = fileSystem.open(name, 'write');
   try {
@@ -52,6 +42,22 @@ export function cutLog(
     fileSystem.close(file);
   }
   fileSystem.syncDirectory(directory);
+  return movedBytes;
+}
+
+/** Sets whole segments aside; returns their bytes. The caller syncs the directory. */
+export function setAside(fileSystem: FileSystem, directory: string, baseOffsets: readonly Offset[]): number {
+  let movedBytes = 0;
+  // From the end, so that what is left after a crash still ends at the same place.
+  for (const offset of baseOffsets.toReversed()) {
+    const path = `${directory}/${segmentFileName(offset, 'log')}`;
+    movedBytes += fileSystem.sizeAt(path) ?? 0;
+    fileSystem.rename(path, path + cutSuffix);
+    for (const kind of ['index', 'timeindex', 'txnindex'] as const) {
+      const index = `${directory}/${segmentFileName(offset, kind)}`;
+      if (fileSystem.sizeAt(index) !== null) fileSystem.remove(index);
+    }
+  }
   return movedBytes;
 }
 

@@ -158,8 +158,18 @@ function parseMeta(path: string, text: string): DataDirectoryMeta {
 function makeDurably(fileSystem: FileSystem, path: string): void {
   const parents: string[] = [];
   for (let at = path; !fileSystem.isDirectory(at); at = parentOf(at)) parents.push(parentOf(at));
+  // A start before this one may have made it and then failed; or the user did, perhaps where nobody else may look.
+  if (parents.length === 0) return syncParent(fileSystem, path);
   fileSystem.makeDirectory(path);
   for (const parent of parents.toReversed()) fileSystem.syncDirectory(parent);
+}
+
+function syncParent(fileSystem: FileSystem, path: string): void {
+  try {
+    fileSystem.syncDirectory(parentOf(path));
+  } catch (error) {
+    if (systemErrorCode(error) !== 'EACCES') throw error;
+  }
 }
 
 /** Finds out before anything depends on it that files can be made here. */

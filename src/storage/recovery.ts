@@ -10,36 +10,25 @@
  * is written again in place and synced, because the page cache may hold what the disk does not.
  */
 
-import type { Logger } from '../base/logger.ts';
-import { asOffset, asPosition, firstOffset, noTimestamp, type Offset, type Position } from '../base/numbers.ts';
-import type { Arena } from '../memory/arena.ts';
-import { cutLog } from './cut-files.ts';
-import type { FileDescriptor, FileSystem } from './file-system.ts';
+import { asOffset, asPosition, firstOffset, type Offset, type Position } from '../base/numbers.ts';
+import { cutLog, setAside } from './cut-files.ts';
+import type { FileDescriptor } from './file-system.ts';
 import {
   haveSameEntries,
   readIndexEntries,
   writeIndexEntries,
   type FoundEntries,
   type IndexEntries,
-  type OffsetEntry,
 } from './index-rebuild.ts';
 import { LeaderEpochs, type EpochStart } from './leader-epochs.ts';
 import { partitionMetadataName } from './partition-metadata.ts';
 import type { PartitionState } from './partition-state.ts';
 import { ProducerRecovery } from './producer-recovery.ts';
 import { ScannedSegment } from './scanned-segment.ts';
-import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
 import { deletedFileSuffix, parseSegmentFileName, segmentFileName, temporarySuffix } from './segment-name.ts';
 import { scanSegmentFile, type FileBatch } from './segment-scan.ts';
 import type { SegmentState } from './segment.ts';
-
-export interface RecoveryTools {
-  readonly arena: Arena;
-  readonly fileSystem: FileSystem;
-  readonly logger: Logger;
-  /** The wall clock, for segments whose records have no time. */
-  readonly nowMs: number;
-}
+import { trustSegment, type RecoveryTools } from './trusted-segment.ts';
 
 /** The partition to recover, with what was written down of it. */
 export interface RecoveryInput {
@@ -104,14 +93,21 @@ class Recovery {
   }
 
   run(): RecoveryResult {
-    const baseOffsets = this.#withoutDeleted(this.#listSegments());
+    let baseOffsets = this.#withoutDeleted(this.#listSegments());
     const segments: SegmentState[] = [];
     let cutBytes = 0;
+    if (this.#beginsNowhere(baseOffsets)) {
+      cutBytes = this.#setAside(baseOffsets);
+      baseOffsets = [];
+    }
     const first = baseOffsets[0] ?? this.#input.logStartOffset;
     this.#endOffset = first;
     for (const [i, baseOffset] of baseOffsets.entries()) {
       const nextBase = baseOffsets[i + 1] ?? null;
-      const trusted = nextBase !== null && nextBase <= this.#recoveryPoint ? this.#trust(baseOffset, nextBase) : null;
+      const trusted =
+        nextBase !== null && nextBase <= this.#recoveryPoint
+          ? trustSegment(this.#tools, this.#input.directory, baseOffset, nextBase)
+          : null;
       if (trusted !== null) {
         segments.push(trusted);
         this.#endOffset = nextBase!;
@@ -204,6 +200,27 @@ class Recovery {
     this.#changed = true;
   }
 
+  /**
+   * Whether the first segment is missing while nothing was promised: names of new files reach the disk in any order. What
+   * is on disk for sure is a beginning of the log, so nothing of what is there can be part of it.
+   */
+  #beginsNowhere(baseOffsets: readonly Offset[]): boolean {
+    const { logStartOffset, recoveryPoint } = this.#input;
+    return recoveryPoint <= logStartOffset && (baseOffsets[0] ?? firstOffset) > logStartOffset;
+  }
+
+  #setAside(baseOffsets: readonly Offset[]): number {
+    const { fileSystem, logger } = this.#tools;
+    const { topic, partition, directory, logStartOffset } = this.#input;
+    const cutBytes = setAside(fileSystem, directory, baseOffsets);
+    this.#changed = true;
+    logger.warn(
+      { topic, partition, endOffset: logStartOffset, cutBytes },
+      'The log has no beginning, which was not on disk yet; what followed is kept in .cut files.',
+    );
+    return cutBytes;
+  }
+
   #remove(baseOffset: Offset): void {
     const { fileSystem } = this.#tools;
     for (const kind of ['log', 'index', 'timeindex', 'txnindex'] as const) {
@@ -211,45 +228,6 @@ class Recovery {
       if (fileSystem.sizeAt(path) !== null) fileSystem.remove(path);
     }
     this.#changed = true;
-  }
-
-  /** A segment before the recovery point, from its indexes alone; null where they do not do. */
-  #trust(baseOffset: Offset, nextBase: Offset): SegmentState | null {
-    const { fileSystem, nowMs } = this.#tools;
-    const { directory } = this.#input;
-    const sizeBytes = fileSystem.sizeAt(this.#logPath(baseOffset)) ?? 0;
-    const { offsets, times, isWhole } = readIndexEntries(fileSystem, directory, baseOffset);
-    if (!isWhole || times.length === 0 || times.at(-1)!.offset >= nextBase) return null;
-    if (!this.#reaches(baseOffset, offsets.at(-1), sizeBytes, nextBase)) return null;
-    return {
-      baseOffset,
-      sizeBytes,
-      largestTimestampMs: times.at(-1)!.timestampMs,
-      offsetOfLargestTimestamp: times.at(-1)!.offset,
-      firstTimestampMs: noTimestamp,
-      createdMs: nowMs,
-      offsetIndexSizeBytes: offsets.length * offsetEntrySizeBytes,
-      timeIndexSizeBytes: times.length * timeEntrySizeBytes,
-    };
-  }
-
-  /** Whether the batches from the last index entry on are whole, up to the end of the file and to `nextBase`. */
-  #reaches(baseOffset: Offset, last: OffsetEntry | undefined, sizeBytes: number, nextBase: Offset): boolean {
-    const { fileSystem, arena } = this.#tools;
-    if (last !== undefined && (last.position >= sizeBytes || last.lastOffset >= nextBase)) return false;
-    let endOffset = baseOffset;
-    const file = fileSystem.open(this.#logPath(baseOffset), 'read');
-    try {
-      const from = asPosition(last?.position ?? 0);
-      const end = scanSegmentFile(arena, fileSystem, file, sizeBytes, from, baseOffset, false, (batch) => {
-        const isEntrys = last === undefined || batch.position > from || batch.lastOffset === last.lastOffset;
-        endOffset = asOffset(batch.lastOffset + 1);
-        return isEntrys ? null : 'another batch than the index says';
-      });
-      return end.problem === null && endOffset === nextBase;
-    } finally {
-      fileSystem.close(file);
-    }
   }
 
   /** Scans a segment from the recovery point, or all of it, and makes its indexes again from there on. */

@@ -283,3 +283,16 @@ describe('a log start that is durable', () => {
     }
   });
 });
+
+test('a log whose first segment never reached the disk is empty, and goes on so after the next start', async () => {
+  const log = harness.log('orders', 0, { segmentBytes: 200 });
+  for (let i = 0; i < 6; i++) await append(log, batchOf([`v${i}`]), 'written');
+  harness.abandon();
+  rmSync(`${harness.directory}/orders-0/${segment(0)}`);
+  for (let i = 0; i < 2; i++) {
+    await harness.open();
+    expect(harness.store.recovery.cutBytes > 0).toBe(i === 0);
+    expect(harness.log()).toMatchObject({ logStartOffset: 0, endOffset: 0, refusal: null });
+    harness.abandon();
+  }
+});
