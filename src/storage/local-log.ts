@@ -12,6 +12,7 @@ import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-erro
 import { type Offset } from '../base/numbers.ts';
 import { FlushFailure } from '../memory/flush-queue.ts';
 import { checkpointLog, writeFinalFiles } from './log-checkpoint.ts';
+import { LeaderEpochs } from './leader-epochs.ts';
 import type { LogConfig } from './log-config.ts';
 import { LogFlusher } from './log-flusher.ts';
 import { LogReader } from './log-reader.ts';
@@ -127,7 +128,11 @@ export class LocalLog implements PartitionLog, Closable {
   }
 
   endOffsetForEpoch(leaderEpoch: number): EpochEnd {
-    return this.state.epochs.endOffsetFor(leaderEpoch, this.endOffset);
+    // As in Kafka an epoch begins where the log ended when its leader came, not with its first record: clients ask for
+    // the one that they were told with the end of the log, and before anything is written in it.
+    const epochs = new LeaderEpochs(this.state.epochs.starts);
+    epochs.assign(this.leaderEpoch, this.endOffset);
+    return epochs.endOffsetFor(leaderEpoch, this.endOffset);
   }
 
   epochAt(offset: Offset): number {

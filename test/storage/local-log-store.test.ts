@@ -131,6 +131,29 @@ describe('starts', () => {
     expect(log.endOffsetForEpoch(0)).toEqual({ leaderEpoch: 0, endOffset: 3 });
   });
 
+  test('knows where epochs end in which nothing was written', async () => {
+    const log = harness.log();
+    expect(log.endOffsetForEpoch(0)).toEqual({ leaderEpoch: 0, endOffset: 0 });
+    expect(log.endOffsetForEpoch(1)).toEqual({ leaderEpoch: -1, endOffset: -1 });
+    for (const leaderEpoch of [1, 2]) {
+      harness.abandon();
+      await harness.open();
+      expect(harness.log().leaderEpoch).toBe(leaderEpoch);
+      expect(harness.log().endOffsetForEpoch(0)).toEqual({ leaderEpoch: 0, endOffset: 0 });
+      expect(harness.log().endOffsetForEpoch(leaderEpoch)).toEqual({ leaderEpoch, endOffset: 0 });
+    }
+    await append(harness.log(), batchOf(['a', 'b']));
+    for (const leaderEpoch of [3, 4]) {
+      harness.abandon();
+      await harness.open();
+      expect(harness.log().endOffsetForEpoch(1)).toEqual({ leaderEpoch: 1, endOffset: 0 });
+      expect(harness.log().endOffsetForEpoch(2)).toEqual({ leaderEpoch: 2, endOffset: 2 });
+      expect(harness.log().endOffsetForEpoch(leaderEpoch)).toEqual({ leaderEpoch, endOffset: 2 });
+    }
+    expect(harness.log().endOffsetForEpoch(3)).toEqual({ leaderEpoch: 2, endOffset: 2 });
+    expect(harness.log().endOffsetForEpoch(5)).toEqual({ leaderEpoch: -1, endOffset: -1 });
+  });
+
   test('cuts a torn end off at every byte of the last batch, and keeps what was cut', async () => {
     const log = harness.log();
     await append(log, batchOf(['a']));
