@@ -7,8 +7,9 @@
  *                               └─ written in one go ─┘ waits for the pending one
  *
  * Responses leave in the order of their requests; null stands for none. Reading stops while too many requests are in
- * flight, while the peer does not read what was written, while `admit` holds a frame back, and while the memory for
- * incomplete frames is used up. So one connection's memory is bounded by its requests in flight.
+ * flight, while too many bytes of responses wait for those before them, while the peer does not read what was written,
+ * while `admit` holds a frame back, and while the memory for incomplete frames is used up. So one connection's memory is
+ * bounded by its requests in flight, and small requests with large responses come one after the other.
  * An error ends this connection only. It does not know sockets nor the protocol inside a frame.
  */
 
@@ -68,9 +69,12 @@ const copyBelowBytes = 16 * 1024;
 /** One write takes no more parts than this, and no further response from this many bytes on. */
 const writeAtMostParts = 512;
 const writeAtMostBytes = 1024 * 1024;
+/** While so many bytes of responses are ready and have not been written, no further request is served. */
+const readyAtMostBytes = 1024 * 1024;
 
 interface Slot {
   response: Response;
+  sizeBytes: number;
   ready: boolean;
 }
 
@@ -84,6 +88,8 @@ export class RequestPipeline implements AssemblyOwner {
   /** Requests in flight, oldest first from #firstSlot; what is before it has been written. */
   #slots: Slot[] = [];
   #firstSlot = 0;
+  /** Bytes of the responses in slots that are ready. */
+  #readyBytes = 0;
   #unsentResponses = 0;
   #draining = false;
   #admissionHeld = false;
@@ -200,10 +206,10 @@ export class RequestPipeline implements AssemblyOwner {
 
   take(frame: Uint8Array): boolean {
     if (this.#closed || this.#finishing) return false;
-    if (this.inFlight >= this.#limits.requestsInFlight || this.#draining) return false;
+    if (this.#isFull || this.#draining) return false;
     try {
       if (this.#service.admit !== undefined && !this.#admit(frame)) return false;
-      const slot: Slot = { response: null, ready: false };
+      const slot: Slot = { response: null, sizeBytes: 0, ready: false };
       this.#slots.push(slot);
       const response = this.#service.serve(frame, this.connection);
       if (response instanceof Promise) {
@@ -232,6 +238,11 @@ export class RequestPipeline implements AssemblyOwner {
     this.fail(reason);
   }
 
+  /** Whether nothing more may be served before responses have been written. */
+  get #isFull(): boolean {
+    return this.inFlight >= this.#limits.requestsInFlight || this.#readyBytes >= readyAtMostBytes;
+  }
+
   #admit(frame: Uint8Array): boolean {
     let called = false;
     const proceed = (): void => {
@@ -254,7 +265,9 @@ export class RequestPipeline implements AssemblyOwner {
   #complete(slot: Slot, response: Response): void {
     if (this.#closed) return this.#release(response);
     slot.response = response;
+    for (const part of response ?? []) slot.sizeBytes += part.length;
     slot.ready = true;
+    this.#readyBytes += slot.sizeBytes;
     if (this.#slots[this.#firstSlot] !== slot || this.#flushQueued) return;
     this.#flushQueued = true;
     // What becomes ready within this turn of the loop leaves together.
@@ -277,10 +290,9 @@ export class RequestPipeline implements AssemblyOwner {
         this.#firstSlot++;
         if (slot.response === null) continue;
         responses.push(slot.response);
-        for (const part of slot.response) {
-          parts.push(part);
-          byteCount += part.length;
-        }
+        parts.push(...slot.response);
+        byteCount += slot.sizeBytes;
+        this.#readyBytes -= slot.sizeBytes;
       }
       if (this.#firstSlot === this.#slots.length || this.#firstSlot > 64) {
         this.#slots = this.#slots.slice(this.#firstSlot);
@@ -322,7 +334,7 @@ export class RequestPipeline implements AssemblyOwner {
   #continue(): void {
     if (this.#closed || this.#finishing || this.#pushing) return;
     if (this.#assembler.state !== 'held' || this.#admissionHeld) return;
-    if (this.#draining || this.inFlight >= this.#limits.requestsInFlight) return;
+    if (this.#draining || this.#isFull) return;
     this.#pushing = true;
     const state = this.#assembler.resume();
     this.#pushing = false;

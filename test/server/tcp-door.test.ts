@@ -205,6 +205,22 @@ describe('TcpDoor', () => {
     expect(most).toBe(3);
   });
 
+  it('serves no more while large responses wait for one before them, and goes on', async () => {
+    const first = deferred<readonly Uint8Array[]>();
+    const response = prefixed(Buffer.alloc(600 * 1024, 7));
+    let served = 0;
+    const door = await openDoor({ serve: () => (++served === 1 ? first.promise : [response]) });
+    const socket = await dial(door);
+    // They come at once, so that nothing but the bound keeps them from being served in one go.
+    socket.write(Buffer.concat(Array.from({ length: 10 }, (_, i) => prefixed(String(i)))));
+    await until(() => served > 1);
+    expect(served).toBe(3);
+    first.resolve([prefixed('first')]);
+    const expected = Buffer.concat([prefixed('first'), ...Array.from({ length: 9 }, () => response)]);
+    expect((await read(socket, expected.length)).equals(expected)).toBe(true);
+    expect(served).toBe(10);
+  });
+
   it('holds frames back until they are admitted', async () => {
     let open = false;
     const waiting: (() => void)[] = [];
@@ -417,12 +433,27 @@ describe('TcpDoor', () => {
     const stalled = await dial(door);
     stalled.pause();
     for (let i = 0; i < 10; i++) stalled.write(prefixed('more'));
-    await until(() => connections.length > 1);
+    await until(() => connections.length > 0);
     const served = connections.length;
     connections[0]!.drop('it does not read');
     connections[0]!.drop('twice is once');
     await until(() => released === served && door.connectionCount === 0);
     expect(connections[0]!.open).toBe(false);
+  });
+
+  it('gives back responses that waited for one before them when the connection ends', async () => {
+    let served = 0;
+    let released = 0;
+    const door = await openDoor({
+      serve: () => (++served === 1 ? new Promise(() => {}) : [prefixed('ready')]),
+      released: () => void released++,
+    });
+    const socket = await dial(door);
+    socket.write(Buffer.concat(Array.from({ length: 5 }, () => prefixed('request'))));
+    await until(() => served === 5);
+    expect(released).toBe(0);
+    socket.destroy();
+    await until(() => released === 4);
   });
 
   it('tells the connection when it ends', async () => {
