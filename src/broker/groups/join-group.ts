@@ -176,7 +176,11 @@ async function keepAssignment(
     restored.assignment = member.assignment;
     group.replaceStatic(member.id, restored);
     rebalance.touch(restored);
-  } else if (joining.canSkipAssignment) {
+    return;
+  }
+  // Its session could not end while it waited, so it begins anew.
+  rebalance.touch(member);
+  if (joining.canSkipAssignment) {
     rebalance.answerJoin(member, { ...rebalance.generationFor(member), skipAssignment: isLeader });
   } else {
     // The leader is told its old id, so that it does not take itself for the one that assigns.

@@ -30,6 +30,25 @@ it('comes back within its session without a rebalance', async () => {
   expect(await j.heartbeat()).toBe(ErrorCode.FENCED_INSTANCE_ID);
 });
 
+it('has a session again where the disk took longer than one to take it back', async () => {
+  const harness = await BrokerHarness.open(withoutDelay);
+  const [i] = await twoStatic(harness);
+  const pass = async (): Promise<number> => {
+    harness.clock.advance(6000);
+    await settle();
+    return i.heartbeat();
+  };
+  harness.store.held = [];
+  const back = new TestMember(harness, 'group', { instanceId: 'j' });
+  const joining = back.join();
+  for (let n = 0; n < 3; n++) expect(await pass()).toBe(ErrorCode.NONE);
+  harness.store.finishHeld();
+  expect((await joining).generationId).toBe(1);
+  expect(await pass()).toBe(ErrorCode.NONE);
+  // It has not been heard of since.
+  expect(await pass()).toBe(ErrorCode.REBALANCE_IN_PROGRESS);
+});
+
 it('rebalances when it comes back with other protocols that change the selection', async () => {
   const harness = await BrokerHarness.open(withoutDelay);
   const members = ['i', 'j'].map(
