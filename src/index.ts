@@ -133,7 +133,10 @@ async function start(
       version,
       doors,
       log: logger,
-      address: checked.advertisedKafka ?? present(doors.kafka ?? doors.http, 'a door is open'),
+      address: present(
+        told(doors.kafka, checked.advertisedKafka) ?? told(doors.http, checked.advertisedHttp),
+        'a door is open',
+      ),
       ring: { capacityBytes: arena.layout.ringSizeBytes, pendingBytes: () => store.pendingBytes },
       recovery: store.recovery,
     })),
@@ -153,6 +156,11 @@ async function start(
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** What clients of a door are told to use, where it is open. */
+function told(door: DoorAddress | null, advertised: DoorAddress | null): DoorAddress | null {
+  return door === null ? null : (advertised ?? door);
 }
 
 /** uWebSockets.js, or, where a start may go on without it, why it is missing. */

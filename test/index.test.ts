@@ -76,6 +76,18 @@ describe('startBroker', () => {
     expect((await reader.fetch('t', 0)).includes('kept')).toBe(true);
   });
 
+  it('names in its metrics the address that clients of an open door are told', async () => {
+    const advertised = { 'advertised.listeners': 'PLAINTEXT://kafka.test:1,WS://web.test:2' };
+    const addressOf = async ({ http }: RunningBroker): Promise<string | undefined> => {
+      const text = await (await fetch(`http://127.0.0.1:${http!.port}/metrics`)).text();
+      return /^kafka_broker_info\{id="0",address="(.*?)"\} 1$/m.exec(text)?.[1];
+    };
+    const plain = await start('plain');
+    expect(await addressOf(plain)).toBe(`127.0.0.1:${plain.kafka!.port}`);
+    expect(await addressOf(await start('both', { settings: advertised }))).toBe('kafka.test:1');
+    expect(await addressOf(await start('web', { kafka: 'off', settings: advertised }))).toBe('web.test:2');
+  });
+
   it('refuses a directory that a broker of the same process has', async () => {
     await start('data');
     await expect(start('data')).rejects.toMatchObject({ code: EnvironmentErrorCode.DATA_DIRECTORY_IN_USE });
