@@ -215,5 +215,6 @@ export const plantedBugs: readonly ExpectedBug[] = [
     name: 'torn ends that are not cut off',
     fileSystem: (inner) => new NoTruncation(inner),
     found: /^(lost|two-values|duplicate)/,
+    profile: { powerCutChance: 1, crashEveryMs: 150, valueBytes: 400, thinkMs: 20, runMs: 3200 },
   },
 ];
