@@ -366,16 +366,21 @@ export class FlushRound {
     const { writer } = sync;
     for (const file of sync.dirty.sealed) this.#files.close(file);
     const failed = sync.failure !== FlushFailure.NONE;
-    if (failed) writer.state = 'sync-failed';
-    this.#outbox.push({
-      kind: failed ? CompletionKind.SYNC_FAILED : CompletionKind.SYNCED,
-      slot: writer.slot,
-      generation: writer.generation,
-      failure: sync.failure,
-      endOffset: sync.endOffset,
-      filePosition: sync.position,
-      segmentBaseOffset: sync.segmentBaseOffset,
-    });
+    if (failed) {
+      writer.state = 'sync-failed';
+      // It says what is written by now, because later writes are dropped without another word.
+      this.#complete(writer, CompletionKind.SYNC_FAILED, sync.failure);
+    } else {
+      this.#outbox.push({
+        kind: CompletionKind.SYNCED,
+        slot: writer.slot,
+        generation: writer.generation,
+        failure: FlushFailure.NONE,
+        endOffset: sync.endOffset,
+        filePosition: sync.position,
+        segmentBaseOffset: sync.segmentBaseOffset,
+      });
+    }
     if (sync.checkpoint && !sync.close && !failed) {
       this.#complete(writer, CompletionKind.CHECKPOINTED, sync.sideFailure);
     }

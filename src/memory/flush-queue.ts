@@ -63,7 +63,10 @@ export const CompletionKind = {
   SYNCED: 2,
   /** A write failed: below `endOffset` is in the file, later submissions of this generation are dropped. */
   WRITE_FAILED: 3,
-  /** A sync failed: nothing more is promised of this partition until the broker has been restarted. */
+  /**
+   * A sync failed: below `endOffset` is in the file, later submissions are dropped, and nothing more is promised of this
+   * partition until the broker has been restarted.
+   */
   SYNC_FAILED: 4,
   CHECKPOINTED: 5,
   /** With a failure: the log or the indexes are not whole on disk, the stop is not a clean one. */
@@ -106,7 +109,7 @@ const completion = {
   generation: 8, // u32
   failure: 12, // u32: FlushFailure
   endOffset: 16, // f64
-  filePosition: 24, // f64: bytes of the active segment that count (WRITTEN, WRITE_FAILED)
+  filePosition: 24, // f64: bytes of the active segment that count (WRITTEN, WRITE_FAILED, SYNC_FAILED)
   segmentBaseOffset: 32, // f64: of the active segment
 } as const;
 

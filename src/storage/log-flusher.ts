@@ -6,8 +6,8 @@
  *   taking ─────────────────────────────────► full ─────────────────────────────► taking
  *      └──── another WRITE_FAILED, SYNC_FAILED ────► failed (until the broker starts again)
  *
- * A failed write takes back what was not written: offsets, producers, indexes, and everybody who waits is told. A failed
- * sync is final. It assigns nothing and checks no batches; see `log-writer.ts`.
+ * A failed write takes back what was not written: offsets, producers, indexes, and everybody who waits is told. So does a
+ * failed sync, which is final. It assigns nothing and checks no batches; see `log-writer.ts`.
  */
 
 import { assert, present } from '../base/assert.ts';
@@ -207,7 +207,7 @@ export class LogFlusher {
         return this.#writeFailed(completion);
       case CompletionKind.SYNC_FAILED:
         this.#answerCheckpoints(completion.failure);
-        return this.#syncFailed(completion.failure);
+        return this.#syncFailed(completion);
       case CompletionKind.CHECKPOINTED:
         this.#checkpoints.shift()?.(completion.failure);
         return;
@@ -274,14 +274,18 @@ export class LogFlusher {
     active.sizeBytes = completion.filePosition;
     active.index?.cut(active.offsetIndexSizeBytes, active.timeIndexSizeBytes);
     if (log.epochs.truncateFromEnd(endOffset)) log.epochsChanged = true;
-    if (this.#syncAskedUpTo > endOffset) this.#syncAskedUpTo = endOffset;
+    // What asked for a sync may be among what was dropped, with what was written before it.
+    if (this.#syncAskedUpTo > log.progress.synced) this.#syncAskedUpTo = log.progress.synced;
     log.progress.rollBackToWritten();
     this.#advanced();
   }
 
-  #syncFailed(failure: FlushFailure): void {
-    if (this.#state === 'failed') return;
-    this.#fail(`a sync failed (${failureText(failure)}), so what the disk holds is not known`);
+  #syncFailed(completion: Completion): void {
+    if (this.#state !== 'failed') {
+      this.#fail(`a sync failed (${failureText(completion.failure)}), so what the disk holds is not known`);
+    }
+    // The worker drops what it had not written by then; a slot that was given up before had written all.
+    if (completion.slot === this.#slot) this.#takeBack(completion);
     this.#log.progress.abandonSync();
   }
 
