@@ -37,6 +37,8 @@ export interface Refusal {
 
 const compressionMask = 0x07;
 const controlMask = 0x20;
+/** Kafka takes it of a producer that is not known yet, and so is it taken here. */
+const noEpoch = -1;
 
 /** Reads the row at `address` of `view`. */
 export function readScanRow(view: DataView, address: number): ScannedBatch {
@@ -80,12 +82,8 @@ export function refusalOf(
   if ((batch.attributes & controlMask) !== 0) {
     return refuse(ErrorCode.INVALID_RECORD, 'Clients may not write control batches.');
   }
-  if (batch.producerId >= 0 && batch.baseSequence < 0) {
-    return refuse(
-      ErrorCode.INVALID_RECORD,
-      `A batch of producer ${batch.producerId} has the sequence ${batch.baseSequence}; it must be at least 0.`,
-    );
-  }
+  const producer = batch.producerId >= 0 ? producerRefusal(batch) : null;
+  if (producer !== null) return producer;
   if (config.compactPolicy && batch.keylessCount > 0) {
     return refuse(
       ErrorCode.INVALID_RECORD,
@@ -123,6 +121,26 @@ function structuralRefusal(batch: ScannedBatch, givenBytes: number): Refusal | n
       return { errorCode: ErrorCode.INVALID_RECORD, message, recordErrors };
     }
   }
+}
+
+/** Of an idempotent producer's batch: what it says goes into snapshots, which hold nothing that is out of range. */
+function producerRefusal({ producerId, producerEpoch, baseSequence }: ScannedBatch): Refusal | null {
+  if (!Number.isSafeInteger(producerId)) {
+    return refuse(ErrorCode.INVALID_RECORD, `No InitProducerId gave out the producer id ${producerId}.`);
+  }
+  if (baseSequence < 0) {
+    return refuse(
+      ErrorCode.INVALID_RECORD,
+      `A batch of producer ${producerId} has the sequence ${baseSequence}; it must be at least 0.`,
+    );
+  }
+  if (producerEpoch < noEpoch) {
+    return refuse(
+      ErrorCode.INVALID_PRODUCER_EPOCH,
+      `A batch of producer ${producerId} has the epoch ${producerEpoch}; it must be at least 0.`,
+    );
+  }
+  return null;
 }
 
 function timestampRefusal(batch: ScannedBatch, config: LogConfig, nowMs: number): Refusal | null {

@@ -108,6 +108,19 @@ describe('idempotent producers', () => {
     expect(await append(log, produced(9, 'gap'))).toMatchObject({ errorCode: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER });
     expect(log.endOffset).toBe(4);
   });
+
+  test('with ids and epochs that nobody gave out cannot make the partition unusable for the others', async () => {
+    let log = harness.log();
+    const from = (producerId: number, producerEpoch: number): Uint8Array =>
+      batchOf(['x'], { producerId, producerEpoch, baseSequence: 0 });
+    expect(await append(log, from(8, -5))).toMatchObject({ errorCode: ErrorCode.INVALID_PRODUCER_EPOCH });
+    expect(await append(log, from(2 ** 60, 0))).toMatchObject({ errorCode: ErrorCode.INVALID_RECORD });
+    expect(await append(log, produced(0, 'v0'))).toMatchObject({ errorCode: 0, baseOffset: 0 });
+    await harness.store.close();
+    await harness.open();
+    log = harness.log();
+    expect(await append(log, produced(1, 'v1'))).toMatchObject({ errorCode: 0, baseOffset: 1 });
+  });
 });
 
 describe('starts', () => {
