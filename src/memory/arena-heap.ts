@@ -6,7 +6,6 @@
 
 import { assert } from '../base/assert.ts';
 import { asAddress, type Address } from '../base/numbers.ts';
-import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 
 const smallestBlockBits = 8;
 
@@ -18,26 +17,31 @@ export interface Block {
 
 export class ArenaHeap {
   readonly #endAddress: number;
+  readonly #onUsedUp: () => void;
   #nextAddress: number;
+  #isUsedUp = false;
   readonly #free: Address[][] = [];
 
-  /** The heap over `[address, address + sizeBytes)`; `address` is a multiple of 256. */
-  constructor(address: Address, sizeBytes: number) {
+  /**
+   * The heap over `[address, address + sizeBytes)`; `address` is a multiple of 256. `onUsedUp` hears of the first block
+   * that does not fit.
+   */
+  constructor(address: Address, sizeBytes: number, onUsedUp: () => void = () => {}) {
     this.#nextAddress = address;
     this.#endAddress = address + sizeBytes;
+    this.#onUsedUp = onUsedUp;
   }
 
-  /** A block of at least `sizeBytes`; `EnvironmentError` IO_FAILED where the heap is used up. */
-  allocate(sizeBytes: number): Block {
+  /** A block of at least `sizeBytes`; null where the heap is used up. */
+  allocate(sizeBytes: number): Block | null {
     const bits = Math.max(smallestBlockBits, Math.ceil(Math.log2(sizeBytes)));
     const blockSizeBytes = 2 ** bits;
     const reused = this.#free[bits]?.pop();
     if (reused !== undefined) return { address: reused, sizeBytes: blockSizeBytes };
     if (this.#nextAddress + blockSizeBytes > this.#endAddress) {
-      throw new EnvironmentError(
-        EnvironmentErrorCode.IO_FAILED,
-        `The memory for segment indexes is used up: ${blockSizeBytes} more bytes do not fit. Use fewer partitions, or a larger index.interval.bytes.`,
-      );
+      if (!this.#isUsedUp) this.#onUsedUp();
+      this.#isUsedUp = true;
+      return null;
     }
     const address = asAddress(this.#nextAddress);
     this.#nextAddress += blockSizeBytes;

@@ -235,7 +235,12 @@ export class LocalLogStore implements LogStore, LogOwner {
   #makeContext(options: LocalLogStoreOptions, leaderEpoch: number): StoreContext {
     const { arena, fileSystem, directory, clock, random, logger } = options;
     const { layout, memory } = arena;
-    const heap = new ArenaHeap(asAddress(layout.heapAddress), layout.heapSizeBytes);
+    const heap = new ArenaHeap(asAddress(layout.heapAddress), layout.heapSizeBytes, () => {
+      logger.warn(
+        { heapSizeBytes: layout.heapSizeBytes },
+        'The memory for segment indexes is used up, so that reads search longer: use fewer partitions or a larger index.interval.bytes.',
+      );
+    });
     return {
       directory,
       fileSystem,

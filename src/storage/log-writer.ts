@@ -9,9 +9,10 @@
  */
 
 import { present } from '../base/assert.ts';
+import { systemErrorCode } from '../base/environment-error.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import { asOffset, asPosition, noOffset, type Address, type Offset, type RingPosition } from '../base/numbers.ts';
-import { SubmissionFlag } from '../memory/flush-queue.ts';
+import { SubmissionFlag, type Submission } from '../memory/flush-queue.ts';
 import type { Stage } from './append-progress.ts';
 import type { Refusal, ScannedBatch } from './batch-check.ts';
 import { scanProduced } from './batch-scan.ts';
@@ -47,9 +48,8 @@ export class LogWriter {
   /** As `PartitionLog.append`. */
   append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
     const log = this.#log;
-    const refusal = this.#refusalBefore(batch.length, options);
+    const refusal = this.#refusalBefore(batch.length, options) ?? this.#open();
     if (refusal !== null) return listener(this.#refused(refusal));
-    this.#open();
     const { ring, arena } = log.context;
     const position = present(ring.reserve(batch.length), 'the caller made sure of room in the ring');
     const address = ring.addressOf(position);
@@ -76,8 +76,7 @@ export class LogWriter {
   rollNow(): boolean {
     const { segments, progress, refusal } = this.#log;
     if (refusal !== null || this.#flusher.state !== 'taking' || segments.active === null) return false;
-    if (!this.#hasRoom(0)) return false;
-    this.#open();
+    if (!this.#hasRoom(0) || this.#open() !== null) return false;
     this.#roll(progress.end);
     return true;
   }
@@ -116,13 +115,23 @@ export class LogWriter {
     return neededBytes === 0 || this.#log.context.ring.hasRoom(neededBytes);
   }
 
-  /** Opens the files at the worker where they are not, with a first segment where there is none. */
-  #open(): void {
-    const { segments, progress, context } = this.#log;
+  /** Opens the files at the worker where they are not, with a first segment where there is none; or why that fails. */
+  #open(): Refusal | null {
+    const { segments, progress, context, directory, topic, partition } = this.#log;
     if (segments.active === null) this.#begin(progress.end);
     if (!this.#flusher.isOpen) this.#flusher.open();
     const active = present(segments.active, 'a segment was begun');
-    context.indexes.of(active, this.#log.directory, true);
+    try {
+      context.indexes.of(active, directory, true);
+      return null;
+    } catch (error) {
+      if (systemErrorCode(error) === null) throw error;
+      context.logger.error({ topic, partition, error }, 'The indexes of a segment could not be read.');
+      return refuse(
+        ErrorCode.KAFKA_STORAGE_ERROR,
+        `The indexes of partition ${partition} of ${topic} could not be read; see the broker's log.`,
+      );
+    }
   }
 
   #begin(baseOffset: Offset): Segment {
@@ -197,7 +206,7 @@ export class LogWriter {
     this.#flusher.roll(sealed, withTimeEntry, baseOffset);
     const next = this.#begin(baseOffset);
     next.timeIndexSizeBeforeBytes = sealed.timeIndexSizeBytes;
-    // The worker writes this entry as well.
+    // The worker writes this entry in any case, because a recovery takes the segment's largest timestamp from it.
     if (withTimeEntry) {
       index.appendTime(sealed.largestTimestampMs, asOffset(sealed.offsetOfLargestTimestamp));
       sealed.timeIndexSizeBytes += timeEntrySizeBytes;
@@ -222,25 +231,29 @@ export class LogWriter {
     fields.endOffset = endOffset;
     fields.filePosition = segment.sizeBytes;
     fields.ringEndPosition = placed.position + placed.sizeBytes;
-    if (segment.bytesSinceIndexEntry > this.#log.config.indexIntervalBytes) {
-      const index = present(segment.index, 'the active segment has its index');
-      index.appendOffset(asOffset(endOffset - 1), asPosition(segment.sizeBytes));
-      segment.offsetIndexSizeBytes += offsetEntrySizeBytes;
-      fields.flags |= SubmissionFlag.OFFSET_INDEX_ENTRY;
-      fields.indexRelativeOffset = endOffset - 1 - segment.baseOffset;
-      if (segment.largestTimestampMs > index.lastTimestampMs) {
-        index.appendTime(segment.largestTimestampMs, asOffset(segment.offsetOfLargestTimestamp));
-        segment.timeIndexSizeBytes += timeEntrySizeBytes;
-        fields.flags |= SubmissionFlag.TIME_INDEX_ENTRY;
-        fields.timeIndexTimestamp = segment.largestTimestampMs;
-        fields.timeIndexRelativeOffset = segment.offsetOfLargestTimestamp - segment.baseOffset;
-      }
-      segment.bytesSinceIndexEntry = 0;
-    }
+    if (segment.bytesSinceIndexEntry > this.#log.config.indexIntervalBytes) this.#index(segment, endOffset, fields);
     segment.bytesSinceIndexEntry += placed.sizeBytes;
     segment.sizeBytes += placed.sizeBytes;
     this.#log.bytesSinceCheckpoint += placed.sizeBytes;
     this.#flusher.write(fields);
+  }
+
+  /** Adds index entries for the batch that ends at `endOffset` and is about to be added, here and in its WRITE. */
+  #index(segment: Segment, endOffset: Offset, fields: Submission): void {
+    const index = present(segment.index, 'the active segment has its index');
+    segment.bytesSinceIndexEntry = 0;
+    if (index.appendOffset(asOffset(endOffset - 1), asPosition(segment.sizeBytes))) {
+      segment.offsetIndexSizeBytes += offsetEntrySizeBytes;
+      fields.flags |= SubmissionFlag.OFFSET_INDEX_ENTRY;
+      fields.indexRelativeOffset = endOffset - 1 - segment.baseOffset;
+    }
+    const { largestTimestampMs, offsetOfLargestTimestamp } = segment;
+    if (largestTimestampMs <= index.lastTimestampMs) return;
+    if (!index.appendTime(largestTimestampMs, asOffset(offsetOfLargestTimestamp))) return;
+    segment.timeIndexSizeBytes += timeEntrySizeBytes;
+    fields.flags |= SubmissionFlag.TIME_INDEX_ENTRY;
+    fields.timeIndexTimestamp = largestTimestampMs;
+    fields.timeIndexRelativeOffset = offsetOfLargestTimestamp - segment.baseOffset;
   }
 
   /** Whether `flush.messages` asks for a sync with this batch, whatever its acks. */

@@ -5,7 +5,8 @@
  *   .index      i32 relative offset of a batch's last record │ i32 position of that batch      8 bytes an entry
  *   .timeindex  i64 largest timestamp so far │ i32 relative offset of the first record with it  12 bytes an entry
  *
- * Sparse: an entry at most every `index.interval.bytes` of log. Missing entries make a search longer, never wrong.
+ * Sparse: an entry at most every `index.interval.bytes` of log. Missing entries make a search longer, never wrong, so
+ * where the heap is used up there are no more of them.
  * It does not read or write files.
  */
 
@@ -36,11 +37,12 @@ class EntryBlock {
     return this.#block?.address ?? 0;
   }
 
-  /** Room for `more` further entries; returns the block's address. */
+  /** Room for `more` further entries; returns the block's address, or -1 where the heap has none. */
   reserve(more: number): number {
     const neededBytes = (this.count + more) * this.#entrySizeBytes;
     if (this.#block !== null && neededBytes <= this.#block.sizeBytes) return this.#block.address;
     const larger = this.#heap.allocate(Math.max(neededBytes, firstBlockSizeBytes));
+    if (larger === null) return -1;
     if (this.#block !== null) {
       const { address } = this.#block;
       this.#arena.bytes.copyWithin(larger.address, address, address + this.count * this.#entrySizeBytes);
@@ -50,12 +52,16 @@ class EntryBlock {
     return larger.address;
   }
 
-  load(entries: Uint8Array): void {
+  /** Returns whether there was room for them; else it stays empty. */
+  load(entries: Uint8Array): boolean {
     assert(this.count === 0, 'entries are loaded into an empty index');
     const count = Math.floor(entries.length / this.#entrySizeBytes);
-    if (count === 0) return;
-    this.#arena.bytes.set(entries.subarray(0, count * this.#entrySizeBytes), this.reserve(count));
+    if (count === 0) return true;
+    const address = this.reserve(count);
+    if (address < 0) return false;
+    this.#arena.bytes.set(entries.subarray(0, count * this.#entrySizeBytes), address);
     this.count = count;
+    return true;
   }
 
   release(): void {
@@ -70,6 +76,8 @@ export class SegmentIndex {
   readonly #arena: Arena;
   readonly #offsets: EntryBlock;
   readonly #times: EntryBlock;
+  /** False where entries of the files found no room: then what is here is no beginning of the files any more. */
+  #isWhole = true;
 
   constructor(arena: Arena, heap: ArenaHeap, baseOffset: Offset) {
     this.baseOffset = baseOffset;
@@ -88,22 +96,30 @@ export class SegmentIndex {
 
   /** Takes over the entries of index files, in file order; bytes past the last whole entry are left out. */
   load(offsetEntries: Uint8Array, timeEntries: Uint8Array): void {
-    this.#offsets.load(offsetEntries);
-    this.#times.load(timeEntries);
+    const hasOffsets = this.#offsets.load(offsetEntries);
+    const hasTimes = this.#times.load(timeEntries);
+    this.#isWhole = hasOffsets && hasTimes;
   }
 
-  /** Notes that the batch whose last record has `lastOffset` begins at `position`. Both only grow. */
-  appendOffset(lastOffset: Offset, position: Position): void {
-    const address = this.#offsets.reserve(1);
+  /**
+   * Notes that the batch whose last record has `lastOffset` begins at `position`. Both only grow. False where there is no
+   * room for that: the file goes without the entry as well.
+   */
+  appendOffset(lastOffset: Offset, position: Position): boolean {
+    const address = this.#isWhole ? this.#offsets.reserve(1) : -1;
+    if (address < 0) return false;
     this.#arena.core.offsetIndexAppend(address, this.#offsets.count, lastOffset - this.baseOffset, position);
     this.#offsets.count++;
+    return true;
   }
 
-  /** Notes that no record up to now is newer than `timestampMs`, which the record at `offset` carries. */
-  appendTime(timestampMs: number, offset: Offset): void {
-    const address = this.#times.reserve(1);
+  /** Notes that no record up to now is newer than `timestampMs`, which the record at `offset` carries. Returns as above. */
+  appendTime(timestampMs: number, offset: Offset): boolean {
+    const address = this.#isWhole ? this.#times.reserve(1) : -1;
+    if (address < 0) return false;
     this.#arena.core.timeIndexAppend(address, this.#times.count, timestampMs, offset - this.baseOffset);
     this.#times.count++;
+    return true;
   }
 
   /** A position at or before the batch that holds `offset`: where a scan for it begins. */

@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ErrorCode } from '../../src/base/error-code.ts';
+import { silentLogger, type LogFields } from '../../src/base/logger.ts';
 import { asOffset } from '../../src/base/numbers.ts';
 import type { FileSystem } from '../../src/storage/file-system.ts';
 import { nodeFileSystem } from '../../src/storage/node-file-system.ts';
@@ -116,5 +117,58 @@ describe('a full disk', () => {
     expect(await append(log, batchOf(['c']))).toMatchObject({ errorCode: 0, baseOffset: 1 });
     expect(await valuesFrom(log, 0)).toEqual(['0:a', '1:c']);
     expect(log.logStartOffset).toBe(asOffset(0));
+  });
+});
+
+describe('the memory for indexes', () => {
+  test('may be used up: everything is taken and found all the same, in this run and in the next', async () => {
+    harness.remove();
+    const warnings: string[] = [];
+    const logger = { ...silentLogger, warn: (_: LogFields, sentence: string) => void warnings.push(sentence) };
+    harness = new StoreHarness({ heapSizeBytes: 1024, clock, logger });
+    await harness.open();
+    const config = { segmentBytes: 6000, indexIntervalBytes: 100 };
+    const names = ['a', 'b', 'c'];
+    const count = 150;
+    for (let i = 0; i < count; i++) {
+      for (const name of names) {
+        const log = harness.log(name, 0, config);
+        expect(await append(log, batchOf([`v${i}`], {}, 1000 + i), 'written')).toMatchObject({ errorCode: 0 });
+      }
+    }
+    const expected = Array.from({ length: count }, (_, i) => `${i}:v${i}`);
+    const check = async (): Promise<void> => {
+      for (const name of names) {
+        const log = harness.log(name, 0, config);
+        expect(await valuesFrom(log, 0, 500)).toEqual(expected);
+        expect(await log.offsetForTimestamp(1000 + 77)).toMatchObject({ offset: 77 });
+        expect(await log.offsetOfMaxTimestamp()).toMatchObject({ offset: count - 1 });
+      }
+    };
+    await check();
+    expect(warnings.filter((sentence) => sentence.includes('segment indexes is used up'))).toHaveLength(1);
+    await harness.store.close();
+    await harness.open();
+    await check();
+    await append(harness.log('a', 0, config), batchOf(['more'], {}, 5000));
+    harness.abandon();
+    await harness.open();
+    expect(harness.store.recovery).toMatchObject({ cutBytes: 0, refusedPartitions: 0 });
+    expect((await valuesFrom(harness.log('a', 0, config), 0, 500)).at(-1)).toBe(`${count}:more`);
+  });
+
+  test('costs one batch an answer where an index cannot be read, and nothing else', async () => {
+    const config = { indexIntervalBytes: 100 };
+    for (let i = 0; i < 5; i++) await append(harness.log('orders', 0, config), batchOf([`v${i}`]));
+    await harness.store.close();
+    await harness.open();
+    const log = harness.log('orders', 0, config);
+    disk.onOpen = (path) => {
+      if (path.endsWith('.index')) throw systemError('EMFILE');
+    };
+    expect(await append(log, batchOf(['x']))).toMatchObject({ errorCode: ErrorCode.KAFKA_STORAGE_ERROR });
+    disk.onOpen = () => {};
+    expect(await append(log, batchOf(['y']))).toMatchObject({ errorCode: 0, baseOffset: 5 });
+    expect((await valuesFrom(log)).at(-1)).toBe('5:y');
   });
 });

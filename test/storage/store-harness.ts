@@ -89,6 +89,7 @@ export interface StoreHarnessOptions {
   readonly clock?: Clock;
   readonly logger?: Logger;
   readonly ringSizeBytes?: number;
+  readonly heapSizeBytes?: number;
 }
 
 /** One directory and the stores that were opened on it, one after the other. */
@@ -104,13 +105,14 @@ export class StoreHarness {
   }
 
   async open(): Promise<LocalLogStore> {
-    const { fileSystem = nodeFileSystem, clock = systemClock, logger = silentLogger, ringSizeBytes } = this.options;
+    const { fileSystem = nodeFileSystem, clock = systemClock, logger = silentLogger } = this.options;
+    const { ringSizeBytes, heapSizeBytes } = this.options;
     this.arena = Arena.create({
       flushWorkerCount: 1,
       queueCapacity: 256,
       ringSizeBytes: ringSizeBytes ?? 32 * 1024 * 1024,
       scratchSizeBytes: 8 * 1024 * 1024,
-      heapSizeBytes: 8 * 1024 * 1024,
+      heapSizeBytes: heapSizeBytes ?? 8 * 1024 * 1024,
     });
     this.executor = new InlineExecutor(this.arena, fileSystem);
     this.store = await LocalLogStore.open({
