@@ -10,6 +10,7 @@
 
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
+import { systemErrorCode } from '../base/environment-error.ts';
 import type { Logger } from '../base/logger.ts';
 import { asAddress, firstOffset } from '../base/numbers.ts';
 import type { RandomSource } from '../base/random.ts';
@@ -214,8 +215,15 @@ export class LocalLogStore implements LogStore, LogOwner {
     const partitions = [...this.#dormant.values(), ...logs.map(({ state }) => state.known)].filter(
       ({ segments, refusal, logStartOffset }) => segments.length > 0 || refusal !== null || logStartOffset > 0,
     );
-    writeRecoveryPoints(fileSystem, directory, this.#upkeep.recoveryPoints());
-    await writeCleanStop(fileSystem, directory, partitions);
+    try {
+      writeRecoveryPoints(fileSystem, directory, this.#upkeep.recoveryPoints());
+      await writeCleanStop(fileSystem, directory, partitions);
+    } catch (error) {
+      // All that was acknowledged is on disk; a full one only costs the next start its time.
+      if (systemErrorCode(error) === null) throw error;
+      logger.warn({ error }, 'The stop could not be written down: the next start recovers.');
+      return;
+    }
     await this.#upkeep.removeStaleSnapshots();
   }
 

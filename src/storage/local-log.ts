@@ -190,8 +190,9 @@ export class LocalLog implements PartitionLog, Closable {
 
   /** Whether something lies behind the recovery point, or beside it. */
   get needsCheckpoint(): boolean {
-    const { progress, recoveryPoint, producersChanged, epochsChanged } = this.state;
-    return this.#flusher.state === 'taking' && (progress.end > recoveryPoint || producersChanged || epochsChanged);
+    const { progress, recoveryPoint, producersChanged, epochsChanged, needsMetadata } = this.state;
+    const isBehind = progress.end > recoveryPoint || producersChanged || epochsChanged || needsMetadata;
+    return this.#flusher.state === 'taking' && isBehind;
   }
 
   /** Moves the recovery point as `checkpointLog` does. */

@@ -9,6 +9,7 @@ import { FlushFailure } from '../memory/flush-queue.ts';
 import { replaceFileLater, writeCheckpointLinesLater } from './checkpoint-file.ts';
 import type { LogFlusher } from './log-flusher.ts';
 import type { LogState } from './log-state.ts';
+import { partitionMetadataName, partitionMetadataText } from './partition-metadata.ts';
 import { encodeProducerSnapshot } from './producer-snapshot.ts';
 import { segmentFileName } from './segment-name.ts';
 
@@ -51,6 +52,11 @@ async function writeSideFiles(
   endOffset: LogState['recoveryPoint'],
 ): Promise<void> {
   const { context, directory } = log;
+  if (log.needsMetadata) {
+    const bytes = new TextEncoder().encode(partitionMetadataText(log.topicId));
+    await replaceFileLater(context.fileSystem, `${directory}/${partitionMetadataName}`, bytes);
+    log.needsMetadata = false;
+  }
   if (log.epochsChanged) {
     log.epochsChanged = false;
     try {

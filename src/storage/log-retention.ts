@@ -41,7 +41,7 @@ export class LogRetention {
     if (start < 0 || start > highWatermark) {
       return { errorCode: ErrorCode.OFFSET_OUT_OF_RANGE, lowWatermark: noOffset };
     }
-    if (start > log.logStartOffset) this.#raiseStart(start);
+    if (start > log.logStartOffset) log.logStartOffset = start;
     // Also where it was raised before and could not be made durable then.
     if (this.#savedStart < start) {
       try {
@@ -69,7 +69,7 @@ export class LogRetention {
       this.#writer.rollNow();
     }
     const start = Math.max(this.#startByTime(nowMs), this.#startBySize()) as Offset;
-    if (start > log.logStartOffset) this.#raiseStart(start);
+    if (start > log.logStartOffset) log.logStartOffset = start;
     return this.#savedStart < log.logStartOffset ? this.#saveStart() : 0;
   }
 
@@ -82,17 +82,13 @@ export class LogRetention {
     this.#doomed.clear();
   }
 
-  #raiseStart(start: Offset): void {
-    if (start <= this.#log.logStartOffset) return;
-    this.#log.logStartOffset = start;
-    if (this.#log.epochs.truncateFromStart(start)) this.#log.epochsChanged = true;
-  }
-
   /** Makes the log start durable, then deletes the segments before it; returns how many. */
   async #saveStart(): Promise<number> {
     const start = this.#log.logStartOffset;
     await this.#log.context.saveLogStartOffsets();
     this.#savedStart = Math.max(this.#savedStart, start);
+    // Until now a crash would have brought back what lies before, and its epochs with it.
+    if (this.#log.epochs.truncateFromStart(start)) this.#log.epochsChanged = true;
     if (start > this.#log.savedRecoveryPoint) {
       this.#log.checkpointWanted = true;
       this.#log.context.checkpointSoon();

@@ -40,6 +40,8 @@ export class LogState {
   checkpointWanted = false;
   /** Bytes appended since a checkpoint was last asked for. */
   bytesSinceCheckpoint = 0;
+  /** Whether the partition's directory does not say whose it is: a power cut took that, or the file is damaged. */
+  needsMetadata: boolean;
   /** Everything below is on disk with all that is needed to go on from there. */
   recoveryPoint: Offset;
   /** The recovery point that is on disk, from which a start after a crash would go on. */
@@ -66,6 +68,7 @@ export class LogState {
     this.recoveryPoint = known.recoveryPoint;
     this.savedRecoveryPoint = known.recoveryPoint;
     this.hasFiles = known.segments.length > 0;
+    this.needsMetadata = this.hasFiles && known.topicId === null;
     this.refusal = known.refusal;
     this.isDamaged = known.refusal !== null;
   }

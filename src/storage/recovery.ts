@@ -104,8 +104,9 @@ class Recovery {
     this.#endOffset = first;
     for (const [i, baseOffset] of baseOffsets.entries()) {
       const nextBase = baseOffsets[i + 1] ?? null;
+      // One that ends at the recovery point may have been ended after it, so that its last index entries are not certain.
       const trusted =
-        nextBase !== null && nextBase <= this.#recoveryPoint
+        nextBase !== null && nextBase < this.#recoveryPoint
           ? trustSegment(this.#tools, this.#input.directory, baseOffset, nextBase)
           : null;
       if (trusted !== null) {

@@ -47,3 +47,27 @@ export function epochProblem(
   }
   return null;
 }
+
+/**
+ * What contradicts the log in Kafka's file, which may lag behind: epochs that it does not have are no problem, but those
+ * that it has begin where the log's do. `isComplete`: the log ends at `endOffset`, else it may go on.
+ */
+export function laggingEpochProblem(
+  file: readonly EpochStart[],
+  log: readonly { readonly leaderEpoch: number; readonly startOffset: number }[],
+  logStartOffset: number,
+  endOffset: number,
+  isComplete: boolean,
+): string | null {
+  const holdingIn = (starts: readonly { leaderEpoch: number; startOffset: number }[]): number =>
+    starts.findLast(({ startOffset }) => startOffset <= logStartOffset)?.leaderEpoch ?? -1;
+  if (logStartOffset < endOffset && holdingIn(file) > holdingIn(log)) {
+    return `it says epoch ${holdingIn(file)} for offset ${logStartOffset}, where the log has epoch ${holdingIn(log)}`;
+  }
+  for (const { leaderEpoch, startOffset } of file) {
+    if (startOffset <= logStartOffset || (startOffset >= endOffset && !isComplete)) continue;
+    if (log.some((start) => start.leaderEpoch === leaderEpoch && start.startOffset === startOffset)) continue;
+    return `it says that epoch ${leaderEpoch} begins at offset ${startOffset}, and no batch does`;
+  }
+  return null;
+}

@@ -22,7 +22,7 @@ import {
 import type { FileBatch } from '../storage/segment-scan.ts';
 import type { SegmentState } from '../storage/segment.ts';
 import { logStartsName, recoveryPointsName, type PartitionPoint } from '../storage/store-files.ts';
-import { epochProblem, EpochsOfLog } from './epoch-check.ts';
+import { epochProblem, EpochsOfLog, laggingEpochProblem } from './epoch-check.ts';
 import type { Findings, Loss, PartitionReport, Severity } from './findings.ts';
 import { knownPartition, type KnownPartition, type StoreFiles } from './known-partition.ts';
 import { SnapshotCheck } from './snapshot-check.ts';
@@ -148,9 +148,7 @@ class PartitionCheck {
         this.#note(name, 'An index without its segment.');
       }
     }
-    if (this.#metadataDamaged && baseOffsets.length > 0) {
-      this.#damage(partitionMetadataName, 'It is missing, or does not say which topic the partition belongs to.');
-    }
+    if (this.#metadataDamaged && baseOffsets.length > 0) this.#reportMetadata();
     return this.#withoutDeleted(baseOffsets.toSorted((a, b) => a - b));
   }
 
@@ -163,6 +161,13 @@ class PartitionCheck {
       this.#note(segmentFileName(baseOffset, 'log'), 'A deleted segment that was not removed yet.');
     }
     return baseOffsets.filter((baseOffset, i) => !isDeleted(baseOffset, i));
+  }
+
+  /** A partition that was just being made need not say yet whose it is, and a start after a crash writes it again. */
+  #reportMetadata(): void {
+    const what = 'It is missing, or does not say which topic the partition belongs to.';
+    if (this.#stoppedClean && this.#topicId !== null) this.#damage(partitionMetadataName, what);
+    else this.#findings.add('warning', `${this.#name}/${partitionMetadataName}`, what);
   }
 
   #strangeFile(name: string): void {
@@ -183,7 +188,7 @@ class PartitionCheck {
     const segments: SegmentReport[] = [];
     for (const [i, baseOffset] of baseOffsets.entries()) {
       const sealed = i < baseOffsets.length - 1;
-      const madeAgain = !this.#stoppedClean && (!sealed || baseOffsets[i + 1]! > this.#certainOffset);
+      const madeAgain = !this.#stoppedClean && (!sealed || baseOffsets[i + 1]! >= this.#certainOffset);
       const indexSeverity: Severity = madeAgain ? 'warning' : 'damage';
       const file = segmentFileName(baseOffset, 'log');
       if (this.#loss === null && baseOffset !== this.#endOffset) {
@@ -294,7 +299,7 @@ class PartitionCheck {
   #checkState(baseOffsets: readonly Offset[], segments: readonly SegmentReport[]): void {
     const { state } = this.#known;
     if (state === null) {
-      if (this.#stoppedClean && baseOffsets.length > 0) {
+      if (this.#stoppedClean && this.#batches > 0) {
         this.#damage('', 'The clean stop does not know the partition: the next start would not find it.');
       }
       return;
@@ -382,10 +387,8 @@ class PartitionCheck {
     if (this.#loss !== null) return;
     const log = this.#epochs.starts;
     const certain = Math.min(this.#endOffset, this.#certainOffset);
-    // The file is Kafka's and may lag behind the log by an epoch that nothing was checkpointed of.
-    const last = starts?.at(-1)?.startOffset;
-    const lagging = last === undefined ? 0 : Math.min(certain, last + 1);
-    const problem = starts === null ? null : epochProblem(starts, log, logStartOffset, lagging);
+    const problem =
+      starts === null ? null : laggingEpochProblem(starts, log, logStartOffset, certain, this.#stoppedClean);
     if (problem !== null) this.#damage(leaderEpochsName, `${capital(problem)}.`);
     const written = this.#known.state?.epochs ?? this.#known.recoveryPoint?.epochs ?? null;
     const other = written === null ? null : epochProblem(written, log, logStartOffset, certain);

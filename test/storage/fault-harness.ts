@@ -28,6 +28,9 @@ export const smallSegments: Partial<LogConfig> = {
   segmentBytes: 600,
   indexIntervalBytes: 150,
   fileDeleteDelayMs: 1000,
+  // The records' times are far from the clock's.
+  retentionMs: -1,
+  producerExpirationMs: Number.MAX_SAFE_INTEGER,
 };
 
 const verifyArena = Arena.create({
