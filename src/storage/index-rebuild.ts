@@ -7,7 +7,7 @@ import { readInt32, readInt64, writeInt32, writeInt64 } from '../records/big-end
 import { readWholeFile } from './checkpoint-file.ts';
 import type { FileSystem } from './file-system.ts';
 import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
-import { segmentFileName } from './segment-name.ts';
+import { segmentFileName, temporarySuffix } from './segment-name.ts';
 import type { Offset } from '../base/numbers.ts';
 
 const largestIndexBytes = 512 * 1024 * 1024;
@@ -65,7 +65,10 @@ export function readIndexEntries(fileSystem: FileSystem, directory: string, base
   return { offsets, times, isWhole };
 }
 
-/** Replaces the content of both index files, synced. */
+/**
+ * Replaces both index files, each atomically: the entries before the recovery point are needed should this be cut short.
+ * Durable once the directory was synced.
+ */
 export function writeIndexEntries(
   fileSystem: FileSystem,
   directory: string,
@@ -82,12 +85,13 @@ export function writeIndexEntries(
     writeInt64(timeBytes, i * timeEntrySizeBytes, timestampMs);
     writeInt32(timeBytes, i * timeEntrySizeBytes + 8, offset - baseOffset);
   }
-  overwrite(fileSystem, `${directory}/${segmentFileName(baseOffset, 'index')}`, offsetBytes);
-  overwrite(fileSystem, `${directory}/${segmentFileName(baseOffset, 'timeindex')}`, timeBytes);
+  replace(fileSystem, `${directory}/${segmentFileName(baseOffset, 'index')}`, offsetBytes);
+  replace(fileSystem, `${directory}/${segmentFileName(baseOffset, 'timeindex')}`, timeBytes);
 }
 
-function overwrite(fileSystem: FileSystem, path: string, bytes: Uint8Array): void {
-  const file = fileSystem.open(path, 'create');
+function replace(fileSystem: FileSystem, path: string, bytes: Uint8Array): void {
+  const temporary = path + temporarySuffix;
+  const file = fileSystem.open(temporary, 'create');
   try {
     fileSystem.truncate(file, 0);
     let written = 0;
@@ -100,6 +104,7 @@ function overwrite(fileSystem: FileSystem, path: string, bytes: Uint8Array): voi
   } finally {
     fileSystem.close(file);
   }
+  fileSystem.rename(temporary, path);
 }
 
 /** Whether both say the same. */

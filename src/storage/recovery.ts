@@ -262,8 +262,13 @@ class Recovery {
       this.#scannedBytes += end.endPosition - start.position;
       this.#problem = end.problem;
       segment.end(end.endPosition, isLast);
-      if (this.#recoveryPoint < this.#endOffset) this.#changed = true;
-      if (!haveSameEntries(segment.entries, start.found)) {
+      // Of a segment that ends at the recovery point only the last index entry is not certain.
+      const isCertain = isLast ? this.#endOffset <= this.#recoveryPoint : this.#endOffset < this.#recoveryPoint;
+      if (!isCertain) this.#changed = true;
+      const { offsets, times } = segment.entries;
+      const isSame = haveSameEntries(segment.entries, start.found);
+      // Entries that are right may stand in the page cache alone, where the recovery point passes over them.
+      if (!isSame || (!isCertain && offsets.length + times.length > 0)) {
         this.#changed = true;
         writeIndexEntries(fileSystem, this.#input.directory, baseOffset, segment.entries);
       }
