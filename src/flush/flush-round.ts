@@ -225,7 +225,7 @@ export class FlushRound {
         this.#syncWanted.add(writer);
         return;
       case SubmissionKind.CHECKPOINT:
-        writer.checkpointWanted = true;
+        writer.checkpointsWanted++;
         this.#syncWanted.add(writer);
         return;
       case SubmissionKind.CLOSE:
@@ -294,7 +294,6 @@ export class FlushRound {
     this.#writers.delete(writer.slot);
     writer.closeWanted = true;
     if (!discard) {
-      writer.checkpointWanted = true;
       this.#syncWanted.add(writer);
       return;
     }
@@ -334,7 +333,7 @@ export class FlushRound {
 
   #beginSync(writer: PartitionWriter): PartitionSync {
     let sideFailure: FlushFailure = FlushFailure.NONE;
-    const withIndexes = writer.checkpointWanted;
+    const withIndexes = writer.checkpointsWanted > 0 || writer.closeWanted;
     if (withIndexes) {
       try {
         // Who opens these files next takes their size for the log's.
@@ -353,12 +352,12 @@ export class FlushRound {
       endOffset: writer.endOffset,
       position: writer.position,
       segmentBaseOffset: writer.segmentBaseOffset,
-      checkpoint: withIndexes,
+      checkpoints: writer.checkpointsWanted,
       close: writer.closeWanted,
       sideFailure,
       failure: FlushFailure.NONE,
     };
-    writer.checkpointWanted = false;
+    writer.checkpointsWanted = 0;
     return sync;
   }
 
@@ -381,7 +380,7 @@ export class FlushRound {
         segmentBaseOffset: sync.segmentBaseOffset,
       });
     }
-    if (sync.checkpoint && !sync.close && !failed) {
+    for (let i = 0; i < sync.checkpoints && !sync.close && !failed; i++) {
       this.#complete(writer, CompletionKind.CHECKPOINTED, sync.sideFailure);
     }
     // A CLOSE that came while this sync ran has its own, unless there is nothing to keep.
@@ -392,7 +391,7 @@ export class FlushRound {
 
   /** Answers a sync of a partition whose last one failed. */
   #refuseSync(writer: PartitionWriter): void {
-    writer.checkpointWanted = false;
+    writer.checkpointsWanted = 0;
     this.#complete(writer, CompletionKind.SYNC_FAILED, FlushFailure.IO);
     if (writer.closeWanted) this.#finishClose(writer, FlushFailure.IO);
   }

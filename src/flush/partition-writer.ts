@@ -48,8 +48,8 @@ export class PartitionWriter {
   /** The offset after the last batch that is whole in the files. */
   endOffset: number;
   segmentBaseOffset: number;
-  /** The next sync includes the index files. */
-  checkpointWanted = false;
+  /** How many checkpoints the next sync, which then includes the index files, is the answer to. */
+  checkpointsWanted = 0;
   /** The slot was given up; the files are closed after what is still to be synced. */
   closeWanted = false;
 

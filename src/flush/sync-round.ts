@@ -19,7 +19,8 @@ export interface PartitionSync {
   readonly endOffset: number;
   readonly position: number;
   readonly segmentBaseOffset: number;
-  readonly checkpoint: boolean;
+  /** How many CHECKPOINTs it answers. */
+  readonly checkpoints: number;
   readonly close: boolean;
   /** Indexes could not be appended, or a torn end not cut off. */
   readonly sideFailure: FlushFailure;

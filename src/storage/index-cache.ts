@@ -35,10 +35,15 @@ export class IndexCache {
     return index;
   }
 
-  /** The segment is deleted, or its index was given back. */
-  forget(segment: Segment): void {
+  /** The segment, which was sealed, is the active one again: its index stays. */
+  keep(segment: Segment): void {
     this.#sealedBytes -= this.#sealed.get(segment) ?? 0;
     this.#sealed.delete(segment);
+  }
+
+  /** The segment is deleted, or its index was given back. */
+  forget(segment: Segment): void {
+    this.keep(segment);
     segment.dropIndex();
   }
 

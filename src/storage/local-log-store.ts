@@ -75,6 +75,8 @@ export class LocalLogStore implements LogStore, LogOwner {
   /** Names of directories of deleted partitions that could not be set aside. */
   readonly #stuck = new Set<string>();
   #slots = 0;
+  /** A flush worker ended by a defect. */
+  #workerEnded = false;
   #closing: Promise<void> | null = null;
 
   private constructor(options: LocalLogStoreOptions, start: StoreStart) {
@@ -129,6 +131,7 @@ export class LocalLogStore implements LogStore, LogOwner {
     this.#dormant.delete(name);
     const log = new LocalLog(this.#context, this, known, topicId, config);
     this.#logs.set(name, log);
+    if (this.#workerEnded) log.abandon();
     return log;
   }
 
@@ -205,6 +208,8 @@ export class LocalLogStore implements LogStore, LogOwner {
     await this.#upkeep.stop();
     const logs = [...this.#logs.values()];
     const closed = await Promise.all(logs.map((log) => log.closeForStop()));
+    // Some may have been on their way out.
+    const left = [...this.#logs.values()];
     await executor.stop();
     await this.#directories.settled();
     this.#context.segmentFiles.close();
@@ -212,7 +217,7 @@ export class LocalLogStore implements LogStore, LogOwner {
       logger.warn({}, 'Not everything could be written: the next start recovers.');
       return;
     }
-    const partitions = [...this.#dormant.values(), ...logs.map(({ state }) => state.known)].filter(
+    const partitions = [...this.#dormant.values(), ...left.map(({ state }) => state.known)].filter(
       ({ segments, refusal, logStartOffset }) => segments.length > 0 || refusal !== null || logStartOffset > 0,
     );
     try {
@@ -237,6 +242,8 @@ export class LocalLogStore implements LogStore, LogOwner {
 
   #workerFailed(error: Error, workerIndex: number): void {
     this.#options.logger.error({ error, workerIndex }, 'A flush worker ended by a defect: nothing can be written.');
+    this.#workerEnded = true;
+    for (const log of this.#logs.values()) log.abandon();
     this.#options.onDefect?.(error);
   }
 

@@ -9,7 +9,7 @@
 
 import { ErrorCode } from '../base/error-code.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
-import { type Offset } from '../base/numbers.ts';
+import { noOffset, type Offset } from '../base/numbers.ts';
 import { FlushFailure } from '../memory/flush-queue.ts';
 import { checkpointLog, writeFinalFiles } from './log-checkpoint.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
@@ -55,6 +55,9 @@ export class LocalLog implements PartitionLog, Closable {
   readonly #listeners = new Set<() => void>();
   #highWatermark: Offset;
   #producersLoaded: boolean;
+  /** The checkpoint made last, which may be under way; never rejects. */
+  #checkpoint: Promise<unknown> = Promise.resolve();
+  #destruction: Promise<void> | null = null;
 
   constructor(context: StoreContext, owner: LogOwner, known: PartitionState, topicId: string, config: LogConfig) {
     this.#context = context;
@@ -140,11 +143,19 @@ export class LocalLog implements PartitionLog, Closable {
   }
 
   deleteRecordsBefore(offset: Offset): Promise<{ errorCode: ErrorCode; lowWatermark: Offset }> {
+    if (this.#flusher.state === 'closed') {
+      return Promise.resolve({ errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER, lowWatermark: noOffset });
+    }
     return this.#retention.deleteRecordsBefore(offset);
   }
 
   enforceRetention(): Promise<number> {
-    return this.#retention.enforce();
+    if (this.#flusher.state === 'closed') return Promise.resolve(0);
+    const wasOpen = this.#flusher.isOpen;
+    const deleted = this.#retention.enforce();
+    // A segment was ended, for which the files were opened.
+    if (this.#flusher.isOpen && !wasOpen) this.#context.used(this);
+    return deleted;
   }
 
   updateConfig(config: LogConfig): void {
@@ -199,13 +210,20 @@ export class LocalLog implements PartitionLog, Closable {
   checkpoint(): Promise<boolean> {
     this.state.bytesSinceCheckpoint = 0;
     this.state.checkpointWanted = false;
-    return checkpointLog(this.state, this.#flusher);
+    const checkpoint = checkpointLog(this.state, this.#flusher);
+    this.#checkpoint = checkpoint.catch(ignoreHere);
+    return checkpoint;
   }
 
   /** The recovery point `offset` is on disk. */
   recoveryPointSaved(offset: Offset): void {
     this.state.savedRecoveryPoint = offset;
     this.#retention.deleteUnneeded();
+  }
+
+  /** Nothing is written any more, because what writes ended by a defect. */
+  abandon(): void {
+    this.#flusher.abandon();
   }
 
   closeFilesIfIdle(): boolean {
@@ -222,8 +240,12 @@ export class LocalLog implements PartitionLog, Closable {
     }
   }
 
-  /** Flushes and closes; whether all of it is on disk. */
+  /** Flushes and closes; whether all of it is on disk, of which nothing is asked once the log is being destroyed. */
   async closeForStop(): Promise<boolean> {
+    if (this.#destruction !== null) {
+      await this.#destruction.catch(ignoreHere);
+      return true;
+    }
     const failure = await this.#flusher.close(false);
     this.#advanced();
     this.#retention.removeDoomed();
@@ -238,9 +260,17 @@ export class LocalLog implements PartitionLog, Closable {
     }
   }
 
-  async destroy(): Promise<void> {
+  destroy(): Promise<void> {
+    this.#destruction ??= this.#destroy();
+    return this.#destruction;
+  }
+
+  async #destroy(): Promise<void> {
     await this.#flusher.close(true);
+    // It may be writing files into the directory, whose name is somebody else's soon.
+    await this.#checkpoint;
     this.#retention.removeDoomed();
+    for (const segment of this.state.segments.all()) this.#context.indexes.forget(segment);
     this.state.segments.clear();
     await this.#owner.destroyed(this);
     this.#advanced();
@@ -259,3 +289,6 @@ export class LocalLog implements PartitionLog, Closable {
     for (const listener of [...this.#listeners]) listener();
   }
 }
+
+/** Whoever asked hears of the failure; who only waits for the end does not. */
+function ignoreHere(): void {}

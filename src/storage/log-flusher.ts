@@ -54,6 +54,8 @@ export class LogFlusher {
   #syncAskedUpTo: Offset;
   /** Slots that were given up while the log was idle, and whose files are not closed yet. */
   #closing = 0;
+  /** Those who wait for CLOSED. */
+  readonly #closings = new Set<(failure: FlushFailure) => void>();
   /** Those who wait for CHECKPOINTED, in order. */
   #checkpoints: ((failure: FlushFailure) => void)[] = [];
 
@@ -179,6 +181,18 @@ export class LogFlusher {
     return true;
   }
 
+  /** The worker ended by a defect: nothing that was submitted will be answered, so who waits for it is told here. */
+  abandon(): void {
+    this.#fail('what writes it ended by a defect', 'Start the broker again.');
+    this.#slot = noSlot;
+    this.#channel = null;
+    this.#answerCheckpoints(FlushFailure.OTHER);
+    for (const closed of this.#closings) closed(FlushFailure.OTHER);
+    this.#closings.clear();
+    this.#log.progress.rollBackToWritten();
+    this.#log.progress.abandonSync();
+  }
+
   #closeSlot(discard: boolean): Promise<FlushFailure> {
     const fields = this.#blank(SubmissionKind.CLOSE);
     fields.flags = discard ? SubmissionFlag.DISCARD : 0;
@@ -190,8 +204,10 @@ export class LogFlusher {
       channel.bind(slot, (completion) => {
         if (completion.kind !== CompletionKind.CLOSED) return this.#completed(completion);
         channel.unbind(slot);
+        this.#closings.delete(resolve);
         resolve(completion.failure);
       });
+      this.#closings.add(resolve);
     });
     channel.submit(fields, this.#log.context.ring.head);
     return done;
@@ -271,6 +287,7 @@ export class LogFlusher {
     this.pending.settleUpTo(endOffset);
     this.pending.rollBackTo(endOffset);
     const active = present(log.segments.active, 'a log that was written has a segment');
+    log.context.indexes.keep(active);
     active.sizeBytes = completion.filePosition;
     active.index?.cut(active.offsetIndexSizeBytes, active.timeIndexSizeBytes);
     if (log.epochs.truncateFromEnd(endOffset)) log.epochsChanged = true;
@@ -289,11 +306,11 @@ export class LogFlusher {
     this.#log.progress.abandonSync();
   }
 
-  #fail(reason: string): void {
+  #fail(reason: string, advice = 'Check the disk, then start the broker again.'): void {
     if (this.#state !== 'closed') this.#state = 'failed';
     this.#diskFailed = true;
     const log = this.#log;
-    log.refusal = `${this.#name} takes no writes: ${reason}. Check the disk, then start the broker again.`;
+    log.refusal = `${this.#name} takes no writes: ${reason}. ${advice}`;
     log.context.logger.error({ topic: log.topic, partition: log.partition, reason }, 'A partition failed.');
     this.#advanced();
   }

@@ -25,7 +25,7 @@ export class LogRetention {
   /** Files that were renamed, by the timer that will remove them. */
   readonly #doomed = new Map<Timer, readonly string[]>();
   /** The log start that is durable. */
-  #savedStart: number;
+  #savedStart: Offset;
 
   constructor(log: LogState, writer: LogWriter) {
     this.#log = log;
@@ -54,7 +54,8 @@ export class LogRetention {
         return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, lowWatermark: noOffset };
       }
     }
-    return { errorCode: ErrorCode.NONE, lowWatermark: log.logStartOffset };
+    // It may have been raised again meanwhile, and that not be durable yet.
+    return { errorCode: ErrorCode.NONE, lowWatermark: this.#savedStart };
   }
 
   /** Deletes what the settings no longer keep; returns how many segments. Rejects with the file system's error. */
@@ -86,7 +87,7 @@ export class LogRetention {
   async #saveStart(): Promise<number> {
     const start = this.#log.logStartOffset;
     await this.#log.context.saveLogStartOffsets();
-    this.#savedStart = Math.max(this.#savedStart, start);
+    if (start > this.#savedStart) this.#savedStart = start;
     // Until now a crash would have brought back what lies before, and its epochs with it.
     if (this.#log.epochs.truncateFromStart(start)) this.#log.epochsChanged = true;
     if (start > this.#log.savedRecoveryPoint) {

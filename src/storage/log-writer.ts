@@ -78,6 +78,8 @@ export class LogWriter {
     if (refusal !== null || this.#flusher.state !== 'taking' || segments.active === null) return false;
     if (!this.#hasRoom(0) || this.#open() !== null) return false;
     this.#roll(progress.end);
+    // Perhaps nothing is appended for long: the new file's name reaches the disk, and the descriptors of the old go back.
+    void this.#flusher.checkpoint();
     return true;
   }
 

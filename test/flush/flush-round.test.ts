@@ -198,6 +198,17 @@ describe('indexes and the end', () => {
     ]);
   });
 
+  it('answers each of several checkpoints that one sync serves', async () => {
+    const harness = new RoundHarness();
+    harness.open();
+    harness.write('abc', 0, 0);
+    harness.submit({ kind: SubmissionKind.CHECKPOINT });
+    harness.submit({ kind: SubmissionKind.CHECKPOINT });
+    await harness.settle();
+    const kinds = harness.completions().map(({ kind }) => kind);
+    expect(kinds.filter((kind) => kind === CompletionKind.CHECKPOINTED)).toHaveLength(2);
+  });
+
   it('keeps no index entry of a batch that is not whole', async () => {
     const harness = new RoundHarness();
     let calls = 0;

@@ -14,6 +14,8 @@ const systemError = (code: string): Error => Object.assign(new Error(code), { co
 
 /** The real file system, with calls that a test can hold up or have fail. */
 class FailingFileSystem {
+  /** Files whose sync was asked for. */
+  synced = 0;
   onWrite: () => void = () => {};
   onSync: () => Promise<void> = () => Promise.resolve();
   onOpen: (path: string) => void = () => {};
@@ -30,6 +32,7 @@ class FailingFileSystem {
         return nodeFileSystem.write(file, sources, position);
       },
       syncLater: async (file) => {
+        this.synced++;
         await this.onSync();
         await nodeFileSystem.syncLater(file);
       },
@@ -170,5 +173,66 @@ describe('the memory for indexes', () => {
     disk.onOpen = () => {};
     expect(await append(log, batchOf(['y']))).toMatchObject({ errorCode: 0, baseOffset: 5 });
     expect((await valuesFrom(log)).at(-1)).toBe('5:y');
+  });
+});
+
+describe('a flush worker that ends by a defect', () => {
+  test('leaves nobody waiting, and the store can be closed', async () => {
+    const log = harness.log();
+    await append(log, batchOf(['a']));
+    harness.executor.held = true;
+    const waiting = [append(log, batchOf(['b']), 'written'), append(log, batchOf(['c']))];
+    clock.advance(5000);
+    harness.executor.fail(new Error('planted'));
+    for (const result of await Promise.all(waiting)) {
+      expect(result).toMatchObject({ errorCode: ErrorCode.KAFKA_STORAGE_ERROR });
+    }
+    const answer = await append(harness.log('another'), batchOf(['d']));
+    expect(answer).toMatchObject({ errorCode: ErrorCode.KAFKA_STORAGE_ERROR });
+    await harness.store.close();
+    await harness.open();
+    expect(harness.store.startedClean).toBe(false);
+    expect((await valuesFrom(harness.log()))[0]).toBe('0:a');
+  });
+});
+
+describe('a log that is destroyed', () => {
+  test('lets a store be closed meanwhile, and its checkpoint end', async () => {
+    const log = harness.log();
+    await append(log, batchOf(['a']), 'written');
+    await append(harness.log('kept'), batchOf(['b']));
+    const syncs = holdSyncs();
+    clock.advance(5000);
+    await until(() => syncs.waiting() > 0);
+    const destroyed = [log.destroy(), log.destroy()];
+    const closed = harness.store.close();
+    syncs.end();
+    await Promise.all([...destroyed, closed]);
+    await harness.open();
+    expect(harness.store.startedClean).toBe(true);
+    expect(harness.store.found().map(({ topic }) => topic)).toEqual(['kept']);
+  });
+
+  test('has no segments deleted any more, nor its start moved', async () => {
+    const log = harness.log();
+    await append(log, batchOf(['a']));
+    await log.destroy();
+    expect(await log.enforceRetention()).toBe(0);
+    expect(await log.deleteRecordsBefore(asOffset(1))).toMatchObject({ errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER });
+  });
+});
+
+describe('retention', () => {
+  test('that ends a segment to which nothing is added makes the next one durable, and counts the log as open', async () => {
+    const log = harness.log('orders', 0, { retentionMs: 1000 });
+    await append(log, batchOf(['a'], {}, clock.nowMs()));
+    await harness.store.close();
+    await harness.open();
+    const again = harness.log('orders', 0, { retentionMs: 1000 });
+    clock.advance(2000);
+    const before = disk.synced;
+    expect(await again.enforceRetention()).toBe(1);
+    await until(() => disk.synced > before + 2);
+    expect(again).toMatchObject({ logStartOffset: 1, highWatermark: 1 });
   });
 });

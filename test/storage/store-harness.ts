@@ -52,7 +52,14 @@ export class InlineExecutor implements FlushExecutor {
     );
   }
 
-  start(completionsWait: (workerIndex: number) => void): void {
+  /** As a worker that ends by a defect. */
+  fail: (error: Error) => void = () => {};
+
+  start(completionsWait: (workerIndex: number) => void, failed: (error: Error, workerIndex: number) => void): void {
+    this.fail = (error) => {
+      this.abandoned = true;
+      failed(error, 0);
+    };
     this.#loop = this.#run(completionsWait).catch((error: unknown) => {
       // A process that died within a call of its disk throws out of it.
       if (!this.abandoned) throw error;
