@@ -6,7 +6,7 @@
 const maxNameLength = 249;
 const legalName = /^[a-zA-Z0-9._-]+$/;
 
-/** Topics that coordinators write; clients may read them but not create, delete or write them. */
+/** Topics that a Kafka's coordinators write. Here nobody does: clients may make them, but not write to them. */
 export const internalTopics: ReadonlySet<string> = new Set([
   '__consumer_offsets',
   '__transaction_state',

@@ -82,10 +82,10 @@ describe('a stop', () => {
     const program = await serving();
     const client = await WireClient.connect(program.kafkaPort);
     await client.createTopic('t');
-    await client.produce('t', 'x'.repeat(900_000), 1);
-    // More than the sockets hold, and nobody reads it; a stop waits for that a while.
+    for (let i = 0; i < 26; i++) await client.produce('t', 'x'.repeat(1_000_000), 1);
+    // One response of more than the sockets hold, and nobody reads it; a stop waits for that a while.
     client.socket.pause();
-    for (let i = 0; i < 60; i++) client.send(fetchApi, 11, WireClient.fetchRequest('t', 0, 0));
+    client.send(fetchApi, 11, WireClient.fetchRequest('t', 0, 0, 1 << 25));
     const other = await WireClient.connect(program.kafkaPort);
     await other.fetch('t', 0);
     program.child.kill('SIGTERM');

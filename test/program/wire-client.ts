@@ -91,7 +91,7 @@ export class WireClient {
   }
 
   /** What a fetch from `offset` asks, which waits up to `maxWaitMs` for more than there is. */
-  static fetchRequest(topic: string, offset: number, maxWaitMs: number) {
+  static fetchRequest(topic: string, offset: number, maxWaitMs: number, maxBytes = 1 << 20) {
     const partitions = [
       {
         partition: 0,
@@ -99,7 +99,7 @@ export class WireClient {
         fetchOffset: offset,
         lastFetchedEpoch: -1,
         logStartOffset: -1,
-        partitionMaxBytes: 1 << 20,
+        partitionMaxBytes: maxBytes,
         replicaDirectoryId: zeroUuid,
         highWatermark: -1,
       },
@@ -108,7 +108,7 @@ export class WireClient {
       ...defaultFetchRequest(),
       maxWaitMs,
       minBytes: 1,
-      maxBytes: 1 << 20,
+      maxBytes,
       topics: [{ topic, topicId: zeroUuid, partitions }],
     };
   }
