@@ -19,11 +19,16 @@ if (!existsSync(mark) || readFileSync(mark, 'utf8') !== wanted) {
   console.log('millrace: installing dependencies (once) …');
   const startedMs = Date.now();
   // Not `npm ci`: it refuses a lock that leaves out the native parts of other platforms, as npm itself writes it.
-  const { status, error } = spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: root,
-    stdio: 'inherit',
-    shell: process.platform === 'win32',
-  });
+  // `--include=dev`: where NODE_ENV is production, npm would leave out what builds.
+  const { status, error } = spawnSync(
+    'npm',
+    ['install', '--include=dev', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      cwd: root,
+      stdio: 'inherit',
+      shell: process.platform === 'win32',
+    },
+  );
   if (status !== 0) {
     console.error(`millrace: npm install failed (${error?.message ?? `exit code ${status}`}); see its messages above.`);
     process.exit(1);
