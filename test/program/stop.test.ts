@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
-import { fetchApi } from '../../src/protocol/generated/index.ts';
+import { ErrorCode } from '../../src/base/error-code.ts';
+import { defaultJoinGroupRequest, fetchApi, joinGroupApi } from '../../src/protocol/generated/index.ts';
 import { moduleUrl, ProgramProcess, type ProgramOptions } from './program-process.ts';
 import { WireClient } from './wire-client.ts';
 
@@ -76,6 +77,23 @@ describe('a stop', () => {
     await other.fetch('t', 0);
     expect(await program.stop()).toEqual({ code: 0, signal: null });
     expect(await fetched).toHaveLength(0);
+  });
+
+  it('tells members that wait for their group to look elsewhere, and does not wait for them', async () => {
+    const program = await serving();
+    const member = await WireClient.connect(program.kafkaPort);
+    const joined = member.request(joinGroupApi, 3, {
+      ...defaultJoinGroupRequest(),
+      groupId: 'g',
+      sessionTimeoutMs: 30_000,
+      rebalanceTimeoutMs: 60_000,
+      protocolType: 'consumer',
+      protocols: [{ name: 'range', metadata: new Uint8Array(6) }],
+    });
+    const other = await WireClient.connect(program.kafkaPort);
+    await other.createTopic('t');
+    expect(await program.stop()).toEqual({ code: 0, signal: null });
+    expect((await joined).errorCode).toBe(ErrorCode.NOT_COORDINATOR);
   });
 
   it('that hangs is cut short by a second signal, with exit code 1', async () => {
