@@ -146,7 +146,7 @@ export class PartitionWriter {
     const next = this.#files.open(this.#path(baseOffset, 'log'), 'create');
     this.#markDirectory(this.directory);
     try {
-      // An attempt that failed half-way may have left a file.
+      // An attempt that failed half-way may have left a file; recovery takes an empty one for what it is.
       this.#files.truncate(next, 0);
     } catch (error) {
       this.#files.close(next);

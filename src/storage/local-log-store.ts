@@ -74,6 +74,8 @@ export class LocalLogStore implements LogStore, LogOwner {
   readonly #dormant: Map<string, PartitionState>;
   /** Names of directories of deleted partitions that could not be set aside. */
   readonly #stuck = new Set<string>();
+  /** Partitions whose directory is missing, or another's, though their log begins past 0. */
+  readonly #homeless: Map<string, PartitionState>;
   #slots = 0;
   /** A flush worker ended by a defect. */
   #workerEnded = false;
@@ -85,10 +87,15 @@ export class LocalLogStore implements LogStore, LogOwner {
     this.leaderEpoch = start.leaderEpoch;
     this.recovery = start.recovery;
     this.#dormant = start.partitions;
+    this.#homeless = new Map(start.homeless.map((state) => [homelessKey(state), state]));
     this.#openLogs = new OpenLogs(options.maxOpenLogs);
     this.#directories = new PartitionDirectories(options);
     this.#context = this.#makeContext(options, start.leaderEpoch);
-    this.#upkeep = new StoreUpkeep(this.#context, () => this.#logs.values(), this.#dormant);
+    this.#upkeep = new StoreUpkeep(
+      this.#context,
+      () => this.#logs.values(),
+      () => this.#sleeping(),
+    );
     for (const name of start.leftovers) this.#directories.removeLater(name);
   }
 
@@ -144,6 +151,9 @@ export class LocalLogStore implements LogStore, LogOwner {
     const orphans = [...this.#dormant].filter(
       ([, { topic, topicId, partition }]) => !exists(topic, topicId, partition),
     );
+    for (const [key, { topic, topicId, partition }] of this.#homeless) {
+      if (!exists(topic, topicId, partition)) this.#homeless.delete(key);
+    }
     for (const [name, { topic, partition }] of orphans) {
       this.#dormant.delete(name);
       this.#options.logger.warn({ topic, partition }, 'A partition of no topic was found; it is deleted.');
@@ -190,7 +200,9 @@ export class LocalLogStore implements LogStore, LogOwner {
 
   /** A partition that is not on disk, or whose name is still taken by one that was deleted. */
   #unknown(name: string, topic: string, topicId: string, partition: number): PartitionState {
-    const empty = emptyAt(topic, partition, topicId, firstOffset);
+    const key = homelessKey({ topic, partition, topicId });
+    const empty = this.#homeless.get(key) ?? emptyAt(topic, partition, topicId, firstOffset);
+    this.#homeless.delete(key);
     if (!this.#stuck.has(name)) return empty;
     try {
       this.#directories.discard(topic, partition);
@@ -217,7 +229,7 @@ export class LocalLogStore implements LogStore, LogOwner {
       logger.warn({}, 'Not everything could be written: the next start recovers.');
       return;
     }
-    const partitions = [...this.#dormant.values(), ...left.map(({ state }) => state.known)].filter(
+    const partitions = [...this.#sleeping(), ...left.map(({ state }) => state.known)].filter(
       ({ segments, refusal, logStartOffset }) => segments.length > 0 || refusal !== null || logStartOffset > 0,
     );
     try {
@@ -230,6 +242,11 @@ export class LocalLogStore implements LogStore, LogOwner {
       return;
     }
     await this.#upkeep.removeStaleSnapshots();
+  }
+
+  /** Partitions that were not opened in this run. */
+  #sleeping(): PartitionState[] {
+    return [...this.#dormant.values(), ...this.#homeless.values()];
   }
 
   #drain(workerIndex: number): void {
@@ -279,4 +296,8 @@ export class LocalLogStore implements LogStore, LogOwner {
       saveLogStartOffsets: () => this.#upkeep.saveLogStarts(),
     };
   }
+}
+
+function homelessKey({ topic, partition, topicId }: Pick<PartitionState, 'topic' | 'partition' | 'topicId'>): string {
+  return `${topic}-${partition} ${topicId}`;
 }

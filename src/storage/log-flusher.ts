@@ -214,6 +214,8 @@ export class LogFlusher {
   }
 
   #completed(completion: Completion): void {
+    const segment = completion.segmentBaseOffset as Offset;
+    if (segment > this.#log.confirmedSegment) this.#log.confirmedSegment = segment;
     switch (completion.kind) {
       case CompletionKind.WRITTEN:
         return this.#written(completion.endOffset as Offset);

@@ -5,7 +5,8 @@
  *   raise the log start ─► make that durable ─► rename the files to *.deleted ─► remove them, after a while
  *
  * A crash between the steps leaves files that the log no longer begins with; the next start removes them. A segment
- * that ends past the recovery point on disk stays until that has moved: recovery needs what its producers did there.
+ * that ends past the recovery point on disk stays until that has moved: recovery needs what its producers did there. So
+ * does one of which the worker has not told yet that it has ended.
  * The active segment is never deleted; where it is too old it is ended first.
  */
 
@@ -67,7 +68,8 @@ export class LogRetention {
     const nowMs = context.clock.nowMs();
     const active = segments.active;
     if (active.sizeBytes > 0 && this.#isTooOld(active, nowMs) && progress.written === progress.end) {
-      this.#writer.rollNow();
+      // The checkpoint tells that the segment has ended.
+      if (this.#writer.rollNow()) this.#askForCheckpoint();
     }
     const start = Math.max(this.#startByTime(nowMs), this.#startBySize()) as Offset;
     if (start > log.logStartOffset) log.logStartOffset = start;
@@ -90,17 +92,20 @@ export class LogRetention {
     if (start > this.#savedStart) this.#savedStart = start;
     // Until now a crash would have brought back what lies before, and its epochs with it.
     if (this.#log.epochs.truncateFromStart(start)) this.#log.epochsChanged = true;
-    if (start > this.#log.savedRecoveryPoint) {
-      this.#log.checkpointWanted = true;
-      this.#log.context.checkpointSoon();
-    }
+    if (start > this.#log.savedRecoveryPoint) this.#askForCheckpoint();
     return this.deleteUnneeded();
+  }
+
+  #askForCheckpoint(): void {
+    this.#log.checkpointWanted = true;
+    this.#log.context.checkpointSoon();
   }
 
   /** Deletes the segments that neither readers nor recovery need any more; returns how many. */
   deleteUnneeded(): number {
-    const { segments, savedRecoveryPoint } = this.#log;
-    const unneededBefore = Math.min(this.#savedStart, savedRecoveryPoint);
+    const { segments, savedRecoveryPoint, confirmedSegment } = this.#log;
+    // Should a segment's end fail at the worker, it goes on with that segment.
+    const unneededBefore = Math.min(this.#savedStart, savedRecoveryPoint, confirmedSegment);
     let count = 0;
     while (count < segments.count - 1 && segments.at(count + 1).baseOffset <= unneededBefore) count++;
     if (count > 0) for (const segment of segments.takeFirst(count)) this.#delete(segment);

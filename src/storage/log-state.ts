@@ -3,7 +3,7 @@
  * `LogWriter` alone changes what appends change, `LogRetention` alone where the log begins. It decides nothing.
  */
 
-import type { Offset } from '../base/numbers.ts';
+import { firstOffset, type Offset } from '../base/numbers.ts';
 import { AppendProgress } from './append-progress.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
 import type { LogConfig } from './log-config.ts';
@@ -46,6 +46,8 @@ export class LogState {
   recoveryPoint: Offset;
   /** The recovery point that is on disk, from which a start after a crash would go on. */
   savedRecoveryPoint: Offset;
+  /** The segment that the worker certainly has as its active one, or a later one: what it told last. */
+  confirmedSegment: Offset;
   /** Whether the partition's directory and its active segment's file are there. */
   hasFiles: boolean;
   /** Null while it takes writes; else the sentence that says why it does not. */
@@ -67,6 +69,7 @@ export class LogState {
     this.producerSnapshot = known.producerSnapshot;
     this.recoveryPoint = known.recoveryPoint;
     this.savedRecoveryPoint = known.recoveryPoint;
+    this.confirmedSegment = known.segments.at(-1)?.baseOffset ?? firstOffset;
     this.hasFiles = known.segments.length > 0;
     this.needsMetadata = this.hasFiles && known.topicId === null;
     this.refusal = known.refusal;

@@ -93,7 +93,7 @@ class Recovery {
   }
 
   run(): RecoveryResult {
-    let baseOffsets = this.#withoutDeleted(this.#listSegments());
+    let baseOffsets = this.#withoutLeftovers(this.#withoutDeleted(this.#listSegments()));
     const segments: SegmentState[] = [];
     let cutBytes = 0;
     if (this.#beginsNowhere(baseOffsets)) {
@@ -119,6 +119,13 @@ class Recovery {
         this.#problem = `the segment after it begins at offset ${nextBase}, and ${this.#endOffset} is next`;
       }
       if (this.#problem === null) continue;
+      if (nextBase !== null && nextBase <= this.#input.logStartOffset) {
+        // Nobody reads here any more, and it was kept for its producers only: what follows is not its business.
+        this.#problem = null;
+        for (const { baseOffset: before } of segments.splice(0)) this.#remove(before);
+        this.#endOffset = nextBase;
+        continue;
+      }
       if (this.#isDamaged) return this.#refused(segments, baseOffset);
       cutBytes = this.#cut(segments.at(-1)!, baseOffsets.slice(i + 1));
       break;
@@ -183,6 +190,19 @@ class Recovery {
     const kept = baseOffsets.filter((_, i) => !((baseOffsets[i + 1] ?? Infinity) <= unneededBefore));
     for (const baseOffset of baseOffsets.slice(0, baseOffsets.length - kept.length)) this.#remove(baseOffset);
     return kept;
+  }
+
+  /**
+   * Leaves out, and removes, empty segments in the middle: a segment that was to begin there could not be made, and the
+   * one before it went on past that offset.
+   */
+  #withoutLeftovers(baseOffsets: readonly Offset[]): Offset[] {
+    const { fileSystem } = this.#tools;
+    return baseOffsets.filter((baseOffset, i) => {
+      const isLeftover = i > 0 && i < baseOffsets.length - 1 && fileSystem.sizeAt(this.#logPath(baseOffset)) === 0;
+      if (isLeftover) this.#remove(baseOffset);
+      return !isLeftover;
+    });
   }
 
   /**

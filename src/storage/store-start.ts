@@ -46,6 +46,8 @@ export interface StoreStart {
   readonly leaderEpoch: number;
   /** By the name of their directory. */
   readonly partitions: Map<string, PartitionState>;
+  /** Partitions without a directory of their own whose log begins past 0. */
+  readonly homeless: readonly PartitionState[];
   /** Names of directories that were on their way out. */
   readonly leftovers: readonly string[];
   readonly recovery: RecoverySummary;
@@ -63,19 +65,21 @@ export function startStore(options: StoreStartOptions): StoreStart {
   const stopped = readCleanStop(fileSystem, directory);
   const directories = names.filter((name) => parsePartitionDirectoryName(name) !== null);
   if (stopped !== null && lastEpoch !== null && isTrusted(stopped, lastEpoch)) {
-    const partitions = new Map(stopped.map((state) => [`${state.topic}-${state.partition}`, state]));
-    return { clean: true, leaderEpoch: lastEpoch, partitions, leftovers, recovery: nothingRecovered };
+    const partitions = new Map(stopped.filter(hasFiles).map((state) => [`${state.topic}-${state.partition}`, state]));
+    const homeless = stopped.filter((state) => !hasFiles(state));
+    return { clean: true, leaderEpoch: lastEpoch, partitions, homeless, leftovers, recovery: nothingRecovered };
   }
   if (lastEpoch === null && directories.length === 0) {
     writeLeaderEpoch(fileSystem, directory, 0);
-    return { clean: true, leaderEpoch: 0, partitions: new Map(), leftovers, recovery: nothingRecovered };
+    const nothing = { partitions: new Map<string, PartitionState>(), homeless: [], recovery: nothingRecovered };
+    return { clean: true, leaderEpoch: 0, leftovers, ...nothing };
   }
-  const { partitions, recovery, largestEpoch } = recoverAll(options, directories);
+  const { partitions, homeless, recovery, largestEpoch } = recoverAll(options, directories);
   // What was promised to nobody may have been seen by consumers: no offset gets another record under the same epoch.
   const leaderEpoch = Math.max(lastEpoch ?? 0, largestEpoch) + 1;
   writeLeaderEpoch(fileSystem, directory, leaderEpoch);
   logger.info({ ...recovery, leaderEpoch }, 'The last stop was not clean: the logs were recovered.');
-  return { clean: false, leaderEpoch, partitions, leftovers, recovery };
+  return { clean: false, leaderEpoch, partitions, homeless, leftovers, recovery };
 }
 
 /**
@@ -86,10 +90,14 @@ function isTrusted(stopped: readonly PartitionState[], lastEpoch: number): boole
   return stopped.every(({ refusal, epochs }) => refusal === null && (epochs.at(-1)?.leaderEpoch ?? 0) <= lastEpoch);
 }
 
+function hasFiles({ segments }: PartitionState): boolean {
+  return segments.length > 0;
+}
+
 function recoverAll(
   { directory, fileSystem, arena, clock, logger }: StoreStartOptions,
   names: readonly string[],
-): { partitions: Map<string, PartitionState>; recovery: RecoverySummary; largestEpoch: number } {
+): Pick<StoreStart, 'partitions' | 'homeless' | 'recovery'> & { largestEpoch: number } {
   const knownPoints = readRecoveryPoints(fileSystem, directory);
   const points = byPartition(knownPoints);
   const starts = byPartition(readLogStarts(fileSystem, directory));
@@ -127,14 +135,14 @@ function recoverAll(
     if (state.refusal !== null) sum.refusedPartitions++;
     largestEpoch = Math.max(largestEpoch, state.epochs.at(-1)?.leaderEpoch ?? -1);
   }
-  // A log whose records were all deleted may have lost its directory, but not where it goes on.
-  for (const { topic, partition, topicId, offset } of starts.values()) {
-    const name = `${topic}-${partition}`;
-    if (!partitions.has(name)) partitions.set(name, emptyAt(topic, partition, topicId, offset));
-  }
+  // A log whose records were all deleted may have lost its directory, or another has come back with its name; but not
+  // where it goes on.
+  const homeless = [...starts.values()]
+    .filter(({ topic, partition, topicId }) => partitions.get(`${topic}-${partition}`)?.topicId !== topicId)
+    .map(({ topic, partition, topicId, offset }) => emptyAt(topic, partition, topicId, offset));
   writeRecoveryPoints(fileSystem, directory, Array.from(partitions.values(), pointOf));
   for (const path of stale) if (fileSystem.sizeAt(path) !== null) fileSystem.remove(path);
-  return { partitions, recovery: sum, largestEpoch };
+  return { partitions, homeless, recovery: sum, largestEpoch };
 }
 
 /** A partition without files whose next record gets `offset`. */

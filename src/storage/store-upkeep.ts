@@ -22,7 +22,7 @@ const saveEveryMs = 1000;
 export class StoreUpkeep {
   readonly #context: StoreContext;
   readonly #logs: () => Iterable<LocalLog>;
-  readonly #dormant: ReadonlyMap<string, PartitionState>;
+  readonly #sleeping: () => Iterable<PartitionState>;
   #syncTimer: Timer | null = null;
   #checkpointTimer: Timer | null = null;
   #checkpoint: Promise<void> | null = null;
@@ -31,10 +31,10 @@ export class StoreUpkeep {
   #nextStarts: Promise<void> | null = null;
   #starts: Promise<void> = Promise.resolve();
 
-  constructor(context: StoreContext, logs: () => Iterable<LocalLog>, dormant: ReadonlyMap<string, PartitionState>) {
+  constructor(context: StoreContext, logs: () => Iterable<LocalLog>, sleeping: () => Iterable<PartitionState>) {
     this.#context = context;
     this.#logs = logs;
-    this.#dormant = dormant;
+    this.#sleeping = sleeping;
   }
 
   start(): void {
@@ -64,7 +64,7 @@ export class StoreUpkeep {
 
   /** Where recovery begins in each partition, as it stands in memory. */
   recoveryPoints(): PartitionPoint[] {
-    const points = Array.from(this.#dormant.values(), pointOf);
+    const points = Array.from(this.#sleeping(), pointOf);
     for (const { state } of this.#logs()) {
       if (!state.hasFiles) continue;
       const { topic, partition, topicId, recoveryPoint, producerSnapshot, epochs } = state;
@@ -84,7 +84,7 @@ export class StoreUpkeep {
   }
 
   #logStarts(): PartitionPoint[] {
-    const known = [...this.#dormant.values(), ...Array.from(this.#logs(), ({ state }) => state)];
+    const known = [...this.#sleeping(), ...Array.from(this.#logs(), ({ state }) => state)];
     return known
       .filter(({ logStartOffset }) => logStartOffset > 0)
       .map(({ topic, partition, topicId, logStartOffset }) => ({

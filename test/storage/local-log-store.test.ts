@@ -332,3 +332,27 @@ test('a log whose first segment never reached the disk is empty, and goes on so 
     harness.abandon();
   }
 });
+
+test('an empty file of a segment that could not be made cuts nothing off', async () => {
+  const log = harness.log('orders', 0, { segmentBytes: 200 });
+  for (let i = 0; i < 6; i++) await append(log, batchOf([`v${i}`]));
+  harness.abandon();
+  writeFileSync(`${harness.directory}/orders-0/${segment(1)}`, '');
+  await harness.open();
+  expect(harness.store.recovery).toMatchObject({ cutBytes: 0, refusedPartitions: 0 });
+  expect(await valuesFrom(harness.log())).toHaveLength(6);
+});
+
+test('a hole among segments below the log start cuts nothing off', async () => {
+  const log = harness.log('orders', 0, { segmentBytes: 200 });
+  for (let i = 0; i < 9; i++) await append(log, batchOf([`v${i}`]));
+  // Nothing is deleted yet: the recovery point has not moved.
+  await log.deleteRecordsBefore(asOffset(7));
+  harness.abandon();
+  const bases = readdirSync(`${harness.directory}/orders-0`).filter((name) => /^\d{20}\.log$/.test(name));
+  expect(bases.length).toBeGreaterThan(3);
+  rmSync(`${harness.directory}/orders-0/${bases[1]}`);
+  await harness.open();
+  expect(harness.store.recovery).toMatchObject({ cutBytes: 0, refusedPartitions: 0 });
+  expect(await valuesFrom(harness.log(), 7)).toEqual(['7:v7', '8:v8']);
+});
