@@ -36,7 +36,13 @@ export function metricsOf(sources: () => MetricsSources): () => Promise<string> 
   let registry: Promise<Registry> | null = null;
   return async () => {
     registry ??= import('prom-client').then((module) => register(module.default, sources()));
-    return (await registry).metrics();
+    try {
+      return (await registry).metrics();
+    } catch (error) {
+      // Where it could not be loaded, for want of file descriptors for one, the next call tries again.
+      registry = null;
+      throw error;
+    }
   };
 }
 

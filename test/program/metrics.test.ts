@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { zeroUuid } from '../../src/base/uuid.ts';
 import { defaultOffsetCommitRequest, offsetCommitApi } from '../../src/protocol/generated/index.ts';
+import { metricsOf } from '../../src/program/metrics.ts';
 import { ProgramProcess } from './program-process.ts';
 import { WireClient } from './wire-client.ts';
 
@@ -97,4 +98,13 @@ it('shows what a group has committed, and how far it is behind', async () => {
   expect(samples.get(`kafka_consumergroup_current_offset${labels}`)).toBe(2);
   expect(samples.get(`kafka_consumergroup_lag${labels}`)).toBe(3);
   expect(samples.get('kafka_consumergroup_members{consumergroup="readers"}')).toBe(0);
+});
+
+it('can be asked again where collecting failed', async () => {
+  const failures = ['first', 'second'];
+  const text = metricsOf(() => {
+    throw new Error(failures.shift());
+  });
+  await expect(text()).rejects.toThrow('first');
+  await expect(text()).rejects.toThrow('second');
 });
