@@ -294,6 +294,8 @@ export class FlushRound {
     this.#writers.delete(writer.slot);
     writer.closeWanted = true;
     if (!discard) {
+      // Not only when it is synced: who has these files next, perhaps in this round, goes on behind its entries.
+      this.#appendLast(writer);
       this.#syncWanted.add(writer);
       return;
     }
@@ -332,20 +334,8 @@ export class FlushRound {
   }
 
   #beginSync(writer: PartitionWriter): PartitionSync {
-    let sideFailure: FlushFailure = FlushFailure.NONE;
     const withIndexes = writer.checkpointsWanted > 0 || writer.closeWanted;
-    if (withIndexes) {
-      try {
-        // Who opens these files next takes their size for the log's.
-        if (writer.closeWanted && writer.state === 'write-failed') writer.cut();
-        writer.appendIndexes();
-      } catch (error) {
-        // What is written is unharmed: only CHECKPOINTED or CLOSED report it.
-        const failure = flushFailureOf(error);
-        if (failure === null) throw error;
-        sideFailure = failure;
-      }
-    }
+    const sideFailure = withIndexes ? this.#appendLast(writer) : FlushFailure.NONE;
     const sync: PartitionSync = {
       writer,
       dirty: writer.takeDirty(withIndexes),
@@ -359,6 +349,20 @@ export class FlushRound {
     };
     writer.checkpointsWanted = 0;
     return sync;
+  }
+
+  /** Brings the files to what the writer says of them. What is written is unharmed by a failure, which is returned. */
+  #appendLast(writer: PartitionWriter): FlushFailure {
+    try {
+      // Who opens these files next takes their size for the log's.
+      if (writer.closeWanted && writer.state === 'write-failed') writer.cut();
+      writer.appendIndexes();
+      return FlushFailure.NONE;
+    } catch (error) {
+      const failure = flushFailureOf(error);
+      if (failure === null) throw error;
+      return failure;
+    }
   }
 
   #endSync(sync: PartitionSync): void {

@@ -46,6 +46,8 @@ export class LogFlusher {
   #state: FlusherState = 'taking';
   #slot = noSlot;
   #channel: FlushChannel | null = null;
+  /** Which worker has the slots of this log, one after the other: each finds what the CLOSE of the last one left. */
+  #worker = -1;
   #generation = 0;
   #retry: Timer | null = null;
   /** The disk failed in this run, so what it holds is not known for sure. */
@@ -91,7 +93,8 @@ export class LogFlusher {
     const position = present(context.ring.reserve(path.length), 'the caller made sure of room in the ring');
     context.arena.bytes.set(path, context.ring.addressOf(position));
     this.#slot = context.takeSlot();
-    this.#channel = context.channels[this.#slot % context.channels.length]!;
+    if (this.#worker < 0) this.#worker = this.#slot % context.channels.length;
+    this.#channel = context.channels[this.#worker]!;
     this.#channel.bind(this.#slot, (completion) => this.#completed(completion));
     const fields = this.#blank(SubmissionKind.OPEN);
     fields.flags = log.hasFiles ? 0 : SubmissionFlag.CREATE;

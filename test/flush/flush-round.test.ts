@@ -198,6 +198,33 @@ describe('indexes and the end', () => {
     ]);
   });
 
+  it('leaves the indexes whole where a slot is given up and the files are opened again before it is closed', async () => {
+    const harness = new RoundHarness();
+    const waiting: (() => void)[] = [];
+    harness.files.onSync = () => new Promise((resolve) => waiting.push(resolve));
+    harness.open();
+    harness.write('abc', 0, 0, { ...entry, flags: entry.flags | SubmissionFlag.SYNC });
+    harness.step();
+    expect(harness.round.startSync()).toBe(true);
+    harness.submit({ kind: SubmissionKind.CLOSE });
+    const sizes = { indexSizeBytes: 8, timeIndexSizeBytes: 12 };
+    harness.open({ slot: 2, flags: 0, filePosition: 3, endOffset: 3, ...sizes });
+    harness.write('def', 3, 3, { ...entry, slot: 2 });
+    harness.submit({ kind: SubmissionKind.ROLL, slot: 2, baseOffset: 6 });
+    harness.step();
+    harness.files.onSync = () => Promise.resolve();
+    for (const end of waiting.splice(0)) end();
+    await harness.round.syncUnderWay;
+    await harness.settle();
+    const both = (path: string): number[][] => {
+      const bytes = [...harness.files.contents.get(path)!];
+      return [bytes.slice(0, bytes.length / 2), bytes.slice(bytes.length / 2)];
+    };
+    expect(both(index)).toEqual([both(index)[0], [0, 0, 0, 5, 0, 0, 0, 3]]);
+    expect(both(index)[0]!.slice(0, 4)).toEqual([0, 0, 0, 5]);
+    expect(both(timeIndex)[0]).toEqual(both(timeIndex)[1]);
+  });
+
   it('answers each of several checkpoints that one sync serves', async () => {
     const harness = new RoundHarness();
     harness.open();
