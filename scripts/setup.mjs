@@ -18,7 +18,8 @@ const wanted = createHash('sha256')
 if (!existsSync(mark) || readFileSync(mark, 'utf8') !== wanted) {
   console.log('millrace: installing dependencies (once) …');
   const startedMs = Date.now();
-  // Not `npm ci`: it refuses a lock that leaves out the native parts of other platforms, as npm itself writes it.
+  // Not `npm ci`, which begins by removing what is there, and refuses a lock that an npm wrote without the native parts
+  // of other platforms.
   // `--include=dev`: where NODE_ENV is production, npm would leave out what builds.
   const { status, error } = spawnSync(
     'npm',
