@@ -18,9 +18,16 @@ export function hostAndPort(header: string): { readonly host: string; readonly p
 
 /**
  * Whether a page of `origin` may connect to `host` (both as the headers have them). No Origin header: not a browser,
- * which could send any. Otherwise the page must come from this host and port, or be in `allowed` (`*`: all).
+ * which could send any. Otherwise the page must come from this host and port, or be in `allowed` (`*`: all). A name says
+ * nothing of where a page came from, since anybody can have a name of theirs lead here (DNS rebinding): only an address,
+ * localhost and `ownName`, which clients are told to use, count as this host.
  */
-export function isOriginAllowed(origin: string, host: string, allowed: readonly string[]): boolean {
+export function isOriginAllowed(
+  origin: string,
+  host: string,
+  allowed: readonly string[],
+  ownName: string | null,
+): boolean {
   if (origin === '' || allowed.includes('*')) return true;
   if (!URL.canParse(origin)) return false;
   const url = new URL(origin);
@@ -30,7 +37,13 @@ export function isOriginAllowed(origin: string, host: string, allowed: readonly 
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return false;
   // The scheme tells which port a Host header without one means: behind a TLS proxy the page is https.
   const own = `${url.protocol}//${host}`;
-  return URL.canParse(own) && new URL(own).host === url.host;
+  return URL.canParse(own) && new URL(own).host === url.host && isOwnName(url.hostname, ownName);
+}
+
+/** Whether a page can have come from `hostname`, as URLs have it, only where that is this machine. */
+function isOwnName(hostname: string, ownName: string | null): boolean {
+  const isAddress = hostname.startsWith('[') || /^\d+(\.\d+){3}$/.test(hostname);
+  return isAddress || hostname === 'localhost' || hostname === ownName?.toLowerCase();
 }
 
 /**

@@ -322,7 +322,7 @@ export class WebSocketDoor {
     const host = request.getHeader('host');
     const reached = hostAndPort(host);
     if (reached === null) return answer(response, '400 Bad Request', 'The Host header names no host.\n');
-    if (!isOriginAllowed(request.getHeader('origin'), host, allowedOrigins ?? [])) {
+    if (!isOriginAllowed(request.getHeader('origin'), host, allowedOrigins ?? [], advertised?.host ?? null)) {
       return answer(response, '403 Forbidden', 'Pages of this origin may not connect.\n');
     }
     const protocol = chooseSubprotocol(request.getHeader('sec-websocket-protocol'));

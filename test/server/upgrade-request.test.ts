@@ -43,7 +43,21 @@ describe('isOriginAllowed', () => {
     ['http://shop.example', 'here:8080', ['https://shop.example'], false],
     ['http://anyone', 'here:8080', ['*'], true],
   ])('page of %j at %j, allowed %j: %j', (origin, host, allowed, expected) => {
-    expect(isOriginAllowed(origin, host, allowed)).toBe(expected);
+    expect(isOriginAllowed(origin, host, allowed, 'Here')).toBe(expected);
+  });
+
+  it.each([
+    ['http://evil.example:8080', 'evil.example:8080', null, false],
+    ['http://evil.example:8080', 'evil.example:8080', 'broker.example', false],
+    ['https://broker.example', 'broker.example', 'broker.example', true],
+    ['http://localhost:8080', 'localhost:8080', null, true],
+    ['http://localhost.evil.example', 'localhost.evil.example', null, false],
+    ['http://127.0.0.1:8080', '127.0.0.1:8080', null, true],
+    ['http://192.0.2.7', '192.0.2.7:80', null, true],
+    ['http://127.0.0.1.evil.example', '127.0.0.1.evil.example', null, false],
+    ['http://[::1]:8080', '[::1]:8080', null, true],
+  ])('page of %j at %j, told to use %j: %j', (origin, host, ownName, expected) => {
+    expect(isOriginAllowed(origin, host, [], ownName)).toBe(expected);
   });
 });
 

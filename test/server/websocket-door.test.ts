@@ -216,6 +216,13 @@ describe('WebSocketDoor', () => {
     const foreign = new Client(own, ['kafka'], { origin: 'http://evil.example' });
     const [, refused] = await once(foreign.socket, 'unexpected-response');
     expect(refused.statusCode).toBe(403);
+    // A name of somebody else that leads here.
+    const rebound = { origin: 'http://evil.example:8080', headers: { host: 'evil.example:8080' } };
+    const [, reboundRefused] = await once(new Client(own, ['kafka'], rebound).socket, 'unexpected-response');
+    expect(reboundRefused.statusCode).toBe(403);
+    const named = await openDoor(echo, { advertised: { host: 'broker.example', port: 443 } });
+    const proxied = { origin: 'https://broker.example', headers: { host: 'broker.example' } };
+    await new Client(named, ['kafka'], proxied).opened();
     const allowing = await openDoor(echo, { allowedOrigins: ['http://shop.example'] });
     await new Client(allowing, ['kafka'], { origin: 'http://shop.example' }).opened();
   });
