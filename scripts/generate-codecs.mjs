@@ -122,7 +122,9 @@ function decodeField(field, target, known, api) {
 }
 
 /** The statements that encode `value`, in versions `known` that all have the field. */
-function encodeField(field, value, known, api) {
+function encodeField(field, plainValue, known, api) {
+  // A sentence may name what a client made up, which need not leave room for the rest of it.
+  const value = field.wireName.endsWith('error_message') ? `shortSentence(${plainValue})` : plainValue;
   const flexibility =
     api.flexible && within(api.flexible, known) === 'true'
       ? 'true'
@@ -259,6 +261,7 @@ ${range}  decodeRequest: decode${api.name}Request,
   const body = lines.join('\n');
   const names = (...all) => all.filter((name) => new RegExp(`\\b${name}\\b`).test(body)).join(', ');
   let top = `// Generated from schemas/${file} by scripts/generate-codecs.mjs; changes here are lost.\n\nimport type { ApiCodec, ServerCodec } from '../api-codec.ts';\nimport type { Reader } from '../reader.ts';\nimport type { Writer } from '../writer.ts';\n`;
+  if (names('shortSentence')) top += `import { shortSentence } from '../writer.ts';\n`;
   if (names('assert', 'present')) top += `import { ${names('assert', 'present')} } from '../../base/assert.ts';\n`;
   if (names('zeroUuid')) top += `import { zeroUuid } from '../../base/uuid.ts';\n`;
   if (names('Uuid')) top += `import type { Uuid } from '../../base/uuid.ts';\n`;

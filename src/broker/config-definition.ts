@@ -44,12 +44,16 @@ export const configTypeCodes: Readonly<Record<ConfigType, number>> = {
   password: 9,
 };
 
+/** What is longer could not be told in a response, as a string of the protocol has at most 32767 bytes. */
+const longestText = 8191;
+
 /** Checks `text` against `definition` with Kafka's rules and sentences. */
 export function parseConfigValue(definition: ConfigDefinition, text: string): ParsedConfigValue {
   const trimmed = text.trim();
   const refuse = (reason: string): ParsedConfigValue => ({
     problem: `Invalid value ${trimmed} for configuration ${definition.name}: ${reason}`,
   });
+  if (trimmed.length > longestText) return refuse(`It has more than ${longestText} characters`);
   switch (definition.type) {
     case 'boolean': {
       const lower = trimmed.toLowerCase();

@@ -13,7 +13,7 @@ import type { ServerCodec } from '../protocol/api-codec.ts';
 import { defaultApiVersionsResponse, serverApis } from '../protocol/generated/index.ts';
 import { decodeRequestRest, decodeRequestStart, encodeResponseHeader, isFlexible } from '../protocol/headers.ts';
 import { MalformedFrame, Reader } from '../protocol/reader.ts';
-import { Writer } from '../protocol/writer.ts';
+import { FrameTooLarge, Writer } from '../protocol/writer.ts';
 import type { Broker } from './broker.ts';
 import { apiVersionsHandler, apiVersionsKey, produceKey } from './handlers/18-api-versions.ts';
 import {
@@ -29,6 +29,17 @@ export type AnyApiHandler = ApiHandler<any, any>;
 
 /** A response's bytes with its size prefix, in order; null where none is sent. */
 export type ResponseChunks = readonly Uint8Array[] | null;
+
+/** Key, version and correlation id. */
+const requestStartBytes = 8;
+/**
+ * As many elements as the arrays of one request may have together: a client that asks for every partition of a large
+ * cluster stays below, and decoding so many takes milliseconds and megabytes.
+ */
+const maxElements = 100_000;
+const responseCapacityBytes = 512;
+/** As large as a response may be beside fetched records. Clients take 100 MB or so. */
+const maxResponseBytes = 128 * 1024 * 1024;
 
 interface Route {
   readonly api: ServerCodec;
@@ -57,7 +68,8 @@ export class Dispatcher {
    * The frame is a view that ends with the call's return or first await.
    */
   serve(frame: Uint8Array, connection: ConnectionContext): ResponseChunks | Promise<ResponseChunks> {
-    const reader = new Reader(frame);
+    const reader = new Reader(frame, maxElements);
+    if (reader.remaining < requestStartBytes) throw new ConnectionMustClose('a frame is shorter than a request');
     const start = decodeRequestStart(reader);
     const route = this.#routes.get(start.apiKey);
     if (route === undefined) throw new ConnectionMustClose(`API key ${start.apiKey} is not served`);
@@ -67,9 +79,8 @@ export class Dispatcher {
       if (start.apiKey === apiVersionsKey) return unsupportedApiVersions(api, start.correlationId);
       throw new ConnectionMustClose(`${api.name} version ${apiVersion} is not served`);
     }
-    const clientId = decodeRequestRest(reader, isFlexible(api, apiVersion));
+    const { clientId, request } = decode(reader, api, apiVersion);
     const context: RequestContext = { ...start, clientId, connection };
-    const request = api.decodeRequest(reader, apiVersion);
     let outcome: unknown;
     try {
       outcome = handler.handle(request, context, this.#broker);
@@ -131,22 +142,49 @@ export class Dispatcher {
 
   #encode(response: unknown, { api, handler }: Route, context: RequestContext): ResponseChunks {
     if (response === null) return null;
-    const writer = new Writer(true);
-    encodeResponseHeader(writer, api, context.apiVersion, context.correlationId);
-    api.encodeResponse(writer, response, context.apiVersion);
-    const chunks = writer.finish();
+    let chunks: Uint8Array[];
+    try {
+      chunks = encode(response, api, context);
+    } catch (error) {
+      handler.released?.(response);
+      throw error;
+    }
     if (handler.released !== undefined) this.#releases.set(chunks, () => handler.released?.(response));
     return chunks;
   }
 
   #failed(error: unknown, { api }: Route, { apiVersion, connection }: RequestContext): unknown {
-    if (!(error instanceof ConnectionMustClose) && !(error instanceof MalformedFrame)) {
+    if (!(error instanceof ConnectionMustClose)) {
       this.#broker.logger.error(
         { api: api.name, apiVersion, connection: connection.id, error },
         'A request failed by a defect; its connection is closed.',
       );
     }
     return error;
+  }
+}
+
+/** The response with its header. One that no client should be sent ends the connection. */
+function encode(response: unknown, api: ServerCodec, { apiVersion, correlationId }: RequestContext): Uint8Array[] {
+  const writer = new Writer(true, responseCapacityBytes, maxResponseBytes);
+  try {
+    encodeResponseHeader(writer, api, apiVersion, correlationId);
+    api.encodeResponse(writer, response, apiVersion);
+  } catch (error) {
+    if (!(error instanceof FrameTooLarge)) throw error;
+    throw new ConnectionMustClose(`the response to ${api.name} would have more than ${maxResponseBytes} bytes`);
+  }
+  return writer.finish();
+}
+
+/** Reads the rest of the header and the body. What is no such message ends the connection. */
+function decode(reader: Reader, api: ServerCodec, version: number): { clientId: string | null; request: unknown } {
+  try {
+    const clientId = decodeRequestRest(reader, isFlexible(api, version));
+    return { clientId, request: api.decodeRequest(reader, version) };
+  } catch (error) {
+    if (!(error instanceof MalformedFrame)) throw error;
+    throw new ConnectionMustClose(`${api.name} version ${version} cannot be read: ${error.message}`);
   }
 }
 

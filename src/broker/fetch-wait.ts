@@ -22,7 +22,14 @@ export interface AwaitedBytes {
   readonly connection: ConnectionContext;
 }
 
+/** What all fetches that wait may ask for together. Each partition takes some hundred bytes meanwhile. */
+const maxWaitingPartitions = 250_000;
+/** A fetch of at most so many partitions may wait whatever the others do. */
+const fewPartitions = 100;
+const shareOfFree = 4;
+
 export class FetchWaits {
+  #waitingPartitions = 0;
   readonly #clock: Clock;
   readonly #topics: TopicCatalog;
   readonly #waiting = new Set<() => void>();
@@ -57,10 +64,15 @@ export class FetchWaits {
   }: AwaitedBytes): Promise<ReadonlySet<ExaminedPartition>> {
     const changed = new Set<ExaminedPartition>();
     if (this.#stopped || !connection.open) return Promise.resolve(changed);
+    // Without room for it to wait in, a fetch is answered with what is there.
+    const share = Math.max((maxWaitingPartitions - this.#waitingPartitions) / shareOfFree, fewPartitions);
+    if (partitions.length > share) return Promise.resolve(changed);
     return new Promise((resolve) => {
+      this.#waitingPartitions += partitions.length;
       const stops: (() => void)[] = [];
       const finish = (): void => {
         if (!this.#waiting.delete(finish)) return;
+        this.#waitingPartitions -= partitions.length;
         for (const stop of stops) stop();
         resolve(changed);
       };

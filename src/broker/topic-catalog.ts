@@ -54,7 +54,7 @@ export interface TopicCatalogOptions {
 }
 
 /** As many partitions as one request may create, as in Kafka. */
-const maxPartitionsPerRequest = 10_000;
+export const maxPartitionsPerRequest = 10_000;
 /** As many partitions as all topics together may have; each costs descriptors and memory once it is used. */
 const maxPartitions = 200_000;
 

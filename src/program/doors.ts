@@ -9,6 +9,7 @@ import { AssemblyBudget } from '../server/assembly-budget.ts';
 import { ConnectionQuota } from '../server/connection-quota.ts';
 import { MeteredService } from '../server/metered-service.ts';
 import type { RequestService } from '../server/request-pipeline.ts';
+import { ResponseBudget } from '../server/response-budget.ts';
 import { TcpDoor } from '../server/tcp-door.ts';
 import { WebSocketDoor, type NativePart } from '../server/websocket-door.ts';
 import type { DoorAddress } from './door-address.ts';
@@ -43,12 +44,15 @@ type Door = TcpDoor | WebSocketDoor;
 const assemblyLimitBytes = 64 * 1024 * 1024;
 /** Requests of one connection that are served at once; with more, its socket is not read. */
 const requestsInFlight = 64;
+/** What responses may take until they have left, all together, in bytes; fetched records have a bound of their own. */
+const responseLimitBytes = 512 * 1024 * 1024;
 
 export class Doors {
   readonly meters: DoorMeter[] = [];
   readonly #options: DoorsOptions;
   readonly #budget: AssemblyBudget;
   readonly #quota: ConnectionQuota;
+  readonly #responses = new ResponseBudget(responseLimitBytes);
   readonly #open: Door[] = [];
   #kafka: DoorAddress | null = null;
   #http: DoorAddress | null = null;
@@ -131,7 +135,11 @@ export class Doors {
     return {
       service,
       budget: this.#budget,
-      limits: { largestFrameBytes: config.number('socket.request.max.bytes'), requestsInFlight },
+      limits: {
+        largestFrameBytes: config.number('socket.request.max.bytes'),
+        requestsInFlight,
+        responses: this.#responses,
+      },
       logger,
       quota: this.#quota,
       idleMs: config.number('connections.max.idle.ms'),

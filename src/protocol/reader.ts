@@ -32,11 +32,17 @@ export class Reader {
   readonly #bytes: Uint8Array;
   readonly #end: number;
   #position = 0;
+  #elementsLeft: number;
 
-  /** Reads `frame` from its first byte; the frame stands without its size prefix. */
-  constructor(frame: Uint8Array) {
+  /**
+   * Reads `frame` from its first byte; the frame stands without its size prefix. `maxElements`: so many elements of
+   * arrays and tagged fields may all its structs have together. An element of one byte in the frame may take a hundred
+   * in memory, so that a bound on the frame alone bounds little.
+   */
+  constructor(frame: Uint8Array, maxElements = Infinity) {
     this.#bytes = frame;
     this.#end = frame.length;
+    this.#elementsLeft = maxElements;
   }
 
   /** The next byte to be read, from the start of the frame. */
@@ -193,6 +199,8 @@ export class Reader {
   #checkedCount(count: number, minElementBytes: number): number {
     if (count < 0) throw new MalformedFrame('an array is null that must not be');
     if (count * minElementBytes > this.remaining) throw new MalformedFrame('a count exceeds the bytes left');
+    if (count > this.#elementsLeft) throw new MalformedFrame('it has more elements than one request may have');
+    this.#elementsLeft -= count;
     return count;
   }
 

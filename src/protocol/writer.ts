@@ -22,8 +22,25 @@ const sizePrefixBytes = 4;
 /** 2^63 as a double; what is at or beyond it is written as the largest int64. */
 const int64Limit = 2 ** 63;
 
+/** Thrown by `Writer` for a frame that grows beyond what whoever writes it allows. */
+export class FrameTooLarge extends Error {
+  override readonly name = 'FrameTooLarge';
+}
+
+/** As much as anyone reads of an error's sentence, in UTF-16 units. */
+const longestSentence = 2000;
+
+/**
+ * An error's sentence, cut where it is too long. It may name what a client made up, such as a name of 32767 bytes, and
+ * must be sent all the same.
+ */
+export function shortSentence(sentence: string | null): string | null {
+  return sentence === null || sentence.length <= longestSentence ? sentence : `${sentence.slice(0, longestSentence)}…`;
+}
+
 export class Writer {
   readonly #sizePrefixed: boolean;
+  readonly #maxBytes: number;
   #buffer: Uint8Array;
   #position: number;
   #views: { readonly at: number; readonly view: Uint8Array }[] = [];
@@ -32,8 +49,10 @@ export class Writer {
   /**
    * `sizePrefixed`: the chunks start with the frame's size as an int32, which counts what follows it.
    * `capacity`: bytes to begin with; a good guess saves copies.
+   * `maxBytes`: what the buffer may grow to, kept views not counted; beyond, writing throws `FrameTooLarge`.
    */
-  constructor(sizePrefixed: boolean, capacity = 512) {
+  constructor(sizePrefixed: boolean, capacity = 512, maxBytes = Infinity) {
+    this.#maxBytes = maxBytes;
     this.#sizePrefixed = sizePrefixed;
     this.#position = sizePrefixed ? sizePrefixBytes : 0;
     this.#buffer = new Uint8Array(Math.max(capacity, 16));
@@ -67,6 +86,7 @@ export class Writer {
     const start = this.#position;
     const end = start + length;
     if (end > this.#buffer.length) {
+      if (end > this.#maxBytes) throw new FrameTooLarge(`a frame is longer than ${this.#maxBytes} bytes`);
       const grown = new Uint8Array(Math.max(this.#buffer.length * 2, end));
       grown.set(this.#buffer.subarray(0, start));
       this.#buffer = grown;

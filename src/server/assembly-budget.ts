@@ -8,21 +8,41 @@
  *   |              | the one chunk that it had in hand | is closed
  *
  * Were all to stop at the limit, each with a part of a frame, none could ever finish. So one at a time is favoured:
- * it may go on until its frame is whole, for which the room between the limits is enough. If it dawdles while others
- * wait it is closed, and the next is favoured.
+ * it may go on until its frame is whole, for which the room between the limits is enough. While others wait, those that
+ * send slowest are closed, until the rest fit; so is the favoured one if nothing more comes from it. At the hard limit
+ * whoever holds most is closed.
  * It does not know frames or sockets, and it does not count what the kernel buffers.
  */
 
-import { assert } from '../base/assert.ts';
+import { assert, present } from '../base/assert.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 
 /** Who holds or waits for memory: one connection's assembler. */
 export interface BudgetHolder {
+  /** Bytes that it keeps. */
+  readonly keptBytes: number;
+  /** Whether the rest of its frame is its peer's to send, rather than the broker behind. */
+  readonly awaitsPeer: boolean;
   /** There is room: reading may go on. */
   roomMade(): void;
   /** It was favoured and did not finish its frame in time while others waited: it must let go of its memory. */
   evicted(): void;
+  /** Others need the memory, and it holds more of it than they: it must let go whatever it waits for. */
+  displaced(): void;
+}
+
+/** What is known of one who holds memory. */
+interface Holding {
+  leasedBytes: number;
+  /** Since when its peer can send, in monotonic milliseconds; null while it waits for memory. */
+  sinceMs: number | null;
+  /** How long its peer could send before that. */
+  earlierMs: number;
+}
+
+function sendingMs({ sinceMs, earlierMs }: Holding, nowMs: number): number {
+  return earlierMs + (sinceMs === null ? 0 : nowMs - sinceMs);
 }
 
 export interface AssemblyBudgetOptions {
@@ -32,13 +52,19 @@ export interface AssemblyBudgetOptions {
   readonly largestFrameBytes: number;
   /** How far chunks that had been read already may go beyond, in bytes; default: the limit once more. */
   readonly overdraftBytes?: number;
-  /** How long the favoured connection may take while others wait, in milliseconds; default 10,000. */
+  /** How long nothing may come from the favoured connection while others wait, in milliseconds; default 1,000. */
   readonly patienceMs?: number;
   readonly clock?: Clock;
 }
 
 /** What a connection that is let go on reading is expected to add before it is asked again, in bytes. */
 const expectedChunkBytes = 256 * 1024;
+/** How much of the limit is left in use once the slowest were closed, so that those who waited have room. */
+const evictDownTo = 0.75;
+/** When to look again whether those that were let go on have used the room that was expected for them. */
+const lookAgainMs = 50;
+/** How many of those who wait may send a chunk in that time nevertheless; the hard limit bounds what comes of it. */
+const sendersAtOnce = 64;
 
 export class AssemblyBudget {
   readonly limitBytes: number;
@@ -47,17 +73,21 @@ export class AssemblyBudget {
   readonly #clock: Clock;
   #leasedBytes = 0;
   #peakBytes = 0;
+  readonly #holdings = new Map<BudgetHolder, Holding>();
   /** In order of arrival. */
   readonly #waiting = new Set<BudgetHolder>();
   #favoured: BudgetHolder | null = null;
+  /** What the favoured kept when its patience began. */
+  #favouredBytes = 0;
   #patience: Timer | null = null;
+  #nextLook: Timer | null = null;
 
   constructor(options: AssemblyBudgetOptions) {
     assert(options.limitBytes > 0 && options.largestFrameBytes > 0, 'an assembly budget has room for something');
     this.limitBytes = options.limitBytes;
     this.hardLimitBytes =
       options.limitBytes + options.largestFrameBytes + (options.overdraftBytes ?? options.limitBytes);
-    this.#patienceMs = options.patienceMs ?? 10_000;
+    this.#patienceMs = options.patienceMs ?? 1000;
     this.#clock = options.clock ?? systemClock;
   }
 
@@ -75,20 +105,32 @@ export class AssemblyBudget {
   }
 
   /**
-   * Leases a buffer of exactly `byteCount` bytes with undefined content; null beyond the hard limit.
+   * Leases a buffer of exactly `byteCount` bytes with undefined content to `holder`; null beyond the hard limit.
    * `replacedBytes` are leased bytes that the caller gives back right after copying them over.
    */
-  lease(byteCount: number, replacedBytes = 0): Uint8Array | null {
-    if (this.#leasedBytes - replacedBytes + byteCount > this.hardLimitBytes) return null;
+  lease(holder: BudgetHolder, byteCount: number, replacedBytes = 0): Uint8Array | null {
+    const keepsBytes = byteCount - replacedBytes;
+    while (this.#leasedBytes + keepsBytes > this.hardLimitBytes) {
+      const before = this.#leasedBytes;
+      this.#largestBeside(holder, byteCount)?.displaced();
+      if (this.#leasedBytes >= before) return null;
+    }
     this.#leasedBytes += byteCount;
+    const holding = this.#holdings.get(holder);
+    if (holding === undefined) {
+      this.#holdings.set(holder, { leasedBytes: byteCount, sinceMs: this.#clock.monotonicMs(), earlierMs: 0 });
+    } else holding.leasedBytes += byteCount;
     this.#peakBytes = Math.max(this.#peakBytes, this.#leasedBytes);
     // Not from Node's shared pool: a slice of it would keep all 8 KiB alive.
     return Buffer.allocUnsafeSlow(byteCount);
   }
 
   /** Gives a leased buffer back; nobody may look at it after the caller's own turn. */
-  release(buffer: Uint8Array): void {
+  release(holder: BudgetHolder, buffer: Uint8Array): void {
     this.#leasedBytes -= buffer.byteLength;
+    const holding = present(this.#holdings.get(holder), 'who gives back holds something');
+    holding.leasedBytes -= buffer.byteLength;
+    if (holding.leasedBytes === 0) this.#holdings.delete(holder);
     assert(this.#leasedBytes >= 0, 'a buffer is released once');
     this.#wake();
   }
@@ -101,8 +143,14 @@ export class AssemblyBudget {
   /** Calls `holder.roomMade()` once, later, when it may read again. */
   wait(holder: BudgetHolder): void {
     this.#waiting.add(holder);
+    const holding = this.#holdings.get(holder);
+    if (holding !== undefined) {
+      holding.earlierMs = sendingMs(holding, this.#clock.monotonicMs());
+      holding.sinceMs = null;
+    }
     // Not at once: the caller is still in the middle of its chunk.
     if (this.#favoured === null) queueMicrotask(() => this.#wake());
+    else this.#wakeLater();
   }
 
   /** `holder` has no incomplete frame any more, or has ended. */
@@ -122,22 +170,90 @@ export class AssemblyBudget {
       if (room < 0) break;
       room -= expectedChunkBytes;
       this.#waiting.delete(holder);
-      holder.roomMade();
+      this.#goOn(holder);
     }
+    this.#wakeLater();
     if (this.#favoured !== null || this.#leasedBytes <= this.limitBytes) return;
     const next = this.#waiting.values().next();
     if (next.done) return;
     this.#waiting.delete(next.value);
     this.#favour(next.value);
-    next.value.roomMade();
+    this.#goOn(next.value);
+  }
+
+  /** Whether there are others for whom the memory does not suffice. */
+  get #isShort(): boolean {
+    return this.#waiting.size > 0 || (this.#leasedBytes > this.limitBytes && this.#holdings.size > 1);
+  }
+
+  #wakeLater(): void {
+    if (this.#waiting.size === 0 || this.#nextLook !== null) return;
+    this.#nextLook = this.#clock.setTimer(lookAgainMs, () => {
+      this.#nextLook = null;
+      if (this.#leasedBytes > this.limitBytes) this.#letSomeSend();
+      this.#wake();
+    });
+  }
+
+  /**
+   * Lets a few who wait send one chunk each, above the limit. Who has something to send gets on; who has not is seen to
+   * have had the time, and can be told from those who only wait.
+   */
+  #letSomeSend(): void {
+    let left = sendersAtOnce;
+    for (const holder of this.#waiting) {
+      if (left-- === 0) return;
+      this.#waiting.delete(holder);
+      this.#goOn(holder);
+    }
+  }
+
+  #goOn(holder: BudgetHolder): void {
+    const holding = this.#holdings.get(holder);
+    if (holding !== undefined) holding.sinceMs = this.#clock.monotonicMs();
+    holder.roomMade();
   }
 
   #favour(holder: BudgetHolder): void {
     this.#favoured = holder;
-    const expire = (): void => {
-      if (this.#waiting.size === 0) this.#patience = this.#clock.setTimer(this.#patienceMs, expire);
-      else holder.evicted();
+    const begin = (): void => {
+      this.#favouredBytes = holder.keptBytes;
+      this.#patience = this.#clock.setTimer(this.#patienceMs, expire);
     };
-    this.#patience = this.#clock.setTimer(this.#patienceMs, expire);
+    const expire = (): void => {
+      if (this.#isShort) this.#evictSlowest(holder);
+      if (this.#favoured !== holder) return;
+      if (this.#isShort && holder.keptBytes <= this.#favouredBytes) holder.evicted();
+      else begin();
+    };
+    begin();
+  }
+
+  /** Has those let go that had time and used it least, until what is left fits. */
+  #evictSlowest(favoured: BudgetHolder): void {
+    const nowMs = this.#clock.monotonicMs();
+    const slow: { readonly holder: BudgetHolder; readonly bytesPerMs: number }[] = [];
+    for (const [holder, holding] of this.#holdings) {
+      const hadMs = sendingMs(holding, nowMs);
+      if (holder === favoured || !holder.awaitsPeer || hadMs < this.#patienceMs) continue;
+      slow.push({ holder, bytesPerMs: holder.keptBytes / hadMs });
+    }
+    slow.sort((a, b) => a.bytesPerMs - b.bytesPerMs);
+    for (const { holder } of slow) {
+      if (this.#leasedBytes <= this.limitBytes * evictDownTo) return;
+      holder.evicted();
+    }
+  }
+
+  /** Who holds most, and more than `thanBytes`; null where nobody does. */
+  #largestBeside(one: BudgetHolder, thanBytes: number): BudgetHolder | null {
+    let largest: BudgetHolder | null = null;
+    let largestBytes = thanBytes;
+    for (const [holder, { leasedBytes }] of this.#holdings) {
+      if (holder === one || leasedBytes <= largestBytes) continue;
+      largest = holder;
+      largestBytes = leasedBytes;
+    }
+    return largest;
   }
 }

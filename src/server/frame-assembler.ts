@@ -79,6 +79,10 @@ export class FrameAssembler implements BudgetHolder {
     return this.#keptEnd - this.#keptStart;
   }
 
+  get awaitsPeer(): boolean {
+    return this.#kept !== null && this.#state !== 'held';
+  }
+
   /** Takes the stream's next bytes, which are only looked at during this call. */
   push(chunk: Uint8Array): AssemblyState {
     if (this.#closed || this.#state === 'broken' || chunk.length === 0) return this.#state;
@@ -128,6 +132,10 @@ export class FrameAssembler implements BudgetHolder {
     // Where it is the broker that does not take the frame, the client is not to blame: the favour goes to another.
     if (this.#state === 'held') return this.#budget.leave(this);
     this.#owner.mustEnd('a request came too slowly while other connections waited for memory');
+  }
+
+  displaced(): void {
+    this.#owner.mustEnd('it sent further ahead than any other while the memory for requests was used up');
   }
 
   /** Hands out the complete frames of [at, end); returns the position after the last one taken. */
@@ -206,14 +214,14 @@ export class FrameAssembler implements BudgetHolder {
     if (kept === null || kept.length < needed) {
       // Doubling keeps copying linear; the claim bounds it, as no byte behind this frame goes into the same buffer.
       const generous = Math.max(smallestLeaseBytes, needed, (kept?.length ?? 0) * 2);
-      const grown = this.#budget.lease(Math.max(needed, Math.min(generous, wantedBytes)), kept?.length ?? 0);
+      const grown = this.#budget.lease(this, Math.max(needed, Math.min(generous, wantedBytes)), kept?.length ?? 0);
       if (grown === null) {
         this.#break('the memory for incomplete requests is used up');
         return false;
       }
       if (kept !== null) {
         grown.set(kept.subarray(this.#keptStart, this.#keptEnd));
-        this.#budget.release(kept);
+        this.#budget.release(this, kept);
       }
       this.#kept = grown;
       this.#keptStart = 0;
@@ -247,7 +255,7 @@ export class FrameAssembler implements BudgetHolder {
     this.#kept = null;
     this.#keptStart = 0;
     this.#keptEnd = 0;
-    this.#budget.release(kept);
+    this.#budget.release(this, kept);
     this.#budget.leave(this);
   }
 }

@@ -18,6 +18,7 @@ import { ConnectionMustClose } from '../broker/request-context.ts';
 import { MalformedFrame } from '../protocol/reader.ts';
 import type { AssemblyBudget } from './assembly-budget.ts';
 import type { Connection, DoorConnection } from './connection.ts';
+import type { ResponseBudget, ResponseHolder } from './response-budget.ts';
 import { FrameAssembler } from './frame-assembler.ts';
 import type { AssemblyOwner, AssemblyState } from './frame-assembler.ts';
 
@@ -59,11 +60,12 @@ export interface PipelineLimits {
   /** `socket.request.max.bytes`. */
   readonly largestFrameBytes: number;
   readonly requestsInFlight: number;
+  /** What the responses of all connections may take until they have left; left out, they may take whatever. */
+  readonly responses?: ResponseBudget;
 }
 
 /** Calls `callback` once after this turn of the event loop; a simulation has turns of its own. */
 export type AfterTurn = (callback: () => void) => void;
-
 /** Responses up to this many bytes together are copied into one buffer: cheaper than a gathered write of small parts. */
 const copyBelowBytes = 16 * 1024;
 /** One write takes no more parts than this, and no further response from this many bytes on. */
@@ -72,13 +74,16 @@ const writeAtMostBytes = 1024 * 1024;
 /** While so many bytes of responses are ready and have not been written, no further request is served. */
 const readyAtMostBytes = 1024 * 1024;
 
+/** How long the requests of one connection may take the thread before those of others come, in milliseconds. */
+const turnMs = 5;
+
 interface Slot {
   response: Response;
   sizeBytes: number;
   ready: boolean;
 }
 
-export class RequestPipeline implements AssemblyOwner {
+export class RequestPipeline implements AssemblyOwner, ResponseHolder {
   readonly connection: DoorConnection;
   readonly #service: RequestService;
   readonly #transport: Transport;
@@ -91,10 +96,15 @@ export class RequestPipeline implements AssemblyOwner {
   /** Bytes of the responses in slots that are ready. */
   #readyBytes = 0;
   #unsentResponses = 0;
+  /** What the responses take that are ready and have not left. */
+  #responseBytes = 0;
   #draining = false;
   #admissionHeld = false;
   #reading = true;
   #pushing = false;
+  /** When the requests of this turn of the loop began to be served. */
+  #turnStartedMs = 0;
+  #turnIsOver = false;
   #flushQueued = false;
   #finishing = false;
   #ended = false;
@@ -147,6 +157,7 @@ export class RequestPipeline implements AssemblyOwner {
   receive(chunk: Uint8Array): void {
     if (this.#closed || this.#finishing) return;
     this.#lastActivityMs = this.#nowMs();
+    this.#turnStartedMs = this.#lastActivityMs;
     this.#pushing = true;
     const state = this.#assembler.push(chunk);
     this.#pushing = false;
@@ -193,6 +204,7 @@ export class RequestPipeline implements AssemblyOwner {
     if (this.#closed) return;
     this.#closed = true;
     this.#assembler.close();
+    this.#holdResponses(-this.#responseBytes);
     const slots = this.#slots.slice(this.#firstSlot);
     this.#slots = [];
     this.#firstSlot = 0;
@@ -206,7 +218,7 @@ export class RequestPipeline implements AssemblyOwner {
 
   take(frame: Uint8Array): boolean {
     if (this.#closed || this.#finishing) return false;
-    if (this.#isFull || this.#draining) return false;
+    if (!this.#mayServe()) return false;
     try {
       if (this.#service.admit !== undefined && !this.#admit(frame)) return false;
       const slot: Slot = { response: null, sizeBytes: 0, ready: false };
@@ -221,6 +233,7 @@ export class RequestPipeline implements AssemblyOwner {
     } catch (error) {
       this.#refuse(error);
     }
+    if (this.#nowMs() - this.#turnStartedMs > turnMs) this.#endTurn();
     return true;
   }
 
@@ -228,6 +241,15 @@ export class RequestPipeline implements AssemblyOwner {
   #refuse(error: unknown): void {
     if (error instanceof ConnectionMustClose || error instanceof MalformedFrame) this.fail(error.message);
     else this.fail('a request could not be served', error);
+  }
+
+  /** Lets others come before this connection's next request. */
+  #endTurn(): void {
+    this.#turnIsOver = true;
+    this.#afterTurn(() => {
+      this.#turnIsOver = false;
+      this.#continue();
+    });
   }
 
   readingMayGoOn(): void {
@@ -262,12 +284,23 @@ export class RequestPipeline implements AssemblyOwner {
     return false;
   }
 
+  #mayServe(): boolean {
+    return !this.#isFull && !this.#draining && !this.#turnIsOver;
+  }
+
+  #holdResponses(byBytes: number): void {
+    this.#responseBytes += byBytes;
+    this.#limits.responses?.change(this, byBytes);
+  }
+
   #complete(slot: Slot, response: Response): void {
     if (this.#closed) return this.#release(response);
     slot.response = response;
     for (const part of response ?? []) slot.sizeBytes += part.length;
     slot.ready = true;
     this.#readyBytes += slot.sizeBytes;
+    this.#holdResponses(slot.sizeBytes);
+    if (this.#closed) return;
     if (this.#slots[this.#firstSlot] !== slot || this.#flushQueued) return;
     this.#flushQueued = true;
     // What becomes ready within this turn of the loop leaves together.
@@ -311,6 +344,7 @@ export class RequestPipeline implements AssemblyOwner {
     this.#unsentResponses++;
     const sent = (): void => {
       this.#unsentResponses--;
+      if (!this.#closed) this.#holdResponses(-byteCount);
       if (!copied) for (const response of responses) this.#release(response);
       this.#endWhenDone();
     };
@@ -334,7 +368,8 @@ export class RequestPipeline implements AssemblyOwner {
   #continue(): void {
     if (this.#closed || this.#finishing || this.#pushing) return;
     if (this.#assembler.state !== 'held' || this.#admissionHeld) return;
-    if (this.#draining || this.#isFull) return;
+    if (!this.#mayServe()) return;
+    this.#turnStartedMs = this.#nowMs();
     this.#pushing = true;
     const state = this.#assembler.resume();
     this.#pushing = false;

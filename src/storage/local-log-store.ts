@@ -57,6 +57,8 @@ export interface LocalLogStoreOptions {
 
 /** A batch and its fields take at least so much of a request that brings it. */
 const smallestRequestBatchBytes = 71;
+/** Kafka's producers end a batch at some megabytes before compression; a kilobyte can stand for gigabytes. */
+const largestInflatedBytes = 64 * 1024 * 1024;
 /** What opening a partition takes of the ring beside the data directory's path: its own name and a topic id. */
 const openingBytes = 256 + 32;
 
@@ -288,7 +290,11 @@ export class LocalLogStore implements LogStore, LogOwner {
       segmentFiles: new SegmentFiles(fileSystem, options.maxOpenSegmentFiles),
       indexes: new IndexCache(fileSystem, arena, heap, options.sealedIndexBytesMax),
       buffers: new BufferPool(),
-      validator: new RecordValidator(arena, scratchBodyAddress(arena), scratchBodySizeBytes(arena)),
+      validator: new RecordValidator(
+        arena,
+        scratchBodyAddress(arena),
+        Math.min(scratchBodySizeBytes(arena), largestInflatedBytes),
+      ),
       leaderEpoch,
       takeSlot: () => this.#slots++,
       used: (log) => this.#openLogs.used(log),

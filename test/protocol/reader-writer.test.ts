@@ -11,7 +11,7 @@ import {
   encodeJoinGroupResponse,
 } from '../../src/protocol/generated/index.ts';
 import { MalformedFrame, Reader } from '../../src/protocol/reader.ts';
-import { scatterBytes, Writer } from '../../src/protocol/writer.ts';
+import { FrameTooLarge, scatterBytes, shortSentence, Writer } from '../../src/protocol/writer.ts';
 
 const reader = (...bytes: number[]) => new Reader(Uint8Array.from(bytes));
 
@@ -20,6 +20,31 @@ function written(write: (writer: Writer) => void, sizePrefixed = false): number[
   write(writer);
   return writer.finish().flatMap((chunk) => [...chunk]);
 }
+
+describe('the bounds of one frame', () => {
+  it('refuses more elements, tagged fields included, than it is to have, however deep they stand', () => {
+    const frame = Uint8Array.from([0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3]);
+    const within = new Reader(frame, 5);
+    expect([within.count(1), within.count(1)]).toEqual([2, 3]);
+    const beyond = new Reader(frame, 4);
+    expect(beyond.count(1)).toBe(2);
+    expect(() => beyond.count(1)).toThrow(MalformedFrame);
+    expect(() => new Reader(Uint8Array.from([3, 0, 0, 0, 0, 0, 0]), 2).skipTags()).toThrow(MalformedFrame);
+  });
+
+  it('ends a frame that grows beyond what it may have', () => {
+    const writer = new Writer(true, 16, 1000);
+    expect(() => {
+      for (let i = 0; i < 1000; i++) writer.int32(i);
+    }).toThrow(FrameTooLarge);
+  });
+
+  it('cuts a sentence that is too long for a reader, and no other', () => {
+    expect(shortSentence(null)).toBeNull();
+    expect(shortSentence('short')).toBe('short');
+    expect(shortSentence('x'.repeat(32_767))).toHaveLength(2001);
+  });
+});
 
 describe('Reader', () => {
   it('reads int64 exactly up to 2^53 and rounds beyond', () => {

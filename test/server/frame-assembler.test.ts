@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { AssemblyBudget } from '../../src/server/assembly-budget.ts';
 import { FrameAssembler } from '../../src/server/frame-assembler.ts';
 import type { AssemblyOwner } from '../../src/server/frame-assembler.ts';
+import { ManualClock } from '../broker/manual-clock.ts';
 
 const largestFrameBytes = 1 << 20;
 
@@ -154,19 +155,8 @@ describe('FrameAssembler', () => {
   });
 
   it('ends a favoured connection that dawdles while others wait, and then lets them finish', async () => {
-    const timers: (() => void)[] = [];
-    const budget = new AssemblyBudget({
-      limitBytes: 2000,
-      largestFrameBytes: largestFrameBytes + 4,
-      clock: {
-        nowMs: () => 0,
-        monotonicMs: () => 0,
-        setTimer: (_delayMs, callback) => {
-          timers.push(callback);
-          return { cancel: () => void timers.splice(timers.indexOf(callback), 1) };
-        },
-      },
-    });
+    const clock = new ManualClock();
+    const budget = new AssemblyBudget({ limitBytes: 2000, largestFrameBytes: largestFrameBytes + 4, clock });
     const slow = new Recorder();
     const slowAssembler = new FrameAssembler(slow, budget, largestFrameBytes);
     expect(slowAssembler.push(Buffer.concat([claim(9000), Buffer.alloc(3000)]))).toBe('waiting');
@@ -177,8 +167,7 @@ describe('FrameAssembler', () => {
     expect(otherAssembler.push(Buffer.concat([claim(4000), Buffer.alloc(3000)]))).toBe('waiting');
     await Promise.resolve();
     expect(other.resumed).toBe(0);
-    expect(timers.length).toBe(1);
-    timers[0]!();
+    clock.advance(1000);
     expect(slow.ended.length).toBe(1);
     slowAssembler.close();
     await Promise.resolve();
@@ -186,7 +175,8 @@ describe('FrameAssembler', () => {
     otherAssembler.push(Buffer.alloc(1000));
     expect(other.frames.length).toBe(1);
     expect(budget.leasedBytes).toBe(0);
-    expect(timers.length).toBe(0);
+    clock.advance(1000);
+    expect(clock.pendingCount).toBe(0);
   });
 
   it('breaks rather than pass the hard limit', () => {
@@ -198,5 +188,67 @@ describe('FrameAssembler', () => {
     expect(second.problem).toContain('memory');
     first.close();
     expect(budget.leasedBytes).toBe(0);
+  });
+
+  it('ends those that send slowest where others wait, though they send now and then', async () => {
+    const clock = new ManualClock();
+    const budget = new AssemblyBudget({ limitBytes: 64 * 1024, largestFrameBytes: largestFrameBytes + 4, clock });
+    const trickle = (): { owner: Recorder; assembler: FrameAssembler } => {
+      const owner = new Recorder();
+      const assembler = new FrameAssembler(owner, budget, largestFrameBytes);
+      owner.mustEnd = (reason) => {
+        owner.ended.push(reason);
+        assembler.close();
+      };
+      assembler.push(Buffer.concat([claim(100_000), Buffer.alloc(1000)]));
+      return { owner, assembler };
+    };
+    const attackers = Array.from({ length: 100 }, trickle);
+    const client = new Recorder();
+    const assembler = new FrameAssembler(client, budget, largestFrameBytes);
+    expect(assembler.push(Buffer.concat([claim(4000), Buffer.alloc(3000)]))).toBe('waiting');
+    await Promise.resolve();
+    for (let second = 0; second < 3; second++) {
+      for (const attacker of attackers)
+        if (attacker.assembler.state === 'reading') attacker.assembler.push(Buffer.of(1));
+      clock.advance(1000);
+    }
+    expect(client.resumed).toBe(1);
+    assembler.push(Buffer.alloc(1000));
+    expect(client.frames).toHaveLength(1);
+    expect(attackers.filter(({ owner }) => owner.ended.length > 0).length).toBeGreaterThan(30);
+    expect(budget.leasedBytes).toBeLessThanOrEqual(budget.limitBytes);
+    expect(client.ended).toEqual([]);
+  });
+
+  it('lets all who wait go on in time where those before them do not use the room expected for them', async () => {
+    const clock = new ManualClock();
+    const budget = new AssemblyBudget({ limitBytes: 64 * 1024, largestFrameBytes: largestFrameBytes + 4, clock });
+    const hog = new FrameAssembler(new Recorder(), budget, largestFrameBytes);
+    hog.push(Buffer.concat([claim(70_000), Buffer.alloc(66_000)]));
+    const waiting = Array.from({ length: 5 }, () => {
+      const owner = new Recorder();
+      new FrameAssembler(owner, budget, largestFrameBytes).push(Buffer.concat([claim(4000), Buffer.alloc(100)]));
+      return owner;
+    });
+    hog.close();
+    clock.advance(1000);
+    expect(waiting.map(({ resumed }) => resumed)).toEqual([1, 1, 1, 1, 1]);
+  });
+
+  it('ends who holds most, and not who needs little, at the hard limit', () => {
+    const budget = new AssemblyBudget({ limitBytes: 8192, largestFrameBytes: 8192, overdraftBytes: 0 });
+    const hog = new Recorder();
+    const hogAssembler = new FrameAssembler(hog, budget, 20_000);
+    hog.accepts = () => false;
+    hog.mustEnd = (reason) => {
+      hog.ended.push(reason);
+      hogAssembler.close();
+    };
+    hogAssembler.push(prefixed(Buffer.alloc(15_000)));
+    expect(hogAssembler.state).toBe('held');
+    const client = new FrameAssembler(new Recorder(), budget, 20_000);
+    expect(client.push(Buffer.concat([claim(4000), Buffer.alloc(3000)]))).toBe('reading');
+    expect(hog.ended).toHaveLength(1);
   });
 });

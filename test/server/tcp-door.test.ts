@@ -13,6 +13,7 @@ import { AssemblyBudget } from '../../src/server/assembly-budget.ts';
 import { ConnectionQuota } from '../../src/server/connection-quota.ts';
 import type { Connection } from '../../src/server/connection.ts';
 import type { RequestService } from '../../src/server/request-pipeline.ts';
+import { ResponseBudget } from '../../src/server/response-budget.ts';
 import { TcpDoor } from '../../src/server/tcp-door.ts';
 import type { TcpDoorOptions } from '../../src/server/tcp-door.ts';
 
@@ -537,5 +538,72 @@ describe('TcpDoor', () => {
     await expect(openDoor(echo, { host: '192.0.2.1' })).rejects.toMatchObject({
       code: EnvironmentErrorCode.ADDRESS_UNAVAILABLE,
     });
+  });
+
+  it('serves no further request of a connection whose responses are large, until they have left', async () => {
+    let served = 0;
+    const large = prefixed(Buffer.alloc(2 << 20));
+    const door = await openDoor({ serve: () => (served++, [large]) });
+    const socket = await dial(door);
+    socket.pause();
+    socket.write(Buffer.concat(Array.from({ length: 10 }, () => prefixed('more'))));
+    await until(() => served > 0);
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(served).toBeLessThanOrEqual(4);
+    expect((await read(socket, 10 * large.length)).length).toBe(10 * large.length);
+    expect(served).toBe(10);
+  });
+
+  it('ends the client that keeps the most in memory by not reading, and no other', async () => {
+    const responses = new ResponseBudget(8 << 20);
+    const service: RequestService = {
+      serve: (frame) => [prefixed(Buffer.alloc(Number(Buffer.from(frame).toString())))],
+    };
+    const limits = { largestFrameBytes: 1 << 20, requestsInFlight: 16, responses };
+    const door = await openDoor(service, { limits });
+    const sizes = [5 << 20, 6 << 20, 7 << 20];
+    const idle: Socket[] = [];
+    for (const size of sizes) {
+      const socket = await dial(door);
+      socket.pause();
+      socket.write(prefixed(String(size)));
+      idle.push(socket);
+    }
+    const reader = await dial(door);
+    for (let i = 0; i < 3; i++) {
+      reader.write(prefixed('1000'));
+      expect((await read(reader, 1004)).length).toBe(1004);
+    }
+    await until(() => door.connectionCount < 4);
+    expect(responses.heldBytes).toBeLessThanOrEqual(8 << 20);
+    reader.write(prefixed('1000'));
+    expect((await read(reader, 1004)).length).toBe(1004);
+    reader.destroy();
+    for (const socket of idle) socket.destroy();
+    await until(() => door.connectionCount === 0);
+    expect(responses.heldBytes).toBe(0);
+  });
+
+  it('serves others between the requests of one connection that take long', async () => {
+    const order: string[] = [];
+    const door = await openDoor({
+      serve: (frame) => {
+        const text = Buffer.from(frame).toString();
+        order.push(text);
+        // Holds the thread, as checking a batch may.
+        const untilMs = performance.now() + (text === 'slow' ? 20 : 0);
+        while (performance.now() < untilMs);
+        return [prefixed(text)];
+      },
+    });
+    const slow = await dial(door);
+    const quick = await dial(door);
+    slow.write(Buffer.concat(Array.from({ length: 12 }, () => prefixed('slow'))));
+    await until(() => order.length > 0);
+    quick.write(prefixed('quick'));
+    await read(quick, 9);
+    await read(slow, 12 * 8);
+    expect(order.indexOf('quick')).toBeLessThan(11);
+    expect(order).toHaveLength(13);
   });
 });

@@ -14,13 +14,19 @@ import { assert, present } from '../../base/assert.ts';
 import { ErrorCode } from '../../base/error-code.ts';
 import { consumerProtocolType, subscribedTopicsOf } from './consumer-protocol.ts';
 import type { Deadline } from './deadline.ts';
-import type { GroupMember, MemberDescription } from './group-member.ts';
+import { descriptionSizeBytes, type GroupMember, type MemberDescription } from './group-member.ts';
 
 /** The names are the wire's. */
 export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead';
 
+/** What the members of all groups say of themselves, together. */
+export interface MemberMemory {
+  sizeBytes: number;
+}
+
 export class ClassicGroup {
   readonly id: string;
+  readonly #memory: MemberMemory;
   generation = 0;
   protocolType: string | null = null;
   /** The protocol that the generation's members have in common. */
@@ -42,8 +48,10 @@ export class ClassicGroup {
   #previousState: GroupState = 'Dead';
   #joinedCount = 0;
 
-  constructor(id: string, nowMs: number) {
+  /** `memory` counts what its members hold, for as long as they are in it. */
+  constructor(id: string, nowMs: number, memory: MemberMemory = { sizeBytes: 0 }) {
     this.id = id;
+    this.#memory = memory;
     this.stateSinceMs = nowMs;
   }
 
@@ -225,6 +233,7 @@ export class ClassicGroup {
   }
 
   #countProtocols({ description }: GroupMember, change: 1 | -1): void {
+    this.#memory.sizeBytes += change * descriptionSizeBytes(description);
     for (const name of new Set(description.protocols.map((protocol) => protocol.name))) {
       const count = (this.#protocolSupport.get(name) ?? 0) + change;
       if (count === 0) this.#protocolSupport.delete(name);

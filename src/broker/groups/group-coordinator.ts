@@ -14,9 +14,9 @@ import type { Logger } from '../../base/logger.ts';
 import type { Broker } from '../broker.ts';
 import type { StateLog } from '../state-log.ts';
 import { stateLogTopics } from '../topic-name.ts';
-import { ClassicGroup } from './classic-group.ts';
+import { ClassicGroup, type MemberMemory } from './classic-group.ts';
 import { coordinatorError } from './coordinator-error.ts';
-import { GroupMember } from './group-member.ts';
+import { descriptionSizeBytes, GroupMember } from './group-member.ts';
 import { groupKey, groupRecord, offsetKey, type StoredGroup } from './group-records.ts';
 import { GroupState } from './group-state.ts';
 import { OffsetCommits } from './offset-commits.ts';
@@ -26,6 +26,12 @@ import { joinError, Rebalance, type GroupSurroundings } from './rebalance.ts';
 
 /** As many groups as there may be; each costs memory for as long as its offsets are kept. */
 const maxGroups = 1_000_000;
+/** What the names of all groups may have together, in characters; a name may have 32767. */
+const maxNameLength = 64 * 1024 * 1024;
+/** What one member may say of itself, in bytes: Kafka's bound on the record of a whole group. */
+const maxMemberBytes = 1024 * 1024;
+/** What all members may say of themselves together, in bytes. */
+const maxMembersBytes = 256 * 1024 * 1024;
 
 export class GroupCoordinator {
   readonly commits: OffsetCommits;
@@ -35,6 +41,8 @@ export class GroupCoordinator {
   readonly #logger: Logger;
   readonly #surroundings: GroupSurroundings;
   readonly #expiry: OffsetExpiry;
+  readonly #memory: MemberMemory = { sizeBytes: 0 };
+  #nameLength = 0;
   #isActive = true;
 
   private constructor(broker: Broker, log: StateLog, state: GroupState) {
@@ -81,12 +89,19 @@ export class GroupCoordinator {
   findOrCreate(id: string): Rebalance | null {
     const found = this.#rebalances.get(id);
     if (found !== undefined) return found;
-    return this.#rebalances.size >= maxGroups ? null : this.#create(id);
+    const isFull = this.#rebalances.size >= maxGroups || this.#nameLength + id.length > maxNameLength;
+    return isFull ? null : this.#create(id);
   }
 
   /** Serves a JoinGroup: a group comes into being with the first member that has no id yet. */
   join(id: string, joining: Joining): void {
     const isNew = joining.memberId === '';
+    const sizeBytes = descriptionSizeBytes(joining.description);
+    if (sizeBytes > maxMemberBytes || this.#memory.sizeBytes + sizeBytes > maxMembersBytes) {
+      const errorCode = sizeBytes > maxMemberBytes ? ErrorCode.INVALID_REQUEST : ErrorCode.GROUP_MAX_SIZE_REACHED;
+      joining.response.answer(joinError(errorCode, joining.memberId));
+      return;
+    }
     const rebalance = isNew ? this.findOrCreate(id) : this.find(id);
     if (rebalance === null) {
       const errorCode = isNew ? ErrorCode.COORDINATOR_NOT_AVAILABLE : ErrorCode.UNKNOWN_MEMBER_ID;
@@ -139,9 +154,10 @@ export class GroupCoordinator {
   }
 
   #create(id: string): Rebalance {
-    const group = new ClassicGroup(id, this.#surroundings.clock.nowMs());
+    const group = new ClassicGroup(id, this.#surroundings.clock.nowMs(), this.#memory);
     const rebalance = new Rebalance(group, this.#surroundings);
     this.#rebalances.set(id, rebalance);
+    this.#nameLength += id.length;
     return rebalance;
   }
 
@@ -160,7 +176,8 @@ export class GroupCoordinator {
   }
 
   #forget(rebalance: Rebalance): void {
-    this.#rebalances.delete(rebalance.group.id);
+    const { id } = rebalance.group;
+    if (this.#rebalances.delete(id)) this.#nameLength -= id.length;
     rebalance.end(ErrorCode.COORDINATOR_NOT_AVAILABLE);
   }
 }

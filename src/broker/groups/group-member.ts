@@ -23,6 +23,16 @@ export interface MemberDescription {
   readonly protocols: readonly MemberProtocol[];
 }
 
+/** What a member takes beside what it says. */
+const memberOverheadBytes = 1024;
+
+/** What a member with this description takes in memory, in bytes, roughly. */
+export function descriptionSizeBytes({ clientId, protocols }: MemberDescription): number {
+  let sizeBytes = memberOverheadBytes + clientId.length;
+  for (const { name, metadata } of protocols) sizeBytes += name.length + metadata.length;
+  return sizeBytes;
+}
+
 export const noAssignment = new Uint8Array(0);
 
 export class GroupMember {

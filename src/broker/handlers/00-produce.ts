@@ -42,6 +42,12 @@ const smallestBatchBytes = 26;
 /** What the ring spends on each batch beyond its bytes, at most: it aligns them. */
 const alignmentBytes = 8;
 
+/**
+ * How long the batches of one request may take the thread that serves all clients: a few kilobytes of compressed
+ * nothing each can make it seconds.
+ */
+const longestMs = 500;
+
 const durabilityByAcks: ReadonlyMap<number, Durability> = new Map([
   [-1, 'synced'],
   [0, 'none'],
@@ -59,6 +65,7 @@ export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
     const durability = durabilityByAcks.get(request.acks);
     const problem = durability === undefined ? invalidAcks : problemOfSize(request, broker);
     const pending = new PendingProduce(context, broker);
+    const startedMs = broker.clock.monotonicMs();
     const options: AppendOptions = { durability: durability ?? 'none', origin: 'client' };
     for (const topicData of request.topicData) {
       const topic = topicOf(topicData, context, broker);
@@ -70,6 +77,7 @@ export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
         const found = refusal === null ? broker.findPartition(topic, index) : null;
         if (refusal !== null) refuse(response, refusal);
         else if (found === null || records === null) refuse(response, unknownPartition);
+        else if (broker.clock.monotonicMs() - startedMs > longestMs) refuse(response, tookTooLong);
         else found.log.append(records, options, pending.listenerFor(response));
       }
     }
@@ -142,6 +150,10 @@ class PendingProduce {
 const invalidAcks: Problem = {
   errorCode: ErrorCode.INVALID_REQUIRED_ACKS,
   message: 'The acks of a Produce are -1, 0 or 1.',
+};
+const tookTooLong: Problem = {
+  errorCode: ErrorCode.REQUEST_TIMED_OUT,
+  message: 'Checking the batches before this one in the request took too long; send this one again.',
 };
 const timedOut: Problem = { errorCode: ErrorCode.REQUEST_TIMED_OUT, message: null };
 const unknownPartition: Problem = { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message: null };

@@ -17,6 +17,7 @@ import { clusterOperations, operationsNotAsked, topicOperations } from '../autho
 import type { Broker } from '../broker.ts';
 import type { TopicImage } from '../metadata-image.ts';
 import type { ApiHandler, RequestContext } from '../request-context.ts';
+import { maxPartitionsPerRequest } from '../topic-catalog.ts';
 import { isInternalTopic, isStateLogTopic, problemOfTopicName } from '../topic-name.ts';
 
 /** Versions 10 and 11 carry ids in requests, but no broker ever looked topics up by them. */
@@ -37,7 +38,9 @@ export const metadataHandler: ApiHandler<MetadataRequest, MetadataResponse> = {
     const names = [...new Set(asked.map(({ name }) => name))].filter((name) => name !== null);
     const missing = names.filter((name) => broker.topics.topic(name) === null && !isStateLogTopic(name));
     const mayCreate = request.allowAutoTopicCreation && broker.config.boolean('auto.create.topics.enable');
-    if (missing.length > 0 && mayCreate) return createAndRespond(asked, missing, request, context, broker);
+    // As many as a CreateTopics may ask for; beyond, Kafka creates none of them either.
+    const fits = missing.length * broker.config.number('num.partitions') <= maxPartitionsPerRequest;
+    if (missing.length > 0 && mayCreate && fits) return createAndRespond(asked, missing, request, context, broker);
     return respond(topicResponses(asked, request, broker, new Map()), request, context, broker);
   },
 };

@@ -27,6 +27,8 @@ import type { ApiHandler } from '../request-context.ts';
 const firstVersionWithAll = 2;
 const firstVersionWithGroups = 8;
 const firstVersionWithIds = 10;
+/** From so many offsets on a response takes no further group: few bytes could ask for the same one again and again. */
+const maxOffsets = 200_000;
 
 export const offsetFetchHandler: ApiHandler<OffsetFetchRequest, OffsetFetchResponse> = {
   apiKey: 9,
@@ -36,7 +38,14 @@ export const offsetFetchHandler: ApiHandler<OffsetFetchRequest, OffsetFetchRespo
       topics: readonly OffsetFetchRequestGroupsTopics[] | null,
     ): Promise<OffsetFetchResponseGroups> => fetch(groupId, topics, apiVersion, broker);
     if (apiVersion >= firstVersionWithGroups) {
-      const groups = await Promise.all(request.groups.map(({ groupId, topics }) => fetchGroup(groupId, topics)));
+      const groups: OffsetFetchResponseGroups[] = [];
+      let offsetCount = 0;
+      for (const { groupId, topics } of request.groups) {
+        const isTooMuch = offsetCount > maxOffsets;
+        const group = isTooMuch ? tooMuch(groupId) : await fetchGroup(groupId, topics);
+        for (const { partitions } of group.topics) offsetCount += partitions.length;
+        groups.push(group);
+      }
       return { ...defaultOffsetFetchResponse(), groups };
     }
     const topics = request.topics?.map((topic) => ({ ...topic, topicId: zeroUuid })) ?? null;
@@ -47,6 +56,10 @@ export const offsetFetchHandler: ApiHandler<OffsetFetchRequest, OffsetFetchRespo
     return { ...defaultOffsetFetchResponse(), topics: failedTopics(topics ?? [], group.errorCode) };
   },
 };
+
+function tooMuch(groupId: string): OffsetFetchResponseGroups {
+  return { ...defaultOffsetFetchResponseGroups(), groupId, errorCode: ErrorCode.INVALID_REQUEST };
+}
 
 async function fetch(
   groupId: string,

@@ -18,18 +18,30 @@ import type { ApiHandler } from '../request-context.ts';
 
 const firstVersionWithMissingGroups = 6;
 const noMetadata = new Uint8Array(0);
+const memberOverheadBytes = 256;
+/** From so many bytes of members on a response takes no further group: a request may name the same one many times. */
+const maxMembersBytes = 32 * 1024 * 1024;
 
 export const describeGroupsHandler: ApiHandler<DescribeGroupsRequest, DescribeGroupsResponse> = {
   apiKey: 15,
   handle(request, { apiVersion }, broker) {
+    let sizeBytes = 0;
     const groups = request.groups.map((groupId) => {
-      const described = describe(groupId, apiVersion, broker);
+      const described = sizeBytes > maxMembersBytes ? tooMuch(groupId) : describe(groupId, apiVersion, broker);
+      for (const { memberMetadata, memberAssignment } of described.members) {
+        sizeBytes += memberOverheadBytes + memberMetadata.length + memberAssignment.length;
+      }
       const asked = request.includeAuthorizedOperations && described.errorCode === ErrorCode.NONE;
       return { ...described, authorizedOperations: asked ? groupOperations : operationsNotAsked };
     });
     return { ...defaultDescribeGroupsResponse(), groups };
   },
 };
+
+function tooMuch(groupId: string): DescribeGroupsResponseGroups {
+  const errorMessage = 'The response is large enough: describe fewer groups at once.';
+  return { ...defaultDescribeGroupsResponseGroups(), groupId, errorCode: ErrorCode.INVALID_REQUEST, errorMessage };
+}
 
 function describe(groupId: string, apiVersion: number, { groups }: Broker): DescribeGroupsResponseGroups {
   const response = { ...defaultDescribeGroupsResponseGroups(), groupId };

@@ -15,20 +15,28 @@ import {
 import type { Broker } from '../broker.ts';
 import { topicConfigEntries } from '../config-entries.ts';
 import type { ApiHandler } from '../request-context.ts';
-import { messageOf, type ChangeResult, type CreatedTopic, type TopicSpec } from '../topic-catalog.ts';
+import {
+  maxPartitionsPerRequest,
+  messageOf,
+  type ChangeResult,
+  type CreatedTopic,
+  type TopicSpec,
+} from '../topic-catalog.ts';
 
 export const createTopicsHandler: ApiHandler<CreateTopicsRequest, CreateTopicsResponse> = {
   apiKey: 19,
   async handle({ topics, validateOnly }, _context, broker) {
     const times = new Map<string, number>();
     for (const { name } of topics) times.set(name, (times.get(name) ?? 0) + 1);
+    const partitionCount = topics.reduce((sum, topic) => sum + partitionsOf(topic, broker), 0);
+    const tooMany = partitionCount > maxPartitionsPerRequest ? excessive : null;
     const results: Promise<CreateTopicsResponseTopics>[] = [];
     for (const topic of topics) {
       const seen = times.get(topic.name);
       // A name that stands twice is answered once, with an error.
       if (seen === undefined) continue;
       if (seen > 1) times.delete(topic.name);
-      const refusal = seen > 1 ? duplicate : null;
+      const refusal = tooMany ?? (seen > 1 ? duplicate : null);
       results.push(create(topic, refusal, validateOnly, broker));
     }
     return { ...defaultCreateTopicsResponse(), topics: await Promise.all(results) };
@@ -36,6 +44,16 @@ export const createTopicsHandler: ApiHandler<CreateTopicsRequest, CreateTopicsRe
 };
 
 const duplicate: ChangeResult = { errorCode: ErrorCode.INVALID_REQUEST, message: 'Duplicate topic name.' };
+
+const excessive: ChangeResult = {
+  errorCode: ErrorCode.POLICY_VIOLATION,
+  message: 'Excessively large number of partitions per request.',
+};
+
+function partitionsOf({ numPartitions, assignments }: CreateTopicsRequestTopics, { config }: Broker): number {
+  if (assignments.length > 0) return assignments.length;
+  return numPartitions === -1 ? config.number('num.partitions') : Math.max(numPartitions, 0);
+}
 
 async function create(
   topic: CreateTopicsRequestTopics,

@@ -30,10 +30,30 @@ import { problemOfTopicName } from '../topic-name.ts';
 export const describeConfigsHandler: ApiHandler<DescribeConfigsRequest, DescribeConfigsResponse> = {
   apiKey: 32,
   handle(request, _context, broker) {
-    const results = request.resources.map((resource) => describe(resource, request, broker));
+    let entryCount = 0;
+    const described = new Map<string, DescribeConfigsResponseResults>();
+    const results: DescribeConfigsResponseResults[] = [];
+    for (const resource of request.resources) {
+      // What is asked for several times is looked up once, and told each time.
+      const { resourceType, resourceName, configurationKeys } = resource;
+      const key = `${resourceType} ${resourceName} ${configurationKeys?.join(' ') ?? ''}`;
+      const known = described.get(key);
+      const result = entryCount > maxEntries ? tooMuch(resource) : (known ?? describe(resource, request, broker));
+      if (known === undefined) described.set(key, result);
+      entryCount += result.configs.length;
+      results.push(result);
+    }
     return { ...defaultDescribeConfigsResponse(), results };
   },
 };
+
+/** From so many settings on a response takes no further resource: a request of some bytes could ask for gigabytes. */
+const maxEntries = 200_000;
+
+function tooMuch({ resourceType, resourceName }: DescribeConfigsRequestResources): DescribeConfigsResponseResults {
+  const { errorCode, message } = invalidRequest('The response is large enough: describe fewer resources at once.');
+  return { errorCode, errorMessage: message, resourceType, resourceName, configs: [] };
+}
 
 function describe(
   { resourceType, resourceName, configurationKeys }: DescribeConfigsRequestResources,
