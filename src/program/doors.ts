@@ -7,6 +7,7 @@ import type { Logger } from '../base/logger.ts';
 import type { BrokerConfig } from '../broker/broker-config.ts';
 import { AssemblyBudget } from '../server/assembly-budget.ts';
 import { ConnectionQuota } from '../server/connection-quota.ts';
+import { connectionsWithinDescriptors } from '../server/descriptor-limit.ts';
 import { MeteredService } from '../server/metered-service.ts';
 import type { RequestService } from '../server/request-pipeline.ts';
 import { ResponseBudget } from '../server/response-budget.ts';
@@ -68,6 +69,7 @@ export class Doors {
     this.#quota = new ConnectionQuota({
       largestCount: () => config.number('max.connections'),
       largestCountPerAddress: () => config.number('max.connections.per.ip'),
+      largestCountByDescriptors: connectionsWithinDescriptors,
     });
   }
 

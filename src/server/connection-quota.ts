@@ -11,12 +11,20 @@ export interface ConnectionBounds {
   readonly largestCount: () => number;
   /** `max.connections.per.ip`, as it is now. */
   readonly largestCountPerAddress: () => number;
+  /** What the system's bound on open files leaves room for; asked once there are more than a few. Default: no bound. */
+  readonly largestCountByDescriptors?: () => number;
 }
+
+/** So few connections are let in without a look at the system's bound, which takes some milliseconds. */
+const fewConnections = 32;
+
+export type ConnectionBound = 'max.connections' | 'max.connections.per.ip' | 'open files (ulimit -n)';
 
 export class ConnectionQuota {
   readonly #bounds: ConnectionBounds;
   readonly #countByAddress = new Map<string, number>();
   #count = 0;
+  #largestByDescriptors: number | null = null;
 
   constructor(bounds: ConnectionBounds) {
     this.#bounds = bounds;
@@ -27,9 +35,13 @@ export class ConnectionQuota {
     return this.#count;
   }
 
-  /** The setting that forbids one more connection from `clientHost`, or null where it may come in. */
-  refusal(clientHost: string): 'max.connections' | 'max.connections.per.ip' | null {
+  /** What forbids one more connection from `clientHost`, or null where it may come in. */
+  refusal(clientHost: string): ConnectionBound | null {
     if (this.#count >= this.#bounds.largestCount()) return 'max.connections';
+    if (this.#count >= fewConnections) {
+      this.#largestByDescriptors ??= this.#bounds.largestCountByDescriptors?.() ?? Infinity;
+      if (this.#count >= this.#largestByDescriptors) return 'open files (ulimit -n)';
+    }
     const ofAddress = this.#countByAddress.get(clientHost) ?? 0;
     return ofAddress >= this.#bounds.largestCountPerAddress() ? 'max.connections.per.ip' : null;
   }

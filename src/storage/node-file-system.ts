@@ -5,6 +5,7 @@
  */
 
 import * as fs from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { dirname } from 'node:path';
 import type { FileDescriptor, FileSystem, OpenMode } from './file-system.ts';
 import { systemErrorCode } from '../base/environment-error.ts';
@@ -17,6 +18,10 @@ const openFlags: Record<OpenMode, number> = {
 
 const fileMode = 0o640;
 const directoryMode = 0o750;
+
+/** How long to wait for a descriptor, and how often. */
+const descriptorWaitMs = 100;
+const descriptorTries = 100;
 
 export const nodeFileSystem: FileSystem = {
   open(path: string, mode: OpenMode): FileDescriptor {
@@ -98,7 +103,7 @@ export const nodeFileSystem: FileSystem = {
   async syncDirectoryLater(path) {
     let directory: fs.promises.FileHandle;
     try {
-      directory = await fs.promises.open(path, fs.constants.O_RDONLY);
+      directory = await openDirectoryLater(path);
     } catch (error) {
       if (cannotOpenDirectories(error)) return;
       throw error;
@@ -120,6 +125,22 @@ export const nodeFileSystem: FileSystem = {
     return bavail * bsize;
   },
 };
+
+/**
+ * Opens a directory in order to sync it. Where the process may open no more files it tries again for a while: unlike a
+ * sync that failed, one that was not begun loses nothing.
+ */
+async function openDirectoryLater(path: string): Promise<fs.promises.FileHandle> {
+  for (let triesLeft = descriptorTries; ; triesLeft--) {
+    try {
+      return await fs.promises.open(path, fs.constants.O_RDONLY);
+    } catch (error) {
+      const isShort = ['EMFILE', 'ENFILE'].includes(systemErrorCode(error) ?? '');
+      if (!isShort || triesLeft === 0) throw error;
+      await setTimeout(descriptorWaitMs);
+    }
+  }
+}
 
 /** Whether this is Windows saying that a directory has no descriptor; it keeps names in order by itself. */
 function cannotOpenDirectories(error: unknown): boolean {

@@ -9,7 +9,11 @@ import { Writer } from '../../src/protocol/writer.ts';
 import { RawConnection, type DoorPorts } from '../fuzz/raw-connection.ts';
 
 /** A request with its size prefix. */
-export function requestFrame<Request>(api: ApiCodec<Request, never>, version: number, request: Request): Buffer {
+export function requestFrame<Request, Response>(
+  api: ApiCodec<Request, Response>,
+  version: number,
+  request: Request,
+): Buffer {
   const codec = present(apis.get(api.apiKey), 'each key has its codec');
   const writer = new Writer(true, 64 * 1024);
   const start = { apiKey: api.apiKey, apiVersion: version, correlationId: 1, clientId: 'faults' };
@@ -27,7 +31,7 @@ export async function ask<Request, Response>(
 ): Promise<Response | null> {
   const connection = await RawConnection.open('tcp', ports);
   try {
-    connection.write(requestFrame(api as ApiCodec<Request, never>, version, request));
+    connection.write(requestFrame(api, version, request));
     const frame = await connection.frame();
     if (frame === null) return null;
     const reader = new Reader(frame);
