@@ -109,6 +109,11 @@ export class LogReader {
       for (const segment of segments.all().slice(Math.max(segments.find(options.offset), 0))) {
         if (segment.baseOffset >= endOffset) break;
         const found = await this.#fromFile(segment, options, endOffset);
+        if (segments.count === 0) {
+          // The topic was deleted meanwhile, and the files of its names may be another's by now.
+          if (found !== null && found.buffer.length > 0) context.buffers.release(found.buffer);
+          return this.#result(ErrorCode.NONE, options);
+        }
         if (found !== null) return this.#found(found, options.isolation);
         // Nothing there: the rest of the segment's offsets went away with compaction, so the next one has it.
       }

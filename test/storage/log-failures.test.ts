@@ -6,6 +6,7 @@ import { ErrorCode } from '../../src/base/error-code.ts';
 import { silentLogger, type LogFields } from '../../src/base/logger.ts';
 import { asOffset } from '../../src/base/numbers.ts';
 import type { FileSystem } from '../../src/storage/file-system.ts';
+import { defaultLogConfig } from '../../src/storage/log-config.ts';
 import { nodeFileSystem } from '../../src/storage/node-file-system.ts';
 import { ManualClock } from '../broker/manual-clock.ts';
 import { append, batchOf, StoreHarness, valuesFrom } from './store-harness.ts';
@@ -18,6 +19,7 @@ class FailingFileSystem {
   synced = 0;
   onWrite: () => void = () => {};
   onSync: () => Promise<void> = () => Promise.resolve();
+  onRead: () => Promise<void> = () => Promise.resolve();
   onOpen: (path: string) => void = () => {};
 
   get fileSystem(): FileSystem {
@@ -26,6 +28,10 @@ class FailingFileSystem {
       open: (path, mode) => {
         this.onOpen(path);
         return nodeFileSystem.open(path, mode);
+      },
+      readLater: async (file, target, position) => {
+        await this.onRead();
+        return nodeFileSystem.readLater(file, target, position);
       },
       write: (file, sources, position) => {
         this.onWrite();
@@ -211,6 +217,22 @@ describe('a log that is destroyed', () => {
     await harness.open();
     expect(harness.store.startedClean).toBe(true);
     expect(harness.store.found().map(({ topic }) => topic)).toEqual(['kept']);
+  });
+
+  test('gives nothing to who was reading it, since its name may be that of another by then', async () => {
+    await append(harness.log(), batchOf(['a', 'b']));
+    await harness.store.close();
+    await harness.open();
+    const log = harness.log();
+    let goOn = (): void => {};
+    disk.onRead = () => new Promise((resolve) => (goOn = resolve));
+    const reading = log.read({ offset: asOffset(0), maxBytes: 100, minOneBatch: true, isolation: 'read_uncommitted' });
+    await log.destroy();
+    await append(harness.store.open('orders', 'AAAAAAAAAAAAAAAAAAAAAA', 0, defaultLogConfig), batchOf(['another']));
+    goOn();
+    const result = await reading;
+    expect(result).toMatchObject({ errorCode: ErrorCode.NONE, records: new Uint8Array() });
+    result.release();
   });
 
   test('has no segments deleted any more, nor its start moved', async () => {
