@@ -91,44 +91,6 @@ export function validateRecords(address: usize, size: u32, recordCount: i32, fla
   return status;
 }
 
-/** Position of the first whole batch whose last offset is at least `offset`, or -1. */
-export function findBatch(address: usize, size: u32, offset: f64): i32 {
-  const wanted = <i64>offset;
-  let position: u32 = 0;
-  while (true) {
-    const batchSize = wholeBatchSize(address + position, size - position);
-    if (batchSize == 0) return -1;
-    if (lastOffset(address + position) >= wanted) return position;
-    position += batchSize;
-  }
-}
-
-/** Size of the longest prefix of whole batches whose last offsets are below `endOffset`. */
-export function wholeBatchesBelow(address: usize, size: u32, endOffset: f64): u32 {
-  const bound = <i64>endOffset;
-  let position: u32 = 0;
-  while (true) {
-    const batchSize = wholeBatchSize(address + position, size - position);
-    if (batchSize == 0 || lastOffset(address + position) >= bound) return position;
-    position += batchSize;
-  }
-}
-
-/** The size of the batch at `address` when its header and its length lie within `available` bytes, otherwise 0. */
-function wholeBatchSize(address: usize, available: u32): u32 {
-  if (available < headerSize) return 0;
-  const length = load32(address + atLength);
-  if (length < <i32>(headerSize - leadSize)) return 0;
-  const size = <u32>length + leadSize;
-  return size <= available ? size : 0;
-}
-
-// @ts-ignore: decorator
-@inline
-function lastOffset(address: usize): i64 {
-  return load64(address) + load32(address + atLastOffsetDelta);
-}
-
 function clearRow(row: usize, position: u32): void {
   memory.fill(row, 0, rowSize);
   store<u32>(row, position, 32);

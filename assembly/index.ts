@@ -3,7 +3,7 @@
 // data segment (each instantiation would write it again) and no allocator (each instance would have its own).
 
 export { crc32c, initializeTables } from './crc32c';
-export { findBatch, scanBatches, validateRecords, wholeBatchesBelow } from './batch-scan';
+export { scanBatches, validateRecords } from './batch-scan';
 export { assignOffsets, encodeBatchHeader, encodeRecord, setMaxTimestamp, stampLogAppendTime } from './batch-encode';
 export { offsetIndexAppend, offsetIndexSearch, timeIndexAppend, timeIndexSearch } from './offset-index';
 export { copyBytes } from './block-copy';

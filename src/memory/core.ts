@@ -151,11 +151,6 @@ export interface Core {
   /** The last entry whose timestamp is at most `timestampMs`, or -1. */
   timeIndexSearch(address: number, entryCount: number, timestampMs: number): number;
 
-  /** Position of the first whole batch whose last offset is at least `offset`, or -1. Trusts lengths only in range. */
-  findBatch(address: number, sizeBytes: number, offset: number): number;
-  /** Size of the longest prefix of whole batches whose last offsets are below `endOffset`. */
-  wholeBatchesBelow(address: number, sizeBytes: number, endOffset: number): number;
-
   /**
    * Copies a range within the arena. `Uint8Array.set` and `copyWithin` are ten times slower on shared memory where
    * source and target lie differently within eight bytes (V8 then copies a byte at a time).

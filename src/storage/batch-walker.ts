@@ -29,11 +29,6 @@ export class BatchWalker {
     this.#endPosition = endPosition;
   }
 
-  /** Where the current batch begins in the file. */
-  get position(): number {
-    return this.#position + this.at;
-  }
-
   /** Moves to the next batch; false where there is none. Rejects with the file system's error. */
   async next(): Promise<boolean> {
     const at = this.at + this.sizeBytes;

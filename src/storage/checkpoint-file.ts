@@ -3,28 +3,20 @@
  *
  *   0                     version
  *   2                     count
- *   orders 0 1234         one entry a line: here topic, partition and offset (recovery-point-offset-checkpoint,
- *   orders 1 999          log-start-offset-checkpoint, …); `leader-epoch-checkpoint` has epoch and start offset
+ *   3 0                   one entry a line: here epoch and start offset, as in `leader-epoch-checkpoint`; what the
+ *   5 1234                store's own say stands in `store-files.ts`
  *
  * A file is replaced by writing `<path>.tmp`, syncing it, renaming it and syncing the directory, so that after a power
  * cut either the old or the new one is there, whole. Failures of the file system pass through as they are.
  */
 
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
-import { asOffset, type Offset } from '../base/numbers.ts';
 import type { FileDescriptor, FileSystem } from './file-system.ts';
-import { isTopicName, temporarySuffix } from './segment-name.ts';
+import { temporarySuffix } from './segment-name.ts';
 
 const version = '0';
-const largestPartition = 2 ** 31 - 1;
 /** No file of this kind comes near it: a million partitions are 30 MB. */
 const largestFileBytes = 256 * 1024 * 1024;
-
-export interface PartitionOffset {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: Offset;
-}
 
 /** The lines of the checkpoint at `path`, or null where there is none. A malformed one is a DATA_CORRUPT error. */
 export function readCheckpointLines(fileSystem: FileSystem, path: string): string[] | null {
@@ -53,28 +45,6 @@ export function writeCheckpointLinesLater(
 ): Promise<void> {
   const text = `${[version, String(lines.length), ...lines].join('\n')}\n`;
   return replaceFileLater(fileSystem, path, new TextEncoder().encode(text));
-}
-
-/** The entries of a checkpoint of offsets, or null where there is no file. A malformed one is a DATA_CORRUPT error. */
-export function readOffsetCheckpoint(fileSystem: FileSystem, path: string): PartitionOffset[] | null {
-  const lines = readCheckpointLines(fileSystem, path);
-  return (
-    lines?.map((line) => {
-      const match = /^(\S+) (\d{1,10}) (\d{1,16})$/.exec(line);
-      const partition = Number(match?.[2]);
-      const offset = Number(match?.[3]);
-      if (match === null || !isTopicName(match[1]!) || partition > largestPartition || !Number.isSafeInteger(offset)) {
-        throw corrupt(path, `it has the line ${JSON.stringify(line.slice(0, 300))}`);
-      }
-      return { topic: match[1]!, partition, offset: asOffset(offset) };
-    }) ?? null
-  );
-}
-
-/** Replaces the checkpoint of offsets at `path`, durably. */
-export function writeOffsetCheckpoint(fileSystem: FileSystem, path: string, entries: readonly PartitionOffset[]): void {
-  const lines = entries.map(({ topic, partition, offset }) => `${topic} ${partition} ${offset}`);
-  writeCheckpointLines(fileSystem, path, lines);
 }
 
 /** The bytes of the file at `path`, or null where there is none. One larger than `limitBytes` is DATA_CORRUPT. */

@@ -92,11 +92,6 @@ export class FlushChannel {
     return count;
   }
 
-  /** Resolves once completions wait; null where they already do. */
-  waitForCompletions(): Promise<void> | null {
-    return this.#queue.waitForCompletions();
-  }
-
   #push(fields: Submission, ringStart: number): void {
     this.#ringStarts[this.#submitted % this.#queue.capacity] = ringStart;
     this.#queue.push(fields, this.#unpublished);

@@ -29,11 +29,6 @@ export class SegmentList {
     return this.#segments.length;
   }
 
-  /** The oldest; null where there is none. */
-  get first(): Segment | null {
-    return this.#segments[0] ?? null;
-  }
-
   /** The one that is written; null before the first write. */
   get active(): Segment | null {
     return this.#segments.at(-1) ?? null;

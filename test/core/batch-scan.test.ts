@@ -213,30 +213,3 @@ describe('validateRecords', () => {
     expect(validate(record([0x80, 0x80, 0x80, 0x80, 0x80, 0x00]), 1)).toBe(ScanStatus.BAD_RECORD);
   });
 });
-
-describe('findBatch and wholeBatchesBelow', () => {
-  it('find what a walk finds, however the last batch is cut', () => {
-    fc.assert(
-      fc.property(fc.array(arbitraryBatch, { maxLength: 5 }), fc.nat(80), fc.nat(60), (batches, cut, wanted) => {
-        let position = 0;
-        let nextOffset = 5;
-        const placed = batches.map(({ batch, bytes }) => {
-          const moved = changed(bytes, (view) => view.setBigInt64(0, BigInt(nextOffset)));
-          const lastOffset = nextOffset + batch.lastOffsetDelta;
-          const entry = { position, lastOffset, endPosition: position + bytes.length, moved };
-          position += bytes.length;
-          nextOffset = lastOffset + 3;
-          return entry;
-        });
-        const all = Buffer.concat(placed.map(({ moved }) => moved));
-        const sizeBytes = Math.max(0, all.length - cut);
-        place(all.subarray(0, sizeBytes));
-        const whole = placed.filter(({ endPosition }) => endPosition <= sizeBytes);
-        const found = whole.find(({ lastOffset }) => lastOffset >= wanted);
-        expect(core.findBatch(inputAddress, sizeBytes, wanted)).toBe(found?.position ?? -1);
-        const below = whole.findLast(({ lastOffset }) => lastOffset < wanted);
-        expect(core.wholeBatchesBelow(inputAddress, sizeBytes, wanted)).toBe(below?.endPosition ?? 0);
-      }),
-    );
-  });
-});
