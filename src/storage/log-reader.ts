@@ -21,6 +21,7 @@ import {
 } from '../records/record-batch.ts';
 import type { LogState } from './log-state.ts';
 import type { IsolationLevel, ReadOptions, ReadResult } from './partition-log.ts';
+import { scratchBodySizeBytes } from './scratch.ts';
 import { segmentFileName } from './segment-name.ts';
 import type { Segment } from './segment.ts';
 
@@ -155,6 +156,8 @@ export class LogReader {
           if (filled < target.length && start === filled) return null;
           if (start === 0 && claimedBytes <= wantedBytes) throw unreadable(path, position);
           position += start;
+          // No such batch was ever taken: a damaged length must not cost everybody's memory.
+          if (claimedBytes > scratchBodySizeBytes(context.arena)) throw unreadable(path, position);
           wantedBytes = Math.max(wantedBytes, claimedBytes);
           if (wantedBytes > endPosition - position && claimedBytes > endPosition - position) {
             throw unreadable(path, position);

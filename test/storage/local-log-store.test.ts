@@ -88,6 +88,31 @@ describe('a log', () => {
   });
 });
 
+describe('a damaged length in a segment', () => {
+  test('is an error for who reads there, and no reason to read megabytes', async () => {
+    const config = { maxMessageBytes: 2 * 1024 * 1024 };
+    const large = 'x'.repeat(1024 * 1024);
+    const log = harness.log('orders', 0, config);
+    for (let i = 0; i < 10; i++) await append(log, batchOf([large]), 'written');
+    await harness.store.close();
+    const path = `${harness.directory}/orders-0/${segment(0)}`;
+    const bytes = readFileSync(path);
+    bytes.writeInt32BE(9 * 1024 * 1024, 8);
+    writeFileSync(path, bytes);
+    await harness.open();
+    const read = async (offset: number) => {
+      const options = { offset: asOffset(offset), maxBytes: 1000, minOneBatch: true } as const;
+      const { errorCode, records, release } = await harness
+        .log('orders', 0, config)
+        .read({ ...options, isolation: 'read_uncommitted' });
+      release();
+      return { errorCode, sizeBytes: records.length };
+    };
+    expect(await read(0)).toEqual({ errorCode: ErrorCode.KAFKA_STORAGE_ERROR, sizeBytes: 0 });
+    expect((await read(9)).errorCode).toBe(ErrorCode.NONE);
+  });
+});
+
 describe('idempotent producers', () => {
   const produced = (sequence: number, value: string): Uint8Array =>
     batchOf([value], { producerId: 7, producerEpoch: 0, baseSequence: sequence });
