@@ -119,7 +119,9 @@ export class LocalLogStore implements LogStore, LogOwner {
   }
 
   get maxRequestBytes(): number {
-    return this.#context.ring.maxReservationBytes - this.#openingBytesMax;
+    const { ring, arena } = this.#context;
+    // Recovery looks at a batch as a whole, in the scratch: one that does not fit there would be cut off.
+    return Math.min(ring.maxReservationBytes - this.#openingBytesMax, scratchBodySizeBytes(arena));
   }
 
   /** Bytes in the ring that wait for the disk; for metrics. */

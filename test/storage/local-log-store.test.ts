@@ -88,6 +88,11 @@ describe('a log', () => {
   });
 });
 
+test('no request is larger than what recovery can look at as a whole', () => {
+  expect(harness.store.maxRequestBytes).toBeLessThan(harness.arena.layout.scratchSizeBytes);
+  expect(harness.arena.layout.ringSizeBytes / 2).toBeGreaterThan(harness.arena.layout.scratchSizeBytes);
+});
+
 describe('a damaged length in a segment', () => {
   test('is an error for who reads there, and no reason to read megabytes', async () => {
     const config = { maxMessageBytes: 2 * 1024 * 1024 };
