@@ -92,6 +92,12 @@ export class FlushChannel {
     return count;
   }
 
+  /** The worker ended by a defect: what was submitted to it is of no use, and it reads the ring no more. */
+  abandon(): void {
+    this.#settled = this.#submitted;
+    this.#overflow.length = 0;
+  }
+
   #push(fields: Submission, ringStart: number): void {
     this.#ringStarts[this.#submitted % this.#queue.capacity] = ringStart;
     this.#queue.push(fields, this.#unpublished);

@@ -254,8 +254,12 @@ export class LocalLogStore implements LogStore, LogOwner {
   }
 
   #drain(workerIndex: number): void {
+    this.#context.channels[workerIndex]!.drain();
+    this.#releaseRing();
+  }
+
+  #releaseRing(): void {
     const { channels, ring } = this.#context;
-    channels[workerIndex]!.drain();
     let oldest: number = ring.head;
     for (const channel of channels) oldest = Math.min(oldest, channel.oldestRingPosition);
     ring.releaseUpTo(oldest as typeof ring.head);
@@ -265,6 +269,9 @@ export class LocalLogStore implements LogStore, LogOwner {
     this.#options.logger.error({ error, workerIndex }, 'A flush worker ended by a defect: nothing can be written.');
     this.#workerEnded = true;
     for (const log of this.#logs.values()) log.abandon();
+    // Who waits for room in the ring is refused, instead of waiting for ever.
+    this.#context.channels[workerIndex]!.abandon();
+    this.#releaseRing();
     this.#options.onDefect?.(error);
   }
 

@@ -188,8 +188,13 @@ describe('a flush worker that ends by a defect', () => {
     await append(log, batchOf(['a']));
     harness.executor.held = true;
     const waiting = [append(log, batchOf(['b']), 'written'), append(log, batchOf(['c']))];
+    const large = batchOf(['x'.repeat(1_000_000)]);
+    while (harness.store.whenRoom(large.length, () => waiting.push(append(log, large))));
+    const appended = waiting.length;
     clock.advance(5000);
     harness.executor.fail(new Error('planted'));
+    // One more waited for room in the ring.
+    expect(waiting).toHaveLength(appended + 1);
     for (const result of await Promise.all(waiting)) {
       expect(result).toMatchObject({ errorCode: ErrorCode.KAFKA_STORAGE_ERROR });
     }
