@@ -11,6 +11,7 @@
  */
 
 import { assert } from '../base/assert.ts';
+import { systemErrorCode } from '../base/environment-error.ts';
 import { asOffset } from '../base/numbers.ts';
 import type { FileDescriptor, FileSystem } from '../storage/file-system.ts';
 import { partitionMetadataName, partitionMetadataText } from '../storage/partition-metadata.ts';
@@ -146,10 +147,11 @@ export class PartitionWriter {
     const next = this.#files.open(this.#path(baseOffset, 'log'), 'create');
     this.#markDirectory(this.directory);
     try {
-      // An attempt that failed half-way may have left a file; recovery takes an empty one for what it is.
+      // An attempt that failed half-way may have left a file.
       this.#files.truncate(next, 0);
     } catch (error) {
       this.#files.close(next);
+      this.#removeHalfMade(this.#path(baseOffset, 'log'));
       throw error;
     }
     if (this.#log !== null) this.#sealed.push(this.#log);
@@ -169,6 +171,15 @@ export class PartitionWriter {
   cutIndexes(indexSizeBytes: number, timeIndexSizeBytes: number): void {
     this.#index.cut(indexSizeBytes);
     this.#timeIndex.cut(timeIndexSizeBytes);
+  }
+
+  /** Where even that fails, recovery takes an empty segment for what it is. */
+  #removeHalfMade(path: string): void {
+    try {
+      this.#files.remove(path);
+    } catch (error) {
+      if (systemErrorCode(error) === null) throw error;
+    }
   }
 
   /** Cuts off what a failed write left behind the last whole batch. */

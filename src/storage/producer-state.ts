@@ -90,6 +90,7 @@ interface UndoStep {
   readonly lastOffset: number;
   readonly producer: Producer;
   readonly wasNew: boolean;
+  readonly baseSequence: number;
   readonly previousEpoch: number;
   readonly previousTimestampMs: number;
   /** The batches of the epoch before, where this batch began a new one. */
@@ -102,6 +103,11 @@ const accepted: ProducerDecision = { outcome: 'accept' };
 
 export class ProducerState {
   readonly #producers = new Map<number, Producer>();
+  /**
+   * What producers must send again, of whom nothing but batches that were rolled back is known: whoever is not known may
+   * begin anywhere, and so a later batch of theirs could slip in before the one that was taken back.
+   */
+  readonly #takenBack = new Map<number, { readonly producerEpoch: number; readonly baseSequence: number }>();
   /** Steps of batches that are not in the file yet, in offset order, from `#firstStep` on. */
   #steps: UndoStep[] = [];
   #firstStep = 0;
@@ -119,7 +125,8 @@ export class ProducerState {
   decide(batch: ProducedBatch, origin: 'client' | 'coordinator'): ProducerDecision {
     const producer = this.#producers.get(batch.producerId);
     // An epoch of -1 stands in a snapshot for a producer whose batches are all gone.
-    if (producer === undefined || producer.producerEpoch < 0) return accepted;
+    if (producer === undefined) return this.#decideUnknown(batch, origin);
+    if (producer.producerEpoch < 0) return accepted;
     if (origin === 'client') {
       const twin = findTwin(producer, batch);
       if (twin !== null) {
@@ -142,11 +149,13 @@ export class ProducerState {
     // After a new epoch 0 must come; within one, the number after the last. With no batch in this epoch that is 0 too.
     const expected = batch.producerEpoch === producer.producerEpoch ? sequenceAfter(lastSequenceOf(producer)) : 0;
     if (batch.baseSequence === expected) return accepted;
-    return {
-      outcome: 'refuse',
-      errorCode: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
-      message: `Producer ${batch.producerId} in epoch ${batch.producerEpoch} sent sequence ${batch.baseSequence}, but ${expected} is next.`,
-    };
+    return outOfOrder(batch, expected);
+  }
+
+  #decideUnknown(batch: ProducedBatch, origin: 'client' | 'coordinator'): ProducerDecision {
+    const first = this.#takenBack.get(batch.producerId);
+    const isOther = first?.producerEpoch === batch.producerEpoch && first.baseSequence !== batch.baseSequence;
+    return isOther && origin === 'client' ? outOfOrder(batch, first.baseSequence) : accepted;
   }
 
   /**
@@ -171,6 +180,7 @@ export class ProducerState {
         currentTransactionFirstOffset: -1,
       };
       this.#producers.set(batch.producerId, producer);
+      this.#takenBack.delete(batch.producerId);
     }
     const previousEpoch = producer.producerEpoch;
     const previousTimestampMs = producer.lastTimestampMs;
@@ -192,6 +202,7 @@ export class ProducerState {
       lastOffset,
       producer,
       wasNew,
+      baseSequence: batch.baseSequence,
       previousEpoch,
       previousTimestampMs,
       previousBatches,
@@ -218,6 +229,8 @@ export class ProducerState {
       const { producer } = step;
       if (step.wasNew) {
         this.#producers.delete(producer.producerId);
+        const { producerId, producerEpoch } = producer;
+        this.#takenBack.set(producerId, { producerEpoch, baseSequence: step.baseSequence });
         continue;
       }
       producer.batches.pop();
@@ -235,6 +248,7 @@ export class ProducerState {
   expire(nowMs: number, expirationMs: number): number {
     const waiting = new Set<Producer>();
     for (let i = this.#firstStep; i < this.#steps.length; i++) waiting.add(this.#steps[i]!.producer);
+    this.#takenBack.clear();
     let count = 0;
     for (const producer of this.#producers.values()) {
       if (nowMs - producer.lastTimestampMs < expirationMs) continue;
@@ -299,6 +313,15 @@ export class ProducerState {
       });
     }
   }
+}
+
+function outOfOrder(batch: ProducedBatch, expected: number): ProducerDecision {
+  const { producerId, producerEpoch, baseSequence } = batch;
+  return {
+    outcome: 'refuse',
+    errorCode: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+    message: `Producer ${producerId} in epoch ${producerEpoch} sent sequence ${baseSequence}, but ${expected} is next.`,
+  };
 }
 
 /** The remembered batch of the same epoch that has the same sequences, or null. */

@@ -172,3 +172,23 @@ const snapshotEntry = {
   coordinatorEpoch: -1,
   currentTransactionFirstOffset: -1,
 };
+
+it('a producer whose first batches were taken back has to begin with the first of them again', () => {
+  const state = new ProducerState();
+  const batch = (baseSequence: number, producerEpoch = 0) => ({
+    producerId: 7,
+    producerEpoch,
+    baseSequence,
+    lastOffsetDelta: 0,
+    maxTimestampMs: 1,
+  });
+  state.apply(batch(3), asOffset(0));
+  state.apply(batch(4), asOffset(1));
+  state.rollBackTo(asOffset(0));
+  expect(state.decide(batch(4), 'client')).toMatchObject({ outcome: 'refuse' });
+  expect(state.decide(batch(0, 1), 'client')).toEqual({ outcome: 'accept' });
+  expect(state.decide(batch(3), 'client')).toEqual({ outcome: 'accept' });
+  state.apply(batch(3), asOffset(0));
+  state.settleUpTo(asOffset(1));
+  expect(state.decide(batch(4), 'client')).toEqual({ outcome: 'accept' });
+});
