@@ -33,10 +33,15 @@ export type ResponseChunks = readonly Uint8Array[] | null;
 /** Key, version and correlation id. */
 const requestStartBytes = 8;
 /**
- * As many elements as the arrays of one request may have together: a client that asks for every partition of a large
- * cluster stays below, and decoding so many takes milliseconds and megabytes.
+ * As many elements as the arrays of one request may have together: a client that asks for every partition that a broker
+ * may hold stays below, and decoding so many takes tens of milliseconds and of megabytes.
  */
-const maxElements = 100_000;
+const maxElements = 250_000;
+/**
+ * Keys whose requests change what later ones see: Metadata (it creates topics), OffsetCommit, CreateTopics, DeleteTopics,
+ * DeleteRecords, AlterConfigs, CreatePartitions, DeleteGroups, IncrementalAlterConfigs, OffsetDelete.
+ */
+const changingKeys: ReadonlySet<number> = new Set([3, 8, 19, 20, 21, 33, 37, 42, 44, 47]);
 const responseCapacityBytes = 512;
 /** As large as a response may be beside fetched records. Clients take 100 MB or so. */
 const maxResponseBytes = 128 * 1024 * 1024;
@@ -116,6 +121,14 @@ export class Dispatcher {
     });
     asking = false;
     return atOnce;
+  }
+
+  /**
+   * Whether what comes behind `frame` on its connection is served only once it is answered. Kafka serves each connection
+   * strictly in turn; here only those requests wait for each other where one could see that they did not.
+   */
+  comesFirst(frame: Uint8Array): boolean {
+    return frame.length >= 2 && frame[0] === 0 && changingKeys.has(frame[1]!);
   }
 
   /** The response's bytes have left, or were given up: buffers that they lie in may be used again. */

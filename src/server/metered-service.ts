@@ -50,6 +50,10 @@ export class MeteredService implements RequestService {
     return this.#service.admit === undefined || this.#service.admit(frame, proceed);
   }
 
+  comesFirst(frame: Uint8Array): boolean {
+    return this.#service.comesFirst?.(frame) ?? false;
+  }
+
   released(response: readonly Uint8Array[], connection: Connection): void {
     for (const part of response) this.#sentBytes += part.length;
     this.#service.released?.(response, connection);

@@ -37,6 +37,11 @@ export interface RequestService {
    * called, whereupon it is asked again. The frame is a view that ends with the call.
    */
   admit?(frame: Uint8Array, proceed: () => void): boolean;
+  /**
+   * Whether frames behind this one on its connection wait until it is answered. Asked before it is served; the frame is a
+   * view that ends with the call.
+   */
+  comesFirst?(frame: Uint8Array): boolean;
   /** Each response that `serve` gave comes here once: its bytes have left, or were given up with the connection. */
   released?(response: readonly Uint8Array[], connection: Connection): void;
 }
@@ -81,6 +86,8 @@ interface Slot {
   response: Response;
   sizeBytes: number;
   ready: boolean;
+  /** Whether what comes behind waits until this is answered. */
+  comesFirst: boolean;
 }
 
 export class RequestPipeline implements AssemblyOwner, ResponseHolder {
@@ -105,6 +112,8 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
   /** When the requests of this turn of the loop began to be served. */
   #turnStartedMs = 0;
   #turnIsOver = false;
+  /** The request in flight that all behind it wait for; null where there is none. */
+  #waitedFor: Slot | null = null;
   #flushQueued = false;
   #finishing = false;
   #ended = false;
@@ -221,10 +230,12 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
     if (!this.#mayServe()) return false;
     try {
       if (this.#service.admit !== undefined && !this.#admit(frame)) return false;
-      const slot: Slot = { response: null, sizeBytes: 0, ready: false };
+      const comesFirst = this.#service.comesFirst?.(frame) ?? false;
+      const slot: Slot = { response: null, sizeBytes: 0, ready: false, comesFirst };
       this.#slots.push(slot);
       const response = this.#service.serve(frame, this.connection);
       if (response instanceof Promise) {
+        if (comesFirst) this.#waitedFor = slot;
         response.then(
           (value) => this.#complete(slot, value),
           (error: unknown) => this.#refuse(error),
@@ -285,7 +296,7 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
   }
 
   #mayServe(): boolean {
-    return !this.#isFull && !this.#draining && !this.#turnIsOver;
+    return !this.#isFull && !this.#draining && !this.#turnIsOver && this.#waitedFor === null;
   }
 
   #holdResponses(byBytes: number): void {
@@ -298,6 +309,11 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
     slot.response = response;
     for (const part of response ?? []) slot.sizeBytes += part.length;
     slot.ready = true;
+    if (this.#waitedFor === slot) {
+      this.#waitedFor = null;
+      // Also where its response waits behind another: what comes behind need not.
+      this.#afterTurn(() => this.#continue());
+    }
     this.#readyBytes += slot.sizeBytes;
     this.#holdResponses(slot.sizeBytes);
     if (this.#closed) return;

@@ -135,6 +135,31 @@ describe('TcpDoor', () => {
     );
   });
 
+  it('serves nothing behind a request that comes first before that is answered, though another is still waiting', async () => {
+    const waits = new Map(['slow', 'change'].map((name) => [name, deferred<readonly Uint8Array[]>()]));
+    const served: string[] = [];
+    const door = await openDoor({
+      comesFirst: (frame) => frame[0] === 'c'.charCodeAt(0),
+      serve: (frame) => {
+        const name = Buffer.from(frame).toString();
+        served.push(name);
+        return waits.get(name)?.promise ?? [prefixed(name)];
+      },
+    });
+    const socket = await dial(door);
+    socket.write(Buffer.concat(['slow', 'change', 'after'].map(prefixed)));
+    const other = await dial(door);
+    other.write(prefixed('other'));
+    await read(other, prefixed('other').length);
+    expect(served).toEqual(['slow', 'change', 'other']);
+    waits.get('change')!.resolve([prefixed('change')]);
+    await until(() => served.length === 4);
+    expect(served.at(-1)).toBe('after');
+    waits.get('slow')!.resolve([prefixed('slow')]);
+    const answers = Buffer.concat(['slow', 'change', 'after'].map(prefixed));
+    expect((await read(socket, answers.length)).equals(answers)).toBe(true);
+  });
+
   it('keeps the connections apart that read into one buffer', async () => {
     const door = await openDoor(echo);
     await Promise.all(
