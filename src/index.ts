@@ -75,7 +75,10 @@ export async function startBroker(options: StartOptions = {}): Promise<RunningBr
     const logger = new CountingLogger(options.logger ?? silentLogger);
     return await start(checked, logger, undo, options.onDefect ?? (() => {}));
   } catch (error) {
-    await undo.all();
+    // Why the start failed is what the user has to know, also where something could not be undone.
+    await undo.all().catch((failure: unknown) => {
+      options.logger?.error({ error: failure }, 'A start that failed could not be undone wholly.');
+    });
     throw error;
   }
 }

@@ -184,6 +184,14 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     documentation: 'How many partitions one DescribeTopicPartitions response lists at most.',
   },
   {
+    name: 'millrace.allowed.origins',
+    type: 'list',
+    default: '',
+    update: 'read-only',
+    documentation:
+      "Millrace's own: origins of web pages that may connect by WebSocket, such as https://shop.example, beside the broker's own; * stands for all.",
+  },
+  {
     name: 'node.id',
     type: 'int',
     default: '0',

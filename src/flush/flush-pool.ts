@@ -40,6 +40,9 @@ export class FlushPool {
       atomics: 'disabled',
       recordTiming: false,
     });
+    // What fails before a task runs, such as loading it, reaches both the task's promise and this event, which must have
+    // somebody who listens.
+    this.#pool.on('error', ignoreHere);
     this.#tasks = Array.from({ length: count }, (_, workerIndex) => this.#run(workerIndex, options.onFailure));
   }
 
@@ -81,6 +84,9 @@ export class FlushPool {
     await this.#pool.destroy();
   }
 }
+
+/** The tasks' promises tell. */
+function ignoreHere(): void {}
 
 /** A worker runs compiled code, also where this file is run from its source (tests do that). */
 function defaultWorkerUrl(): URL {

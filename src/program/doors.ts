@@ -5,6 +5,7 @@
 
 import type { Logger } from '../base/logger.ts';
 import type { BrokerConfig } from '../broker/broker-config.ts';
+import { configList } from '../broker/config-definition.ts';
 import { AssemblyBudget } from '../server/assembly-budget.ts';
 import { ConnectionQuota } from '../server/connection-quota.ts';
 import { connectionsWithinDescriptors } from '../server/descriptor-limit.ts';
@@ -124,6 +125,7 @@ export class Doors {
       ...this.#shared(service),
       ...http,
       advertised: advertisedHttp,
+      allowedOrigins: configList(this.#options.config.text('millrace.allowed.origins') ?? ''),
       native,
       ready: () => this.#ready,
       metrics,

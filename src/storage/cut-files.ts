@@ -2,7 +2,7 @@
  * Takes out of a log what cannot belong to it, without losing it: the end of a segment moves to a file of its own, and
  * later segments get other names. At the start and offline, synchronous.
  *
- *   00000000000000000042.log        …whole batches│what is not        →  00000000000000000042.<position>.cut
+ *   00000000000000000042.log        …whole batches│what is not        →  00000000000000000042.<position>.cut, ….2.cut, …
  *   00000000000000000099.log        a later segment                   →  00000000000000000099.log.cut
  *
  * It decides nothing; the indexes of later segments are removed, since nothing needs them.
@@ -32,7 +32,7 @@ export function cutLog(
   try {
     const fileBytes = fileSystem.sizeOf(file);
     if (fileBytes > sizeBytes) {
-      copyEnd(fileSystem, file, sizeBytes, fileBytes, `${name.slice(0, -'.log'.length)}.${sizeBytes}${cutSuffix}`);
+      copyEnd(fileSystem, file, sizeBytes, fileBytes, freeName(fileSystem, name, sizeBytes));
       fileSystem.syncDirectory(directory);
       fileSystem.truncate(file, sizeBytes);
       fileSystem.sync(file);
@@ -59,6 +59,15 @@ export function setAside(fileSystem: FileSystem, directory: string, baseOffsets:
     }
   }
   return movedBytes;
+}
+
+/** A name for what is cut at `position` that no earlier cut has taken. */
+function freeName(fileSystem: FileSystem, segment: string, position: number): string {
+  const stem = `${segment.slice(0, -'.log'.length)}.${position}`;
+  for (let i = 1; ; i++) {
+    const name = `${stem}${i === 1 ? '' : `.${i}`}${cutSuffix}`;
+    if (fileSystem.sizeAt(name) === null) return name;
+  }
 }
 
 function copyEnd(fileSystem: FileSystem, source: number, from: number, end: number, path: string): void {

@@ -10,7 +10,7 @@
 
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
-import { systemErrorCode } from '../base/environment-error.ts';
+import { EnvironmentError, EnvironmentErrorCode, systemErrorCode } from '../base/environment-error.ts';
 import type { Logger } from '../base/logger.ts';
 import { asAddress, firstOffset } from '../base/numbers.ts';
 import type { RandomSource } from '../base/random.ts';
@@ -103,12 +103,15 @@ export class LocalLogStore implements LogStore, LogOwner {
 
   /**
    * Opens the store: reads what a clean stop wrote, or recovers. Rejects with `EnvironmentError` DATA_CORRUPT for
-   * checkpoints that cannot be read, DATA_DIRECTORY_NEWER, and with the file system's errors.
+   * checkpoints that cannot be read, DATA_DIRECTORY_NEWER, DISK_FULL and IO_FAILED where the file system refuses.
    */
   // oxlint-disable-next-line typescript/require-await -- recovery will run in steps, so that it can show its progress.
   static async open(options: LocalLogStoreOptions): Promise<LocalLogStore> {
-    const start = startStore(options);
-    removeCleanStop(options.fileSystem, options.directory);
+    const start = explainingFailures(options.directory, () => {
+      const found = startStore(options);
+      removeCleanStop(options.fileSystem, options.directory);
+      return found;
+    });
     const store = new LocalLogStore(options, start);
     options.executor.start(
       (workerIndex) => store.#drain(workerIndex),
@@ -315,4 +318,22 @@ export class LocalLogStore implements LogStore, LogOwner {
 
 function homelessKey({ topic, partition, topicId }: Pick<PartitionState, 'topic' | 'partition' | 'topicId'>): string {
   return `${topic}-${partition} ${topicId}`;
+}
+
+/** Runs `start`; refusals of the file system become sentences. */
+function explainingFailures<T>(directory: string, start: () => T): T {
+  try {
+    return start();
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === null || error instanceof EnvironmentError) throw error;
+    const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+    throw new EnvironmentError(
+      isFull ? EnvironmentErrorCode.DISK_FULL : EnvironmentErrorCode.IO_FAILED,
+      isFull
+        ? `The logs in ${directory} cannot be opened, because the disk has no room left (${code}): free some space.`
+        : `The logs in ${directory} cannot be opened (${code}): check the disk, and that all files are this user's.`,
+      error,
+    );
+  }
 }

@@ -221,8 +221,10 @@ export class LogWriter {
     const segment = present(this.#log.segments.active, 'a segment is there to be written');
     this.#flusher.pending.add(endOffset, segment);
     if (segment.sizeBytes === 0) segment.firstTimestampMs = scanned.maxTimestamp;
-    if (scanned.maxTimestamp > segment.largestTimestampMs) {
-      segment.largestTimestampMs = scanned.maxTimestamp;
+    // A client may send up to 2^63 - 1 where the topic allows it; an index holds what a double holds exactly.
+    const largestMs = Math.min(scanned.maxTimestamp, Number.MAX_SAFE_INTEGER);
+    if (largestMs > segment.largestTimestampMs) {
+      segment.largestTimestampMs = largestMs;
       segment.offsetOfLargestTimestamp = baseOffset + Math.max(scanned.offsetDeltaOfMaxTimestamp, 0);
     }
     const fields = this.#flusher.writeFields();

@@ -35,8 +35,9 @@ export class ScannedSegment {
 
   take(batch: FileBatch): void {
     if (batch.position === 0) this.#firstTimestampMs = batch.maxTimestamp;
-    if (batch.maxTimestamp > this.#largestTimestampMs) {
-      this.#largestTimestampMs = batch.maxTimestamp;
+    const largestMs = Math.min(batch.maxTimestamp, Number.MAX_SAFE_INTEGER);
+    if (largestMs > this.#largestTimestampMs) {
+      this.#largestTimestampMs = largestMs;
       // Which of its records it is does not matter to a search, which looks into the batch. Most often it is the last,
       // and so Kafka's recovery has it.
       this.#offsetOfLargest = batch.lastOffset;

@@ -137,10 +137,16 @@ function recoverAll(
   }
   // A log whose records were all deleted may have lost its directory, or another has come back with its name; but not
   // where it goes on.
-  const homeless = [...starts.values()]
+  const homeless: PartitionState[] = [...starts.values()]
     .filter(({ topic, partition, topicId }) => partitions.get(`${topic}-${partition}`)?.topicId !== topicId)
     .map(({ topic, partition, topicId, offset }) => emptyAt(topic, partition, topicId, offset));
-  writeRecoveryPoints(fileSystem, directory, Array.from(partitions.values(), pointOf));
+  for (const point of knownPoints) {
+    const name = `${point.topic}-${point.partition}`;
+    const start = starts.get(`${name} ${point.topicId}`)?.offset ?? firstOffset;
+    if (partitions.get(name)?.topicId === point.topicId || point.offset <= start) continue;
+    homeless.push(missing(point, start));
+  }
+  writeRecoveryPoints(fileSystem, directory, [...partitions.values(), ...homeless].map(pointOf));
   for (const path of stale) if (fileSystem.sizeAt(path) !== null) fileSystem.remove(path);
   return { partitions, homeless, recovery: sum, largestEpoch };
 }
@@ -159,6 +165,14 @@ export function emptyAt(topic: string, partition: number, topicId: string | null
     producerSnapshot: null,
     refusal: null,
   };
+}
+
+/** A partition whose directory is gone though it was on disk. Whether its topic still exists is not known here. */
+function missing({ topic, partition, topicId, offset }: PartitionPoint, start: Offset): PartitionState {
+  const refusal =
+    `Partition ${partition} of ${topic} takes no writes: its directory ${topic}-${partition} is missing, though everything ` +
+    `before offset ${offset} was on disk. Restore it from a copy, or delete the topic.`;
+  return { ...emptyAt(topic, partition, topicId, start), recoveryPoint: offset, refusal };
 }
 
 /** The recovery point of a partition that is not written at the moment. */

@@ -66,7 +66,7 @@ export class StoreUpkeep {
   recoveryPoints(): PartitionPoint[] {
     const points = Array.from(this.#sleeping(), pointOf);
     for (const { state } of this.#logs()) {
-      if (!state.hasFiles) continue;
+      if (!state.hasFiles && !state.isDamaged) continue;
       const { topic, partition, topicId, recoveryPoint, producerSnapshot, epochs } = state;
       points.push({ topic, partition, topicId, offset: recoveryPoint, producerSnapshot, epochs: epochs.starts });
     }

@@ -54,6 +54,7 @@ const retriable = new Set<ErrorCode>([
 ]);
 
 export class ProducerActor {
+  readonly #refused = new WeakSet<Batch>();
   readonly #world: World;
   readonly #options: ProducerOptions;
   #client: SimulatedClient | null = null;
@@ -237,6 +238,7 @@ export class ProducerActor {
     if (errorCode === ErrorCode.NONE || errorCode === ErrorCode.DUPLICATE_SEQUENCE_NUMBER) return 'done';
     const { topic, log } = batch.target;
     this.#world.count(errorName(errorCode));
+    if (retriable.has(errorCode)) this.#refused.add(batch);
     if (retriable.has(errorCode)) return isIdempotent || this.#world.scheduler.random.chance(0.7) ? 'retry' : 'give up';
     if (errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION || errorCode === ErrorCode.UNKNOWN_TOPIC_ID) {
       if (topic.state === 'there') this.#world.breakPromise(`${name} is told that ${log} does not exist`);
@@ -244,6 +246,9 @@ export class ProducerActor {
     }
     if (errorCode === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER && isIdempotent) {
       if (isTroubled) return 'retry';
+      // Nobody knows a producer whose first batch was refused, and whoever is not known may begin anywhere: a later batch
+      // of its window slipped in before. Kafka takes it as well.
+      if (batch.firstSequence === 0 && this.#refused.has(batch)) return 'new session';
       // What acks=1 promised may be lost in a power cut, and then the next sequence is none.
       if (acks === -1 && !topic.syncsLater) {
         this.#world.breakPromise(`${name} is told that sequence ${batch.firstSequence} of ${log} is out of order`);
