@@ -59,9 +59,9 @@ function times<T>(count: number, item: T): T[] {
 
 describe('a request of few bytes', () => {
   it('ends its connection where its arrays have more elements than a request may have', async () => {
-    const coordinatorKeys = times(200_000, '');
+    const coordinatorKeys = times(300_000, '');
     expect(await ask(broker, findCoordinatorApi, 4, { key: '', keyType: 0, coordinatorKeys })).toBeNull();
-    const topics = times(200_000, { name: '', topicId: zeroUuid });
+    const topics = times(300_000, { name: '', topicId: zeroUuid });
     expect(await ask(broker, metadataApi, 4, { ...defaultMetadataRequest(), topics })).toBeNull();
     const reasons = broker.lines.filter(({ level }) => level === 'warn').map(({ fields }) => String(fields['reason']));
     expect(reasons.filter((reason) => reason.includes('more elements'))).toHaveLength(2);
