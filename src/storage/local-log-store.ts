@@ -210,6 +210,7 @@ export class LocalLogStore implements LogStore, LogOwner {
     const key = homelessKey({ topic, partition, topicId });
     const empty = this.#homeless.get(key) ?? emptyAt(topic, partition, topicId, firstOffset);
     this.#homeless.delete(key);
+    if (empty.refusal !== null) this.#options.logger.error({ topic, partition }, empty.refusal);
     if (!this.#stuck.has(name)) return empty;
     try {
       this.#directories.discard(topic, partition);

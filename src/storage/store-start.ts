@@ -138,12 +138,12 @@ function recoverAll(
   // A log whose records were all deleted may have lost its directory, or another has come back with its name; but not
   // where it goes on.
   const homeless: PartitionState[] = [...starts.values()]
-    .filter(({ topic, partition, topicId }) => partitions.get(`${topic}-${partition}`)?.topicId !== topicId)
+    .filter((point) => isHomeless(point, partitions))
     .map(({ topic, partition, topicId, offset }) => emptyAt(topic, partition, topicId, offset));
   for (const point of knownPoints) {
     const name = `${point.topic}-${point.partition}`;
     const start = starts.get(`${name} ${point.topicId}`)?.offset ?? firstOffset;
-    if (partitions.get(name)?.topicId === point.topicId || point.offset <= start) continue;
+    if (!isHomeless(point, partitions) || point.offset <= start) continue;
     homeless.push(missing(point, start));
   }
   writeRecoveryPoints(fileSystem, directory, [...partitions.values(), ...homeless].map(pointOf));
@@ -165,6 +165,12 @@ export function emptyAt(topic: string, partition: number, topicId: string | null
     producerSnapshot: null,
     refusal: null,
   };
+}
+
+/** Whether no directory is this partition's. One that was written down before its topic was known is found by its name. */
+function isHomeless(point: PartitionPoint, partitions: ReadonlyMap<string, PartitionState>): boolean {
+  const known = partitions.get(`${point.topic}-${point.partition}`);
+  return point.topicId === null ? known === undefined : known?.topicId !== point.topicId;
 }
 
 /** A partition whose directory is gone though it was on disk. Whether its topic still exists is not known here. */
