@@ -167,10 +167,10 @@ export function emptyAt(topic: string, partition: number, topicId: string | null
   };
 }
 
-/** Whether no directory is this partition's. One that was written down before its topic was known is found by its name. */
+/** Whether no directory is this partition's. What was written down before its topic was known may be anybody's. */
 function isHomeless(point: PartitionPoint, partitions: ReadonlyMap<string, PartitionState>): boolean {
-  const known = partitions.get(`${point.topic}-${point.partition}`);
-  return point.topicId === null ? known === undefined : known?.topicId !== point.topicId;
+  const { topic, partition, topicId } = point;
+  return topicId !== null && partitions.get(`${topic}-${partition}`)?.topicId !== topicId;
 }
 
 /** A partition whose directory is gone though it was on disk. Whether its topic still exists is not known here. */
