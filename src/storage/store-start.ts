@@ -167,10 +167,14 @@ export function emptyAt(topic: string, partition: number, topicId: string | null
   };
 }
 
-/** Whether no directory is this partition's. What was written down before its topic was known may be anybody's. */
-function isHomeless(point: PartitionPoint, partitions: ReadonlyMap<string, PartitionState>): boolean {
-  const { topic, partition, topicId } = point;
-  return topicId !== null && partitions.get(`${topic}-${partition}`)?.topicId !== topicId;
+/**
+ * Whether no directory can be this partition's. What was written down before its topic was known may be anybody's, and so
+ * may a directory that does not say whose it is.
+ */
+function isHomeless({ topic, partition, topicId }: PartitionPoint, partitions: ReadonlyMap<string, PartitionState>) {
+  const found = partitions.get(`${topic}-${partition}`);
+  if (topicId === null || found === undefined) return topicId !== null;
+  return found.topicId !== null && found.topicId !== topicId;
 }
 
 /** A partition whose directory is gone though it was on disk. Whether its topic still exists is not known here. */
