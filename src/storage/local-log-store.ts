@@ -105,7 +105,7 @@ export class LocalLogStore implements LogStore, LogOwner {
    * Opens the store: reads what a clean stop wrote, or recovers. Rejects with `EnvironmentError` DATA_CORRUPT for
    * checkpoints that cannot be read, DATA_DIRECTORY_NEWER, DISK_FULL and IO_FAILED where the file system refuses.
    */
-  // oxlint-disable-next-line typescript/require-await -- recovery will run in steps, so that it can show its progress.
+  // oxlint-disable-next-line typescript/require-await -- a store may have to wait for what it opens; this one reads synchronously.
   static async open(options: LocalLogStoreOptions): Promise<LocalLogStore> {
     const start = explainingFailures(options.directory, () => {
       const found = startStore(options);

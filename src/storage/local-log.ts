@@ -230,16 +230,6 @@ export class LocalLog implements PartitionLog, Closable {
     return this.#flusher.closeIfIdle();
   }
 
-  async close(): Promise<void> {
-    const { topic, partition } = this.state;
-    if (!(await this.closeForStop())) {
-      throw new EnvironmentError(
-        EnvironmentErrorCode.IO_FAILED,
-        `Partition ${partition} of ${topic} could not be closed cleanly: see the log for the disk's error.`,
-      );
-    }
-  }
-
   /** Flushes and closes; whether all of it is on disk, of which nothing is asked once the log is being destroyed. */
   async closeForStop(): Promise<boolean> {
     if (this.#destruction !== null) {

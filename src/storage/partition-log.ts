@@ -136,8 +136,6 @@ export interface PartitionLog {
 
   /** Resolves once everything appended so far is durable; rejects with `EnvironmentError` where it cannot be. */
   sync(): Promise<void>;
-  /** Flushes, writes snapshots and closes. Appends that wait are answered first. */
-  close(): Promise<void>;
   /** Closes without flushing, answers what waits with UNKNOWN_TOPIC_OR_PARTITION, and renames the directory to `…-delete`. */
   destroy(): Promise<void>;
 }

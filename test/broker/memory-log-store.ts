@@ -165,8 +165,6 @@ export class MemoryLog implements PartitionLog {
 
   async sync(): Promise<void> {}
 
-  async close(): Promise<void> {}
-
   async destroy(): Promise<void> {
     this.state = 'destroyed';
     this.store.forget(this);

@@ -113,10 +113,6 @@ export class WrappedPartitionLog implements PartitionLog {
     return this.inner.sync();
   }
 
-  close(): Promise<void> {
-    return this.inner.close();
-  }
-
   destroy(): Promise<void> {
     return this.inner.destroy();
   }

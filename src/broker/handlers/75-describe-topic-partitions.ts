@@ -63,8 +63,7 @@ export const describeTopicPartitionsHandler: ApiHandler<
 function namesOf({ topics }: DescribeTopicPartitionsRequest, broker: Broker): string[] {
   const names =
     topics.length > 0 ? topics.map(({ name }) => name) : Array.from(broker.topics.image.topics(), ({ name }) => name);
-  // The plain order compares UTF-16 units, as Java does.
-  // oxlint-disable-next-line unicorn/require-array-sort-compare
+  // oxlint-disable-next-line unicorn/require-array-sort-compare -- the plain order compares UTF-16 units, as Java does.
   return [...new Set(names)].toSorted();
 }
 
