@@ -1,0 +1,89 @@
+/** What load runs ask of a broker beside the load: topics, producers, where logs end. Any thread. */
+
+import { zeroUuid } from '../../src/base/uuid.ts';
+import {
+  createTopicsApi,
+  defaultCreateTopicsRequest,
+  defaultInitProducerIdRequest,
+  defaultListOffsetsRequest,
+  initProducerIdApi,
+  listOffsetsApi,
+} from '../../src/protocol/generated/index.ts';
+import { WireClient } from '../../test/program/wire-client.ts';
+import type { Doors } from './server-under-test.ts';
+
+const latestTimestamp = -1;
+const earliestTimestamp = -2;
+const createTimeoutMs = 120_000;
+
+export class KafkaAdmin {
+  readonly #client: WireClient;
+
+  private constructor(client: WireClient) {
+    this.#client = client;
+  }
+
+  static async connect({ kafka }: Doors): Promise<KafkaAdmin> {
+    if (kafka === undefined) throw new Error('The broker has no door for Kafka over TCP.');
+    return new KafkaAdmin(await WireClient.connect(kafka.port));
+  }
+
+  close(): void {
+    this.#client.socket.destroy();
+  }
+
+  async createTopic(
+    name: string,
+    numPartitions: number,
+    configs: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
+    const topic = {
+      name,
+      numPartitions,
+      replicationFactor: 1,
+      assignments: [],
+      configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
+    };
+    const request = { ...defaultCreateTopicsRequest(), topics: [topic], timeoutMs: createTimeoutMs };
+    const [answer] = (await this.#client.request(createTopicsApi, 5, request)).topics;
+    if (answer?.errorCode !== 0) {
+      throw new Error(`The topic ${name} was not created: error ${answer?.errorCode}, ${answer?.errorMessage}`);
+    }
+  }
+
+  async newProducer(): Promise<{ readonly producerId: number; readonly producerEpoch: number }> {
+    const request = { ...defaultInitProducerIdRequest(), transactionalId: null, transactionTimeoutMs: 60_000 };
+    const answer = await this.#client.request(initProducerIdApi, 1, request);
+    if (answer.errorCode !== 0) throw new Error(`No producer id was given: error ${answer.errorCode}`);
+    return answer;
+  }
+
+  /** The offset behind the last record that consumers see, of each partition. */
+  endOffsets(topic: string, partitionCount: number): Promise<number[]> {
+    return this.#offsets(topic, partitionCount, latestTimestamp);
+  }
+
+  /** The offset of the first record, of each partition. */
+  startOffsets(topic: string, partitionCount: number): Promise<number[]> {
+    return this.#offsets(topic, partitionCount, earliestTimestamp);
+  }
+
+  async #offsets(topic: string, partitionCount: number, timestamp: number): Promise<number[]> {
+    const partitions = Array.from({ length: partitionCount }, (_, partitionIndex) => ({
+      partitionIndex,
+      currentLeaderEpoch: -1,
+      timestamp,
+    }));
+    const request = {
+      ...defaultListOffsetsRequest(),
+      replicaId: -1,
+      topics: [{ name: topic, topicId: zeroUuid, partitions }],
+    };
+    const offsets = Array.from({ length: partitionCount }, () => 0);
+    for (const answer of (await this.#client.request(listOffsetsApi, 5, request)).topics[0]?.partitions ?? []) {
+      if (answer.errorCode !== 0) throw new Error(`Offsets of ${topic} were not given: error ${answer.errorCode}`);
+      offsets[answer.partitionIndex] = answer.offset;
+    }
+    return offsets;
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * What the load client is asked to do, and what it answers: plain data, because it travels between threads.
+ *
+ *   produce    prepared batches, closed loop or at a fixed rate
+ *   catch-up   everything that a topic holds, from its start
+ *   tail       produce at a fixed rate while a consumer waits at the end: from intended send to arrival
+ */
+
+import type { Latencies } from './latency-recorder.ts';
+import type { Doors } from './server-under-test.ts';
+
+export type Transport = 'tcp' | 'websocket';
+export type BatchCompression = 'none' | 'lz4' | 'zstd';
+
+/** Where a job's connections go. */
+export interface JobTarget {
+  readonly doors: Doors;
+  /** Which of the doors the load goes through; whatever else is asked goes over TCP. */
+  readonly transport: Transport;
+  /** It exists. */
+  readonly topic: string;
+  /** All from 0 are used. */
+  readonly partitionCount: number;
+}
+
+export interface BatchShape {
+  /** Of a value; a record needs some 7 bytes more. */
+  readonly recordBytes: number;
+  /** Records are put in while they fit; at least one is. Before compression. */
+  readonly batchBytes: number;
+  readonly compression: BatchCompression;
+}
+
+export interface ProduceJob extends JobTarget {
+  readonly kind: 'produce';
+  readonly acks: -1 | 0 | 1;
+  readonly batch: BatchShape;
+  readonly connections: number;
+  /** Requests that wait for their answers, on each connection, at most. */
+  readonly inFlight: number;
+  /** One batch for each; partitions take turns. */
+  readonly partitionsPerRequest: number;
+  /** Each connection is a producer with sequence numbers. */
+  readonly idempotent: boolean;
+  /** Requests a second over all connections, or null: the next as soon as there is room (a closed loop). */
+  readonly requestsPerSecond: number | null;
+  /** Ends after so many requests, or so long, whichever comes first. */
+  readonly requests: number;
+  readonly durationMs: number;
+}
+
+export interface CatchUpJob extends JobTarget {
+  readonly kind: 'catch-up';
+  /** Partitions are shared out among them. */
+  readonly connections: number;
+  /** The most that one fetch returns, all partitions together. */
+  readonly fetchBytes: number;
+  readonly partitionFetchBytes: number;
+}
+
+/** One connection, one partition. */
+export interface TailJob extends JobTarget {
+  readonly kind: 'tail';
+  readonly acks: -1 | 0 | 1;
+  readonly batch: BatchShape;
+  readonly requestsPerSecond: number;
+  readonly requests: number;
+}
+
+export type LoadJob = ProduceJob | CatchUpJob | TailJob;
+
+export interface LoadResult {
+  /** Answered without an error; with acks=0: sent, and taken by the broker before it answered what was sent behind. */
+  readonly requests: number;
+  readonly records: number;
+  /** Of whole batches as they travelled. */
+  readonly bytes: number;
+  /** The same, uncompressed. */
+  readonly plainBytes: number;
+  /** From the first byte sent to the last answer. */
+  readonly elapsedMs: number;
+  /** At a fixed rate from the intended send times; in a closed loop from when each was sent. Null for a catch-up. */
+  readonly latencies: Latencies | null;
+  /** A tail's: from the intended send times to the arrival at the consumer. */
+  readonly deliveryLatencies: Latencies | null;
+}

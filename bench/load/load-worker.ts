@@ -1,0 +1,27 @@
+/** The load thread: runs the one job that it was started with, tells when the load begins, and what came out. */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { runCatchUp } from './catch-up-run.ts';
+import type { LoadJob, LoadResult } from './load-job.ts';
+import { runProduce } from './produce-run.ts';
+import { runTail } from './tail-run.ts';
+
+export type LoadMessage = { readonly began: true } | { readonly result: LoadResult };
+
+post({ result: await run(workerData as LoadJob, () => post({ began: true })) });
+
+function post(message: LoadMessage): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port has no origin
+  parentPort?.postMessage(message);
+}
+
+function run(job: LoadJob, onBegin: () => void): Promise<LoadResult> {
+  switch (job.kind) {
+    case 'produce':
+      return runProduce(job, onBegin);
+    case 'catch-up':
+      return runCatchUp(job, onBegin);
+    case 'tail':
+      return runTail(job, onBegin);
+  }
+}

@@ -1,0 +1,42 @@
+/** Millrace as a server that is measured: the program as users start it, on free ports. Main thread. */
+
+import { join } from 'node:path';
+import { projectRoot } from './project-root.ts';
+import type { HostPort, ServerKind } from './server-under-test.ts';
+
+export interface MillraceOptions {
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Arguments for Node itself, such as `--cpu-prof`. */
+  readonly nodeArgs?: readonly string[];
+  readonly name?: string;
+}
+
+/** Only warnings: a line a connection would be measured as well. */
+const logLevel = 'warn';
+
+export function millrace({ settings = {}, nodeArgs = [], name = 'Millrace' }: MillraceOptions = {}): ServerKind {
+  return {
+    name,
+    command: (directory) => ({
+      file: process.execPath,
+      args: [
+        ...nodeArgs,
+        join(projectRoot, 'dist/main.js'),
+        ...['--data', join(directory, 'data'), '--kafka', '127.0.0.1:0', '--http', '127.0.0.1:0'],
+        ...['--log-level', logLevel],
+        ...Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]),
+      ],
+      doors: (printed) => {
+        const kafka = doorIn(printed, 'Kafka over TCP');
+        if (kafka === null || !printed.includes('\n\n', printed.indexOf('Kafka over TCP'))) return null;
+        const webSocket = doorIn(printed, 'HTTP and WebSocket');
+        return { kafka, ...(webSocket === null ? {} : { webSocket }) };
+      },
+    }),
+  };
+}
+
+function doorIn(printed: string, door: string): HostPort | null {
+  const match = new RegExp(`${door} +(127\\.0\\.0\\.1):(\\d+)`).exec(printed);
+  return match === null ? null : { host: match[1]!, port: Number(match[2]) };
+}

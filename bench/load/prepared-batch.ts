@@ -1,0 +1,83 @@
+/**
+ * A record batch made once and sent again and again. Load thread.
+ *
+ * A sequence number lies under the batch's CRC. A CRC is linear, so each bit of the number changes it by a value that
+ * depends on that bit alone: 32 of them are found once, and a batch of any size gets a new number by a few XORs.
+ */
+
+import { crc32c } from '@node-rs/crc32';
+import { writeInt32 } from '../../src/records/big-endian.ts';
+import { BatchBuilder, type BatchOptions } from '../../src/records/batch-builder.ts';
+import { batchField, Compression } from '../../src/records/record-batch.ts';
+import type { BatchCompression, BatchShape } from './load-job.ts';
+
+const sequenceBits = 32;
+/** What a record takes beside its value, at most, for the values sent here. */
+const recordOverheadBytes = 16;
+const firstTimestampMs = 1_700_000_000_000;
+
+export interface PreparedBatch {
+  readonly bytes: Uint8Array;
+  readonly recordCount: number;
+  /** The size before compression. */
+  readonly plainBytes: number;
+}
+
+export async function prepareBatch(shape: BatchShape, options: BatchOptions = {}): Promise<PreparedBatch> {
+  const builder = new BatchBuilder((bytes) => crc32c(bytes), options);
+  const { recordBytes, batchBytes, compression } = shape;
+  while (builder.recordCount === 0 || builder.sizeBytes + recordBytes + recordOverheadBytes <= batchBytes) {
+    const i = builder.recordCount;
+    builder.append({ key: null, value: valueOf(i, recordBytes), timestampMs: firstTimestampMs + i });
+  }
+  const { recordCount, sizeBytes: plainBytes } = builder;
+  return { bytes: await seal(builder, compression), recordCount, plainBytes };
+}
+
+async function seal(builder: BatchBuilder, compression: BatchCompression): Promise<Uint8Array> {
+  switch (compression) {
+    case 'none':
+      return builder.seal();
+    case 'lz4': {
+      const { compressionsAlgorithms } = await import('@platformatic/kafka');
+      const body = compressionsAlgorithms.lz4.compressSync(Buffer.from(builder.body));
+      return builder.sealCompressed(Compression.LZ4, body);
+    }
+    case 'zstd': {
+      const zstd = await import('@foxglove/wasm-zstd');
+      await zstd.isLoaded;
+      return builder.sealCompressed(Compression.ZSTD, zstd.compress(Buffer.from(builder.body)));
+    }
+  }
+}
+
+/** A value that is JSON for the most part, compresses as JSON does, and is another for each `i`. */
+function valueOf(i: number, sizeBytes: number): Uint8Array {
+  let text = `{"id":${i},"user":"user-${(i * 7919) % 10_007}","at":${firstTimestampMs + i * 37},"page":"/shop/${i % 97}"`;
+  for (let k = 1; text.length < sizeBytes; k++) text += `,"field-${k}":${((i + k) * 2_654_435_761) % 4_294_967_291}`;
+  return Buffer.from(text.slice(0, sizeBytes));
+}
+
+/** Gives copies of one batch their sequence numbers. */
+export class SequencePatcher {
+  readonly #crcAtZero: number;
+  readonly #changes = new Int32Array(sequenceBits);
+
+  constructor(batch: Uint8Array) {
+    const copy = Uint8Array.from(batch);
+    const crcWith = (sequence: number): number => {
+      writeInt32(copy, batchField.baseSequence, sequence);
+      return crc32c(copy.subarray(batchField.attributes)) | 0;
+    };
+    this.#crcAtZero = crcWith(0);
+    for (let bit = 0; bit < sequenceBits; bit++) this.#changes[bit] = crcWith(1 << bit) ^ this.#crcAtZero;
+  }
+
+  /** Writes `sequence` and the CRC that follows from it into the copy that begins at `at`. */
+  patch(bytes: Uint8Array, at: number, sequence: number): void {
+    let crc = this.#crcAtZero;
+    for (let rest = sequence; rest !== 0; rest &= rest - 1) crc ^= this.#changes[31 - Math.clz32(rest & -rest)]!;
+    writeInt32(bytes, at + batchField.baseSequence, sequence);
+    writeInt32(bytes, at + batchField.crc, crc);
+  }
+}

@@ -1,0 +1,267 @@
+/**
+ * Runs a produce job. Load thread.
+ *
+ *   closed loop   as many requests as have room leave, whenever answers came
+ *   fixed rate    request i is due at start + i / rate, on connection i mod n; it leaves once it is due and has room,
+ *                 and its latency counts from when it was due
+ *
+ * While requests are due within a few milliseconds the thread spins: the event loop's own timers are good to a
+ * millisecond only, and what they would be late by would count as the broker's.
+ */
+
+import { KafkaAdmin } from './kafka-admin.ts';
+import { LatencyRecorder } from './latency-recorder.ts';
+import { LoadConnection } from './load-connection.ts';
+import type { LoadResult, ProduceJob } from './load-job.ts';
+import { prepareBatch, type PreparedBatch } from './prepared-batch.ts';
+import { ProduceAnswers, ProduceFrames } from './produce-frames.ts';
+import { webSocketHeader } from './web-socket-frames.ts';
+
+/** Version 0 of ApiVersions, without a body; every broker answers it, behind what was sent before. */
+const barrierFrame = Buffer.from('0000000a0012000000000001ffff', 'hex');
+const spinBelowMs = 3;
+/** Most of a run's latencies have room from the start. */
+const expectedLatencies = 1 << 20;
+
+/** What the connections of a run share. */
+export interface Schedule {
+  /** The next request that nobody sends yet. */
+  next: number;
+  readonly count: number;
+  readonly startedMs: number;
+  readonly endMs: number;
+  /** Null in a closed loop. */
+  readonly intervalMs: number | null;
+}
+
+export class ProduceConnection {
+  readonly #connection: LoadConnection;
+  readonly #frames: ProduceFrames;
+  readonly #answers: ProduceAnswers;
+  readonly #job: ProduceJob;
+  readonly #latencies: LatencyRecorder;
+  readonly #schedule: Schedule;
+  /** Its own next request of a schedule with a rate; others belong to others. */
+  #nextDue: number;
+  /** When the request in each slot was due, or sent. */
+  readonly #dueMs: Float64Array;
+  #head = 0;
+  #inFlight = 0;
+  acknowledged = 0;
+  lastAnswerMs = 0;
+  #onProgress: () => void = () => {};
+
+  constructor(
+    connection: LoadConnection,
+    frames: ProduceFrames,
+    job: ProduceJob,
+    schedule: Schedule,
+    latencies: LatencyRecorder,
+    index: number,
+  ) {
+    this.#connection = connection;
+    this.#frames = frames;
+    this.#answers = new ProduceAnswers(job);
+    this.#job = job;
+    this.#schedule = schedule;
+    this.#latencies = latencies;
+    this.#nextDue = index;
+    this.#dueMs = new Float64Array(frames.slots);
+    connection.listen(
+      (bytes, start) => {
+        this.#answers.check(bytes, start);
+        this.#finished(1, performance.now());
+      },
+      () => this.#continue(),
+    );
+  }
+
+  /** Resolves once nothing is to be sent and everything is answered. */
+  run(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onProgress = () => {
+        if (this.#inFlight === 0 && !this.#hasMore(performance.now())) resolve();
+      };
+      this.#continue();
+    });
+  }
+
+  /** Waits until the broker has read everything before. */
+  barrier(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#connection.listen(
+        () => resolve(),
+        () => {},
+      );
+      this.#connection.write(
+        this.#job.transport === 'tcp'
+          ? barrierFrame
+          : Buffer.concat([webSocketHeader(barrierFrame.length), barrierFrame]),
+      );
+    });
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  /** Sends what is due and has room. Returns when the next is due: Infinity where that depends on answers, null where all left. */
+  pump(nowMs: number): number | null {
+    const { intervalMs, startedMs, count } = this.#schedule;
+    const { slots } = this.#frames;
+    if (intervalMs === null) {
+      this.#send(this.#claim(slots - this.#inFlight, nowMs), () => nowMs);
+      return Infinity;
+    }
+    const step = this.#job.connections;
+    let sendable = 0;
+    while (
+      sendable < slots - this.#inFlight &&
+      this.#nextDue + sendable * step < count &&
+      startedMs + (this.#nextDue + sendable * step) * intervalMs <= nowMs
+    ) {
+      sendable++;
+    }
+    const first = this.#nextDue;
+    this.#nextDue += sendable * step;
+    this.#send(sendable, (i) => startedMs + (first + i * step) * intervalMs);
+    if (this.#nextDue >= count) return null;
+    if (this.#inFlight === slots) return Infinity;
+    return startedMs + this.#nextDue * intervalMs;
+  }
+
+  #continue(): void {
+    this.pump(performance.now());
+    this.#onProgress();
+  }
+
+  #hasMore(nowMs: number): boolean {
+    const { intervalMs, count, next, endMs } = this.#schedule;
+    return intervalMs === null ? next < count && nowMs < endMs : this.#nextDue < count;
+  }
+
+  /** How many of `wanted` requests of a closed loop are this connection's. */
+  #claim(wanted: number, nowMs: number): number {
+    const schedule = this.#schedule;
+    const claimed = nowMs < schedule.endMs ? Math.min(wanted, schedule.count - schedule.next) : 0;
+    schedule.next += claimed;
+    return claimed;
+  }
+
+  #send(count: number, dueMs: (i: number) => number): void {
+    const { slots } = this.#frames;
+    for (let sent = 0; sent < count;) {
+      const part = Math.min(count - sent, slots - this.#head);
+      for (let i = 0; i < part; i++) this.#dueMs[this.#head + i] = dueMs(sent + i);
+      const bytes = this.#frames.take(this.#head, part);
+      this.#head = (this.#head + part) % slots;
+      this.#inFlight += part;
+      sent += part;
+      if (this.#job.acks !== 0) this.#connection.write(bytes);
+      else this.#connection.write(bytes, () => this.#unansweredLeft(part));
+    }
+  }
+
+  /** Requests with acks=0 are done with once they are the kernel's. */
+  #unansweredLeft(count: number): void {
+    this.#finished(count, performance.now());
+    // Not within the write that called back at once.
+    setImmediate(() => this.#continue());
+  }
+
+  #finished(count: number, nowMs: number): void {
+    const { slots } = this.#frames;
+    for (let i = 0; i < count; i++) {
+      this.#latencies.add(nowMs - this.#dueMs[(this.#head - this.#inFlight + i + slots) % slots]!);
+    }
+    this.#inFlight -= count;
+    this.acknowledged += count;
+    this.lastAnswerMs = nowMs;
+  }
+}
+
+/** Opens the connections of `job` and prepares what they send; `begin` then sets the schedule. */
+export async function runProduce(job: ProduceJob, onBegin: () => void): Promise<LoadResult> {
+  let fail: (error: Error) => void = () => {};
+  const failed = new Promise<never>((_, reject) => (fail = reject));
+  failed.catch(() => {});
+  const opened = await openAll(job, fail);
+  const latencies = new LatencyRecorder(Math.min(job.requests, expectedLatencies));
+  onBegin();
+  const startedMs = performance.now();
+  const intervalMs = job.requestsPerSecond === null ? null : 1000 / job.requestsPerSecond;
+  const count = intervalMs === null ? job.requests : Math.min(job.requests, Math.floor(job.durationMs / intervalMs));
+  const schedule: Schedule = { next: 0, count, startedMs, endMs: startedMs + job.durationMs, intervalMs };
+  const connections = opened.map(
+    ({ connection, frames }, i) => new ProduceConnection(connection, frames, job, schedule, latencies, i),
+  );
+  const runs = Promise.all(connections.map((connection) => connection.run()));
+  if (intervalMs !== null) pace(connections);
+  await Promise.race([runs, failed]);
+  let lastMs = Math.max(...connections.map(({ lastAnswerMs }) => lastAnswerMs));
+  if (job.acks === 0) {
+    await Promise.race([Promise.all(connections.map((connection) => connection.barrier())), failed]);
+    lastMs = performance.now();
+  }
+  for (const connection of connections) connection.close();
+  const { batch } = opened[0]!;
+  const requests = connections.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
+  const batches = requests * job.partitionsPerRequest;
+  return {
+    requests,
+    records: batches * batch.recordCount,
+    bytes: batches * batch.bytes.length,
+    plainBytes: batches * batch.plainBytes,
+    elapsedMs: lastMs - startedMs,
+    latencies: latencies.summary(),
+    deliveryLatencies: null,
+  };
+}
+
+interface Opened {
+  readonly connection: LoadConnection;
+  readonly frames: ProduceFrames;
+  readonly batch: PreparedBatch;
+}
+
+/** Opens connections a few at a time: a broker's queue of those that wait to be accepted has an end. */
+async function openAll(job: ProduceJob, fail: (error: Error) => void): Promise<Opened[]> {
+  const atOnce = 100;
+  const opened: Opened[] = [];
+  const shared = job.idempotent ? null : await prepareBatch(job.batch);
+  while (opened.length < job.connections) {
+    const from = opened.length;
+    const part = Array.from({ length: Math.min(atOnce, job.connections - from) }, async (_, i) => {
+      const batch = shared ?? (await prepareBatch(job.batch, await producerOf(job)));
+      const firstPartition = Math.floor(((from + i) * job.partitionCount) / job.connections);
+      const frames = new ProduceFrames(job, batch, job.inFlight, job.idempotent, firstPartition);
+      return { connection: await LoadConnection.open(job, 1024, fail), frames, batch };
+    });
+    opened.push(...(await Promise.all(part)));
+  }
+  return opened;
+}
+
+/** A new producer's id and epoch. */
+async function producerOf({
+  doors,
+}: ProduceJob): Promise<{ producerId: number; producerEpoch: number; baseSequence: 0 }> {
+  const admin = await KafkaAdmin.connect(doors);
+  const { producerId, producerEpoch } = await admin.newProducer();
+  admin.close();
+  return { producerId, producerEpoch, baseSequence: 0 };
+}
+
+/** Sends what falls due, until all has been sent. */
+export function pace(connections: readonly ProduceConnection[]): void {
+  const step = (): void => {
+    const nowMs = performance.now();
+    const times = connections.map((connection) => connection.pump(nowMs)).filter((time) => time !== null);
+    if (times.length === 0) return;
+    const waitMs = Math.min(...times) - nowMs;
+    if (waitMs < spinBelowMs) setImmediate(step);
+    // Where all wait for answers, those make them go on, but which is next is to be seen again then.
+    else setTimeout(step, Math.min(waitMs, 2 * spinBelowMs) - spinBelowMs);
+  };
+  step();
+}
