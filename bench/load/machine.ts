@@ -1,0 +1,52 @@
+/** What results are worth nothing without: the machine, the versions, the commit. Neither host names nor paths. */
+
+import { spawnSync } from 'node:child_process';
+import { cpus, release, totalmem, type } from 'node:os';
+import { projectRoot } from './project-root.ts';
+
+export interface MachineFacts {
+  readonly processor: string;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly system: string;
+  readonly node: string;
+  /** With a + where files differ from it; null where it is not known. */
+  readonly commit: string | null;
+  /** ISO 8601, UTC. */
+  readonly date: string;
+}
+
+export function machineFacts(): MachineFacts {
+  return {
+    processor: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    system: `${type()} ${release()}`,
+    node: process.versions.node,
+    commit: commit(),
+    date: new Date().toISOString(),
+  };
+}
+
+export function machineSentence({
+  processor,
+  cores,
+  memoryBytes,
+  system,
+  node,
+  commit: at,
+  date,
+}: MachineFacts): string {
+  const gibibytes = Math.round(memoryBytes / 2 ** 30);
+  return `${processor}, ${cores} cores, ${gibibytes} GiB, ${system}, Node ${node}, commit ${at ?? 'unknown'}, ${date}`;
+}
+
+function commit(): string | null {
+  const git = (...args: string[]): string | null => {
+    const { status, stdout } = spawnSync('git', args, { cwd: projectRoot, encoding: 'utf8' });
+    return status === 0 ? stdout.trim() : null;
+  };
+  const hash = git('rev-parse', '--short', 'HEAD');
+  if (hash === null) return null;
+  return git('status', '--porcelain', '--untracked-files=no') === '' ? hash : `${hash}+`;
+}
