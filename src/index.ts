@@ -131,6 +131,10 @@ async function start(
     service: new Dispatcher(broker, handlers),
     config,
     logger,
+    troubles: () =>
+      broker
+        .refusing()
+        .map(({ topic, partition }) => `Partition ${partition} of ${topic} takes no writes: see the log.`),
     metrics: metricsOf(() => ({
       broker,
       version,

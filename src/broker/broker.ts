@@ -97,6 +97,7 @@ export class Broker {
     broker.#metadataLog = await broker.openStateLog(stateLogTopics.metadata, image);
     broker.config.setDynamic(image.brokerConfigs(String(broker.nodeId)), image.brokerConfigs(''));
     options.store.discardOrphans((topic, topicId, partition) => broker.#exists(topic, topicId, partition));
+    broker.#openDamaged();
     broker.#groups = await GroupCoordinator.open(broker);
     broker.#scheduleRetention();
     return broker;
@@ -110,6 +111,12 @@ export class Broker {
   /** The leader epoch that Metadata, Fetch and ListOffsets agree on. */
   get leaderEpoch(): number {
     return this.store.leaderEpoch;
+  }
+
+  /** The partitions that take no writes at the moment, those of coordinators among them. */
+  refusing(): PartitionLog[] {
+    const all = [...this.#stateLogs.map(({ log }) => log), ...this.topics.openLogs()];
+    return all.filter(({ refusal }) => refusal !== null);
   }
 
   /** Where a client's names lead: by topic id where there is one, else by name. Null where there is no such thing. */
@@ -153,6 +160,14 @@ export class Broker {
     const known = this.#image.topic(topic);
     // A directory whose id cannot be read is kept: it may be the topic's, and deleting it could not be undone.
     return known !== null && partition < known.partitionCount && (topicId === null || topicId === known.id);
+  }
+
+  /** So that whoever asks what takes no writes need not open everything. */
+  #openDamaged(): void {
+    for (const { topic, topicId, partition } of this.store.damaged()) {
+      const known = this.topics.topic(topic);
+      if (known !== null && (topicId === null || topicId === known.id)) this.topics.partition(known, partition);
+    }
   }
 
   #claimProducerIds(): Promise<number> {

@@ -10,7 +10,7 @@
  * It does not know what the records mean.
  */
 
-import { assert } from '../base/assert.ts';
+import { assert, present } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { ErrorCode, errorName } from '../base/error-code.ts';
@@ -71,11 +71,22 @@ export class StateLog {
     this.#snapshotAfterBytes = options.snapshotAfterBytes ?? defaultSnapshotAfterBytes;
   }
 
-  /** Reads the log into `options.state`. Rejects with `EnvironmentError` DATA_CORRUPT where it cannot be read. */
+  /**
+   * Reads the log into `options.state`. Rejects with `EnvironmentError` DATA_CORRUPT where it cannot be read as a whole: a
+   * part of it would be taken for the state, and topics that it does not name any more would be deleted with their files.
+   */
   static async load(options: StateLogOptions): Promise<StateLog> {
+    const { isDamaged, refusal } = options.log;
+    if (isDamaged) {
+      throw new EnvironmentError(EnvironmentErrorCode.DATA_CORRUPT, present(refusal, 'a damaged log says why'));
+    }
     const stateLog = new StateLog(options);
     await stateLog.#read();
     return stateLog;
+  }
+
+  get log(): PartitionLog {
+    return this.#options.log;
   }
 
   /**

@@ -95,6 +95,11 @@ export class TopicCatalog {
     ));
   }
 
+  /** Why a partition takes no writes; null where it does. One that is not opened does: damaged ones are, at the start. */
+  refusal(topic: TopicImage, partition: number): string | null {
+    return this.#logs.get(topic.id)?.[partition]?.refusal ?? null;
+  }
+
   /** The logs that were opened so far. */
   *openLogs(): Generator<PartitionLog> {
     for (const logs of this.#logs.values()) for (const log of logs) if (log !== undefined) yield log;

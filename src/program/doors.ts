@@ -28,6 +28,8 @@ export interface DoorsOptions {
   readonly service: RequestService;
   readonly config: BrokerConfig;
   readonly logger: Logger;
+  /** What does not work though the broker serves, for `/readyz`. */
+  readonly troubles: () => readonly string[];
   /** The text of `/metrics`. */
   readonly metrics: () => Promise<string>;
 }
@@ -118,7 +120,7 @@ export class Doors {
   }
 
   async #openHttp(): Promise<void> {
-    const { http, advertisedHttp, native, metrics } = this.#options;
+    const { http, advertisedHttp, native, troubles, metrics } = this.#options;
     if (http === null || native === null) return;
     const service = new MeteredService(this.#options.service);
     const door = await WebSocketDoor.open({
@@ -128,6 +130,7 @@ export class Doors {
       allowedOrigins: configList(this.#options.config.text('millrace.allowed.origins') ?? ''),
       native,
       ready: () => this.#ready,
+      troubles,
       metrics,
     });
     this.#http = door.address;

@@ -122,6 +122,8 @@ function registerBroker(client: PromClient, registry: Registry, sources: Metrics
   gauge(client, registry, 'millrace_recovery_refused_partitions', refused, [], (to) =>
     to.set(recovery.refusedPartitions),
   );
+  const refusing = 'Partitions that take no writes at the moment, for a full or failed disk or for damage.';
+  gauge(client, registry, 'millrace_refusing_partitions', refusing, [], (to) => to.set(broker.refusing().length));
   gauge(client, registry, 'millrace_ring_capacity_bytes', 'The size of the ingest ring.', [], (to) =>
     to.set(ring.capacityBytes),
   );
@@ -156,7 +158,7 @@ function registerDoors(client: PromClient, registry: Registry, meters: readonly 
   });
 }
 
-/** What kafka_exporter tells of each partition; on one node each has one replica, which is in sync and leads. */
+/** What kafka_exporter tells of each partition; on one node each has one replica, which leads. */
 function registerPartitions(client: PromClient, registry: Registry, broker: Broker): void {
   gauge(client, registry, 'kafka_topic_partitions', 'How many partitions a topic has.', ['topic'], (to) => {
     for (const { name, partitionCount } of broker.topics.image.topics()) to.set({ topic: name }, partitionCount);
@@ -178,9 +180,11 @@ function registerPartitions(client: PromClient, registry: Registry, broker: Brok
   each('oldest_offset', 'The log start offset: the first record that is still there.', (log) => log.logStartOffset);
   each('leader', 'The node that leads the partition.', () => broker.nodeId);
   each('replicas', 'How many replicas the partition has.', () => 1);
-  each('in_sync_replica', 'How many of its replicas are in sync.', () => 1);
+  each('in_sync_replica', 'How many of its replicas are in sync: 0 where it takes no writes.', (log) =>
+    log.refusal === null ? 1 : 0,
+  );
   each('leader_is_preferred', '1 where the preferred node leads.', () => 1);
-  each('under_replicated_partition', '1 where a replica is missing.', () => 0);
+  each('under_replicated_partition', '1 where no replica is in sync.', (log) => (log.refusal === null ? 0 : 1));
 }
 
 /** What kafka_exporter tells of each group, and of each partition in which it has committed. */

@@ -3,7 +3,7 @@
  *
  *   GET /kafka, upgrade, subprotocol kafka   binary messages: a byte stream of size-prefixed requests, and of responses
  *   GET /livez                               200 while the process answers
- *   GET /readyz                              200 once the broker serves, 503 before and while it stops
+ *   GET /readyz                              200 once the broker serves, with what does not work; 503 before and while it stops
  *   GET /metrics                             what the injected function gives
  *
  * Message borders mean nothing, so any proxy between TCP and WebSocket can stand in front. uWebSockets.js reads and
@@ -51,6 +51,8 @@ export interface WebSocketDoorOptions {
   /** What one connection may send ahead while the broker cannot take it, in bytes; default 32 MiB. */
   readonly aheadBytes?: number;
   readonly ready: () => boolean;
+  /** What does not work though the broker serves, a line each; `/readyz` tells. */
+  readonly troubles: () => readonly string[];
   /** The text of `/metrics`, in Prometheus' text format. */
   readonly metrics: () => string | Promise<string>;
   readonly clock?: Clock;
@@ -293,7 +295,7 @@ export class WebSocketDoor {
       })
       .get('/livez', (response) => answer(response, '200 OK', 'ok\n'))
       .get('/readyz', (response) => {
-        if (this.#closing === null && options.ready()) answer(response, '200 OK', 'ok\n');
+        if (this.#closing === null && options.ready()) answer(response, '200 OK', readyText(options.troubles()));
         else answer(response, '503 Service Unavailable', 'not ready\n');
       })
       .get('/metrics', (response) => void this.#metrics(response))
@@ -385,6 +387,14 @@ export class WebSocketDoor {
     link.pipeline.closed();
     if (this.#live.size === 0) this.#emptied?.();
   }
+}
+
+/** At most so many troubles are told one by one. */
+const troublesTold = 20;
+
+function readyText(troubles: readonly string[]): string {
+  const more = troubles.length > troublesTold ? [`And ${troubles.length - troublesTold} more.`] : [];
+  return ['ok', ...troubles.slice(0, troublesTold), ...more, ''].join('\n');
 }
 
 function answer(response: HttpResponse, status: string, text: string, type = 'text/plain; charset=utf-8'): void {

@@ -154,6 +154,10 @@ export class LocalLogStore implements LogStore, LogOwner {
     return [...this.#dormant.values(), ...open].map(({ topic, topicId, partition }) => ({ topic, topicId, partition }));
   }
 
+  damaged(): readonly { topic: string; topicId: string | null; partition: number }[] {
+    return this.#sleeping().filter(({ refusal }) => refusal !== null);
+  }
+
   discardOrphans(exists: (topic: string, topicId: string | null, partition: number) => boolean): void {
     const orphans = [...this.#dormant].filter(
       ([, { topic, topicId, partition }]) => !exists(topic, topicId, partition),

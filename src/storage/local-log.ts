@@ -68,7 +68,8 @@ export class LocalLog implements PartitionLog, Closable {
     this.#reader = new LogReader(this.state);
     this.#retention = new LogRetention(this.state, this.#writer);
     this.#highWatermark = this.state.progress.highWatermark;
-    this.#producersLoaded = known.producerSnapshot === null;
+    // One that takes no writes has no use for them, and its snapshot may be gone with the rest.
+    this.#producersLoaded = known.producerSnapshot === null || known.refusal !== null;
   }
 
   get topic(): string {
@@ -92,7 +93,7 @@ export class LocalLog implements PartitionLog, Closable {
   }
 
   get endOffset(): Offset {
-    return this.state.progress.end;
+    return this.state.endOffset;
   }
 
   get leaderEpoch(): number {
@@ -105,6 +106,10 @@ export class LocalLog implements PartitionLog, Closable {
 
   get refusal(): string | null {
     return this.state.refusal;
+  }
+
+  get isDamaged(): boolean {
+    return this.state.isDamaged;
   }
 
   append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {

@@ -49,7 +49,8 @@ export class LogReader {
   read(options: ReadOptions): ReadResult | Promise<ReadResult> {
     const { progress, logStartOffset } = this.#log;
     const { offset } = options;
-    if (offset < logStartOffset || offset > progress.end) return this.#result(ErrorCode.OFFSET_OUT_OF_RANGE, options);
+    if (offset < logStartOffset || offset > this.#log.endOffset)
+      return this.#result(ErrorCode.OFFSET_OUT_OF_RANGE, options);
     const endOffset = progress.highWatermark;
     const wantsNothing = options.maxBytes <= 0 && !options.minOneBatch;
     if (offset >= endOffset || wantsNothing) return this.#result(ErrorCode.NONE, options);

@@ -76,6 +76,15 @@ export class LogState {
     this.isDamaged = known.refusal !== null;
   }
 
+  /**
+   * The offset after the last that was assigned. Where something is missing that was on disk, it is past what can be
+   * read: whoever has read so far waits there, and does not take the log for one that never went on.
+   */
+  get endOffset(): Offset {
+    const { end } = this.progress;
+    return this.isDamaged && this.recoveryPoint > end ? this.recoveryPoint : end;
+  }
+
   /** What a clean stop writes down. */
   get known(): PartitionState {
     return {

@@ -100,6 +100,8 @@ export interface PartitionLog {
   readonly sizeBytes: number;
   /** Null while it takes writes; else the sentence that says why it does not. */
   readonly refusal: string | null;
+  /** Whether something is missing that was on disk: it takes no writes until someone decides, and reads what is left. */
+  readonly isDamaged: boolean;
 
   /**
    * Appends one record batch (magic 2, whole), copying its bytes before it returns. The caller has made sure that the
@@ -149,6 +151,8 @@ export interface LogStore {
   open(topic: string, topicId: string, partition: number, config: LogConfig): PartitionLog;
   /** Directories of partitions that are on disk, as `topic`, `topicId` (null where unreadable) and `partition`. */
   found(): readonly { topic: string; topicId: string | null; partition: number }[];
+  /** Partitions that are damaged and not opened yet. */
+  damaged(): readonly { topic: string; topicId: string | null; partition: number }[];
   /** Renames what `exists` does not know to `…-delete` and has it removed; called once the metadata log is loaded. */
   discardOrphans(exists: (topic: string, topicId: string | null, partition: number) => boolean): void;
   /** Whether the last stop was clean; an unclean one means recovery and a raised leader epoch. */

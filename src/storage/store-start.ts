@@ -178,11 +178,13 @@ function isHomeless({ topic, partition, topicId }: PartitionPoint, partitions: R
 }
 
 /** A partition whose directory is gone though it was on disk. Whether its topic still exists is not known here. */
-function missing({ topic, partition, topicId, offset }: PartitionPoint, start: Offset): PartitionState {
+function missing(point: PartitionPoint, start: Offset): PartitionState {
+  const { topic, partition, topicId, offset, producerSnapshot, epochs } = point;
   const refusal =
     `Partition ${partition} of ${topic} takes no writes: its directory ${topic}-${partition} is missing, though everything ` +
     `before offset ${offset} was on disk. Restore it from a copy, or delete the topic.`;
-  return { ...emptyAt(topic, partition, topicId, start), recoveryPoint: offset, refusal };
+  // All that was written down of it stays so, for the start that finds its files again.
+  return { ...emptyAt(topic, partition, topicId, start), recoveryPoint: offset, producerSnapshot, epochs, refusal };
 }
 
 /** The recovery point of a partition that is not written at the moment. */

@@ -38,6 +38,7 @@ export class MemoryLog implements PartitionLog {
   highWatermark = asOffset(0);
   endOffset = asOffset(0);
   refusal: string | null = null;
+  isDamaged = false;
   state: 'open' | 'destroyed' = 'open';
   releases = 0;
   readonly #listeners = new Set<() => void>();
@@ -200,12 +201,18 @@ export class MemoryLogStore implements LogStore {
   /** Produces that wait for room; null while there is enough. */
   waitingForRoom: (() => void)[] | null = null;
   closed = false;
+  /** Partitions that are damaged when they are opened, such as `orders-0`. */
+  readonly damagedNames = new Set<string>();
   readonly #logs = new Map<string, MemoryLog>();
 
   open(topic: string, topicId: string, partition: number, config: LogConfig): MemoryLog {
     const key = `${topic}/${topicId}/${partition}`;
     let log = this.#logs.get(key);
     if (log === undefined) this.#logs.set(key, (log = new MemoryLog(this, topic, partition, config)));
+    if (this.damagedNames.has(`${topic}-${partition}`)) {
+      log.isDamaged = true;
+      log.refusal = `Partition ${partition} of ${topic} takes no writes: a test says so.`;
+    }
     return log;
   }
 
@@ -214,6 +221,10 @@ export class MemoryLogStore implements LogStore {
       const [topic = '', topicId = '', partition = ''] = key.split('/');
       return { topic, topicId, partition: Number(partition) };
     });
+  }
+
+  damaged(): ReturnType<MemoryLogStore['found']> {
+    return this.found().filter(({ topic, partition }) => this.damagedNames.has(`${topic}-${partition}`));
   }
 
   discardOrphans(exists: (topic: string, topicId: string | null, partition: number) => boolean): void {

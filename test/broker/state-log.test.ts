@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { EnvironmentErrorCode } from '../../src/base/environment-error.ts';
 import { ErrorCode } from '../../src/base/error-code.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { KeyedRecord } from '../../src/broker/keyed-batch.ts';
@@ -118,4 +119,15 @@ test('keeps the old records where a snapshot could not be written', async () => 
   await change;
   await log.settled();
   expect((await load(store)).state.values).toEqual(state.values);
+});
+
+test('is not read at all where a part of it is missing, which would be taken for the whole', async () => {
+  const store = new MemoryLogStore();
+  const { log } = await load(store);
+  await log.append([set('a', '1')]);
+  store.damagedNames.add('__state-0');
+  await expect(load(store)).rejects.toMatchObject({
+    code: EnvironmentErrorCode.DATA_CORRUPT,
+    message: 'Partition 0 of __state takes no writes: a test says so.',
+  });
 });

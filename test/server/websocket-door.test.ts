@@ -38,6 +38,7 @@ async function openDoor(service: RequestService, changes: Partial<WebSocketDoorO
     quota: quotaOf(1000),
     idleMs: 600_000,
     ready: () => true,
+    troubles: () => [],
     metrics: () => 'millrace_up 1\n',
     ...changes,
   });
@@ -307,11 +308,16 @@ describe('WebSocketDoor', () => {
 
   it('shows its pages', async () => {
     let ready = false;
-    const door = await openDoor(echo, { ready: () => ready });
+    let troubles: string[] = [];
+    const door = await openDoor(echo, { ready: () => ready, troubles: () => troubles });
     expect((await get(door, '/livez')).status).toBe(200);
     expect((await get(door, '/readyz')).status).toBe(503);
     ready = true;
-    expect((await get(door, '/readyz')).status).toBe(200);
+    expect(await (await get(door, '/readyz')).text()).toBe('ok\n');
+    troubles = Array.from({ length: 22 }, (_, i) => `Trouble ${i}.`);
+    const told = await get(door, '/readyz');
+    expect(told.status).toBe(200);
+    expect(await told.text()).toBe(`ok\n${troubles.slice(0, 20).join('\n')}\nAnd 2 more.\n`);
     const metrics = await get(door, '/metrics');
     expect(metrics.headers.get('content-type')).toContain('text/plain; version=0.0.4');
     expect(await metrics.text()).toBe('millrace_up 1\n');

@@ -61,6 +61,10 @@ export class WrappedPartitionLog implements PartitionLog {
     return this.inner.refusal;
   }
 
+  get isDamaged(): boolean {
+    return this.inner.isDamaged;
+  }
+
   append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
     this.inner.append(batch, options, listener);
   }
@@ -138,6 +142,10 @@ export class WrappedLogStore implements LogStore {
 
   found(): ReturnType<LogStore['found']> {
     return this.inner.found();
+  }
+
+  damaged(): ReturnType<LogStore['damaged']> {
+    return this.inner.damaged();
   }
 
   discardOrphans(exists: (topic: string, topicId: string | null, partition: number) => boolean): void {

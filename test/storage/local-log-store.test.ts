@@ -250,6 +250,12 @@ describe('starts', () => {
       expect(damaged.refusal).toContain('position 69');
       expect(await append(damaged, batchOf(['d']))).toMatchObject({ errorCode: ErrorCode.KAFKA_STORAGE_ERROR });
       expect(await valuesFrom(damaged)).toEqual(['0:a']);
+      // Who has read what is missing waits there: told that the log ends before, a client would begin anew.
+      expect(damaged).toMatchObject({ isDamaged: true, highWatermark: 1, endOffset: 3 });
+      for (const offset of [1, 2, 3]) expect(await valuesFrom(damaged, offset)).toEqual([]);
+      const beyond = { offset: asOffset(4), maxBytes: 1, minOneBatch: true, isolation: 'read_uncommitted' } as const;
+      expect(await damaged.read(beyond)).toMatchObject({ errorCode: ErrorCode.OFFSET_OUT_OF_RANGE });
+      expect(damaged.endOffsetForEpoch(0)).toEqual({ leaderEpoch: 0, endOffset: 3 });
       await harness.store.close();
     }
   });
@@ -391,19 +397,37 @@ test('a hole among segments below the log start cuts nothing off', async () => {
   expect(await valuesFrom(harness.log(), 7)).toEqual(['7:v7', '8:v8']);
 });
 
-test('a partition whose directory is gone though it was on disk takes no writes', async () => {
-  await append(harness.log(), batchOf(['a', 'b']));
+test('a partition whose directory is gone though it was on disk takes no writes until it is there again', async () => {
+  const fromProducer = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
+  await append(harness.log(), batchOf(['a', 'b'], fromProducer));
   await harness.store.close();
   await harness.open();
   harness.abandon();
-  rmSync(`${harness.directory}/orders-0`, { recursive: true });
+  const kept = `${harness.directory}/kept`;
+  renameSync(`${harness.directory}/orders-0`, kept);
   for (let i = 0; i < 2; i++) {
     await harness.open();
+    expect(harness.store.damaged()).toMatchObject([{ topic: 'orders', partition: 0 }]);
     const log = harness.log();
     expect(log.refusal).toContain('orders-0 is missing');
     expect(await append(log, batchOf(['c']))).toMatchObject({ errorCode: ErrorCode.KAFKA_STORAGE_ERROR });
+    expect(log.refusal).toContain('orders-0 is missing');
+    expect(log).toMatchObject({ highWatermark: 0, endOffset: 2 });
     await harness.store.close();
   }
+  // What was written down of it held on meanwhile: its epochs, and its producers, whose retries are known again.
+  renameSync(kept, `${harness.directory}/orders-0`);
+  await harness.open();
+  const back = harness.log();
+  expect(back).toMatchObject({ refusal: null, endOffset: 2 });
+  expect(back.epochAt(asOffset(0))).toBe(0);
+  expect(await append(back, batchOf(['a', 'b'], fromProducer))).toMatchObject({
+    errorCode: ErrorCode.NONE,
+    baseOffset: 0,
+  });
+  expect(await valuesFrom(back)).toEqual(['0:a', '1:b']);
+  harness.abandon();
+  rmSync(`${harness.directory}/orders-0`, { recursive: true });
   await harness.open();
   harness.store.discardOrphans(() => false);
   expect(harness.log()).toMatchObject({ endOffset: 0, refusal: null });

@@ -16,6 +16,7 @@ import {
 import { clusterOperations, operationsNotAsked, topicOperations } from '../authorized-operations.ts';
 import type { Broker } from '../broker.ts';
 import type { TopicImage } from '../metadata-image.ts';
+import { replicaStateOf } from '../replica-state.ts';
 import type { ApiHandler, RequestContext } from '../request-context.ts';
 import { maxPartitionsPerRequest } from '../topic-catalog.ts';
 import { isInternalTopic, isStateLogTopic, problemOfTopicName } from '../topic-name.ts';
@@ -109,7 +110,6 @@ function missingTopic(
 }
 
 function topicResponse(topic: TopicImage, request: MetadataRequest, broker: Broker): MetadataResponseTopics {
-  const nodes = [broker.nodeId];
   return {
     errorCode: ErrorCode.NONE,
     name: topic.name,
@@ -118,11 +118,7 @@ function topicResponse(topic: TopicImage, request: MetadataRequest, broker: Brok
     partitions: Array.from({ length: topic.partitionCount }, (_, partitionIndex) => ({
       errorCode: ErrorCode.NONE,
       partitionIndex,
-      leaderId: broker.nodeId,
-      leaderEpoch: broker.leaderEpoch,
-      replicaNodes: nodes,
-      isrNodes: nodes,
-      offlineReplicas: [],
+      ...replicaStateOf(topic, partitionIndex, broker),
     })),
     topicAuthorizedOperations: operationsOf(request),
   };

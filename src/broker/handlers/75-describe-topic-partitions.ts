@@ -15,6 +15,7 @@ import {
 import { operationsNotAsked, topicOperations } from '../authorized-operations.ts';
 import type { Broker } from '../broker.ts';
 import type { TopicImage } from '../metadata-image.ts';
+import { replicaStateOf } from '../replica-state.ts';
 import type { ApiHandler } from '../request-context.ts';
 import { isInternalTopic, problemOfTopicName } from '../topic-name.ts';
 
@@ -73,7 +74,6 @@ function topicResponse(
   endPartition: number,
   broker: Broker,
 ): DescribeTopicPartitionsResponseTopics {
-  const nodes = [broker.nodeId];
   return {
     errorCode: ErrorCode.NONE,
     name: topic.name,
@@ -82,13 +82,9 @@ function topicResponse(
     partitions: Array.from({ length: Math.max(endPartition - firstPartition, 0) }, (_, i) => ({
       errorCode: ErrorCode.NONE,
       partitionIndex: firstPartition + i,
-      leaderId: broker.nodeId,
-      leaderEpoch: broker.leaderEpoch,
-      replicaNodes: nodes,
-      isrNodes: nodes,
+      ...replicaStateOf(topic, firstPartition + i, broker),
       eligibleLeaderReplicas: [],
       lastKnownElr: [],
-      offlineReplicas: [],
     })),
     topicAuthorizedOperations: topicOperations,
   };

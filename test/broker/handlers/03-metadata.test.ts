@@ -2,7 +2,9 @@ import { describe, expect, it, test } from 'vitest';
 import { ErrorCode } from '../../../src/base/error-code.ts';
 import { parseUuid, zeroUuid, type Uuid } from '../../../src/base/uuid.ts';
 import { metadataApi, type MetadataRequestTopics } from '../../../src/protocol/generated/index.ts';
+import { defaultLogConfig } from '../../../src/storage/log-config.ts';
 import { BrokerHarness, testClusterId, versionsOf } from '../broker-harness.ts';
+import { MemoryLogStore } from '../memory-log-store.ts';
 
 const named = (...names: string[]): MetadataRequestTopics[] => names.map((name) => ({ name, topicId: zeroUuid }));
 const withIds = (...ids: Uuid[]): MetadataRequestTopics[] => ids.map((topicId) => ({ name: null, topicId }));
@@ -39,6 +41,26 @@ describe.each(versionsOf(metadataApi))('Metadata version %i', (version) => {
         topicAuthorizedOperations: notAsked,
       },
     ]);
+  });
+
+  it('shows a partition that takes no writes as offline and out of sync, and whom to read it from all the same', async () => {
+    const store = new MemoryLogStore();
+    const { id } = await (await BrokerHarness.open({ store })).createTopic('orders', 3);
+    store.open('orders', id, 2, defaultLogConfig);
+    store.damagedNames.add('orders-2');
+    const harness = await BrokerHarness.open({ store, seed: 2 });
+    harness.broker.findPartition(harness.broker.topics.topic('orders'), 0);
+    store.open('orders', id, 0, defaultLogConfig).refusal = 'The disk is full.';
+    const response = await harness.request(metadataApi, version, { topics: named('orders') });
+    const states = response.topics[0]!.partitions.map(({ errorCode, leaderId, isrNodes, offlineReplicas }) => ({
+      errorCode,
+      leaderId,
+      isrNodes,
+      offlineReplicas,
+    }));
+    const inSync = { errorCode: ErrorCode.NONE, leaderId: 1, isrNodes: [1], offlineReplicas: [] };
+    const offline = { ...inSync, isrNodes: [], offlineReplicas: version >= 5 ? [1] : [] };
+    expect(states).toEqual([offline, inSync, offline]);
   });
 
   it('names all topics where none is named', async () => {

@@ -6,6 +6,7 @@ import {
   type DescribeTopicPartitionsRequest,
   type DescribeTopicPartitionsResponse,
 } from '../../../src/protocol/generated/index.ts';
+import { defaultLogConfig } from '../../../src/storage/log-config.ts';
 import { BrokerHarness } from '../broker-harness.ts';
 
 /** Topics `a` and `b` with three partitions each, and `c` with one. */
@@ -62,6 +63,17 @@ test('describes a topic whole', async () => {
     ],
     nextCursor: null,
   });
+});
+
+test('shows a partition that takes no writes as offline and out of sync, with its leader', async () => {
+  const harness = await openWithTopics();
+  const { id } = harness.broker.topics.topic('a')!;
+  harness.broker.findPartition(harness.broker.topics.topic('a'), 1);
+  harness.store.open('a', id, 1, defaultLogConfig).refusal = 'The disk failed.';
+  const { topics } = await ask(harness, ['a']);
+  const inSync = { errorCode: ErrorCode.NONE, leaderId: 1, replicaNodes: [1], isrNodes: [1], offlineReplicas: [] };
+  const offline = { ...inSync, isrNodes: [], offlineReplicas: [1] };
+  expect(topics[0]?.partitions).toMatchObject([inSync, offline, inSync]);
 });
 
 const all = { a: ['a', 0, 1, 2], b: ['b', 0, 1, 2], c: ['c', 0] };
