@@ -190,10 +190,12 @@ export class FlushRound {
     if (!takesWrites(writer, submission)) return;
     if (writer.gathered === maxSourcesPerWrite && !this.#writeGroup(writer)) return;
     const start = this.#ringAddress + (submission.ringPosition % this.#ringSizeBytes);
+    const synced = (submission.flags & SubmissionFlag.SYNC) !== 0;
     writer.gather(
       this.#bytes.subarray(start, start + submission.sizeBytes),
       submission.filePosition,
       submission.endOffset,
+      synced,
     );
     if ((submission.flags & SubmissionFlag.OFFSET_INDEX_ENTRY) !== 0) {
       writer.gatherIndexEntry(submission.indexRelativeOffset, submission.filePosition);
@@ -202,7 +204,7 @@ export class FlushRound {
       writer.gatherTimeIndexEntry(submission.timeIndexTimestamp, submission.timeIndexRelativeOffset);
     }
     this.#gathering.add(writer);
-    if ((submission.flags & SubmissionFlag.SYNC) !== 0) this.#syncWanted.add(writer);
+    if (synced) this.#syncWanted.add(writer);
   }
 
   #control(submission: Submission): void {
@@ -355,7 +357,7 @@ export class FlushRound {
   #appendLast(writer: PartitionWriter): FlushFailure {
     try {
       // Who opens these files next takes their size for the log's.
-      if (writer.closeWanted && writer.state === 'write-failed') writer.cut();
+      if (writer.closeWanted) writer.trim();
       writer.appendIndexes();
       return FlushFailure.NONE;
     } catch (error) {

@@ -6,6 +6,9 @@
  *               00000000000000000042.index      8 bytes an entry        i32 relative offset, i32 position
  *               00000000000000000042.timeindex  12 bytes an entry       i64 timestamp, i32 relative offset
  *
+ * While a partition syncs small writes, its active segment goes on behind the last batch with zeros (`room-ahead.ts`).
+ * They are cut off where the segment ends and where the files are closed, so that only a crash leaves them behind.
+ *
  * Descriptors are opened when they are first needed. It decides nothing: where a batch goes, what is indexed and when a
  * segment ends is given. It does not know queues or completions; see `flush-round.ts`. File system errors pass through.
  */
@@ -17,6 +20,7 @@ import type { FileDescriptor, FileSystem } from '../storage/file-system.ts';
 import { partitionMetadataName, partitionMetadataText } from '../storage/partition-metadata.ts';
 import { segmentFileName } from '../storage/segment-name.ts';
 import { IndexAppender } from './index-appender.ts';
+import { RoomAhead } from './room-ahead.ts';
 
 /** More sources than this in one gathered write would be cut by the kernel (IOV_MAX). */
 export const maxSourcesPerWrite = 1024;
@@ -68,6 +72,8 @@ export class PartitionWriter {
   #sources: Uint8Array[] = [];
   #endOffsets: number[] = [];
   #groupBytes = 0;
+  #groupSynced = false;
+  readonly #room = new RoomAhead();
   /** Places in the group of batches with an entry, and the entries' fields. */
   #indexEntries: { at: number; relativeOffset: number; position: number }[] = [];
   #timeIndexEntries: { at: number; timestamp: number; relativeOffset: number }[] = [];
@@ -90,13 +96,14 @@ export class PartitionWriter {
     return this.#sources.length;
   }
 
-  /** Adds a batch to the group; it goes to `filePosition`, which must follow what is there. */
-  gather(batch: Uint8Array, filePosition: number, endOffset: number): void {
+  /** Adds a batch to the group; it goes to `filePosition`, which must follow what is there. `synced`: a sync follows. */
+  gather(batch: Uint8Array, filePosition: number, endOffset: number, synced: boolean): void {
     assert(filePosition === this.position + this.#groupBytes, 'a write continues where the segment ends');
     assert(this.#sources.length < maxSourcesPerWrite, 'a group is written before it outgrows one call');
     this.#sources.push(batch);
     this.#endOffsets.push(endOffset);
     this.#groupBytes += batch.length;
+    if (synced) this.#groupSynced = true;
   }
 
   /** An offset index entry for the batch that was gathered last. */
@@ -120,14 +127,17 @@ export class PartitionWriter {
       const log = this.#openLog();
       // From here on bytes may be in the file, whole or not.
       this.#logDirty = true;
-      let rest: readonly Uint8Array[] = this.#sources;
-      while (rest.length > 0) {
+      const zeros = this.#sources.length < maxSourcesPerWrite ? this.#zerosBehind() : null;
+      let rest: readonly Uint8Array[] = zeros === null ? this.#sources : [...this.#sources, zeros];
+      while (writtenBytes < this.#groupBytes) {
         const size = this.#files.write(log, rest, this.position + writtenBytes);
         // A disk that takes nothing and reports nothing would keep the worker here for ever.
         if (size <= 0) throw noProgress(this.directory);
         writtenBytes += size;
-        rest = writtenBytes === this.#groupBytes ? [] : without(rest, size);
+        // Zeros that found no room are none that anybody waits for.
+        if (writtenBytes < this.#groupBytes) rest = without(rest, size);
       }
+      this.#room.reached(this.position + writtenBytes);
     } finally {
       this.#settleGroup(writtenBytes);
     }
@@ -142,6 +152,7 @@ export class PartitionWriter {
   roll(baseOffset: number, lastTimeEntry: { timestamp: number; relativeOffset: number } | null): void {
     assert(this.#sources.length === 0, 'a group is written before its segment ends');
     this.#openLog();
+    this.#cutRoom();
     if (lastTimeEntry !== null) this.#timeIndex.addTimeEntry(lastTimeEntry.timestamp, lastTimeEntry.relativeOffset);
     this.appendIndexes();
     const next = this.#files.open(this.#path(baseOffset, 'log'), 'create');
@@ -161,6 +172,7 @@ export class PartitionWriter {
     }
     this.#log = next;
     this.#logDirty = true;
+    this.#room.begin();
     this.segmentBaseOffset = baseOffset;
     this.position = 0;
     this.#index = this.#indexAt(baseOffset, 'index', 0);
@@ -188,6 +200,22 @@ export class PartitionWriter {
     if (this.#log === null) return;
     this.#files.truncate(this.#log, this.position);
     this.#logDirty = true;
+    this.#room.cut();
+  }
+
+  /** Brings the log's file to the size that its batches have; for the end. */
+  trim(): void {
+    if (this.state === 'write-failed') this.cut();
+    else this.#cutRoom();
+  }
+
+  #cutRoom(): void {
+    if (this.#room.endPosition > this.position) this.cut();
+  }
+
+  /** The zeros to be written with the group, or null. */
+  #zerosBehind(): Uint8Array | null {
+    return this.#room.zerosBehind(this.position, this.#groupBytes, this.#groupSynced);
   }
 
   /** Appends all index entries that wait. */
@@ -244,6 +272,7 @@ export class PartitionWriter {
     this.#indexEntries = [];
     this.#timeIndexEntries = [];
     this.#groupBytes = 0;
+    this.#groupSynced = false;
   }
 
   #openLog(): FileDescriptor {

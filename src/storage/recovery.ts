@@ -5,9 +5,10 @@
  *   segments   │ trusted │ trusted, then scanned │ scanned │           the log ends at the first batch that is not whole,
  *                                ▲ recovery point                       valid and next in sequence
  *
- * What follows the end moves to `.cut` files. Before the recovery point nothing may be missing: where it is, the
- * partition keeps its files, is read up to there, and refuses writes until someone decides. What lies past the point
- * is written again in place and synced, because the page cache may hold what the disk does not.
+ * What follows the end moves to `.cut` files, unless it is zeros, which the writer makes ahead. Before the recovery
+ * point nothing may be missing: where it is, the partition keeps its files, is read up to there, and refuses writes
+ * until someone decides. What lies past the point is written again in place and synced, because the page cache may hold
+ * what the disk does not.
  */
 
 import { asOffset, asPosition, firstOffset, type Offset, type Position } from '../base/numbers.ts';
@@ -281,6 +282,11 @@ class Recovery {
       );
       this.#scannedBytes += end.endPosition - start.position;
       this.#problem = end.problem;
+      // Zeros where batches were on disk are damage, which stays as it is.
+      if (end.zeroBytes > 0 && this.#endOffset >= this.#input.recoveryPoint) {
+        fileSystem.truncate(file, end.endPosition);
+        this.#changed = true;
+      }
       segment.end(end.endPosition, isLast);
       // Of a segment that ends at the recovery point only the last index entry is not certain.
       const isCertain = isLast ? this.#endOffset <= this.#recoveryPoint : this.#endOffset < this.#recoveryPoint;

@@ -2,7 +2,8 @@
  * Walks a segment file's batches with the core, piece by piece through the arena's scratch: whole, CRC right, next in
  * sequence. Synchronous; at the start, and offline (`millrace verify`). I/O thread.
  *
- * It says where the first batch begins that is not so, and why; what to do about it is the caller's to decide.
+ * It says where the first batch begins that is not so, and why; what to do about it is the caller's to decide. Zeros up
+ * to the end of the file are room that the writer made ahead and did not use, and no problem.
  */
 
 import { asOffset, asPosition, type Offset, type Position } from '../base/numbers.ts';
@@ -33,8 +34,10 @@ export interface FileBatch {
 export interface ScanEnd {
   /** Where the whole and valid batches end. */
   readonly endPosition: Position;
-  /** Null where that is the end of the file; else what is there instead of a batch. */
+  /** Null where that is the end of the file, or only zeros follow; else what is there instead of a batch. */
   readonly problem: string | null;
+  /** So many zeros stand behind the batches, up to the end of the file. */
+  readonly zeroBytes: number;
 }
 
 const pieceBytes = 4 * 1024 * 1024;
@@ -72,7 +75,11 @@ export function scanSegmentFile(
   let position: number = from;
   let expected: number = nextOffset;
   let wantedBytes = Math.min(pieceBytes, capacityBytes);
-  const ended = (problem: string | null): ScanEnd => ({ endPosition: asPosition(position), problem });
+  const ended = (problem: string | null): ScanEnd => {
+    const isRoom = problem !== null && hasOnlyZeros(arena, fileSystem, file, position, sizeBytes);
+    const zeroBytes = isRoom ? sizeBytes - position : 0;
+    return { endPosition: asPosition(position), problem: isRoom ? null : problem, zeroBytes };
+  };
   while (position < sizeBytes) {
     const pieceSize = Math.min(wantedBytes, sizeBytes - position);
     const filled = readFully(fileSystem, file, bytes.subarray(bodyAddress, bodyAddress + pieceSize), position);
@@ -112,6 +119,20 @@ export function scanSegmentFile(
       return ended('fewer bytes than the file has');
   }
   return ended(null);
+}
+
+/** Whether the file has zeros from `from` to `end`, looked at piece by piece; overwrites the scratch. */
+function hasOnlyZeros(arena: Arena, fileSystem: FileSystem, file: FileDescriptor, from: number, end: number): boolean {
+  const bodyAddress = scratchBodyAddress(arena);
+  const capacityBytes = Math.min(pieceBytes, scratchBodySizeBytes(arena));
+  // Most often the first few bytes decide.
+  for (let position = from, wantedBytes = batchHeaderSizeBytes; position < end; wantedBytes = capacityBytes) {
+    const piece = arena.bytes.subarray(bodyAddress, bodyAddress + Math.min(wantedBytes, end - position));
+    const filled = readFully(fileSystem, file, piece, position);
+    if (filled < piece.length || piece.some((byte) => byte !== 0)) return false;
+    position += filled;
+  }
+  return true;
 }
 
 function claimedSize(view: DataView, address: number, availableBytes: number): number {

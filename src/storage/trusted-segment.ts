@@ -66,7 +66,7 @@ function reaches(
       endOffset = asOffset(batch.lastOffset + 1);
       return isEntrys ? null : 'another batch than the index says';
     });
-    return end.problem === null && endOffset === nextBase;
+    return end.problem === null && end.zeroBytes === 0 && endOffset === nextBase;
   } finally {
     fileSystem.close(file);
   }

@@ -211,6 +211,7 @@ class PartitionCheck {
       this.#records += report.records;
       if (report.indexProblem && indexSeverity === 'damage') this.#needsRepair = true;
       if (this.#loss === null) this.#endOffset = report.endOffset;
+      if (report.zeroBytes > 0) this.#checkRoom(report, baseOffset, file);
       if (report.problem === null) continue;
       const torn = report.isTorn && this.#isUncertain;
       this.#cut(
@@ -226,6 +227,13 @@ class PartitionCheck {
     }
     this.#loss = this.#measuredLoss(baseOffsets, segments);
     return segments;
+  }
+
+  /** A crash leaves the room that the writer made ahead; a clean stop does not. */
+  #checkRoom({ zeroBytes, endPosition }: SegmentReport, baseOffset: Offset, file: string): void {
+    const what = `${zeroBytes} zeros behind its last batch`;
+    if (!this.#stoppedClean) this.#note(file, `${what}: room for more that was not used.`);
+    else this.#cut(`${what}.`, file, { baseOffset, position: endPosition }, endPosition, 'damage');
   }
 
   #take(batch: FileBatch, snapshot: SnapshotCheck | null, file: string): void {
@@ -278,10 +286,10 @@ class PartitionCheck {
   /** Whether the log reaches as far as it must, and what would be lost where it does not. */
   #checkEnd(baseOffsets: readonly Offset[], segments: readonly SegmentReport[]): void {
     if (this.#endOffset >= this.#certainOffset || this.#loss !== null) return;
-    const { fileBytes = 0 } = segments.at(-1) ?? {};
+    const { endPosition = 0 } = segments.at(-1) ?? {};
     this.#loss = {
       baseOffset: baseOffsets.at(-1) ?? this.#endOffset,
-      position: fileBytes,
+      position: endPosition,
       fromOffset: this.#endOffset,
       endOffset: this.#certainOffset,
       sizeBytes: 0,
@@ -290,7 +298,7 @@ class PartitionCheck {
     this.#damage(
       '',
       `The log ends at offset ${this.#endOffset}, though everything before ${this.#certainOffset} was on disk.`,
-      segments.length === 0 ? null : fileBytes,
+      segments.length === 0 ? null : endPosition,
       this.#endOffset,
     );
   }

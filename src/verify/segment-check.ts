@@ -53,6 +53,8 @@ export interface SegmentReport {
   readonly largestTimestampMs: number;
   /** Null, or what follows the valid batches. */
   readonly problem: string | null;
+  /** So many zeros, and nothing else, follow them. */
+  readonly zeroBytes: number;
   /** What follows looks like a write that did not end: a batch that is cut short by the file's end, or lost sectors. */
   readonly isTorn: boolean;
   readonly indexProblem: boolean;
@@ -113,6 +115,7 @@ export function checkSegment(
       records,
       largestTimestampMs,
       problem: end.problem,
+      zeroBytes: end.zeroBytes,
       isTorn: end.problem !== null && isTorn(fileSystem, file, end.endPosition, fileBytes, end.problem),
       indexProblem: offsetIndex.problem !== null || timeIndex.problem !== null,
     };
