@@ -18,7 +18,7 @@ export const figureFormats = {
   maxMs: { title: 'max', format: plain },
   readyMs: { title: 'ready ms', format: plain },
   firstAckMs: { title: 'first ack ms', format: plain },
-  descriptors: { title: 'descriptors', format: plain },
+  descriptors: { title: 'descriptors', format: String },
   ratio: { title: 'ratio', format: plain },
 } as const;
 

@@ -28,6 +28,8 @@ export interface Doors {
 export interface ServerKind {
   /** As it stands in tables. */
   readonly name: string;
+  /** Whether it has something to write at its end even where its data is thrown away. */
+  readonly endsCleanly?: boolean;
   /** The command that serves from `directory`, which exists and may hold what an earlier run left there. */
   command(directory: string): Promise<ServerCommand> | ServerCommand;
 }
@@ -126,7 +128,7 @@ export class ServerUnderTest implements AsyncDisposable {
 
   /** Ends it where it runs, removes its directory, and waits until the disk has nothing left to do for it. */
   async discard(): Promise<void> {
-    await this.#end('SIGKILL');
+    await this.#end(this.kind.endsCleanly === true ? 'SIGTERM' : 'SIGKILL');
     rmSync(this.directory, { recursive: true, force: true });
     syncDisks();
   }

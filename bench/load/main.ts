@@ -1,0 +1,100 @@
+/**
+ * `npm run bench:load [-- SCENARIO …] [--quick] [--rounds N] [--soak GB] [--only TEXT] [--profile DIR] [--data DIR]
+ * [--out DIR] [--json] [--list]`: the whole broker under load. --only takes the cases whose name contains TEXT; --profile has
+ * the broker write CPU profiles, and shows what took longest. Results are printed, and kept as JSON and plots in bench/results, or where --out says;
+ * with --quick only where it does. What goes on is told on stderr.
+ */
+
+import { mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ceilingScenarios } from './ceiling-scenario.ts';
+import type { ResultRow } from './figures.ts';
+import { machineFacts, machineSentence } from './machine.ts';
+import { millrace } from './millrace-server.ts';
+import { produceScenarios } from './produce-scenarios.ts';
+import { profileSummary } from './profile-summary.ts';
+import { projectRoot } from './project-root.ts';
+import { readScenarios } from './read-scenarios.ts';
+import { keepResults } from './result-file.ts';
+import { resultTable } from './result-table.ts';
+import { fullSizes, quickSizes, type Scenario, type ScenarioContext } from './scenario.ts';
+import { soakScenarios } from './soak-scenario.ts';
+import { startScenarios } from './start-scenario.ts';
+
+const scenarios: readonly Scenario[] = [
+  ...produceScenarios,
+  ...readScenarios,
+  ...ceilingScenarios,
+  ...startScenarios,
+  ...soakScenarios,
+];
+
+const { values, positionals } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    profile: { type: 'string' },
+    rounds: { type: 'string' },
+    soak: { type: 'string' },
+    data: { type: 'string' },
+    out: { type: 'string' },
+  },
+  allowPositionals: true,
+});
+const unknown = positionals.filter((name) => !scenarios.some((scenario) => scenario.name === name));
+if (values.list || unknown.length > 0) {
+  if (unknown.length > 0) console.error(`There is no scenario ${unknown.join(', ')}.`);
+  console.log(scenarios.map(({ name, title }) => `${name.padEnd(14)}${title}`).join('\n'));
+  process.exit(unknown.length > 0 ? 1 : 0);
+}
+
+const sizes = values.quick ? quickSizes : fullSizes;
+const dataParent = values.data ?? tmpdir();
+mkdirSync(dataParent, { recursive: true });
+const context: ScenarioContext = {
+  sizes: {
+    ...sizes,
+    rounds: numberOf('rounds', sizes.rounds),
+    soakBytes: numberOf('soak', sizes.soakBytes / 1e9) * 1e9,
+  },
+  millrace: (settings = {}) =>
+    millrace({ settings, ...(values.profile === undefined ? {} : { profileFolder: values.profile }) }),
+  includes: (what) => what.includes(values.only),
+  dataParent,
+  note: (text) => console.error(`  … ${text}`),
+};
+// A soak takes long, so it is asked for.
+const isAskedFor = ({ name }: Scenario): boolean =>
+  positionals.length > 0 ? positionals.includes(name) : name !== 'soak' || values.quick || values.soak !== undefined;
+
+const machine = machineFacts();
+if (!values.json) console.log(`${machineSentence(machine)}\n`);
+const rows: ResultRow[] = [];
+for (const scenario of scenarios.filter(isAskedFor)) {
+  const own = await scenario.run(context);
+  rows.push(...own);
+  if (!values.json) {
+    console.log(`${scenario.name}: ${scenario.title}\n${resultTable(own, process.stdout.isTTY === true)}\n`);
+  }
+}
+if (values.json) console.log(JSON.stringify({ machine, rows }, null, 2));
+if (values.profile !== undefined) console.log(profileSummary(values.profile));
+const isWhole = !values.quick && values.only === '' && values.profile === undefined;
+const folder = values.out ?? (!isWhole ? null : join(projectRoot, 'bench/results'));
+if (folder !== null) {
+  const files = keepResults(folder, `load-${positionals.length === 1 ? positionals[0] : 'all'}`, { machine, rows });
+  console.error(`Kept: ${files.join(', ')}`);
+}
+
+function numberOf(name: 'rounds' | 'soak', otherwise: number): number {
+  const text = values[name];
+  if (text === undefined) return otherwise;
+  const number = Number(text);
+  if (number > 0 && (name === 'soak' || Number.isInteger(number))) return number;
+  console.error(`--${name} takes a number above 0, not ${JSON.stringify(text)}.`);
+  process.exit(1);
+}

@@ -1,0 +1,135 @@
+/** A produce load as scenarios name it, and one round of it on a fresh server. Main thread. */
+
+import type { Figures, FigureName, ResultRow } from './figures.ts';
+import { KafkaAdmin } from './kafka-admin.ts';
+import type { BatchCompression, ProduceJob, Transport } from './load-job.ts';
+import { checkRecords, measureLoad } from './measured-load.ts';
+import { alternate } from './rounds.ts';
+import type { ScenarioContext, Sizes } from './scenario.ts';
+import { type ServerKind, ServerUnderTest } from './server-under-test.ts';
+
+export interface ProduceCase {
+  readonly what: string;
+  readonly recordBytes: number;
+  /** 0: one record. */
+  readonly batchBytes: number;
+  readonly acks: -1 | 0 | 1;
+  readonly idempotent?: boolean;
+  readonly compression?: BatchCompression;
+  readonly transport?: Transport;
+  readonly partitionCount?: number;
+  readonly partitionsPerRequest?: number;
+  readonly connections?: number;
+  readonly inFlight?: number;
+  /** Null or absent: a closed loop. */
+  readonly recordsPerSecond?: number | null;
+  readonly sweep?: NonNullable<ResultRow['sweep']>;
+}
+
+/** As librdkafka and Java's producer have it where they are idempotent. */
+const defaultInFlight = 5;
+const topic = 'load';
+const warmUpTopic = 'warm-up';
+
+type Job = Omit<ProduceJob, 'doors'>;
+
+export function jobOf(one: ProduceCase, sizes: Sizes): Job {
+  const rate = one.recordsPerSecond ?? null;
+  return {
+    kind: 'produce',
+    topic,
+    transport: one.transport ?? 'tcp',
+    acks: one.acks,
+    batch: { recordBytes: one.recordBytes, batchBytes: one.batchBytes, compression: one.compression ?? 'none' },
+    partitionCount: one.partitionCount ?? 1,
+    partitionsPerRequest: one.partitionsPerRequest ?? 1,
+    connections: one.connections ?? 1,
+    inFlight: one.inFlight ?? defaultInFlight,
+    idempotent: one.idempotent ?? false,
+    requestsPerSecond: rate,
+    // A crowd sends at least one each.
+    requests: rate === null ? Math.max(sizes.requests, one.connections ?? 1) : 1e9,
+    durationMs: sizes.loadMs,
+  };
+}
+
+/** A fresh server, a load that is not measured, then the one that is; throws where the log holds something else. */
+export async function produceRound(
+  kind: ServerKind,
+  one: ProduceCase,
+  { sizes, dataParent }: Pick<ScenarioContext, 'sizes' | 'dataParent'>,
+): Promise<Figures> {
+  await using server = await ServerUnderTest.start(kind, dataParent);
+  const admin = await KafkaAdmin.connect(server.doors);
+  const job = { ...jobOf(one, sizes), doors: server.doors };
+  if (sizes.warmUpMs > 0) {
+    await admin.createTopic(warmUpTopic, Math.min(job.partitionCount, 12));
+    const partitionCount = Math.min(job.partitionCount, 12);
+    const partitionsPerRequest = Math.min(job.partitionsPerRequest, partitionCount);
+    const warmUp = { ...job, topic: warmUpTopic, partitionCount, partitionsPerRequest, durationMs: sizes.warmUpMs };
+    await measureLoad(server, warmUp);
+  }
+  await admin.createTopic(topic, job.partitionCount);
+  const { result, figures } = await measureLoad(server, job);
+  await checkRecords(admin, job, result.records);
+  admin.close();
+  return figures;
+}
+
+/** Runs the cases one after the other, and keeps the figures that `names` names. */
+export async function produceRows(
+  scenario: string,
+  cases: readonly ProduceCase[],
+  names: readonly FigureName[],
+  context: ScenarioContext,
+): Promise<ResultRow[]> {
+  const rows: ResultRow[] = [];
+  for (const one of cases.filter(({ what }) => context.includes(what))) {
+    context.note(`${scenario}: ${one.what}`);
+    const kind = context.millrace();
+    const contender = { name: kind.name, round: async () => only(await produceRound(kind, one, context), names) };
+    const [result] = await alternate([contender], roundsOf(context));
+    rows.push(rowOf(scenario, one, result!));
+  }
+  return rows;
+}
+
+export function roundsOf({ sizes, note }: ScenarioContext) {
+  return { rounds: sizes.rounds, isStrict: !sizes.isQuick, onNote: note };
+}
+
+export function rowOf(
+  scenario: string,
+  { what, sweep }: Pick<ProduceCase, 'what' | 'sweep'>,
+  { name, figures, rounds, repeated }: Awaited<ReturnType<typeof alternate>>[number],
+): ResultRow {
+  return { scenario, what, who: name, figures, rounds, repeated, ...(sweep === undefined ? {} : { sweep }) };
+}
+
+function only(figures: Figures, names: readonly FigureName[]): Figures {
+  return Object.fromEntries(names.map((name) => [name, figures[name]]).filter(([, value]) => value !== undefined));
+}
+
+export const throughputFigures: readonly FigureName[] = [
+  'recordsPerSecond',
+  'bytesPerSecond',
+  'brokerCpuSecondsPerGb',
+  'clientCpuSecondsPerGb',
+  'rssMiB',
+];
+export const requestFigures: readonly FigureName[] = [
+  'requestsPerSecond',
+  'brokerCpuMicrosecondsPerRequest',
+  'bytesPerSecond',
+  'rssMiB',
+];
+export const latencyFigureNames: readonly FigureName[] = [
+  'recordsPerSecond',
+  'brokerCpuMicrosecondsPerRequest',
+  'p50Ms',
+  'p90Ms',
+  'p99Ms',
+  'p999Ms',
+  'p9999Ms',
+  'maxMs',
+];

@@ -1,0 +1,201 @@
+/** Scenarios that only write: sizes, acks, partitions, compressions, transports, crowds. */
+
+import {
+  latencyFigureNames,
+  produceRows,
+  requestFigures,
+  throughputFigures,
+  type ProduceCase,
+} from './produce-case.ts';
+import { acksName, type Scenario, sizeName } from './scenario.ts';
+
+const largeBatch = 2 ** 20;
+const usualBatch = 16 * 1024;
+/** So many usual batches are about as many bytes in flight as five large ones. */
+const usualInFlight = 64;
+/** A connection of a crowd has one request in flight, one of few has several. */
+const pipelined = 16;
+
+const inFlightOf = (batchBytes: number): number => (batchBytes === largeBatch ? 5 : usualInFlight);
+
+const produce: Scenario = {
+  name: 'produce',
+  title: 'one connection, one partition, prepared batches',
+  run: (context) => {
+    const cases = [100, 1024].flatMap((recordBytes) =>
+      ([1, -1] as const).flatMap((acks) =>
+        [usualBatch, largeBatch].map((batchBytes): ProduceCase => ({
+          what: `${sizeName(recordBytes)}, ${acksName(acks)}${acks === -1 ? ' idempotent' : ''}, batches of ${sizeName(batchBytes)}`,
+          recordBytes,
+          batchBytes,
+          acks,
+          idempotent: acks === -1,
+          inFlight: acks === -1 ? 5 : inFlightOf(batchBytes),
+        })),
+      ),
+    );
+    return produceRows('produce', cases, throughputFigures, context);
+  },
+};
+
+const acks: Scenario = {
+  name: 'acks',
+  title: 'acks 0, 1 and all beside each other, 1 KiB records in batches of 16 KiB',
+  run: (context) => {
+    const cases = ([0, 1, -1] as const).map((each): ProduceCase => ({
+      what: acksName(each),
+      recordBytes: 1024,
+      batchBytes: usualBatch,
+      acks: each,
+      inFlight: usualInFlight,
+      sweep: { title: 'acks', at: acksName(each), line: '1 KiB' },
+    }));
+    return produceRows('acks', cases, throughputFigures, context);
+  },
+};
+
+const recordSizes: Scenario = {
+  name: 'record-sizes',
+  title: 'records of 100 B to 100 KB, 12 partitions, acks=1',
+  run: (context) => {
+    const cases = [largeBatch, usualBatch].flatMap((batchBytes) =>
+      [100, 1024, 10_240, 100_000].map((recordBytes): ProduceCase => {
+        const batches = `batches of ${sizeName(batchBytes)}`;
+        return {
+          what: `${sizeName(recordBytes)}, ${batches}`,
+          recordBytes,
+          batchBytes,
+          acks: 1,
+          partitionCount: 12,
+          inFlight: inFlightOf(batchBytes),
+          sweep: { title: 'record size', at: sizeName(recordBytes), line: batches },
+        };
+      }),
+    );
+    return produceRows('record-sizes', cases, throughputFigures, context);
+  },
+};
+
+const partitions: Scenario = {
+  name: 'partitions',
+  title: 'partitions written in turn, 1 KiB records in batches of 16 KiB',
+  run: (context) => {
+    const cases = ([1, -1] as const).flatMap((each) =>
+      context.sizes.manyPartitions.map((partitionCount): ProduceCase => ({
+        what: `${partitionCount} partitions, ${acksName(each)}`,
+        recordBytes: 1024,
+        batchBytes: usualBatch,
+        acks: each,
+        partitionCount,
+        partitionsPerRequest: Math.min(partitionCount, 12),
+        inFlight: 5,
+        sweep: { title: 'partitions', at: String(partitionCount), line: acksName(each) },
+      })),
+    );
+    return produceRows('partitions', cases, [...throughputFigures, 'peakRssMiB'], context);
+  },
+};
+
+const compressions: Scenario = {
+  name: 'compression',
+  title: 'none, lz4 and zstd, batches of 64 KiB before compression; bytes as they travel',
+  run: (context) => {
+    const cases = [100, 1024].flatMap((recordBytes) =>
+      (['none', 'lz4', 'zstd'] as const).map((compression): ProduceCase => ({
+        what: `${sizeName(recordBytes)}, ${compression}`,
+        recordBytes,
+        batchBytes: 64 * 1024,
+        acks: 1,
+        compression,
+        inFlight: pipelined,
+        sweep: { title: 'compression', at: compression, line: sizeName(recordBytes) },
+      })),
+    );
+    return produceRows('compression', cases, throughputFigures, context);
+  },
+};
+
+const transports: Scenario = {
+  name: 'websocket',
+  title: 'the same over TCP and in WebSocket frames, acks=1',
+  run: (context) => {
+    const cases = [usualBatch, largeBatch].flatMap((batchBytes) =>
+      (['tcp', 'websocket'] as const).map((transport): ProduceCase => ({
+        what: `${transport}, batches of ${sizeName(batchBytes)}`,
+        recordBytes: 1024,
+        batchBytes,
+        acks: 1,
+        transport,
+        inFlight: inFlightOf(batchBytes),
+      })),
+    );
+    return produceRows('websocket', cases, throughputFigures, context);
+  },
+};
+
+const oneRecord: Scenario = {
+  name: 'one-record',
+  title: 'one record of 1 KiB a request over 100 connections, pipelined and with one in flight',
+  run: (context) => {
+    const connections = Math.min(100, context.sizes.crowd);
+    const cases = ([1, -1] as const).flatMap((each) =>
+      [pipelined, 1].map((inFlight): ProduceCase => ({
+        what: `${acksName(each)}, ${inFlight} in flight on each of ${connections}`,
+        recordBytes: 1024,
+        batchBytes: 0,
+        acks: each,
+        connections,
+        inFlight,
+      })),
+    );
+    return produceRows('one-record', cases, requestFigures, context);
+  },
+};
+
+const fanIn: Scenario = {
+  name: 'fan-in',
+  title: 'a crowd of connections with one record of 1 KiB in flight each, 12 partitions',
+  run: (context) => {
+    const connections = context.sizes.crowd;
+    const cases = ([1, -1] as const).map((each): ProduceCase => ({
+      what: `${connections} connections, ${acksName(each)}`,
+      recordBytes: 1024,
+      batchBytes: 0,
+      acks: each,
+      connections,
+      partitionCount: 12,
+      inFlight: 1,
+    }));
+    return produceRows('fan-in', cases, [...requestFigures, 'clientCpuSecondsPerGb'], context);
+  },
+};
+
+const latency: Scenario = {
+  name: 'latency',
+  title: 'acknowledgements of single records of 1 KiB at fixed rates, from intended send times',
+  run: (context) => {
+    const cases = context.sizes.rates.flatMap((recordsPerSecond) =>
+      ([1, -1] as const).map((each): ProduceCase => ({
+        what: `${recordsPerSecond}/s, ${acksName(each)}`,
+        recordBytes: 1024,
+        batchBytes: 0,
+        acks: each,
+        inFlight: 1024,
+        recordsPerSecond,
+      })),
+    );
+    return produceRows('latency', cases, latencyFigureNames, context);
+  },
+};
+
+export const produceScenarios: readonly Scenario[] = [
+  produce,
+  acks,
+  recordSizes,
+  partitions,
+  compressions,
+  transports,
+  oneRecord,
+  fanIn,
+  latency,
+];

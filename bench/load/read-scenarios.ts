@@ -1,0 +1,201 @@
+/** Scenarios that read: from the start, at the tail, and while others write. */
+
+import type { Figures } from './figures.ts';
+import { KafkaAdmin } from './kafka-admin.ts';
+import type { ProduceJob, Transport } from './load-job.ts';
+import { checkRecords, measureLoad } from './measured-load.ts';
+import { roundsOf, rowOf } from './produce-case.ts';
+import { alternate } from './rounds.ts';
+import { type Scenario, type ScenarioContext, sizeName } from './scenario.ts';
+import { ServerUnderTest } from './server-under-test.ts';
+
+const topic = 'load';
+const fetchBytes = 8 * 2 ** 20;
+const partitionFetchBytes = 2 ** 20;
+const readConnections = 2;
+
+/** Fills a topic with batches of 16 KiB, as many as are `sizeBytes` together. */
+function fillingJob(
+  server: ServerUnderTest,
+  recordBytes: number,
+  sizeBytes: number,
+  partitionCount: number,
+): ProduceJob {
+  const batchBytes = 16 * 1024;
+  return {
+    kind: 'produce',
+    doors: server.doors,
+    transport: 'tcp',
+    topic,
+    partitionCount,
+    acks: 1,
+    batch: { recordBytes, batchBytes, compression: 'none' },
+    connections: 1,
+    inFlight: 64,
+    partitionsPerRequest: 1,
+    idempotent: false,
+    requestsPerSecond: null,
+    requests: Math.ceil(sizeBytes / batchBytes),
+    durationMs: Infinity,
+  };
+}
+
+async function catchUpRound(
+  context: ScenarioContext,
+  recordBytes: number,
+  transport: Transport,
+  partitionCount: number,
+): Promise<Figures> {
+  const { sizes, dataParent } = context;
+  await using server = await ServerUnderTest.start(context.millrace(), dataParent);
+  const admin = await KafkaAdmin.connect(server.doors);
+  await admin.createTopic(topic, partitionCount);
+  const filling = fillingJob(server, recordBytes, sizes.catchUpBytes, partitionCount);
+  const { result: filled } = await measureLoad(server, filling);
+  await checkRecords(admin, filling, filled.records);
+  admin.close();
+  const reading = {
+    kind: 'catch-up',
+    doors: server.doors,
+    transport,
+    topic,
+    partitionCount,
+    connections: Math.min(readConnections, partitionCount),
+    fetchBytes,
+    partitionFetchBytes,
+  } as const;
+  const { result, figures } = await measureLoad(server, reading);
+  if (result.records !== filled.records) {
+    throw new Error(`${filled.records} records were written, and ${result.records} were read.`);
+  }
+  const { recordsPerSecond, bytesPerSecond, brokerCpuSecondsPerGb, clientCpuSecondsPerGb, rssMiB } = figures;
+  return { recordsPerSecond, bytesPerSecond, brokerCpuSecondsPerGb, clientCpuSecondsPerGb, rssMiB } as Figures;
+}
+
+const catchUp: Scenario = {
+  name: 'catch-up',
+  title: 'everything that a topic holds, from its start, with the page cache warm',
+  async run(context) {
+    const cases = [100, 1024].flatMap((recordBytes) =>
+      (
+        [
+          ['tcp', 1],
+          ['tcp', 12],
+          ['websocket', 12],
+        ] as const
+      ).map(([transport, partitionCount]) => ({
+        what: `${sizeName(recordBytes)}, ${transport}, ${partitionCount} partitions`,
+        round: () => catchUpRound(context, recordBytes, transport, partitionCount),
+      })),
+    );
+    const rows = [];
+    for (const { what, round } of cases.filter((each) => context.includes(each.what))) {
+      context.note(`catch-up: ${what}`);
+      const [result] = await alternate([{ name: context.millrace().name, round }], roundsOf(context));
+      rows.push(rowOf('catch-up', { what }, result!));
+    }
+    return rows;
+  },
+};
+
+async function tailRound(context: ScenarioContext, recordsPerSecond: number, transport: Transport): Promise<Figures> {
+  const { sizes, dataParent } = context;
+  await using server = await ServerUnderTest.start(context.millrace(), dataParent);
+  const admin = await KafkaAdmin.connect(server.doors);
+  const job = {
+    kind: 'tail',
+    doors: server.doors,
+    transport,
+    topic,
+    partitionCount: 1,
+    acks: 1,
+    batch: { recordBytes: 1024, batchBytes: 0, compression: 'none' },
+    requestsPerSecond: recordsPerSecond,
+    requests: Math.ceil((recordsPerSecond * sizes.loadMs) / 1000),
+  } as const;
+  if (sizes.warmUpMs > 0) {
+    await admin.createTopic('warm-up', 1);
+    const requests = Math.ceil((recordsPerSecond * sizes.warmUpMs) / 1000);
+    await measureLoad(server, { ...job, topic: 'warm-up', requests });
+  }
+  await admin.createTopic(topic, 1);
+  const { result, figures } = await measureLoad(server, job);
+  await checkRecords(admin, job, result.records);
+  admin.close();
+  const { p50Ms, p90Ms, p99Ms, p999Ms, p9999Ms, maxMs, brokerCpuMicrosecondsPerRequest } = figures;
+  return { p50Ms, p90Ms, p99Ms, p999Ms, p9999Ms, maxMs, brokerCpuMicrosecondsPerRequest } as Figures;
+}
+
+const tail: Scenario = {
+  name: 'tail',
+  title: 'from the intended send to the arrival at a consumer, single records of 1 KiB, acks=1',
+  async run(context) {
+    const rows = [];
+    for (const recordsPerSecond of context.sizes.rates) {
+      for (const transport of ['tcp', 'websocket'] as const) {
+        const what = `${recordsPerSecond}/s, ${transport}`;
+        if (!context.includes(what)) continue;
+        context.note(`tail: ${what}`);
+        const round = (): Promise<Figures> => tailRound(context, recordsPerSecond, transport);
+        const [result] = await alternate([{ name: context.millrace().name, round }], roundsOf(context));
+        rows.push(rowOf('tail', { what }, result!));
+      }
+    }
+    return rows;
+  },
+};
+
+/** A topic is filled and read from its start, while another is written as fast as it goes. */
+async function mixedRound(context: ScenarioContext): Promise<{ readonly written: Figures; readonly read: Figures }> {
+  const { sizes, dataParent } = context;
+  const partitionCount = 12;
+  await using server = await ServerUnderTest.start(context.millrace(), dataParent);
+  const admin = await KafkaAdmin.connect(server.doors);
+  await admin.createTopic(topic, partitionCount);
+  await admin.createTopic('written', partitionCount);
+  const filling = fillingJob(server, 1024, sizes.catchUpBytes, partitionCount);
+  await checkRecords(admin, filling, (await measureLoad(server, filling)).result.records);
+  const writing = { ...filling, topic: 'written' };
+  const [write, read] = await Promise.all([
+    measureLoad(server, writing),
+    measureLoad(server, {
+      kind: 'catch-up',
+      doors: server.doors,
+      transport: 'tcp',
+      topic,
+      partitionCount,
+      connections: readConnections,
+      fetchBytes,
+      partitionFetchBytes,
+    }),
+  ]);
+  await checkRecords(admin, writing, write.result.records);
+  admin.close();
+  const rates = ({ recordsPerSecond, bytesPerSecond, rssMiB }: Figures): Figures =>
+    ({ recordsPerSecond, bytesPerSecond, rssMiB }) as Figures;
+  return { written: rates(write.figures), read: rates(read.figures) };
+}
+
+const mixed: Scenario = {
+  name: 'mixed',
+  title: 'one topic written while another is read from its start, 1 KiB, 12 partitions, acks=1',
+  async run(context) {
+    let read: Figures = {};
+    const contenders = [
+      {
+        name: 'written',
+        round: async () => {
+          const round = await mixedRound(context);
+          read = round.read;
+          return round.written;
+        },
+      },
+      // The other half of the same round.
+      { name: 'read', round: () => Promise.resolve(read) },
+    ];
+    const results = await alternate(contenders, roundsOf(context));
+    return results.map((result) => rowOf('mixed', { what: 'at the same time' }, result));
+  },
+};
+
+export const readScenarios: readonly Scenario[] = [catchUp, tail, mixed];

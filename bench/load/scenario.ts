@@ -1,0 +1,79 @@
+/** What a scenario is, and the sizes that all share. */
+
+import type { ResultRow } from './figures.ts';
+import type { ServerKind } from './server-under-test.ts';
+
+/** How long and how large things are; the small ones only show that everything runs. */
+export interface Sizes {
+  readonly isQuick: boolean;
+  readonly rounds: number;
+  /** Of each measured load, and of the load before it that is not measured. */
+  readonly loadMs: number;
+  readonly warmUpMs: number;
+  /** At most so many requests in a closed loop. */
+  readonly requests: number;
+  readonly crowd: number;
+  readonly manyPartitions: readonly number[];
+  /** Records a second at fixed rates. */
+  readonly rates: readonly number[];
+  /** What is produced before it is read. */
+  readonly catchUpBytes: number;
+  /** What goes through a soak. */
+  readonly soakBytes: number;
+}
+
+export const fullSizes: Sizes = {
+  isQuick: false,
+  rounds: 3,
+  loadMs: 4000,
+  warmUpMs: 1500,
+  requests: 1e9,
+  crowd: 1000,
+  manyPartitions: [1, 12, 1000, 10_000],
+  rates: [1000, 20_000],
+  catchUpBytes: 1e9,
+  soakBytes: 2e9,
+};
+
+export const quickSizes: Sizes = {
+  isQuick: true,
+  rounds: 1,
+  loadMs: 60,
+  warmUpMs: 0,
+  requests: 20,
+  crowd: 20,
+  manyPartitions: [1, 12, 50],
+  rates: [500],
+  catchUpBytes: 4e6,
+  soakBytes: 16e6,
+};
+
+export interface ScenarioContext {
+  readonly sizes: Sizes;
+  /** Millrace as it is to be measured. */
+  millrace(settings?: Readonly<Record<string, string>>): ServerKind;
+  /** Where servers keep their data, on the disk to be measured. */
+  readonly dataParent: string;
+  /** Whether a case is wanted whose name this is. */
+  includes(what: string): boolean;
+  /** A line about how it goes, not a result. */
+  note(text: string): void;
+}
+
+export interface Scenario {
+  readonly name: string;
+  /** What it measures, in a line. */
+  readonly title: string;
+  run(context: ScenarioContext): Promise<ResultRow[]>;
+}
+
+/** A value and its batch as tables name them. */
+export function sizeName(bytes: number): string {
+  if (bytes >= 2 ** 20 && bytes % 2 ** 20 === 0) return `${bytes / 2 ** 20} MiB`;
+  if (bytes >= 1024 && bytes % 1024 === 0) return `${bytes / 1024} KiB`;
+  return bytes >= 1000 && bytes % 1000 === 0 ? `${bytes / 1000} KB` : `${bytes} B`;
+}
+
+export function acksName(acks: -1 | 0 | 1): string {
+  return acks === -1 ? 'acks=all' : `acks=${acks}`;
+}
