@@ -164,6 +164,11 @@ export class Broker {
 
   /** So that whoever asks what takes no writes need not open everything. */
   #openDamaged(): void {
+    if (this.store.refusal !== null) {
+      for (const topic of this.#image.topics()) {
+        for (let partition = 0; partition < topic.partitionCount; partition++) this.topics.partition(topic, partition);
+      }
+    }
     for (const { topic, topicId, partition } of this.store.damaged()) {
       const known = this.topics.topic(topic);
       if (known !== null && (topicId === null || topicId === known.id)) this.topics.partition(known, partition);

@@ -19,6 +19,7 @@ import type { Arena } from '../memory/arena.ts';
 import { FlushQueue } from '../memory/flush-queue.ts';
 import { IngestRing } from '../memory/ingest-ring.ts';
 import { BufferPool } from './buffer-pool.ts';
+import { cutSuffix } from './cut-files.ts';
 import type { FileSystem } from './file-system.ts';
 import { FlushChannel } from './flush-channel.ts';
 import type { FlushExecutor } from './flush-executor.ts';
@@ -26,13 +27,14 @@ import { IndexCache } from './index-cache.ts';
 import { LocalLog, type LogOwner } from './local-log.ts';
 import type { LogConfig } from './log-config.ts';
 import { OpenLogs } from './open-logs.ts';
+import { OverlayFileSystem } from './overlay-file-system.ts';
 import { PartitionDirectories } from './partition-directories.ts';
 import type { LogStore, PartitionLog } from './partition-log.ts';
 import type { PartitionState } from './partition-state.ts';
 import { RecordValidator } from './record-validation.ts';
 import { scratchBodyAddress, scratchBodySizeBytes } from './scratch.ts';
 import { SegmentFiles } from './segment-files.ts';
-import { partitionDirectoryName } from './segment-name.ts';
+import { parsePartitionDirectoryName, partitionDirectoryName } from './segment-name.ts';
 import type { StoreContext } from './store-context.ts';
 import { removeCleanStop, writeCleanStop, writeRecoveryPoints } from './store-files.ts';
 import { emptyAt, startStore, type RecoverySummary, type StoreStart } from './store-start.ts';
@@ -66,6 +68,7 @@ export class LocalLogStore implements LogStore, LogOwner {
   readonly startedClean: boolean;
   readonly leaderEpoch: number;
   readonly recovery: RecoverySummary;
+  readonly refusal: string | null;
   readonly #options: LocalLogStoreOptions;
   readonly #context: StoreContext;
   readonly #directories: PartitionDirectories;
@@ -83,8 +86,9 @@ export class LocalLogStore implements LogStore, LogOwner {
   #workerEnded = false;
   #closing: Promise<void> | null = null;
 
-  private constructor(options: LocalLogStoreOptions, start: StoreStart) {
+  private constructor(options: LocalLogStoreOptions, start: StoreStart, refusal: string | null) {
     this.#options = options;
+    this.refusal = refusal;
     this.startedClean = start.clean;
     this.leaderEpoch = start.leaderEpoch;
     this.recovery = start.recovery;
@@ -107,12 +111,8 @@ export class LocalLogStore implements LogStore, LogOwner {
    */
   // oxlint-disable-next-line typescript/require-await -- a store may have to wait for what it opens; this one reads synchronously.
   static async open(options: LocalLogStoreOptions): Promise<LocalLogStore> {
-    const start = explainingFailures(options.directory, () => {
-      const found = startStore(options);
-      removeCleanStop(options.fileSystem, options.directory);
-      return found;
-    });
-    const store = new LocalLogStore(options, start);
+    const { start, fileSystem, refusal } = explainingFailures(options.directory, () => startOrOnlyRead(options));
+    const store = new LocalLogStore({ ...options, fileSystem }, start, refusal);
     options.executor.start(
       (workerIndex) => store.#drain(workerIndex),
       (error, workerIndex) => store.#workerFailed(error, workerIndex),
@@ -313,6 +313,7 @@ export class LocalLogStore implements LogStore, LogOwner {
         Math.min(scratchBodySizeBytes(arena), largestInflatedBytes),
       ),
       leaderEpoch,
+      refusal: this.refusal,
       takeSlot: () => this.#slots++,
       used: (log) => this.#openLogs.used(log),
       checkpointSoon: () => this.#upkeep.checkpointUrgent(),
@@ -325,6 +326,44 @@ function homelessKey({ topic, partition, topicId }: Pick<PartitionState, 'topic'
   return `${topic}-${partition} ${topicId}`;
 }
 
+/** How a store was started: on what, and why it writes nothing, null where it does. */
+interface Started {
+  readonly start: StoreStart;
+  readonly fileSystem: FileSystem;
+  readonly refusal: string | null;
+}
+
+/**
+ * Starts the store. After a crash that means to write (indexes, snapshots, the leader epoch), for which a full disk may
+ * have no room. Then the logs are recovered all the same, but in memory, and nothing is written until the next start:
+ * what consumers read is on disk, because the files of the logs themselves were written in place and synced, which needs
+ * no room; and the leader epoch that clients hear of is the one that the next start raises to, with which nothing is
+ * written before. Nothing else goes to the disk, so the next start finds what this one found.
+ */
+function startOrOnlyRead(options: LocalLogStoreOptions): Started {
+  const { directory, fileSystem, logger } = options;
+  try {
+    const start = startStore(options);
+    removeCleanStop(fileSystem, directory);
+    return { start, fileSystem, refusal: null };
+  } catch (error) {
+    const hasLogs = fileSystem.list(directory).some((name) => parsePartitionDirectoryName(name) !== null);
+    if (!isFull(systemErrorCode(error)) || !hasLogs) throw error;
+    logger.warn({ error }, 'The disk has no room for what a start after a crash writes.');
+    const overlay = new OverlayFileSystem(fileSystem, (path) => !path.endsWith(cutSuffix));
+    const start = startStore({ ...options, fileSystem: overlay });
+    const refusal =
+      'This run takes no writes, because the disk had no room for what a start after a crash writes. Reads go on. ' +
+      'Free some space and start the broker again.';
+    logger.error({ directory }, refusal);
+    return { start, fileSystem: overlay, refusal };
+  }
+}
+
+function isFull(code: string | null): boolean {
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
 /** Runs `start`; refusals of the file system become sentences. */
 function explainingFailures<T>(directory: string, start: () => T): T {
   try {
@@ -332,10 +371,10 @@ function explainingFailures<T>(directory: string, start: () => T): T {
   } catch (error) {
     const code = systemErrorCode(error);
     if (code === null || error instanceof EnvironmentError) throw error;
-    const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+    const full = isFull(code);
     throw new EnvironmentError(
-      isFull ? EnvironmentErrorCode.DISK_FULL : EnvironmentErrorCode.IO_FAILED,
-      isFull
+      full ? EnvironmentErrorCode.DISK_FULL : EnvironmentErrorCode.IO_FAILED,
+      full
         ? `The logs in ${directory} cannot be opened, because the disk has no room left (${code}): free some space.`
         : `The logs in ${directory} cannot be opened (${code}): check the disk, and that all files are this user's.`,
       error,

@@ -69,7 +69,7 @@ export class LocalLog implements PartitionLog, Closable {
     this.#retention = new LogRetention(this.state, this.#writer);
     this.#highWatermark = this.state.progress.highWatermark;
     // One that takes no writes has no use for them, and its snapshot may be gone with the rest.
-    this.#producersLoaded = known.producerSnapshot === null || known.refusal !== null;
+    this.#producersLoaded = known.producerSnapshot === null || this.state.refusal !== null;
   }
 
   get topic(): string {
@@ -151,11 +151,14 @@ export class LocalLog implements PartitionLog, Closable {
     if (this.#flusher.state === 'closed') {
       return Promise.resolve({ errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER, lowWatermark: noOffset });
     }
+    if (this.#context.refusal !== null) {
+      return Promise.resolve({ errorCode: ErrorCode.KAFKA_STORAGE_ERROR, lowWatermark: noOffset });
+    }
     return this.#retention.deleteRecordsBefore(offset);
   }
 
   enforceRetention(): Promise<number> {
-    if (this.#flusher.state === 'closed') return Promise.resolve(0);
+    if (this.#flusher.state === 'closed' || this.#context.refusal !== null) return Promise.resolve(0);
     const wasOpen = this.#flusher.isOpen;
     const deleted = this.#retention.enforce();
     // A segment was ended, for which the files were opened.
@@ -231,7 +234,7 @@ export class LocalLog implements PartitionLog, Closable {
     this.#flusher.abandon();
   }
 
-  closeFilesIfIdle(): boolean {
+  closeFilesIfIdle(): Promise<boolean> {
     return this.#flusher.closeIfIdle();
   }
 

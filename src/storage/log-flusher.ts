@@ -30,6 +30,8 @@ import type { Segment } from './segment.ts';
 const noSlot = -1;
 /** How long a partition without room waits before it looks again. */
 const retryMs = 250;
+/** How long files that could not be closed are left alone. */
+const closeAgainAfterMs = 1000;
 /** Writing goes on once so much is free: less would be used up by the next batches. */
 const resumeFreeBytes = 1024 * 1024;
 
@@ -56,6 +58,8 @@ export class LogFlusher {
   #syncAskedUpTo: Offset;
   /** Slots that were given up while the log was idle, and whose files are not closed yet. */
   #closing = 0;
+  /** Until then a log that is idle keeps its files open. */
+  #closeAgainMs = 0;
   /** Those who wait for CLOSED. */
   readonly #closings = new Set<(failure: FlushFailure) => void>();
   /** Those who wait for CHECKPOINTED, in order. */
@@ -168,20 +172,36 @@ export class LogFlusher {
     return this.#diskFailed && failure === FlushFailure.NONE ? FlushFailure.IO : failure;
   }
 
-  /** Gives the descriptors back where nothing is under way; the next append opens them again. Returns whether none are held. */
-  closeIfIdle(): boolean {
-    if (this.#slot === noSlot) return true;
-    const { progress } = this.#log;
-    const idle = progress.written === progress.end && this.#checkpoints.length === 0;
-    if (this.#state !== 'taking' || !idle) return false;
+  /**
+   * Gives the descriptors back where nothing is under way; the next append opens them again. Resolves with whether none
+   * are held. Index entries that wait are written first, so that a disk without room leaves the files open as they are.
+   */
+  async closeIfIdle(): Promise<boolean> {
+    const slot = this.#slot;
+    if (slot === noSlot || this.#isClosed) return true;
+    const { clock } = this.#log.context;
+    if (!this.#isIdle || clock.monotonicMs() < this.#closeAgainMs) return false;
+    const failure = await (this.checkpoint() ?? FlushFailure.OTHER);
+    if (this.#slot !== slot || this.#isClosed) return true;
+    if (failure !== FlushFailure.NONE) this.#closeAgainMs = clock.monotonicMs() + closeAgainAfterMs;
+    if (failure !== FlushFailure.NONE || !this.#isIdle) return false;
     this.#closing++;
-    void this.#closeSlot(false).then((failure) => {
+    void this.#closeSlot(false).then((closed) => {
       this.#closing--;
-      if (failure !== FlushFailure.NONE) this.#fail(`Its files could not be closed (${failureText(failure)})`);
+      if (closed !== FlushFailure.NONE) this.#fail(`Its files could not be closed (${failureText(closed)})`);
     });
     this.#slot = noSlot;
     this.#channel = null;
     return true;
+  }
+
+  get #isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  get #isIdle(): boolean {
+    const { progress } = this.#log;
+    return this.#state === 'taking' && progress.written === progress.end && this.#checkpoints.length === 0;
   }
 
   /** The worker ended by a defect: nothing that was submitted will be answered, so who waits for it is told here. */

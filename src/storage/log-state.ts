@@ -72,7 +72,7 @@ export class LogState {
     this.confirmedSegment = known.segments.at(-1)?.baseOffset ?? firstOffset;
     this.hasFiles = known.segments.length > 0;
     this.needsMetadata = this.hasFiles && known.topicId === null;
-    this.refusal = known.refusal;
+    this.refusal = known.refusal ?? context.refusal;
     this.isDamaged = known.refusal !== null;
   }
 

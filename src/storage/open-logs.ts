@@ -6,7 +6,7 @@
 import type { Closable } from './store-context.ts';
 
 const defaultMax = 2000;
-/** How many of the longest unused are asked at a time; busy ones say no. */
+/** How many of the longest unused are asked at a time; busy ones say no, and where the disk has no room for the rest. */
 const askAtOnce = 8;
 
 function* take<T>(items: Iterable<T>, count: number): Generator<T> {
@@ -46,7 +46,9 @@ export class OpenLogs {
     for (const log of [...take(this.#logs, askAtOnce)]) {
       if (log === this.#newest) continue;
       this.#logs.delete(log);
-      if (!log.closeFilesIfIdle()) this.#logs.add(log);
+      void log.closeFilesIfIdle().then((isClosed) => {
+        if (!isClosed) this.#logs.add(log);
+      });
     }
   }
 }

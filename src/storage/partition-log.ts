@@ -157,6 +157,8 @@ export interface LogStore {
   discardOrphans(exists: (topic: string, topicId: string | null, partition: number) => boolean): void;
   /** Whether the last stop was clean; an unclean one means recovery and a raised leader epoch. */
   readonly startedClean: boolean;
+  /** Why nothing is written in this run, as a sentence; null where it is. */
+  readonly refusal: string | null;
   /** The leader epoch of this run, durable before the first append. */
   readonly leaderEpoch: number;
   /** Calls `proceed` once the ingest ring can take `sizeBytes` of batches; true where it was called at once. */

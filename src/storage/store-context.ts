@@ -33,6 +33,8 @@ export interface StoreContext {
   readonly validator: RecordValidator;
   /** Of this run. */
   readonly leaderEpoch: number;
+  /** Why nothing is written in this run, as a sentence; null where it is. */
+  readonly refusal: string | null;
   /** A number that no log of this run had as its slot. */
   takeSlot(): number;
   /** A log's files were opened on its worker, or a batch was appended to it; bounds how many are open. */
@@ -45,5 +47,6 @@ export interface StoreContext {
 
 /** A log whose descriptors can be closed while it is idle. */
 export interface Closable {
-  closeFilesIfIdle(): boolean;
+  /** Resolves with whether none are open; never rejects. */
+  closeFilesIfIdle(): Promise<boolean>;
 }

@@ -192,6 +192,7 @@ const emptyResult: AppendResult = {
 
 export class MemoryLogStore implements LogStore {
   readonly startedClean = true;
+  readonly refusal = null;
   readonly maxRequestBytes = 32 * 1024 * 1024;
   leaderEpoch = 3;
   /** Where a test puts a list, appends wait in it until they are called. */

@@ -4,7 +4,7 @@
  */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, rmdirSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -81,5 +81,55 @@ describe.skipIf(!mounted)('a broker whose disk is full', () => {
     client.socket.destroy();
     expect(await program.stop()).toEqual({ code: 0, signal: null });
     expect(program.log.filter(({ msg }) => /defect/.test(String(msg)))).toEqual([]);
+  });
+
+  it('serves reads after a kill and a start without room, and writes after the next start with room', async () => {
+    const data = join(mountPoint, 'killed');
+    program = await ProgramProcess.serving(data);
+    client = await WireClient.connect(program.kafkaPort);
+    await client.createTopic('fills');
+    const storageError = `${ErrorCode.KAFKA_STORAGE_ERROR}`;
+    const acknowledged: number[] = [];
+    const refusal = async (): Promise<string> => {
+      for (;;) {
+        try {
+          acknowledged.push(await client.produce('fills', value));
+        } catch (error) {
+          return String(error);
+        }
+      }
+    };
+    expect(await refusal()).toContain(storageError);
+    expect(acknowledged.length).toBeGreaterThan(5);
+    client.socket.destroy();
+    await program.stop('SIGKILL');
+    // To the last byte: what the torn write left is cut off by a start, if only it can be kept elsewhere.
+    const filler = join(mountPoint, 'filler');
+    const file = openSync(filler, 'w');
+    try {
+      for (;;) writeSync(file, Buffer.alloc(4096));
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ENOSPC' });
+    } finally {
+      closeSync(file);
+    }
+    for (let run = 0; run < 2; run++) {
+      program = await ProgramProcess.serving(data);
+      client = await WireClient.connect(program.kafkaPort);
+      for (const offset of acknowledged) expect((await client.fetch('fills', offset)).includes(value)).toBe(true);
+      expect(await refusal()).toContain(storageError);
+      const ready = await (await fetch(`http://127.0.0.1:${program.httpPort}/readyz`)).text();
+      expect(ready).toContain('Partition 0 of fills takes no writes');
+      client.socket.destroy();
+      if (run === 0) expect(await program.stop()).toEqual({ code: 0, signal: null });
+      else await program.stop('SIGKILL');
+    }
+    rmSync(filler);
+    rmSync(join(mountPoint, 'data'), { recursive: true });
+    program = await ProgramProcess.serving(data);
+    client = await WireClient.connect(program.kafkaPort);
+    for (const offset of acknowledged) expect((await client.fetch('fills', offset)).includes(value)).toBe(true);
+    expect(await client.produce('fills', 'after')).toBe(acknowledged.length);
+    client.socket.destroy();
   });
 });

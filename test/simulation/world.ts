@@ -186,6 +186,7 @@ export class World {
       this.#process = process;
       this.count('starts');
       this.scheduler.note('serving');
+      if (process.store.refusal !== null) void this.#startWithRoom(process);
       for (const resolve of this.#waiting.splice(0)) resolve();
       return;
     }
@@ -207,6 +208,14 @@ export class World {
     this.record({ kind: 'kill' });
     this.count('clean stops');
     this.#disk = this.#disk.kill();
+  }
+
+  /** An operator makes room and starts a process again that could only read. */
+  async #startWithRoom(process: BrokerProcess): Promise<void> {
+    this.count('starts that only read');
+    await this.sleep(this.scheduler.random.below(2000), 'room');
+    this.#disk.capacityBytes = Number.MAX_SAFE_INTEGER;
+    if (this.#process === process) this.crash(this.scheduler.random.chance(0.5) ? 'kill' : 'powerCut');
   }
 
   async #startLater(): Promise<void> {

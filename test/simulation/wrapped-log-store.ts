@@ -152,6 +152,10 @@ export class WrappedLogStore implements LogStore {
     this.inner.discardOrphans(exists);
   }
 
+  get refusal(): string | null {
+    return this.inner.refusal;
+  }
+
   get startedClean(): boolean {
     return this.inner.startedClean;
   }

@@ -31,19 +31,58 @@ describe('few descriptors', () => {
     harness.kill();
   });
 
-  test('are given back by others where the longest unused logs cannot', () => {
+  test('are given back by others where the longest unused logs cannot', async () => {
     const logs = new OpenLogs(10);
     const closed: number[] = [];
     const logOf = (index: number, isIdle: boolean) => ({
-      closeFilesIfIdle: () => {
+      closeFilesIfIdle: async () => {
         if (isIdle) closed.push(index);
         return isIdle;
       },
     });
-    for (let i = 0; i < 30; i++) logs.used(logOf(i, i >= 12));
+    for (let i = 0; i < 30; i++) {
+      logs.used(logOf(i, i >= 12));
+      await Promise.resolve();
+    }
     // The first twelve say no for ever, and there are more of them than are asked at a time.
     expect(closed.length).toBeGreaterThanOrEqual(10);
   });
+});
+
+test('a disk without room for the last index entries of idle logs leaves them open, and all goes on once there is', async () => {
+  const harness = new FaultHarness(5, 256 * 1024, { maxOpenLogs: 2 });
+  await harness.open();
+  const ledgers = Array.from({ length: 6 }, () => new Ledger());
+  const appendAll = async (): Promise<void> => {
+    for (const [index, ledger] of ledgers.entries()) {
+      for (let i = 0; i < 6; i++) {
+        const { errorCode } = await ledger.append(harness.log(index, { ...smallSegments, segmentBytes: 6000 }));
+        expect(errorCode).toBe(ErrorCode.NONE);
+      }
+      await harness.turns(8);
+    }
+  };
+  const failure = { call: 'open', path: /\.(time)?index$/, code: 'ENOSPC' } as const;
+  harness.disk.inject({ ...failure, times: 1000 });
+  await appendAll();
+  for (const index of ledgers.keys()) expect(harness.log(index).refusal).toBeNull();
+  // More than may be, because none could be closed.
+  expect(harness.disk.openCount).toBe(ledgers.length);
+  harness.disk.clearFailures();
+  await harness.pass(1500);
+  await appendAll();
+  await harness.turns(50);
+  for (const [index, ledger] of ledgers.entries()) {
+    expect(harness.log(index).refusal).toBeNull();
+    await ledger.expectIn(harness.log(index));
+  }
+  expect(harness.disk.openCount).toBeLessThan(3 * ledgers.length);
+  await harness.store.close();
+  await harness.expectSound();
+  await harness.open();
+  expect(harness.store.startedClean).toBe(true);
+  for (const [index, ledger] of ledgers.entries()) await ledger.expectIn(harness.log(index));
+  harness.kill();
 });
 
 describe('a small ring', () => {

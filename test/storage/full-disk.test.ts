@@ -136,6 +136,77 @@ describe('a disk without room', () => {
   });
 });
 
+describe('a start after a crash on a disk without room', () => {
+  /** Each place where such a start writes. */
+  const startPlaces: readonly [string, InjectedFailure][] = [
+    ['everything', { call: 'write', code: 'ENOSPC', path: /\.(tmp|cut|index|timeindex|snapshot)/ }],
+    ['an index', { call: 'open', path: /index\.tmp/, code: 'ENOSPC' }],
+    ['a producer snapshot', { call: 'write', path: /\.snapshot/, code: 'ENOSPC' }],
+    ['what is cut off', { call: 'write', path: /\.cut/, code: 'EDQUOT' }],
+    ['the recovery points', { call: 'write', path: /recovery-points/, code: 'ENOSPC' }],
+    ['the leader epoch', { call: 'rename', path: /leader-epoch/, code: 'ENOSPC' }],
+  ];
+  for (const [name, failure] of startPlaces) {
+    test(`for ${name} reads all, writes nothing, and leaves the next start what it found`, async () => {
+      const harness = new FaultHarness(9);
+      await harness.open();
+      const ledgers = [new Ledger(), new Ledger()];
+      const producer = { id: 7, next: 0 };
+      const logOf = (partition: number) =>
+        harness.log(partition, { ...smallSegments, segmentBytes: partition === 0 ? 6000 : 600 });
+      for (let i = 0; i < 12; i++) {
+        for (const [partition, ledger] of ledgers.entries()) {
+          await ledger.append(
+            logOf(partition),
+            i % 3 === 0 ? 'written' : 'synced',
+            2,
+            partition === 0 ? producer : undefined,
+          );
+        }
+        if (i === 6) await harness.pass(6000);
+      }
+      harness.kill();
+      // The last write was torn.
+      const path = harness.disk.list('/data/orders-0').findLast((each) => each.endsWith('.log'))!;
+      const file = harness.disk.open(`/data/orders-0/${path}`, 'write');
+      harness.disk.write(file, [new Uint8Array(50).fill(7)], harness.disk.sizeOf(file));
+      harness.disk.close(file);
+      harness.disk.inject({ ...failure, times: 1000 });
+      for (let run = 0; run < 2; run++) {
+        await harness.open();
+        expect(harness.store.refusal).toContain('start the broker again');
+        expect(harness.store.leaderEpoch).toBe(1);
+        for (const [partition, ledger] of ledgers.entries()) {
+          const log = logOf(partition);
+          expect(log).toMatchObject({ refusal: harness.store.refusal, isDamaged: false });
+          await ledger.expectIn(log, name);
+          expect((await ledger.append(log)).errorCode).toBe(storageError);
+          expect(await log.deleteRecordsBefore(asOffset(3))).toMatchObject({ errorCode: storageError });
+          expect(await log.enforceRetention()).toBe(0);
+        }
+        expect((await ledgers[0]!.append(harness.log(5))).errorCode).toBe(storageError);
+        await harness.pass(6000);
+        if (run === 0) await harness.store.close();
+        else harness.kill();
+        // All that was served is on disk.
+        harness.powerCut();
+        harness.disk.inject({ ...failure, times: 1000 });
+      }
+      harness.disk.clearFailures();
+      await harness.open();
+      expect(harness.store).toMatchObject({ refusal: null, startedClean: false, leaderEpoch: 1 });
+      for (const [partition, ledger] of ledgers.entries()) {
+        await ledger.expectIn(logOf(partition), name);
+        expect(logOf(partition).refusal).toBeNull();
+      }
+      expect((await ledgers[0]!.append(logOf(0), 'synced', 1, producer)).errorCode).toBe(ErrorCode.NONE);
+      await ledgers[0]!.expectIn(logOf(0));
+      await harness.store.close();
+      await harness.expectSound(name);
+    });
+  }
+});
+
 describe('a disk that fails', () => {
   test('at a write ends the partition until the next start, and no other', async () => {
     for (const code of ['EIO', 'EROFS']) {
