@@ -69,7 +69,7 @@ export async function alternate(
   }));
 }
 
-class DisturbanceWatch {
+export class DisturbanceWatch {
   readonly #startedMs = performance.now();
   readonly #machine = machineUserTime();
   readonly #own = cpuTimeOf(process.pid).user;

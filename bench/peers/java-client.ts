@@ -1,0 +1,64 @@
+/** Loads from Apache Kafka's own performance tools, kafka-producer-perf-test and kafka-consumer-perf-test. Main thread. */
+
+import type { Figures } from '../load/figures.ts';
+import type { ServerUnderTest } from '../load/server-under-test.ts';
+import { runOutsideClient } from './outside-client.ts';
+import type { RdkafkaProduce } from './rdkafka-client.ts';
+
+const jvmFlags = ['-Xmx512M', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error'];
+/** As large as Java's producer is told to make them where throughput counts; its default of 16 KiB measures the client. */
+const batchBytes = 1_000_000;
+const lingerMs = 5;
+
+export function javaProduce(classPath: string, server: ServerUnderTest, load: RdkafkaProduce): Promise<Figures> {
+  const args = [
+    ...['--topic', load.topic, '--num-records', `${load.records}`, '--record-size', `${load.recordBytes}`],
+    ...['--throughput', '-1', '--bootstrap-server', addressOf(server)],
+    ...['--command-property', `acks=${load.acks}`, `enable.idempotence=${load.isIdempotent ?? false}`],
+    ...[`batch.size=${batchBytes}`, `linger.ms=${lingerMs}`],
+  ];
+  return tool(classPath, 'ProducerPerformance', args, server, load.recordBytes, (printed) => {
+    const last = printed
+      .split('\n')
+      .filter((line) => line.includes('99th'))
+      .at(-1);
+    const match = /^(\d+) records sent, ([\d.]+) records\/sec/.exec(last ?? '');
+    if (match === null) return null;
+    const records = Number(match[1]);
+    return { records, elapsedMs: (records * 1000) / Number(match[2]) };
+  });
+}
+
+/** The clock leaves out what joining a group takes. */
+export function javaConsume(
+  classPath: string,
+  server: ServerUnderTest,
+  { topic, records, recordBytes }: Pick<RdkafkaProduce, 'topic' | 'records' | 'recordBytes'>,
+): Promise<Figures> {
+  const args = ['--topic', topic, '--num-records', `${records}`, '--bootstrap-server', addressOf(server)];
+  return tool(classPath, 'ConsumerPerformance', args, server, recordBytes, (printed) => {
+    const [head, line] = printed.split('\n').filter((text) => text.includes(', '));
+    const columns = (head ?? '').split(', ');
+    const values = (line ?? '').split(', ');
+    const at = (name: string): number => Number(values[columns.indexOf(name)]);
+    const answer = { records: at('data.consumed.in.nMsg'), elapsedMs: at('fetch.time.ms') };
+    return Number.isFinite(answer.records) && Number.isFinite(answer.elapsedMs) ? answer : null;
+  });
+}
+
+function tool(
+  classPath: string,
+  name: string,
+  args: readonly string[],
+  server: ServerUnderTest,
+  recordBytes: number,
+  read: Parameters<typeof runOutsideClient>[4],
+): Promise<Figures> {
+  const command = [...jvmFlags, '-cp', classPath, `org.apache.kafka.tools.${name}`, ...args];
+  return runOutsideClient(server, 'java', command, recordBytes, read);
+}
+
+function addressOf(server: ServerUnderTest): string {
+  const { kafka } = server.doors;
+  return `${kafka!.host}:${kafka!.port}`;
+}

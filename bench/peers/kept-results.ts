@@ -1,0 +1,40 @@
+/**
+ * Keeps results in `bench/results/peers.json`, where a case that is measured again replaces what was there, and puts their
+ * table into `bench/README.md` between two marks. Main thread.
+ */
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from '../load/project-root.ts';
+import { type KeptResult, markdownTable } from './peer-report.ts';
+
+const folder = join(projectRoot, 'bench', 'results');
+const file = join(folder, 'peers.json');
+const readme = join(projectRoot, 'bench', 'README.md');
+const startMark = '<!-- peers: written by `npm run bench:peers` -->';
+const endMark = '<!-- end of peers -->';
+
+/** `order` has the names of all cases, as tables have them. */
+export function keepPeerResults(results: readonly KeptResult[], order: readonly string[]): void {
+  const kept = new Map(previous().map((result) => [result.name, result]));
+  for (const result of results) kept.set(result.name, result);
+  const all = order.flatMap((name) => kept.get(name) ?? []);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(file, `${JSON.stringify(all, null, 1)}\n`);
+  writeTable(all);
+}
+
+function previous(): KeptResult[] {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as KeptResult[]) : [];
+}
+
+function writeTable(results: readonly KeptResult[]): void {
+  const text = existsSync(readme) ? readFileSync(readme, 'utf8') : '# Benchmarks\n';
+  const part = `${startMark}\n\n${markdownTable(results)}\n\n${endMark}`;
+  const start = text.indexOf(startMark);
+  const end = text.indexOf(endMark);
+  const isThere = start !== -1 && end > start;
+  const before = isThere ? text.slice(0, start) : `${text.trimEnd()}\n\n## Beside other brokers\n\n`;
+  const after = isThere ? text.slice(end + endMark.length) : '\n';
+  writeFileSync(readme, `${before}${part}${after}`);
+}

@@ -1,0 +1,120 @@
+/**
+ * `npm run bench:peers [-- CASE…] [--rounds N] [--json] [--quick] [--data FOLDER]`: the same loads on Millrace, Apache
+ * Kafka and NATS, in turn, and the ratios held against floors. A CASE is a name or the beginning of names; none means all.
+ * What it needs it fetches once; a peer that cannot be had here is left out, and that is said. Results are kept in
+ * bench/results/ and bench/README.md, but for those of --quick, which only shows that everything runs.
+ */
+
+import { tmpdir } from 'node:os';
+import { parseArgs } from 'node:util';
+import { machineFacts, machineSentence } from '../load/machine.ts';
+import { millrace } from '../load/millrace-server.ts';
+import type { ServerKind } from '../load/server-under-test.ts';
+import { Missing } from './cache.ts';
+import { kafkaToolsClassPath, kafkaToolsVersion, kafkaVersion } from './kafka-jars.ts';
+import { apacheKafka } from './kafka-server.ts';
+import { keepPeerResults } from './kept-results.ts';
+import { librdkafkaVersion, rdkafkaPerformance } from './librdkafka.ts';
+import { natsCases } from './nats-cases.ts';
+import { nats, natsClient, natsClientVersion, natsServerVersion } from './nats-server.ts';
+import { ownClientCases } from './own-client-cases.ts';
+import { type Clients, fullSizes, type PeerCase, quickSizes, type Rival } from './peer-case.ts';
+import { terminalText, type KeptResult } from './peer-report.ts';
+import { peerRounds } from './peer-rounds.ts';
+import { throughputCases } from './throughput-cases.ts';
+import { resultOf } from './verdict.ts';
+
+const cases: readonly PeerCase[] = [...throughputCases, ...ownClientCases, ...natsCases];
+const names = cases.map(({ name }) => name);
+
+const { values, positionals } = parseArgs({
+  options: {
+    rounds: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    data: { type: 'string', default: tmpdir() },
+    'cpu-prof': { type: 'string' },
+  },
+  allowPositionals: true,
+});
+const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
+const unknown = positionals.filter((wanted) => !names.some((name) => name.startsWith(wanted)));
+if (!Number.isInteger(rounds) || rounds < 1) stop(`--rounds takes a number from 1, not "${values.rounds}".`);
+if (unknown.length > 0) stop(`No case begins with ${unknown.join(' or ')}. They are: ${names.join(', ')}`);
+
+const note = (text: string): void => console.error(`  ${text}`);
+const installs: Record<Rival, () => ServerKind> = {
+  kafka: () => apacheKafka(note),
+  nats: () => nats(false, note),
+  'nats-synced': () => nats(true, note),
+};
+const clients: Clients = {
+  rdkafka: remembered(() => rdkafkaPerformance(note)),
+  javaTools: remembered(() => kafkaToolsClassPath(note)),
+  nats: remembered(() => natsClient(note)),
+};
+const versions = {
+  'Apache Kafka': kafkaVersion,
+  "Kafka's tools": kafkaToolsVersion,
+  librdkafka: librdkafkaVersion,
+  'nats-server': natsServerVersion,
+  nats: natsClientVersion,
+};
+
+const wanted = cases.filter(({ name }) => positionals.length === 0 || positionals.some((part) => matches(name, part)));
+const results: KeptResult[] = [];
+for (const group of groupsOf(wanted)) {
+  try {
+    results.push(...(await run(group)));
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    console.error(`${error.message} (${group.map(({ name }) => name).join(', ')})`);
+  }
+}
+if (values.json) console.log(JSON.stringify(results, null, 2));
+else console.log(`\n${machineSentence(machineFacts())}`);
+
+/** Cases that share servers, in the order of the list. */
+function groupsOf(list: readonly PeerCase[]): PeerCase[][] {
+  const groups = new Map<string, PeerCase[]>();
+  for (const one of list) {
+    const key = one.isAlone ? `alone: ${one.name}` : one.rival;
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()];
+}
+
+async function run(group: readonly PeerCase[]): Promise<KeptResult[]> {
+  const rival = installs[group[0]!.rival]();
+  clients.rdkafka();
+  const ours = millrace(
+    values['cpu-prof'] === undefined ? {} : { nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${values['cpu-prof']}`] },
+  );
+  const machine = machineFacts();
+  const sizes = values.quick ? quickSizes : fullSizes;
+  const options = { rounds, sizes, clients, dataParent: values.data, onNote: note };
+  const measured = await peerRounds(group, ours, rival, options);
+  const kept = [...measured].map(([one, figures]) => ({
+    ...resultOf(one, figures, ours.name, rival.name),
+    machine,
+    versions,
+  }));
+  if (!values.json) for (const result of kept) console.log(terminalText(result));
+  if (!values.quick) keepPeerResults(kept, names);
+  return kept;
+}
+
+/** A whole name means that case only. */
+function matches(name: string, part: string): boolean {
+  return names.includes(part) ? name === part : name.startsWith(part);
+}
+
+function remembered(make: () => string): () => string {
+  let made: string | null = null;
+  return () => (made ??= make());
+}
+
+function stop(message: string): never {
+  console.error(message);
+  process.exit(1);
+}

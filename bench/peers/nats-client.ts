@@ -1,0 +1,53 @@
+/** Loads from NATS's own command line client, `nats bench js pub`. Main thread. */
+
+import type { Figures } from '../load/figures.ts';
+import type { ServerUnderTest } from '../load/server-under-test.ts';
+import { runOutsideClient } from './outside-client.ts';
+
+/**
+ *   sync     one message, one acknowledgement, one after the other
+ *   async    a window of 500 unacknowledged messages
+ *   fast     batches of 500, in a stream, acknowledged as they go
+ *   atomic   batches of 500 that are stored as a whole or not at all
+ */
+export type NatsMode = 'sync' | 'async' | 'fast' | 'atomic';
+
+export interface NatsProduce {
+  readonly mode: NatsMode;
+  readonly messages: number;
+  readonly messageBytes: number;
+  readonly clients?: number;
+  /** Batches that may wait for their acknowledgements. */
+  readonly outstanding?: number;
+}
+
+const microsecondsPerMs = 1000;
+
+export function natsProduce(program: string, server: ServerUnderTest, load: NatsProduce): Promise<Figures> {
+  const { host, port } = server.doors.nats!;
+  const args = [
+    ...['--no-context', '-s', `nats://${host}:${port}`, 'bench', 'js', 'pub', load.mode, 'bench'],
+    ...['--create', '--purge', '--storage', 'file', '--maxbytes', '16GB', '--no-progress'],
+    ...['--msgs', `${load.messages}`, '--size', `${load.messageBytes}`, '--clients', `${load.clients ?? 1}`],
+    ...(load.outstanding === undefined ? [] : ['--max-outstanding-acks', `${load.outstanding}`]),
+  ];
+  return runOutsideClient(server, program, args, load.messageBytes, (printed) => {
+    const stats = /publisher (?:aggregated )?stats: ([\d,]+) msgs\/sec.*/.exec(printed);
+    if (stats === null) return null;
+    const elapsedMs = (load.messages * 1000) / number(stats[1]!);
+    const percentile = (name: string): number | undefined => {
+      const match = new RegExp(`~ ${name}: ([\\d.,]+)us`).exec(stats[0]);
+      return match === null ? undefined : number(match[1]!) / microsecondsPerMs;
+    };
+    const answer = { records: load.messages, elapsedMs };
+    const p50Ms = percentile('P50');
+    const p99Ms = percentile('P99');
+    // Only where messages go one by one is a latency one message's.
+    if (load.mode !== 'sync' || p50Ms === undefined || p99Ms === undefined) return answer;
+    return { ...answer, p50Ms, p99Ms };
+  });
+}
+
+function number(text: string): number {
+  return Number(text.replaceAll(',', ''));
+}

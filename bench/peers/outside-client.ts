@@ -1,0 +1,63 @@
+/**
+ * Runs a client that is a program of its own, and measures what it cost both sides. Main thread.
+ *
+ *   client = CPU of this process with its children − CPU of the server, from before the client starts until it ended
+ */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Figures } from '../load/figures.ts';
+import { cpuTimeOf, sumOf } from '../load/process-usage.ts';
+import type { ServerUnderTest } from '../load/server-under-test.ts';
+
+const bytesPerGb = 1e9;
+const bytesPerMiB = 2 ** 20;
+const shownCharacters = 4000;
+const slowestMs = 180_000;
+
+/** What a client says of its run, in what it printed. */
+export interface ClientAnswer {
+  readonly records: number;
+  readonly elapsedMs: number;
+  readonly p50Ms?: number;
+  readonly p99Ms?: number;
+}
+
+/** `read` finds the answer in what the client printed, or null. Throws where there is none or the client fails. */
+export async function runOutsideClient(
+  server: ServerUnderTest,
+  file: string,
+  args: readonly string[],
+  recordBytes: number,
+  read: (printed: string) => ClientAnswer | null,
+): Promise<Figures> {
+  const serverBefore = sumOf(server.cpuTime);
+  const allBefore = sumOf(cpuTimeOf(process.pid));
+  const printed = await outputOf(file, args);
+  const brokerSeconds = sumOf(server.cpuTime) - serverBefore;
+  const clientSeconds = sumOf(cpuTimeOf(process.pid)) - allBefore - brokerSeconds;
+  const answer = read(printed);
+  if (answer === null) throw new Error(`${file} gave no result:\n${printed.slice(-shownCharacters)}`);
+  const { records, elapsedMs, p50Ms, p99Ms } = answer;
+  const bytes = records * recordBytes;
+  return {
+    recordsPerSecond: (records * 1000) / elapsedMs,
+    bytesPerSecond: (bytes * 1000) / elapsedMs,
+    brokerCpuSecondsPerGb: (brokerSeconds * bytesPerGb) / bytes,
+    clientCpuSecondsPerGb: (clientSeconds * bytesPerGb) / bytes,
+    rssMiB: server.memory.rssBytes / bytesPerMiB,
+    ...(p50Ms === undefined ? {} : { p50Ms }),
+    ...(p99Ms === undefined ? {} : { p99Ms }),
+  };
+}
+
+async function outputOf(file: string, args: readonly string[]): Promise<string> {
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: slowestMs });
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (printed += text));
+  }
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`${file} ended with ${code}:\n${printed.slice(-shownCharacters)}`);
+  return printed;
+}

@@ -1,0 +1,211 @@
+/**
+ * Cases against Apache Kafka with the project's own client, where no other fits: many connections, single records, fixed
+ * rates with latencies from the intended send times, thousands of partitions.
+ */
+
+import type { FigureName, Figures } from '../load/figures.ts';
+import type { LoadJob, ProduceJob } from '../load/load-job.ts';
+import { measureLoad } from '../load/measured-load.ts';
+import { probeSmallSyncs } from './disk-probes.ts';
+import type { Bench, Floor, PeerCase, PeerSizes } from './peer-case.ts';
+import { sameOnBoth } from './throughput-cases.ts';
+
+const ownClient = "Millrace's prepared-batch client";
+const durable = { 'flush.messages': '1' };
+const kibibyte = 1024;
+const crowd = 100;
+/** As librdkafka and Java's producer have it. */
+const lingerMs = 5;
+/** Of a rate, which a side has to reach for its latencies to mean anything. */
+const reachedShare = 0.98;
+/** More than a broker that keeps up ever leaves unanswered. */
+const openEnded = 1024;
+
+type Shape = Partial<Omit<ProduceJob, 'kind' | 'doors' | 'topic'>> & {
+  readonly recordBytes: number;
+  /** 0: one record. */
+  readonly batchBytes?: number;
+  readonly compression?: ProduceJob['batch']['compression'];
+};
+
+const requestFigures: readonly FigureName[] = [
+  'requestsPerSecond',
+  'brokerCpuMicrosecondsPerRequest',
+  'p50Ms',
+  'p99Ms',
+  'rssMiB',
+];
+const recordFigures: readonly FigureName[] = [
+  'recordsPerSecond',
+  'bytesPerSecond',
+  'brokerCpuSecondsPerGb',
+  'clientCpuSecondsPerGb',
+  'rssMiB',
+];
+const latencyFigures: readonly FigureName[] = ['p50Ms', 'p99Ms', 'brokerCpuMicrosecondsPerRequest', 'rssMiB'];
+
+export const ownClientCases: readonly PeerCase[] = [
+  {
+    name: 'crowd-durable',
+    title: 'acks=all, 100 connections with one 1 KiB record in flight each, both synced',
+    ...produce({ recordBytes: kibibyte, acks: -1, connections: crowd, inFlight: 1 }, requestFigures, durable),
+    floors: [
+      { figure: 'requestsPerSecond', atLeast: 5 },
+      { figure: 'p99Ms', atMost: 0.3 },
+    ],
+  },
+  {
+    name: 'pipelined',
+    title: 'acks=1, one 100 B record a request, 100 connections, 16 in flight each',
+    ...produce({ recordBytes: 100, connections: crowd, inFlight: 16 }, requestFigures),
+    floors: [
+      { figure: 'requestsPerSecond', atLeast: 1.2 },
+      { figure: 'brokerCpuMicrosecondsPerRequest', atMost: 0.8 },
+    ],
+  },
+  ...([100, kibibyte] as const).map((recordBytes) => ({
+    name: `lz4-json-${recordBytes === 100 ? '100' : '1k'}`,
+    title: `acks=1, lz4, ${recordBytes === 100 ? '100 B' : '1 KiB'} of JSON, batches of 256 KiB`,
+    ...produce({ recordBytes, batchBytes: 256 * kibibyte, compression: 'lz4' }, recordFigures),
+    floors: [
+      { figure: 'recordsPerSecond', atLeast: 1 },
+      { figure: 'brokerCpuSecondsPerGb', atMost: recordBytes === 100 ? 0.8 : 1.5 },
+    ] as const,
+  })),
+  ...[1000, 20_000].flatMap((rate) => [
+    {
+      name: `latency-${rate / 1000}k`,
+      title: `acks=1, ${rate} requests/s of one 1 KiB record over ${connectionsFor(rate)}`,
+      ...produce(atRate(rate), latencyFigures),
+      floors: halved('p50Ms', 'p99Ms'),
+    },
+    {
+      name: `latency-${rate / 1000}k-linger`,
+      title: `acks=1, ${rate} records/s of 1 KiB, ${1000 / lingerMs} requests/s (linger ${lingerMs} ms, which is not counted)`,
+      ...produce(lingering(rate), latencyFigures),
+      floors: halved('p99Ms'),
+    },
+  ]),
+  {
+    name: 'latency-acks-all',
+    title: 'acks=all, 1,000 requests/s of one 1 KiB record, Millrace synced to disk, Kafka not',
+    ...produce({ ...atRate(1000), acks: -1 }, latencyFigures),
+    probe: { name: 'fdatasync behind 1 KiB', measure: (folder) => probeSmallSyncs(folder) },
+    floors: [
+      { figure: 'p50Ms', atMost: 1, plusProbe: true },
+      { figure: 'p99Ms', atMost: 1, plusProbe: true },
+    ],
+  },
+  ...[1000, 20_000].map((rate) => ({
+    name: `tail-${rate / 1000}k`,
+    title: `produce to consume at the tail, ${rate} records/s of 1 KiB, acks=1, one a request`,
+    rival: 'kafka' as const,
+    client: ownClient,
+    ...sameOnBoth((bench) => tail(bench, rate)),
+    floors: [{ figure: 'brokerCpuMicrosecondsPerRequest', atMost: 0.7 }, ...halved('p50Ms', 'p99Ms')] as Floor[],
+  })),
+  {
+    name: 'many-partitions',
+    title: '10,000 partitions written in turn, one 1 KiB record each, 100 a request, acks=1',
+    isAlone: true,
+    ...produce(({ manyPartitions }) => inTurn(manyPartitions, 1), recordFigures),
+    floors: [
+      { figure: 'recordsPerSecond', atLeast: 1.2 },
+      { figure: 'rssMiB', atMostAbsolute: 300 },
+    ],
+  },
+  ...[1, 12, 1000].map((count) => ({
+    name: `durable-${count}p`,
+    title: `acks=all over ${count === 1 ? '1 partition' : `${count} partitions`} in turn, one 1 KiB record each, both synced`,
+    ...produce(({ isQuick }) => inTurn(isQuick ? Math.min(count, 50) : count, -1), recordFigures, durable),
+    floors: [{ figure: 'recordsPerSecond', atLeast: 2 }] as const,
+  })),
+];
+
+function produce(
+  shape: Shape | ((sizes: PeerSizes) => Shape),
+  names: readonly FigureName[],
+  kafkaConfigs: Readonly<Record<string, string>> = {},
+): Pick<PeerCase, 'rival' | 'client' | 'millrace' | 'peer'> {
+  const measure = async ({ server, sizes, newTopic }: Bench): Promise<Figures> => {
+    const { recordBytes, batchBytes = 0, compression = 'none', ...rest } =
+      typeof shape === 'function' ? shape(sizes) : shape;
+    const partitionCount = rest.partitionCount ?? 1;
+    const job: ProduceJob = {
+      kind: 'produce',
+      doors: server.doors,
+      transport: 'tcp',
+      topic: await newTopic(partitionCount, kafkaConfigs),
+      partitionCount,
+      acks: 1,
+      batch: { recordBytes, batchBytes, compression },
+      connections: 1,
+      inFlight: 5,
+      partitionsPerRequest: 1,
+      idempotent: false,
+      requestsPerSecond: null,
+      requests: 1e9,
+      durationMs: sizes.loadMs,
+      ...rest,
+    };
+    return measured(server, job, names);
+  };
+  return { rival: 'kafka', client: ownClient, ...sameOnBoth(measure) };
+}
+
+/** One record a request. The higher rate has several connections, or a rival that answers one by one could not reach it. */
+function atRate(requestsPerSecond: number): Shape {
+  const connections = requestsPerSecond > 1000 ? 10 : 1;
+  return { recordBytes: kibibyte, requestsPerSecond, connections, inFlight: openEnded / connections };
+}
+
+function connectionsFor(rate: number): string {
+  return rate > 1000 ? '10 connections' : '1 connection';
+}
+
+/** A client with a linger sends what came within it as one batch; how long a record waited for that is the client's. */
+function lingering(recordsPerSecond: number): Shape {
+  const requestsPerSecond = 1000 / lingerMs;
+  const records = recordsPerSecond / requestsPerSecond;
+  return { recordBytes: kibibyte, batchBytes: Math.ceil(records * (kibibyte + 18)), requestsPerSecond, inFlight: 64 };
+}
+
+function inTurn(partitionCount: number, acks: -1 | 1): Shape {
+  return { recordBytes: kibibyte, acks, partitionCount, partitionsPerRequest: Math.min(partitionCount, 100) };
+}
+
+async function tail({ server, sizes, newTopic }: Bench, requestsPerSecond: number): Promise<Figures> {
+  return measured(
+    server,
+    {
+      kind: 'tail',
+      doors: server.doors,
+      transport: 'tcp',
+      topic: await newTopic(1),
+      partitionCount: 1,
+      acks: 1,
+      batch: { recordBytes: kibibyte, batchBytes: 0, compression: 'none' },
+      requestsPerSecond,
+      requests: Math.ceil((requestsPerSecond * sizes.loadMs) / 1000),
+    },
+    latencyFigures,
+  );
+}
+
+/** A side that misses a rate has no latencies: they would be those of a queue that only grows. */
+async function measured(server: Bench['server'], job: LoadJob, names: readonly FigureName[]): Promise<Figures> {
+  const { figures, result } = await measureLoad(server, job);
+  const rate = job.kind === 'catch-up' ? null : job.requestsPerSecond;
+  const isReached = rate === null || (result.requests * 1000) / result.elapsedMs >= rate * reachedShare;
+  const all: Figures = { ...figures };
+  if (rate === null && result.latencies !== null) {
+    all.p50Ms = result.latencies.p50;
+    all.p99Ms = result.latencies.p99;
+  }
+  const kept = isReached ? names : (['requestsPerSecond', 'brokerCpuMicrosecondsPerRequest', 'rssMiB'] as const);
+  return Object.fromEntries(kept.map((name) => [name, all[name]]).filter(([, value]) => value !== undefined));
+}
+
+function halved(...figures: FigureName[]): Floor[] {
+  return figures.map((figure) => ({ figure, atMost: 0.5 }));
+}

@@ -1,0 +1,103 @@
+/** One running server for several measurements: its topics, the warm-up, and what must not be left from one to the next. */
+
+import { KafkaAdmin } from '../load/kafka-admin.ts';
+import { measureLoad } from '../load/measured-load.ts';
+import { ServerUnderTest, syncDisks, type ServerKind } from '../load/server-under-test.ts';
+import { type Bench, type Clients, type PeerSizes, scaledCount } from './peer-case.ts';
+import { rdkafkaConsume, rdkafkaProduce } from './rdkafka-client.ts';
+
+const warmUpRecords = 400_000;
+const warmUpRecordBytes = 1024;
+const warmUpConnections = 20;
+
+export class PeerBench implements Bench, AsyncDisposable {
+  readonly server: ServerUnderTest;
+  readonly sizes: PeerSizes;
+  readonly clients: Clients;
+  readonly #admin: KafkaAdmin | null;
+  /** Topics take settings of the rival only where this is the rival. */
+  readonly #isRival: boolean;
+  readonly #filled = new Map<string, string>();
+  #topics = 0;
+
+  private constructor(
+    server: ServerUnderTest,
+    admin: KafkaAdmin | null,
+    isRival: boolean,
+    sizes: PeerSizes,
+    clients: Clients,
+  ) {
+    this.server = server;
+    this.#admin = admin;
+    this.#isRival = isRival;
+    this.sizes = sizes;
+    this.clients = clients;
+  }
+
+  /** Starts a server on an empty directory below `parent`, and has it do every kind of work for some seconds. */
+  static async start(
+    kind: ServerKind,
+    isRival: boolean,
+    sizes: PeerSizes,
+    clients: Clients,
+    parent: string,
+  ): Promise<PeerBench> {
+    const server = await ServerUnderTest.start(kind, parent);
+    const admin = server.doors.kafka === undefined ? null : await KafkaAdmin.connect(server.doors);
+    const bench = new PeerBench(server, admin, isRival, sizes, clients);
+    if (admin !== null) await bench.#warmUp();
+    return bench;
+  }
+
+  get admin(): KafkaAdmin {
+    if (this.#admin === null) throw new Error(`${this.server.kind.name} does not speak Kafka's protocol`);
+    return this.#admin;
+  }
+
+  readonly newTopic: Bench['newTopic'] = async (partitionCount, kafkaConfigs = {}) => {
+    const topic = `bench-${this.#topics++}`;
+    await this.admin.createTopic(topic, partitionCount, this.#isRival ? kafkaConfigs : {});
+    return topic;
+  };
+
+  readonly filledTopic: Bench['filledTopic'] = async (name, fill) => {
+    const known = this.#filled.get(name);
+    if (known !== undefined) return known;
+    const topic = await this.newTopic(1);
+    await fill(topic);
+    this.#filled.set(name, topic);
+    syncDisks();
+    return topic;
+  };
+
+  /** A JVM compiles what is done often, and a measurement of its first seconds would be one of its compiler. */
+  async #warmUp(): Promise<void> {
+    const { clients, server, sizes } = this;
+    const load = { records: scaledCount(warmUpRecords, sizes), recordBytes: warmUpRecordBytes };
+    const topic = await this.newTopic(1);
+    await rdkafkaProduce(clients.rdkafka(), server, { ...load, topic, acks: 1 });
+    await rdkafkaConsume(clients.rdkafka(), server, { ...load, topic });
+    await measureLoad(server, {
+      kind: 'produce',
+      doors: server.doors,
+      transport: 'tcp',
+      topic,
+      partitionCount: 1,
+      partitionsPerRequest: 1,
+      acks: -1,
+      batch: { recordBytes: warmUpRecordBytes, batchBytes: 0, compression: 'none' },
+      connections: warmUpConnections,
+      inFlight: 4,
+      idempotent: false,
+      requestsPerSecond: null,
+      requests: 1e9,
+      durationMs: sizes.loadMs / 2,
+    });
+    syncDisks();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#admin?.close();
+    await this.server.discard();
+  }
+}

@@ -1,0 +1,71 @@
+/** What a case is: the same load on Millrace and on a rival, and the floors that their ratio is held against. */
+
+import type { FigureName, Figures } from '../load/figures.ts';
+import type { KafkaAdmin } from '../load/kafka-admin.ts';
+import type { ServerUnderTest } from '../load/server-under-test.ts';
+
+/** Whom Millrace is compared with; cases of one rival share its processes, but for those that are `isAlone`. */
+export type Rival = 'kafka' | 'nats' | 'nats-synced';
+
+export interface PeerSizes {
+  readonly isQuick: boolean;
+  /** What counts of records are multiplied with. */
+  readonly share: number;
+  /** Of loads that end by the clock. */
+  readonly loadMs: number;
+  readonly manyPartitions: number;
+}
+
+export const fullSizes: PeerSizes = { isQuick: false, share: 1, loadMs: 4000, manyPartitions: 10_000 };
+export const quickSizes: PeerSizes = { isQuick: true, share: 0.004, loadMs: 300, manyPartitions: 100 };
+
+/** The clients that neither are the project's; each throws `Missing` where it cannot be had. */
+export interface Clients {
+  rdkafka(): string;
+  javaTools(): string;
+  nats(): string;
+}
+
+/** One running server, for one measurement after the other. */
+export interface Bench {
+  readonly server: ServerUnderTest;
+  readonly sizes: PeerSizes;
+  readonly clients: Clients;
+  /** Topics and offsets; only of servers that speak Kafka's protocol. */
+  readonly admin: KafkaAdmin;
+  /** A topic that nobody has used. `kafkaConfigs` are for the rival. */
+  newTopic(partitionCount: number, kafkaConfigs?: Readonly<Record<string, string>>): Promise<string>;
+  /** A topic of one partition that `fill` fills, the first time that `name` is asked for on this server. */
+  filledTopic(name: string, fill: (topic: string) => Promise<unknown>): Promise<string>;
+}
+
+export type Measure = (bench: Bench) => Promise<Figures>;
+
+/** A bound on one figure of Millrace. */
+export type Floor =
+  /** Its ratio to the rival's. With `orOfProbe` it is enough to reach that share of what the probe did. */
+  | { readonly figure: FigureName; readonly atLeast: number; readonly orOfProbe?: number }
+  /** With `plusProbe` the probe's own figure is added to what the ratio allows. */
+  | { readonly figure: FigureName; readonly atMost: number; readonly plusProbe?: boolean }
+  /** Not a ratio: the figure itself. */
+  | { readonly figure: FigureName; readonly atMostAbsolute: number };
+
+export interface PeerCase {
+  readonly name: string;
+  /** What is done, in words. */
+  readonly title: string;
+  readonly rival: Rival;
+  /** Which client made the numbers. */
+  readonly client: string;
+  /** The case has processes of its own. */
+  readonly isAlone?: boolean;
+  readonly millrace: Measure;
+  readonly peer: Measure;
+  /** What the machine does without either, in the same round, in the folder where servers keep their data. */
+  readonly probe?: { readonly name: string; measure(folder: string, sizes: PeerSizes): Figures };
+  readonly floors: readonly Floor[];
+}
+
+export function scaledCount(count: number, { share }: PeerSizes): number {
+  return Math.ceil(count * share);
+}

@@ -1,0 +1,96 @@
+/**
+ * Rounds of several cases that share their servers. Main thread.
+ *
+ *   round:  Millrace starts ─ warm-up ─ case, sync, case, sync … ─ discard     the other goes first in every second round
+ *           rival    starts ─ warm-up ─ case, sync, case, sync … ─ discard
+ *           probes of the disk
+ *
+ * Figures differ more from process to process than within one, so every round has new ones, on an empty directory. A
+ * measurement during which something else took the processor is done again, some times, and that is counted.
+ */
+
+import type { Figures } from '../load/figures.ts';
+import { DisturbanceWatch } from '../load/rounds.ts';
+import { syncDisks, type ServerKind } from '../load/server-under-test.ts';
+import { PeerBench } from './peer-bench.ts';
+import type { Clients, Measure, PeerCase, PeerSizes } from './peer-case.ts';
+
+export interface PeerRoundsOptions {
+  readonly rounds: number;
+  readonly sizes: PeerSizes;
+  readonly clients: Clients;
+  readonly dataParent: string;
+  onNote(note: string): void;
+}
+
+/** What each round gave; places in the lists are rounds. */
+export interface CaseRounds {
+  readonly millrace: Figures[];
+  readonly peer: Figures[];
+  readonly probe: Figures[];
+  /** Measurements that were done again. */
+  repeated: number;
+}
+
+/** Of all cores' time. */
+const disturbedFrom = 0.05;
+const repeatsAtMost = 3;
+
+export async function peerRounds(
+  cases: readonly PeerCase[],
+  millrace: ServerKind,
+  rival: ServerKind,
+  options: PeerRoundsOptions,
+): Promise<Map<PeerCase, CaseRounds>> {
+  const results = new Map(
+    cases.map((one) => [one, { millrace: [], peer: [], probe: [], repeated: 0 } satisfies CaseRounds as CaseRounds]),
+  );
+  for (let round = 0; round < options.rounds; round++) {
+    const sides = [
+      { side: 'millrace', kind: millrace },
+      { side: 'peer', kind: rival },
+    ] as const;
+    for (const { side, kind } of round % 2 === 0 ? sides : sides.toReversed()) {
+      options.onNote(`round ${round + 1} of ${options.rounds}: ${kind.name}`);
+      await oneSide(side, kind, results, options);
+    }
+    for (const [{ probe }, { probe: figures }] of results) {
+      if (probe !== undefined) figures.push(probe.measure(options.dataParent, options.sizes));
+    }
+    syncDisks();
+  }
+  return results;
+}
+
+async function oneSide(
+  side: 'millrace' | 'peer',
+  kind: ServerKind,
+  results: ReadonlyMap<PeerCase, CaseRounds>,
+  { sizes, clients, dataParent, onNote }: PeerRoundsOptions,
+): Promise<void> {
+  await using bench = await PeerBench.start(kind, side === 'peer', sizes, clients, dataParent);
+  for (const [one, result] of results) {
+    result[side].push(await undisturbed(one[side], bench, one, result, onNote));
+    syncDisks();
+  }
+}
+
+async function undisturbed(
+  measure: Measure,
+  bench: PeerBench,
+  { name }: PeerCase,
+  result: CaseRounds,
+  onNote: (note: string) => void,
+): Promise<Figures> {
+  for (let tries = 0; ; tries++) {
+    const watch = new DisturbanceWatch();
+    const figures = await measure(bench);
+    const share = watch.share();
+    if (bench.sizes.isQuick || share <= disturbedFrom) return figures;
+    const isLast = tries === repeatsAtMost;
+    onNote(`${name}: others took ${Math.round(share * 100)} % of the processor${isLast ? '' : '; once more'}`);
+    if (isLast) return figures;
+    result.repeated++;
+    syncDisks();
+  }
+}
