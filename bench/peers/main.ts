@@ -1,14 +1,16 @@
 /**
- * `npm run bench:peers [-- CASE…] [--rounds N] [--json] [--quick] [--data FOLDER]`: the same loads on Millrace, Apache
- * Kafka and NATS, in turn, and the ratios held against floors. A CASE is a name or the beginning of names; none means all.
- * What it needs it fetches once; a peer that cannot be had here is left out, and that is said. Results are kept in
- * bench/results/ and bench/README.md, but for those of --quick, which only shows that everything runs.
+ * `npm run bench:peers [-- CASE…] [--rounds N] [--json] [--quick] [--list] [--profile DIR] [--data DIR]`: the same loads on
+ * Millrace, Apache Kafka and NATS, in turn, and the ratios held against floors. A CASE is a name or the beginning of names;
+ * none means all. What it needs it fetches once; a peer that cannot be had here is left out, and that is said. Results are
+ * kept in bench/results/ and bench/README.md, but for those of --quick, which only shows that everything runs, and of
+ * --profile, which has Millrace write CPU profiles and shows what took longest.
  */
 
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { machineFacts, machineSentence } from '../load/machine.ts';
 import { millrace } from '../load/millrace-server.ts';
+import { profileSummary } from '../load/profile-summary.ts';
 import type { ServerKind } from '../load/server-under-test.ts';
 import { Missing } from './cache.ts';
 import { kafkaToolsClassPath, kafkaToolsVersion, kafkaVersion } from './kafka-jars.ts';
@@ -32,14 +34,19 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     json: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
     data: { type: 'string', default: tmpdir() },
-    'cpu-prof': { type: 'string' },
+    profile: { type: 'string' },
   },
   allowPositionals: true,
 });
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
 const unknown = positionals.filter((wanted) => !names.some((name) => name.startsWith(wanted)));
 if (!Number.isInteger(rounds) || rounds < 1) stop(`--rounds takes a number from 1, not "${values.rounds}".`);
+if (values.list) {
+  console.log(cases.map(({ name, title }) => `${name.padEnd(22)}${title}`).join('\n'));
+  process.exit(0);
+}
 if (unknown.length > 0) stop(`No case begins with ${unknown.join(' or ')}. They are: ${names.join(', ')}`);
 
 const note = (text: string): void => console.error(`  ${text}`);
@@ -71,6 +78,7 @@ for (const group of groupsOf(wanted)) {
     console.error(`${error.message} (${group.map(({ name }) => name).join(', ')})`);
   }
 }
+if (values.profile !== undefined) console.error(profileSummary(values.profile));
 if (values.json) console.log(JSON.stringify(results, null, 2));
 else console.log(`\n${machineSentence(machineFacts())}`);
 
@@ -87,9 +95,7 @@ function groupsOf(list: readonly PeerCase[]): PeerCase[][] {
 async function run(group: readonly PeerCase[]): Promise<KeptResult[]> {
   const rival = installs[group[0]!.rival]();
   clients.rdkafka();
-  const ours = millrace(
-    values['cpu-prof'] === undefined ? {} : { nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${values['cpu-prof']}`] },
-  );
+  const ours = millrace(values.profile === undefined ? {} : { profileFolder: values.profile });
   const machine = machineFacts();
   const sizes = values.quick ? quickSizes : fullSizes;
   const options = { rounds, sizes, clients, dataParent: values.data, onNote: note };
@@ -100,7 +106,7 @@ async function run(group: readonly PeerCase[]): Promise<KeptResult[]> {
     versions,
   }));
   if (!values.json) for (const result of kept) console.log(terminalText(result));
-  if (!values.quick) keepPeerResults(kept, names);
+  if (!values.quick && values.profile === undefined) keepPeerResults(kept, names);
   return kept;
 }
 

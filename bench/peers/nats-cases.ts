@@ -61,7 +61,12 @@ async function millraceProduce(bench: Bench, recordBytes: number, acks: -1 | 1):
   return rdkafkaProduce(program, bench.server, { topic, records, recordBytes, acks, isIdempotent: acks === -1 });
 }
 
-function peerProduce({ clients: { nats }, server, sizes: size }: Bench, messageBytes: number, mode: NatsMode, count: number) {
+function peerProduce(
+  { clients: { nats }, server, sizes: size }: Bench,
+  messageBytes: number,
+  mode: NatsMode,
+  count: number,
+) {
   const messages = Math.max(scaledCount(count, size), 1000);
   return natsProduce(nats(), server, { mode, messages, messageBytes });
 }

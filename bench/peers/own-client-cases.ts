@@ -128,8 +128,12 @@ function produce(
   kafkaConfigs: Readonly<Record<string, string>> = {},
 ): Pick<PeerCase, 'rival' | 'client' | 'millrace' | 'peer'> {
   const measure = async ({ server, sizes, newTopic }: Bench): Promise<Figures> => {
-    const { recordBytes, batchBytes = 0, compression = 'none', ...rest } =
-      typeof shape === 'function' ? shape(sizes) : shape;
+    const {
+      recordBytes,
+      batchBytes = 0,
+      compression = 'none',
+      ...rest
+    } = typeof shape === 'function' ? shape(sizes) : shape;
     const partitionCount = rest.partitionCount ?? 1;
     const job: ProduceJob = {
       kind: 'produce',
@@ -156,7 +160,7 @@ function produce(
 /** One record a request. The higher rate has several connections, or a rival that answers one by one could not reach it. */
 function atRate(requestsPerSecond: number): Shape {
   const connections = requestsPerSecond > 1000 ? 10 : 1;
-  return { recordBytes: kibibyte, requestsPerSecond, connections, inFlight: openEnded / connections };
+  return { recordBytes: kibibyte, requestsPerSecond, connections, inFlight: Math.ceil(openEnded / connections) };
 }
 
 function connectionsFor(rate: number): string {

@@ -10,6 +10,9 @@ const warmUpRecords = 400_000;
 const warmUpRecordBytes = 1024;
 const warmUpConnections = 20;
 
+const slowestLeaderMs = 120_000;
+const pollMs = 20;
+
 export class PeerBench implements Bench, AsyncDisposable {
   readonly server: ServerUnderTest;
   readonly sizes: PeerSizes;
@@ -57,6 +60,7 @@ export class PeerBench implements Bench, AsyncDisposable {
   readonly newTopic: Bench['newTopic'] = async (partitionCount, kafkaConfigs = {}) => {
     const topic = `bench-${this.#topics++}`;
     await this.admin.createTopic(topic, partitionCount, this.#isRival ? kafkaConfigs : {});
+    await untilLed(this.admin, topic, partitionCount);
     return topic;
   };
 
@@ -99,5 +103,21 @@ export class PeerBench implements Bench, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#admin?.close();
     await this.server.discard();
+  }
+}
+
+/** Kafka answers that a topic was created before it leads its partitions. */
+async function untilLed(admin: KafkaAdmin, topic: string, partitionCount: number): Promise<void> {
+  const endMs = performance.now() + slowestLeaderMs;
+  for (;;) {
+    try {
+      await admin.endOffsets(topic, partitionCount);
+      return;
+    } catch (error) {
+      if (performance.now() > endMs) throw error;
+    }
+    await new Promise((resolve) => {
+      setTimeout(resolve, pollMs);
+    });
   }
 }

@@ -16,7 +16,7 @@ export interface PeerSizes {
   readonly manyPartitions: number;
 }
 
-export const fullSizes: PeerSizes = { isQuick: false, share: 1, loadMs: 4000, manyPartitions: 10_000 };
+export const fullSizes: PeerSizes = { isQuick: false, share: 1, loadMs: 3000, manyPartitions: 10_000 };
 export const quickSizes: PeerSizes = { isQuick: true, share: 0.004, loadMs: 300, manyPartitions: 100 };
 
 /** The clients that neither are the project's; each throws `Missing` where it cannot be had. */

@@ -40,7 +40,9 @@ export function terminalText({ name, title, client, sides, medians, ratios, verd
       .map((figure) => `${figureFormats[figure].title} ${ratioText(ratios[figure]!)}`)
       .join('   ')}`,
     ...verdicts.map((verdict) => `  ${verdict.isMet ? 'met   ' : 'MISSED'}  ${verdictText(verdict)}`),
-    ...(repeated === 0 ? [] : [`  ${repeated} measurements were done again, because something else used the processor`]),
+    ...(repeated === 0
+      ? []
+      : [`  ${repeated} measurements were done again, because something else used the processor`]),
   ].join('\n');
 }
 

@@ -33,7 +33,8 @@ export function rdkafkaProduce(program: string, server: ServerUnderTest, load: R
     const match = /(\d+) delivered \(offset -?\d+, (\d+) failed\) in (\d+)ms/.exec(printed);
     if (match === null) return null;
     const [delivered, failed, elapsedMs] = match.slice(1).map(Number) as [number, number, number];
-    if (failed > 0 || delivered !== load.records) throw new Error(`librdkafka delivered ${delivered}, ${failed} failed`);
+    if (failed > 0 || delivered !== load.records)
+      throw new Error(`librdkafka delivered ${delivered}, ${failed} failed`);
     return { records: delivered, elapsedMs };
   });
 }

@@ -37,7 +37,7 @@ export const throughputCases: readonly PeerCase[] = [
     [1, 12].map((partitionCount) => ({
       name: `produce-${tag}-${partitionCount}p`,
       title: `acks=1, ${words}, ${partitionCount === 1 ? '1 partition' : `${partitionCount} partitions`}`,
-      records: recordBytes === 100 ? 6_000_000 : 1_500_000,
+      records: recordBytes === 100 ? 4_000_000 : 1_000_000,
       recordBytes,
       acks: 1,
       partitionCount,
@@ -68,15 +68,15 @@ export const throughputCases: readonly PeerCase[] = [
     {
       name: `lz4-${tag}`,
       title: `acks=1, lz4, ${words}, a payload that repeats`,
-      records: recordBytes === 100 ? 4_000_000 : 1_500_000,
+      records: recordBytes === 100 ? 4_000_000 : 1_000_000,
       recordBytes,
       acks: 1,
       compression: 'lz4',
       floors: [ratioAtLeast(1), { figure: 'brokerCpuSecondsPerGb', atMost: recordBytes === 100 ? 0.8 : 1.5 }],
     },
   ]),
-  readCase('read-100', 'catch-up read, page cache warm, 100 B', 100, 6_000_000, 1, 1.3),
-  readCase('read-1k', 'catch-up read, page cache warm, 1 KiB', 1024, 1_500_000, 0.9, 1.8),
+  readCase('read-100', 'catch-up read, page cache warm, 100 B', 100, 4_000_000, 1, 1.3),
+  readCase('read-1k', 'catch-up read, page cache warm, 1 KiB', 1024, 1_000_000, 0.9, 1.8),
   javaProduceCase('java-produce-100', 'acks=1, 100 B, 1 partition', 100, 3_000_000, [
     ratioAtLeast(1),
     { figure: 'brokerCpuSecondsPerGb', atMost: 0.6 },
@@ -91,7 +91,7 @@ export const throughputCases: readonly PeerCase[] = [
     rival: 'kafka',
     client: java,
     ...sameOnBoth(async (bench) => {
-      const load = { records: scaledCount(1_500_000, bench.sizes), recordBytes: 1024 };
+      const load = { records: scaledCount(1_000_000, bench.sizes), recordBytes: 1024 };
       const topic = await filled(bench, load);
       return javaConsume(bench.clients.javaTools(), bench.server, { ...load, topic });
     }),
@@ -168,7 +168,12 @@ function javaProduceCase(
     client: java,
     ...sameOnBoth(async ({ clients, server, sizes, newTopic }) => {
       const program = clients.javaTools();
-      const load = { records: scaledCount(fullRecords, sizes), recordBytes, acks: 1, topic: await newTopic(1) } as const;
+      const load = {
+        records: scaledCount(fullRecords, sizes),
+        recordBytes,
+        acks: 1,
+        topic: await newTopic(1),
+      } as const;
       return javaProduce(program, server, load);
     }),
     floors,
