@@ -17,6 +17,7 @@
 import { assert, present } from '../base/assert.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Clock, Timer } from '../base/clock.ts';
+import { SpareBuffers } from './spare-buffers.ts';
 
 /** Who holds or waits for memory: one connection's assembler. */
 export interface BudgetHolder {
@@ -71,6 +72,7 @@ export class AssemblyBudget {
   readonly hardLimitBytes: number;
   readonly #patienceMs: number;
   readonly #clock: Clock;
+  readonly #spare = new SpareBuffers();
   #leasedBytes = 0;
   #peakBytes = 0;
   readonly #holdings = new Map<BudgetHolder, Holding>();
@@ -121,13 +123,13 @@ export class AssemblyBudget {
       this.#holdings.set(holder, { leasedBytes: byteCount, sinceMs: this.#clock.monotonicMs(), earlierMs: 0 });
     } else holding.leasedBytes += byteCount;
     this.#peakBytes = Math.max(this.#peakBytes, this.#leasedBytes);
-    // Not from Node's shared pool: a slice of it would keep all 8 KiB alive.
-    return Buffer.allocUnsafeSlow(byteCount);
+    return this.#spare.take(byteCount);
   }
 
   /** Gives a leased buffer back; nobody may look at it after the caller's own turn. */
   release(holder: BudgetHolder, buffer: Uint8Array): void {
     this.#leasedBytes -= buffer.byteLength;
+    this.#spare.giveBack(buffer);
     const holding = present(this.#holdings.get(holder), 'who gives back holds something');
     holding.leasedBytes -= buffer.byteLength;
     if (holding.leasedBytes === 0) this.#holdings.delete(holder);

@@ -4,7 +4,8 @@
  *   stream   | size int32 BE | size bytes: the frame | size | frame | ...
  *
  *   chunk in the door's read buffer      complete frames: handed out as views of the chunk, no copy
- *   its tail, an incomplete frame        copied to a leased buffer that doubles as bytes arrive, up to 4 + size
+ *   its tail, an incomplete frame        copied to a leased buffer that grows as bytes arrive, up to 4 + size
+ *   the rest of that frame, if large     read into that buffer by the door itself, no copy (`readTarget`)
  *   frames that the consumer refused     copied likewise, offered again on `resume`
  *
  * A size claimed is never allocated: memory follows the bytes that came, within the shared budget.
@@ -40,6 +41,11 @@ export interface AssemblyOwner {
 
 const prefixBytes = 4;
 const smallestLeaseBytes = 1024;
+/** From so many bytes of a frame on its buffer grows fourfold: copying costs more than memory that is given back soon. */
+const largeFrameBytes = 64 * 1024;
+/** A read of its own is not worth it for less. */
+const smallestTargetBytes = 16 * 1024;
+const nothing = new Uint8Array();
 
 /** The int32, big endian, at `at`; the caller has checked that four bytes are there. */
 function sizeAt(bytes: Uint8Array, at: number): number {
@@ -98,6 +104,30 @@ export class FrameAssembler implements BudgetHolder {
     }
     at = this.#cut(chunk, at, chunk.length);
     return at < chunk.length ? this.#keep(chunk, at) : this.#settle();
+  }
+
+  /**
+   * Where the door may read the next bytes to, which all belong to the frame that is being completed; null where it reads
+   * into a buffer of its own. Valid until bytes come, whichever way: `filled` tells of those that came here.
+   */
+  get readTarget(): Uint8Array | null {
+    const kept = this.#kept;
+    if (kept === null || this.#state !== 'reading' || this.keptBytes < prefixBytes) return null;
+    const lacking = prefixBytes + sizeAt(kept, this.#keptStart) - this.keptBytes;
+    const end = Math.min(kept.length, this.#keptEnd + lacking);
+    return end - this.#keptEnd < smallestTargetBytes ? null : kept.subarray(this.#keptEnd, end);
+  }
+
+  /** The stream's next `byteCount` bytes were read into the `readTarget`. */
+  filled(byteCount: number): AssemblyState {
+    if (this.#closed || this.#state === 'broken') return this.#state;
+    assert(
+      this.#kept !== null && this.#keptEnd + byteCount <= this.#kept.length,
+      'a target is filled while it is valid',
+    );
+    this.#keptEnd += byteCount;
+    this.#completeKept(nothing);
+    return this.#settle();
   }
 
   /** Offers refused frames again, and those behind them. */
@@ -202,7 +232,12 @@ export class FrameAssembler implements BudgetHolder {
   /** Keeps `chunk` from `start` on. */
   #keep(chunk: Uint8Array, start: number): AssemblyState {
     if (this.#closed || this.#state === 'broken') return this.#state;
-    if (start < chunk.length) this.#append(chunk, start, chunk.length, Number.POSITIVE_INFINITY);
+    if (start < chunk.length) {
+      // While frames are refused others come behind them; else this is the beginning of the only one.
+      const isKnown = this.#state !== 'held' && chunk.length - start >= prefixBytes;
+      const wantedBytes = isKnown ? prefixBytes + sizeAt(chunk, start) : Number.POSITIVE_INFINITY;
+      this.#append(chunk, start, chunk.length, wantedBytes);
+    }
     return this.#settle();
   }
 
@@ -212,8 +247,13 @@ export class FrameAssembler implements BudgetHolder {
     const needed = have + end - start;
     const kept = this.#kept;
     if (kept === null || kept.length < needed) {
-      // Doubling keeps copying linear; the claim bounds it, as no byte behind this frame goes into the same buffer.
-      const generous = Math.max(smallestLeaseBytes, needed, (kept?.length ?? 0) * 2);
+      // Growing by a factor keeps copying linear; the claim bounds it, as no byte behind this frame goes into the same buffer.
+      const factor = needed < largeFrameBytes ? 2 : 4;
+      const generous = Math.max(
+        smallestLeaseBytes,
+        needed,
+        (kept?.length ?? (wantedBytes === Number.POSITIVE_INFINITY ? 0 : needed)) * factor,
+      );
       const grown = this.#budget.lease(this, Math.max(needed, Math.min(generous, wantedBytes)), kept?.length ?? 0);
       if (grown === null) {
         this.#break('the memory for incomplete requests is used up');

@@ -164,11 +164,25 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
 
   /** The door's: bytes came. They are only looked at during this call. */
   receive(chunk: Uint8Array): void {
+    this.#receive(() => this.#assembler.push(chunk));
+  }
+
+  /** As `FrameAssembler.readTarget`. */
+  get readTarget(): Uint8Array | null {
+    return this.#closed || this.#finishing ? null : this.#assembler.readTarget;
+  }
+
+  /** The door's: bytes came to the `readTarget`. */
+  filled(byteCount: number): void {
+    this.#receive(() => this.#assembler.filled(byteCount));
+  }
+
+  #receive(pass: () => AssemblyState): void {
     if (this.#closed || this.#finishing) return;
     this.#lastActivityMs = this.#nowMs();
     this.#turnStartedMs = this.#lastActivityMs;
     this.#pushing = true;
-    const state = this.#assembler.push(chunk);
+    const state = pass();
     this.#pushing = false;
     this.#follow(state);
   }

@@ -5,7 +5,8 @@
  *
  * Node gives server sockets a fresh buffer for every read. A socket that is constructed around a handle may name its
  * buffer (`onread`), so all connections of a door read into one: half the processor time, and no garbage. The bytes
- * are gone after the callback; the assembler copies what must stay. The option `handle` is Node's own and not in its
+ * are gone after the callback; the assembler copies what must stay, and the rest of a large frame is read to where it
+ * is kept. The option `handle` is Node's own and not in its
  * documentation; a test reads through it.
  * It does not know frames nor requests: see `request-pipeline.ts`.
  */
@@ -135,9 +136,10 @@ export class TcpDoor {
       handle,
       writableHighWaterMark: slowPeerBytes,
       onread: {
-        buffer: this.#readBuffer,
-        callback: (byteCount) => {
-          pipeline?.receive(this.#readBuffer.subarray(0, byteCount));
+        buffer: () => pipeline?.readTarget ?? this.#readBuffer,
+        callback: (byteCount, buffer) => {
+          if (buffer === this.#readBuffer) pipeline?.receive(this.#readBuffer.subarray(0, byteCount));
+          else pipeline?.filled(byteCount);
           return true;
         },
       },

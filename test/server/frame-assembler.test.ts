@@ -47,6 +47,56 @@ function budgetOf(limitBytes: number): AssemblyBudget {
 }
 
 describe('FrameAssembler', () => {
+  it('gives back the frames that were sent, whether their bytes were pushed or read to where they are kept', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 300_000 }), { minLength: 1, maxLength: 5 }),
+        fc.array(fc.integer({ min: 1, max: 90_000 }), { minLength: 1, maxLength: 20 }),
+        fc.array(fc.boolean(), { minLength: 1, maxLength: 10 }),
+        (sizes, cuts, refusals) => {
+          const frames = sizes.map((size, i) => Buffer.alloc(size, i + 1));
+          const owner = new Recorder();
+          const budget = budgetOf(1 << 22);
+          const assembler = new FrameAssembler(owner, budget, largestFrameBytes);
+          let asked = 0;
+          owner.accepts = () => !refusals[asked++ % refusals.length]! || asked % 3 === 0;
+          const stream = Buffer.concat(frames.map(prefixed));
+          const shared = Buffer.alloc(90_000);
+          for (let at = 0, i = 0; at < stream.length; i++) {
+            const target = assembler.readTarget;
+            const cut = Math.min(stream.length - at, cuts[i % cuts.length]!);
+            const count = stream.copy(target ?? shared, 0, at, at + cut);
+            if (target === null) assembler.push(shared.subarray(0, count));
+            else assembler.filled(count);
+            at += count;
+            while (assembler.state === 'held') assembler.resume();
+          }
+          expect(owner.frames.map((frame) => frame.length)).toEqual(sizes);
+          expect(owner.frames.every((frame, i) => frame.equals(frames[i]!))).toBe(true);
+          expect(budget.leasedBytes).toBe(0);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
+  it('lets a large frame be read to where it is kept, and nothing behind it', () => {
+    const owner = new Recorder();
+    const assembler = new FrameAssembler(owner, budgetOf(1 << 22), largestFrameBytes);
+    const bytes = prefixed(Buffer.alloc(200_000, 7));
+    expect(assembler.readTarget).toBeNull();
+    assembler.push(bytes.subarray(0, 60_000));
+    // It grows with what came, whatever was claimed.
+    expect(assembler.readTarget!.length).toBeLessThan(200_000);
+    assembler.push(bytes.subarray(60_000, 120_004));
+    const target = assembler.readTarget!;
+    expect(target.length).toBe(80_000);
+    bytes.copy(target, 0, 120_004);
+    assembler.filled(80_000);
+    expect(owner.frames).toEqual([bytes.subarray(4)]);
+    expect(assembler.readTarget).toBeNull();
+  });
+
   it('gives back the frames that were sent, however they are cut and whenever they are refused', () => {
     fc.assert(
       fc.property(
