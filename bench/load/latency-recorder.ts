@@ -26,6 +26,10 @@ export class LatencyRecorder {
     this.#values = new Float64Array(Math.max(expectedCount, 16));
   }
 
+  get count(): number {
+    return this.#count;
+  }
+
   add(latencyMs: number): void {
     if (this.#count === this.#values.length) {
       const larger = new Float64Array(this.#count * 2);

@@ -42,7 +42,7 @@ export async function measureLoad(server: ServerUnderTest, job: LoadJob): Promis
       requestsPerSecond: perSecond(result.requests),
       bytesPerSecond: perSecond(result.bytes),
       brokerCpuSecondsPerGb: perGb(brokerSeconds),
-      // The pacing of a fixed rate spins, which says nothing.
+      // The pacing of a fixed rate takes most of it, which says nothing.
       ...(isPaced(job) ? {} : { clientCpuSecondsPerGb: perGb((user + system) / microsecondsPerSecond) }),
       brokerCpuMicrosecondsPerRequest: (brokerSeconds * microsecondsPerSecond) / result.requests,
       rssMiB: rssBytes / bytesPerMiB,

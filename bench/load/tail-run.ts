@@ -51,7 +51,8 @@ export async function runTail(job: TailJob, onBegin: () => void): Promise<LoadRe
   const schedule = { next: 0, count: job.requests, startedMs, endMs: Infinity, intervalMs };
   const producer = new ProduceConnection(producing, frames, produceJob, schedule, latencies, 0);
   const produced = producer.run();
-  pace([producer]);
+  // A record is on its way until the consumer has it as well.
+  pace([producer], () => producer.inFlight === 0 && deliveries.count === producer.acknowledged);
   await Promise.race([Promise.all([produced, consumed]), failed]);
   const elapsedMs = performance.now() - startedMs;
   producing.close();
