@@ -2,12 +2,14 @@
  * State that a coordinator keeps as keyed records in an internal log: the newest record of a key counts, null takes it
  * away. I/O thread.
  *
- *   … │ older records │ snapshot: every key once │ changes since │
- *     └ deleted       └ log start offset         └ a start reads from the log start
+ *   … │ older records │ slice │ changes │ slice │ changes │ … │ last slice │ changes since │
+ *     └ deleted       └ log start offset: a start reads from here
  *
- * A snapshot is nothing but records that were written again: once it is durable, what stands before it is deleted.
- * So a start reads one snapshot and the changes since, and a crash at any moment leaves a log that still reads right.
- * It does not know what the records mean.
+ * A snapshot is nothing but records that were written again, in slices, between which the event loop turns and changes
+ * go on: once all of it is durable, what stands before it is deleted. A slice is taken while no change is under way, so
+ * it says what holds where it stands in the log. Whatever changes behind the slice that had its key, or before the one
+ * that will, stands in the log after the first slice itself. So a start reads one snapshot and the changes since, and a
+ * crash at any moment leaves a log that still reads right. It does not know what the records mean.
  */
 
 import { assert, present } from '../base/assert.ts';
@@ -24,7 +26,10 @@ import { encodeKeyedBatch, keyedBatchBound, readKeyedBatches, type KeyedRecord }
 export interface KeyedState {
   /** Takes over a durable record; called in the log's order, also for those read at the start. */
   apply(record: KeyedRecord): void;
-  /** The records that rebuild the state: what `apply` got, without what was overwritten. */
+  /**
+   * The records that rebuild the state: what `apply` got, without what was overwritten. `apply` goes on between them: what
+   * is there from beginning to end comes at least once, as it is when it comes.
+   */
   snapshot(): Iterable<KeyedRecord>;
 }
 
@@ -44,7 +49,8 @@ interface Waiting {
 }
 
 const readAtMostBytes = 1024 * 1024;
-const snapshotBatchBytes = 256 * 1024;
+/** Made and sent in one go. */
+const sliceBytes = 64 * 1024;
 const defaultSnapshotAfterBytes = 4 * 1024 * 1024;
 
 /** How internal logs are kept: nothing is deleted by time or size, only what a snapshot replaced. */
@@ -62,9 +68,12 @@ export class StateLog {
   #changedBytes = 0;
   #snapshotBytes = 0;
   #inFlight = 0;
-  /** Changes that wait until a snapshot's records are on their way; null while none is due. */
+  /** Changes that wait until a snapshot's next slice is on its way; null while none is due. */
   #held: Waiting[] | null = null;
-  #trimming: Promise<void> | null = null;
+  /** Called once no change is under way. */
+  #quiet: (() => void) | null = null;
+  #snapshot: Promise<void> | null = null;
+  #stopped = false;
 
   private constructor(options: StateLogOptions) {
     this.#options = options;
@@ -102,9 +111,10 @@ export class StateLog {
     });
   }
 
-  /** Resolves once what a finished snapshot replaced is deleted; for those who close the log. */
+  /** Begins no more slices and resolves once nothing of a snapshot is under way; for those who close the log. */
   async settled(): Promise<void> {
-    await this.#trimming;
+    this.#stopped = true;
+    await this.#snapshot;
   }
 
   #send({ records, done }: Waiting): void {
@@ -128,6 +138,7 @@ export class StateLog {
         );
       }
       done(result.errorCode);
+      if (this.#inFlight === 0) this.#quiet?.();
       this.#considerSnapshot();
     });
   }
@@ -137,47 +148,38 @@ export class StateLog {
     store.whenRoom(batch.length, () => log.append(batch, { durability: 'synced', origin: 'coordinator' }, listener));
   }
 
-  /** Writes a snapshot where one is due, at a moment at which no change is under way: the state then is the log's. */
+  /** Begins a snapshot where one is due. */
   #considerSnapshot(): void {
-    if (this.#held === null) {
-      const due = Math.max(this.#snapshotAfterBytes, 2 * this.#snapshotBytes);
-      if (this.#changedBytes < due || this.#trimming !== null) return;
-      this.#held = [];
-    }
-    if (this.#inFlight > 0) return;
-    const held = this.#held;
-    this.#held = null;
+    const due = Math.max(this.#snapshotAfterBytes, 2 * this.#snapshotBytes);
+    if (this.#changedBytes < due || this.#snapshot !== null || this.#stopped) return;
     this.#changedBytes = 0;
-    this.#trimming = this.#writeSnapshot().finally(() => {
-      this.#trimming = null;
+    this.#snapshot = this.#writeSnapshot().finally(() => {
+      this.#snapshot = null;
     });
-    // They stand behind the snapshot: the store takes appends in the order of asking.
-    for (const waiting of held) this.#send(waiting);
   }
 
   async #writeSnapshot(): Promise<void> {
-    const { log, logger, clock } = this.#options;
-    const nowMs = clock.nowMs();
-    const writes: Promise<AppendResult>[] = [];
+    const { log, logger } = this.#options;
+    const slices = this.#slices();
+    let start: Offset | null = null;
     let sizeBytes = 0;
-    for (const records of this.#snapshotBatches()) {
-      const batch = encodeKeyedBatch(records, nowMs);
-      sizeBytes += batch.length;
-      writes.push(new Promise((resolve) => this.#appendBatch(batch, resolve)));
+    for (;;) {
+      const slice = await this.#writeSlice(slices);
+      if (slice === null) break;
+      const { errorCode, baseOffset } = slice.result;
+      if (errorCode !== ErrorCode.NONE) {
+        // The old records still stand, so nothing is lost; the next change that is large enough tries again.
+        logger.warn({ topic: log.topic, error: errorName(errorCode) }, 'A snapshot of state could not be written.');
+        return;
+      }
+      start ??= baseOffset;
+      sizeBytes += slice.sizeBytes;
+      // The next start does without it.
+      if (this.#stopped) return;
     }
     this.#snapshotBytes = sizeBytes;
-    if (writes.length === 0) return;
-    const results = await Promise.all(writes);
-    const failed = results.find(({ errorCode }) => errorCode !== ErrorCode.NONE);
-    if (failed !== undefined) {
-      // The old records still stand, so nothing is lost; the next change that is large enough tries again.
-      logger.warn(
-        { topic: log.topic, error: errorName(failed.errorCode) },
-        'A snapshot of state could not be written.',
-      );
-      return;
-    }
-    const { errorCode } = await log.deleteRecordsBefore(results[0]!.baseOffset);
+    if (start === null) return;
+    const { errorCode } = await log.deleteRecordsBefore(start);
     if (errorCode !== ErrorCode.NONE) {
       logger.warn({ topic: log.topic, error: errorName(errorCode) }, 'What a snapshot replaced could not be deleted.');
       return;
@@ -185,13 +187,36 @@ export class StateLog {
     await log.enforceRetention();
   }
 
-  *#snapshotBatches(): Generator<KeyedRecord[]> {
+  /** Appends the next slice; null where there is none. Changes that come before it is on its way stand behind it. */
+  async #writeSlice(
+    slices: Iterator<KeyedRecord[]>,
+  ): Promise<{ readonly result: AppendResult; readonly sizeBytes: number } | null> {
+    this.#held = [];
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#quiet = resolve));
+    this.#quiet = null;
+    const next = slices.next();
+    let written: Promise<AppendResult> | null = null;
+    let sizeBytes = 0;
+    if (next.done !== true) {
+      const batch = encodeKeyedBatch(next.value, this.#options.clock.nowMs());
+      sizeBytes = batch.length;
+      written = new Promise((resolve) => this.#appendBatch(batch, resolve));
+    }
+    const held = this.#held;
+    this.#held = null;
+    // The store takes appends in the order of asking.
+    for (const waiting of held) this.#send(waiting);
+    return written === null ? null : { result: await written, sizeBytes };
+  }
+
+  /** The state as it is when each is asked for. */
+  *#slices(): Generator<KeyedRecord[]> {
     let records: KeyedRecord[] = [];
     let sizeBytes = 0;
     for (const record of this.#options.state.snapshot()) {
       records.push(record);
       sizeBytes += record.key.length + (record.value?.length ?? 0);
-      if (sizeBytes < snapshotBatchBytes) continue;
+      if (sizeBytes < sliceBytes) continue;
       yield records;
       records = [];
       sizeBytes = 0;

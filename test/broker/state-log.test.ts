@@ -1,8 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { EnvironmentErrorCode } from '../../src/base/environment-error.ts';
 import { ErrorCode } from '../../src/base/error-code.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import { SeededRandom } from '../../src/base/random.ts';
 import type { KeyedRecord } from '../../src/broker/keyed-batch.ts';
 import { StateLog, stateLogConfig, type KeyedState } from '../../src/broker/state-log.ts';
 import { MemoryLogStore } from './memory-log-store.ts';
@@ -118,6 +120,59 @@ test('keeps the old records where a snapshot could not be written', async () => 
   store.finishHeld();
   await change;
   await log.settled();
+  expect((await load(store)).state.values).toEqual(state.values);
+});
+
+test('reads right at any moment of snapshots that are written in slices, between which it changes', async () => {
+  const random = new SeededRandom(17);
+  const store = new MemoryLogStore();
+  const { state, log } = await load(store, 300_000);
+  const partition = store.open('__state', 'id', 0, stateLogConfig);
+  const finish = async (count: number): Promise<void> => {
+    for (const done of store.held!.splice(0, count)) done();
+    await setImmediate();
+  };
+  store.held = [];
+  const starts = new Set<number>();
+  let asWritten = 0;
+  let meanwhile = 0;
+  for (let step = 0; step < 3000; step++) {
+    const key = `key ${random.below(150)}`;
+    void log.append([
+      set(key, random.chance(0.2) ? null : `${step} ${'x'.repeat(random.below(4000))}`),
+      set(`other ${random.below(30)}`, String(step)),
+    ]);
+    if (random.chance(0.6)) await finish(random.below(4));
+    starts.add(partition.logStartOffset);
+    // A slice is on its way, and so is what changes behind it.
+    if (store.held.length > 1 && partition.batches.slice(-store.held.length).some((batch) => batch.length > 60_000))
+      meanwhile++;
+    if (step % 100 !== 99) continue;
+    while (store.held.length > 0) await finish(1);
+    expect((await load(store)).state.values).toEqual(state.values);
+    asWritten++;
+  }
+  expect(asWritten).toBe(30);
+  expect(starts.size).toBeGreaterThan(5);
+  expect(meanwhile).toBeGreaterThan(20);
+});
+
+test('begins no slice once it is closed, and reads the old records and what there is of the new', async () => {
+  const store = new MemoryLogStore();
+  const { state, log } = await load(store, 100_000);
+  for (let i = 0; i < 40; i++) await log.append([set(`key ${i}`, 'x'.repeat(2000))]);
+  store.held = [];
+  const change = log.append([set('last', 'x'.repeat(30_000))]);
+  store.held.shift()!();
+  await change;
+  await setImmediate();
+  // The first slice of two is on its way.
+  expect(store.held).toHaveLength(1);
+  const settled = log.settled();
+  store.held.shift()!();
+  await settled;
+  expect(store.held).toEqual([]);
+  expect(store.open('__state', 'id', 0, stateLogConfig).logStartOffset).toBe(0);
   expect((await load(store)).state.values).toEqual(state.values);
 });
 
