@@ -5,7 +5,8 @@
  *
  * A fetch is granted what it could use, but at most an eighth of what is free and, where that is more, one batch of
  * usual size; less the more its connection holds already. Where nothing is free a fetch waits its turn; it holds nothing
- * meanwhile. Connections that take no responses while others wait for their memory are dropped, the longest first.
+ * meanwhile. Fetches of little, as they are where consumers keep up, do not wait behind those that read a backlog: a
+ * sixteenth more is theirs alone. Connections that take no responses while others wait for their memory are dropped, the longest first.
  * It does not read logs.
  */
 
@@ -17,6 +18,9 @@ const defaultCapacityBytes = 256 * 1024 * 1024;
 /** What every fetch may have: Kafka's default of the largest batch, rounded up. */
 export const smallGrantBytes = 1024 * 1024 + 64 * 1024;
 const shareOfFree = 8;
+/** A fetch of at most so much may have of what is kept for such. */
+export const littleBytes = 64 * 1024;
+const shareOfLittle = 16;
 /** So long a response may take to leave while others wait. */
 const patienceMs = 5000;
 /** Between two looks for connections to drop: what they held takes a moment to come back. */
@@ -59,6 +63,8 @@ export class FetchMemory {
   /** Longest first. */
   readonly #settled = new Set<Settled>();
   #heldBytes = 0;
+  /** Of what is kept for those who want little. */
+  #keptHeldBytes = 0;
   #patience: Timer | null = null;
 
   constructor(clock: Clock, capacityBytes = defaultCapacityBytes) {
@@ -67,17 +73,20 @@ export class FetchMemory {
   }
 
   get heldBytes(): number {
-    return this.#heldBytes;
+    return this.#heldBytes + this.#keptHeldBytes;
   }
 
   get waitingCount(): number {
     return this.#waiting.size;
   }
 
-  /** Reserves up to `wantedBytes`; null where there is no room now. Those who wait for others to read come first. */
+  /**
+   * Reserves up to `wantedBytes`; null where there is no room now. Those who wait for others to read come first, unless
+   * it is little that is wanted.
+   */
   reserve(holder: FetchHolder, wantedBytes: number): FetchGrant | null {
     const mayPass = this.#waiting.size === 0 || !this.#isShort;
-    return mayPass ? this.#tryReserve(holder, wantedBytes) : null;
+    return (mayPass ? this.#tryReserve(holder, wantedBytes) : null) ?? this.#tryKept(holder, wantedBytes);
   }
 
   /** Calls `granted` once there is room; returns how to give up. */
@@ -99,17 +108,26 @@ export class FetchMemory {
     const shareBytes = Math.max(Math.floor(freeBytes / shareOfFree), smallGrantBytes) - heldBytes;
     const neededBytes = Math.min(wantedBytes, smallGrantBytes);
     if (freeBytes < neededBytes || shareBytes < neededBytes) return null;
-    return this.#grant(holder, Math.min(wantedBytes, shareBytes, freeBytes));
+    return this.#grant(holder, Math.min(wantedBytes, shareBytes, freeBytes), false);
   }
 
-  #grant(holder: FetchHolder, grantedBytes: number): FetchGrant {
+  /** From what is kept for those who want little. */
+  #tryKept(holder: FetchHolder, wantedBytes: number): FetchGrant | null {
+    const freeBytes = Math.floor(this.#capacityBytes / shareOfLittle) - this.#keptHeldBytes;
+    const heldBytes = this.#heldByConnection.get(holder.id) ?? 0;
+    const isLittle = wantedBytes <= littleBytes && heldBytes + wantedBytes <= smallGrantBytes;
+    return isLittle && wantedBytes <= freeBytes ? this.#grant(holder, wantedBytes, true) : null;
+  }
+
+  #grant(holder: FetchHolder, grantedBytes: number, isKept: boolean): FetchGrant {
     let sizeBytes = 0;
     let settled: Settled | null = null;
     let released = false;
     const resize = (toBytes: number): void => {
       const byBytes = toBytes - sizeBytes;
       sizeBytes = toBytes;
-      this.#heldBytes += byBytes;
+      if (isKept) this.#keptHeldBytes += byBytes;
+      else this.#heldBytes += byBytes;
       const heldBytes = (this.#heldByConnection.get(holder.id) ?? 0) + byBytes;
       if (heldBytes === 0) this.#heldByConnection.delete(holder.id);
       else this.#heldByConnection.set(holder.id, heldBytes);
@@ -137,7 +155,8 @@ export class FetchMemory {
 
   #serveWaiting(): void {
     for (const waiting of this.#waiting) {
-      const grant = this.#tryReserve(waiting.holder, waiting.wantedBytes);
+      const { holder, wantedBytes } = waiting;
+      const grant = this.#tryReserve(holder, wantedBytes) ?? this.#tryKept(holder, wantedBytes);
       // The next may be of a connection that holds less.
       if (grant === null) continue;
       this.#waiting.delete(waiting);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FetchMemory, smallGrantBytes, type FetchGrant } from '../../src/broker/fetch-memory.ts';
+import { FetchMemory, littleBytes, smallGrantBytes, type FetchGrant } from '../../src/broker/fetch-memory.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const capacityBytes = 64 * smallGrantBytes;
@@ -72,10 +72,33 @@ describe('fetch memory', () => {
     const holders = fill(memory);
     const served: string[] = [];
     for (const name of ['first', 'second']) memory.wait(new Holder(100), smallGrantBytes, () => served.push(name));
-    expect(memory.reserve(new Holder(101), 1)).toBeNull();
+    expect(memory.reserve(new Holder(101), littleBytes + 1)).toBeNull();
     holders[0]!.drop();
     expect(served[0]).toBe('first');
     expect(memory.waitingCount).toBe(2 - served.length);
+  });
+
+  it('does not let those wait who want little, behind others that hold everything and others that wait', () => {
+    const { memory } = setUp();
+    fill(memory);
+    memory.wait(new Holder(100), smallGrantBytes, () => expect.unreachable('there is no room'));
+    expect(memory.reserve(new Holder(101), smallGrantBytes)).toBeNull();
+    let served = 0;
+    for (;;) {
+      const grant = memory.reserve(new Holder(200 + served), littleBytes);
+      if (grant === null) break;
+      expect(grant.sizeBytes).toBe(littleBytes);
+      grant.settle(littleBytes);
+      served++;
+    }
+    // Four MiB are kept for them, and they are bounded as well.
+    expect(served).toBeGreaterThanOrEqual((4 * 1024 * 1024) / littleBytes);
+    expect(memory.heldBytes).toBeLessThanOrEqual(capacityBytes * (17 / 16));
+    expect(memory.reserve(new Holder(102), littleBytes + 1)).toBeNull();
+    // Not for one that reads none of it.
+    const { memory: other } = setUp();
+    const [greedy] = fill(other);
+    expect(other.reserve(greedy!, littleBytes)).toBeNull();
   });
 
   it('does not hold up others for one who waits for what its own connection holds', () => {
