@@ -23,10 +23,11 @@ import { ownClientCases } from './own-client-cases.ts';
 import { type Clients, fullSizes, type PeerCase, quickSizes, type Rival } from './peer-case.ts';
 import { terminalText, type KeptResult } from './peer-report.ts';
 import { peerRounds } from './peer-rounds.ts';
+import { startCases } from './start-cases.ts';
 import { throughputCases } from './throughput-cases.ts';
 import { resultOf } from './verdict.ts';
 
-const cases: readonly PeerCase[] = [...throughputCases, ...ownClientCases, ...natsCases];
+const cases: readonly PeerCase[] = [...throughputCases, ...ownClientCases, ...startCases, ...natsCases];
 const names = cases.map(({ name }) => name);
 
 const { values, positionals } = parseArgs({

@@ -3,6 +3,7 @@
 import { KafkaAdmin } from '../load/kafka-admin.ts';
 import { measureLoad } from '../load/measured-load.ts';
 import { ServerUnderTest, syncDisks, type ServerKind } from '../load/server-under-test.ts';
+import { untilLed } from './led-topic.ts';
 import { type Bench, type Clients, type PeerSizes, scaledCount } from './peer-case.ts';
 import { rdkafkaConsume, rdkafkaProduce } from './rdkafka-client.ts';
 
@@ -10,8 +11,13 @@ const warmUpRecords = 400_000;
 const warmUpRecordBytes = 1024;
 const warmUpConnections = 20;
 
-const slowestLeaderMs = 120_000;
-const pollMs = 20;
+export interface BenchOptions {
+  readonly isRival: boolean;
+  readonly isWarm: boolean;
+  readonly sizes: PeerSizes;
+  readonly clients: Clients;
+  readonly dataParent: string;
+}
 
 export class PeerBench implements Bench, AsyncDisposable {
   readonly server: ServerUnderTest;
@@ -37,18 +43,15 @@ export class PeerBench implements Bench, AsyncDisposable {
     this.clients = clients;
   }
 
-  /** Starts a server on an empty directory below `parent`, and has it do every kind of work for some seconds. */
+  /** Starts a server on an empty directory below `parent`; with `isWarm` it has done every kind of work for some seconds. */
   static async start(
     kind: ServerKind,
-    isRival: boolean,
-    sizes: PeerSizes,
-    clients: Clients,
-    parent: string,
+    { isRival, isWarm, sizes, clients, dataParent }: BenchOptions,
   ): Promise<PeerBench> {
-    const server = await ServerUnderTest.start(kind, parent);
+    const server = await ServerUnderTest.start(kind, dataParent);
     const admin = server.doors.kafka === undefined ? null : await KafkaAdmin.connect(server.doors);
     const bench = new PeerBench(server, admin, isRival, sizes, clients);
-    if (admin !== null) await bench.#warmUp();
+    if (isWarm && admin !== null) await bench.#warmUp();
     return bench;
   }
 
@@ -103,21 +106,5 @@ export class PeerBench implements Bench, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#admin?.close();
     await this.server.discard();
-  }
-}
-
-/** Kafka answers that a topic was created before it leads its partitions. */
-async function untilLed(admin: KafkaAdmin, topic: string, partitionCount: number): Promise<void> {
-  const endMs = performance.now() + slowestLeaderMs;
-  for (;;) {
-    try {
-      await admin.endOffsets(topic, partitionCount);
-      return;
-    } catch (error) {
-      if (performance.now() > endMs) throw error;
-    }
-    await new Promise((resolve) => {
-      setTimeout(resolve, pollMs);
-    });
   }
 }

@@ -47,8 +47,8 @@ export type Floor =
   | { readonly figure: FigureName; readonly atLeast: number; readonly orOfProbe?: number }
   /** With `plusProbe` the probe's own figure is added to what the ratio allows. */
   | { readonly figure: FigureName; readonly atMost: number; readonly plusProbe?: boolean }
-  /** Not a ratio: the figure itself. */
-  | { readonly figure: FigureName; readonly atMostAbsolute: number };
+  /** Not a ratio: the figure itself. With `plusProbe` the probe's own is added to what it may be. */
+  | { readonly figure: FigureName; readonly atMostAbsolute: number; readonly plusProbe?: boolean };
 
 export interface PeerCase {
   readonly name: string;
@@ -59,6 +59,8 @@ export interface PeerCase {
   readonly client: string;
   /** The case has processes of its own. */
   readonly isAlone?: boolean;
+  /** Its servers are not warmed up. */
+  readonly isCold?: boolean;
   readonly millrace: Measure;
   readonly peer: Measure;
   /** What the machine does without either, in the same round, in the folder where servers keep their data. */

@@ -68,7 +68,9 @@ async function oneSide(
   results: ReadonlyMap<PeerCase, CaseRounds>,
   { sizes, clients, dataParent, onNote }: PeerRoundsOptions,
 ): Promise<void> {
-  await using bench = await PeerBench.start(kind, side === 'peer', sizes, clients, dataParent);
+  const isWarm = ![...results.keys()].some(({ isCold }) => isCold);
+  const isRival = side === 'peer';
+  await using bench = await PeerBench.start(kind, { isRival, isWarm, sizes, clients, dataParent });
   for (const [one, result] of results) {
     result[side].push(await undisturbed(one[side], bench, one, result, onNote));
     syncDisks();

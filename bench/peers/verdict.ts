@@ -5,6 +5,7 @@ import {
   figureFormats,
   type Figures,
   type FigureSpreads,
+  plain,
   type Spread,
   spreadOf,
   spreadsOf,
@@ -79,7 +80,9 @@ function verdictOf(floor: Floor, medians: CaseResult['medians'], ratios: Ratios)
   const probe = medians.probe[figure]?.median;
   if ('atMostAbsolute' in floor) {
     const value = ours ?? Number.NaN;
-    return { floor: `${title} ≤ ${floor.atMostAbsolute}`, value, isMet: value <= floor.atMostAbsolute };
+    const more = floor.plusProbe === true ? (probe ?? 0) : 0;
+    const bound = `${title} ≤ ${floor.atMostAbsolute}${more > 0 ? ` + ${plain(more)}` : ''}`;
+    return { floor: bound, value, isMet: value <= floor.atMostAbsolute + more };
   }
   const bound = 'atLeast' in floor ? `≥ ${floor.atLeast}×` : `≤ ${floor.atMost}×`;
   const text = `${title} ${bound}`;
