@@ -26,7 +26,7 @@ const shown: readonly FigureName[] = [
 ];
 
 /** One case for a terminal. */
-export function terminalText({ name, title, client, sides, medians, ratios, verdicts, repeated }: CaseResult): string {
+export function terminalText({ name, title, client, sides, medians, ratios, verdicts, ...result }: CaseResult): string {
   const width = Math.max(...Object.values(sides).map((side) => side.length));
   const side = (label: string, figures: FigureSpreads): string =>
     `  ${label.padEnd(width)}  ${figureTexts(figures).join('   ')}`;
@@ -40,9 +40,7 @@ export function terminalText({ name, title, client, sides, medians, ratios, verd
       .map((figure) => `${figureFormats[figure].title} ${ratioText(ratios[figure]!)}`)
       .join('   ')}`,
     ...verdicts.map((verdict) => `  ${verdict.isMet ? 'met   ' : 'MISSED'}  ${verdictText(verdict)}`),
-    ...(repeated === 0
-      ? []
-      : [`  ${repeated} measurements were done again, because something else used the processor`]),
+    ...(result.disturbed === 0 ? [] : [`  ${disturbedText(result)}`]),
   ].join('\n');
 }
 
@@ -57,7 +55,10 @@ export function markdownTable(results: readonly KeptResult[]): string {
       .filter((figure) => result.ratios[figure])
       .map((figure) => `${figureFormats[figure].title} ${ratioText(result.ratios[figure]!)}`)
       .join('<br>'),
-    result.verdicts.map((verdict) => `${verdict.isMet ? 'met' : '**missed**'}: ${verdictText(verdict)}`).join('<br>'),
+    [
+      ...result.verdicts.map((verdict) => `${verdict.isMet ? 'met' : '**missed**'}: ${verdictText(verdict)}`),
+      ...(result.disturbed === 0 ? [] : [disturbedText(result)]),
+    ].join('<br>'),
   ]);
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   const machines = [...new Set(results.map(({ machine }) => machineSentence(machine)))];
@@ -98,4 +99,9 @@ function ratioText({ median, low, high }: Spread): string {
 function verdictText({ floor, value, remark }: FloorVerdict): string {
   const values = [...(Number.isNaN(value) ? [] : [plain(value)]), ...(remark === undefined ? [] : [remark])];
   return `${floor}: ${values.join(', ')}`;
+}
+
+function disturbedText({ disturbed, rounds }: Pick<CaseResult, 'disturbed' | 'rounds'>): string {
+  const count = rounds.millrace.length + rounds.peer.length;
+  return `something else used the processor during ${disturbed} of ${count} measurements`;
 }

@@ -32,13 +32,14 @@ export interface CaseResult {
   readonly sides: { readonly millrace: string; readonly peer: string; readonly probe?: string };
   readonly rounds: { readonly millrace: Figures[]; readonly peer: Figures[]; readonly probe: Figures[] };
   readonly repeated: number;
+  readonly disturbed: number;
   readonly medians: { readonly millrace: FigureSpreads; readonly peer: FigureSpreads; readonly probe: FigureSpreads };
   readonly ratios: Ratios;
   readonly verdicts: readonly FloorVerdict[];
 }
 
 export function resultOf(one: PeerCase, rounds: CaseRounds, millraceName: string, peerName: string): CaseResult {
-  const { millrace, peer, probe, repeated } = rounds;
+  const { millrace, peer, probe, repeated, disturbed } = rounds;
   const medians = { millrace: spreadsOf(millrace), peer: spreadsOf(peer), probe: spreadsOf(probe) };
   const ratios = ratiosOf(millrace, peer, medians.millrace, medians.peer);
   return {
@@ -48,6 +49,7 @@ export function resultOf(one: PeerCase, rounds: CaseRounds, millraceName: string
     sides: { millrace: millraceName, peer: peerName, ...(one.probe === undefined ? {} : { probe: one.probe.name }) },
     rounds: { millrace, peer, probe },
     repeated,
+    disturbed,
     medians,
     ratios,
     verdicts: one.floors.map((floor) => verdictOf(floor, medians, ratios)),

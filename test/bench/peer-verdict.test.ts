@@ -17,7 +17,7 @@ function judged(floors: readonly Floor[], millrace: Figures[], peer: Figures[], 
     floors,
     probe: { name: 'the disk', measure: () => ({}) },
   };
-  return resultOf(one, { millrace, peer, probe, repeated: 0 }, 'Millrace', 'Rival');
+  return resultOf(one, { millrace, peer, probe, repeated: 0, disturbed: 0 }, 'Millrace', 'Rival');
 }
 
 describe('a verdict', () => {
