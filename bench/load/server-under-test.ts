@@ -49,6 +49,12 @@ export interface ServerCommand {
 const keptCharacters = 64 * 1024;
 const slowestStopMs = 120_000;
 
+/** Those that are there now: none is left behind where this process ends without having discarded them. */
+const all = new Set<ServerUnderTest>();
+process.on('exit', () => {
+  for (const server of all) server.abandon();
+});
+
 export class ServerUnderTest implements AsyncDisposable {
   readonly kind: ServerKind;
   readonly directory: string;
@@ -60,6 +66,7 @@ export class ServerUnderTest implements AsyncDisposable {
   private constructor(kind: ServerKind, directory: string) {
     this.kind = kind;
     this.directory = directory;
+    all.add(this);
   }
 
   /** Starts a server on a new directory below `parent`; resolves once it serves. */
@@ -130,7 +137,14 @@ export class ServerUnderTest implements AsyncDisposable {
   async discard(): Promise<void> {
     await this.#end(this.kind.endsCleanly === true ? 'SIGTERM' : 'SIGKILL');
     rmSync(this.directory, { recursive: true, force: true });
+    all.delete(this);
     syncDisks();
+  }
+
+  /** As `discard`, without waiting for anything. */
+  abandon(): void {
+    this.#child?.kill('SIGKILL');
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
