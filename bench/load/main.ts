@@ -78,7 +78,15 @@ const machine = machineFacts();
 if (!values.json) console.log(`${machineSentence(machine)}\n`);
 const rows: ResultRow[] = [];
 for (const scenario of scenarios.filter(isAskedFor)) {
-  const own = await scenario.run(context);
+  let own: ResultRow[];
+  try {
+    own = await scenario.run(context);
+  } catch (error) {
+    // The others' results are worth having all the same.
+    console.error(`${scenario.name} failed:`, error);
+    process.exitCode = 1;
+    continue;
+  }
   rows.push(...own);
   if (!values.json) {
     console.log(`${scenario.name}: ${scenario.title}\n${resultTable(own, process.stdout.isTTY === true)}\n`);
