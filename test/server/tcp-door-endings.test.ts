@@ -1,0 +1,176 @@
+/** The TCP door with real sockets: where it listens, whom it refuses, and how connections and the door end. */
+
+import { afterEach, describe, expect, it } from 'vitest';
+import { EnvironmentErrorCode } from '../../src/base/environment-error.ts';
+import type { Connection } from '../../src/server/connection.ts';
+import type { RequestService } from '../../src/server/request-pipeline.ts';
+import { closeAll, deferred, dial, echo, openDoor, prefixed, quotaOf, read, until } from './tcp-door-harness.ts';
+
+afterEach(closeAll);
+
+describe('the endings of a TcpDoor', () => {
+  it('ends the connection of a request that fails, and no other', async () => {
+    const door = await openDoor({
+      serve: (frame) => {
+        const text = Buffer.from(frame).toString();
+        if (text === 'throw') throw new Error('thrown');
+        if (text === 'reject') return Promise.reject(new Error('rejected'));
+        return [prefixed(frame)];
+      },
+    });
+    const good = await dial(door);
+    for (const text of ['throw', 'reject']) {
+      const bad = await dial(door);
+      bad.write(prefixed(text));
+      expect((await read(bad, 1)).length).toBe(0);
+    }
+    good.write(prefixed('still here'));
+    expect(await read(good, 14)).toEqual(prefixed('still here'));
+    expect(door.connectionCount).toBe(1);
+  });
+
+  it('ends connections that bring garbage', async () => {
+    const door = await openDoor(echo);
+    for (const garbage of [
+      'GET / HTTP/1.1\r\nHost: here\r\n\r\n',
+      '\u0016\u0003\u0001\u0002\u0000',
+      '\0\0\0\0',
+      '\xff\xff\xff\xff',
+    ]) {
+      const socket = await dial(door);
+      socket.write(Buffer.from(garbage, 'latin1'));
+      if (garbage.startsWith('\u0016')) socket.write(Buffer.alloc(8));
+      expect((await read(socket, 1)).length).toBe(0);
+    }
+    await until(() => door.connectionCount === 0);
+  });
+
+  it('closes idle connections', async () => {
+    const door = await openDoor(echo, { idleMs: 40 });
+    const socket = await dial(door);
+    expect((await read(socket, 1)).length).toBe(0);
+    await until(() => door.connectionCount === 0);
+  });
+
+  it('answers requests in flight before it closes, and takes no new ones', async () => {
+    const { promise, resolve } = deferred<readonly Uint8Array[]>();
+    let served = 0;
+    const door = await openDoor({
+      serve: () => {
+        served++;
+        return promise;
+      },
+    });
+    const socket = await dial(door);
+    socket.write(prefixed('x'));
+    await until(() => served === 1);
+    const closed = door.close();
+    socket.write(prefixed('too late'));
+    resolve([prefixed('answer')]);
+    const everything = await read(socket, 1000);
+    expect(everything).toEqual(prefixed('answer'));
+    await closed;
+    expect(served).toBe(1);
+  });
+
+  it('closes although a request never finishes and a client never reads', async () => {
+    let ended = 0;
+    const door = await openDoor({
+      serve: (_frame, connection) => {
+        connection.onClose(() => void ended++);
+        return new Promise(() => {});
+      },
+    });
+    const socket = await dial(door);
+    socket.write(prefixed('x'));
+    const never = await dial(door);
+    await until(() => door.connectionCount === 2);
+    await door.close();
+    expect(ended).toBeLessThanOrEqual(1);
+    expect(door.connectionCount).toBe(0);
+    never.destroy();
+  });
+
+  it('tells the connection when it ends', async () => {
+    let connection: Connection | null = null;
+    let calls = 0;
+    const door = await openDoor({
+      serve: (frame, from) => {
+        connection = from;
+        from.onClose(() => void calls++);
+        from.onClose(() => void calls++)();
+        return [prefixed(frame)];
+      },
+    });
+    const socket = await dial(door);
+    socket.write(prefixed('x'));
+    await read(socket, 5);
+    expect(connection!.open).toBe(true);
+    expect(connection!.advertisedHost).toBe('127.0.0.1');
+    expect(connection!.advertisedPort).toBe(door.address.port);
+    expect(connection!.clientHost).toBe('127.0.0.1');
+    socket.destroy();
+    await until(() => !connection!.open);
+    expect(calls).toBe(1);
+  });
+
+  it('advertises what is configured, and plain IPv4 addresses where it listens on both', async () => {
+    const seen: Connection[] = [];
+    const service: RequestService = {
+      serve: (frame, connection) => {
+        seen.push(connection);
+        return [prefixed(frame)];
+      },
+    };
+    const both = await openDoor(service, { host: '::' });
+    const named = await openDoor(service, { advertised: { host: 'broker.example', port: 1234 } });
+    for (const door of [both, named]) {
+      const socket = await dial(door);
+      socket.write(prefixed('x'));
+      await read(socket, 5);
+    }
+    expect(seen.map((c) => [c.advertisedHost, c.advertisedPort])).toEqual([
+      ['127.0.0.1', both.address.port],
+      ['broker.example', 1234],
+    ]);
+  });
+
+  it('refuses connections beyond the bound', async () => {
+    const door = await openDoor(echo, { quota: quotaOf(2) });
+    const first = await dial(door);
+    await dial(door);
+    await until(() => door.connectionCount === 2);
+    const third = await dial(door);
+    expect((await read(third, 1)).length).toBe(0);
+    first.destroy();
+    await until(() => door.connectionCount === 1);
+    const fourth = await dial(door);
+    fourth.write(prefixed('in'));
+    expect(await read(fourth, 6)).toEqual(prefixed('in'));
+  });
+
+  it('refuses more connections from one address than it may have', async () => {
+    const door = await openDoor(echo, { quota: quotaOf(10, 1) });
+    const first = await dial(door);
+    await until(() => door.connectionCount === 1);
+    const second = await dial(door);
+    expect((await read(second, 1)).length).toBe(0);
+    first.destroy();
+    await until(() => door.connectionCount === 0);
+    const third = await dial(door);
+    third.write(prefixed('in'));
+    expect(await read(third, 6)).toEqual(prefixed('in'));
+  });
+
+  it('says in a sentence that the port is in use, or the address not here', async () => {
+    const door = await openDoor(echo);
+    const port = door.address.port;
+    await expect(openDoor(echo, { port })).rejects.toMatchObject({
+      code: EnvironmentErrorCode.ADDRESS_IN_USE,
+      message: expect.stringContaining(`127.0.0.1:${port} is in use`),
+    });
+    await expect(openDoor(echo, { host: '192.0.2.1' })).rejects.toMatchObject({
+      code: EnvironmentErrorCode.ADDRESS_UNAVAILABLE,
+    });
+  });
+});
