@@ -246,7 +246,7 @@ export class LocalLog implements PartitionLog, Closable {
     }
     const failure = await this.#flusher.close(false);
     this.#advanced();
-    this.#retention.removeDoomed();
+    await this.#retention.removeDoomed();
     if (failure !== FlushFailure.NONE) return false;
     try {
       if (this.state.hasFiles && !this.state.isDamaged) await writeFinalFiles(this.state);
@@ -267,7 +267,7 @@ export class LocalLog implements PartitionLog, Closable {
     await this.#flusher.close(true);
     // It may be writing files into the directory, whose name is somebody else's soon.
     await this.#checkpoint;
-    this.#retention.removeDoomed();
+    await this.#retention.removeDoomed();
     for (const segment of this.state.segments.all()) this.#context.indexes.forget(segment);
     this.state.segments.clear();
     await this.#owner.destroyed(this);

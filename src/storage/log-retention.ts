@@ -25,6 +25,7 @@ export class LogRetention {
   readonly #writer: LogWriter;
   /** Files that were renamed, by the timer that will remove them. */
   readonly #doomed = new Map<Timer, readonly string[]>();
+  readonly #removals = new Set<Promise<void>>();
   /** The log start that is durable. */
   #savedStart: Offset;
 
@@ -76,13 +77,15 @@ export class LogRetention {
     return this.#savedStart < log.logStartOffset ? this.#saveStart() : 0;
   }
 
-  /** Removes at once what waits to be removed; for the end. */
-  removeDoomed(): void {
+  /** Removes at once what waits to be removed, and resolves once nothing is being removed; for the end. */
+  async removeDoomed(): Promise<void> {
     for (const [timer, paths] of this.#doomed) {
       timer.cancel();
       for (const path of paths) this.#remove(() => this.#log.context.fileSystem.remove(path), path);
     }
     this.#doomed.clear();
+    // A process does not end before the calls that it has under way, however long a disk takes for them.
+    await Promise.all(this.#removals);
   }
 
   /** Makes the log start durable, then deletes the segments before it; returns how many. */
@@ -166,12 +169,16 @@ export class LogRetention {
   }
 
   #removeLater(path: string): void {
-    this.#log.context.fileSystem.removeLater(path).catch((error: unknown) => {
-      this.#log.context.logger.warn(
-        { path, error },
-        'A deleted file could not be removed; the next start tries again.',
-      );
-    });
+    const removal = this.#log.context.fileSystem
+      .removeLater(path)
+      .catch((error: unknown) => {
+        this.#log.context.logger.warn(
+          { path, error },
+          'A deleted file could not be removed; the next start tries again.',
+        );
+      })
+      .finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
   }
 
   /** Files that stay cost room and nothing else. */

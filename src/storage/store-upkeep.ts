@@ -30,6 +30,8 @@ export class StoreUpkeep {
   /** The write of log starts that will begin once the one under way has ended. */
   #nextStarts: Promise<void> | null = null;
   #starts: Promise<void> = Promise.resolve();
+  /** Old snapshots that are being removed. */
+  readonly #removals = new Set<Promise<void>>();
 
   constructor(context: StoreContext, logs: () => Iterable<LocalLog>, sleeping: () => Iterable<PartitionState>) {
     this.#context = context;
@@ -50,6 +52,8 @@ export class StoreUpkeep {
     await this.#checkpoint;
     await this.#nextStarts?.catch(ignoreHere);
     await this.#starts.catch(ignoreHere);
+    // A process does not end before the calls that it has under way, however long a disk takes for them.
+    await Promise.all(this.#removals);
   }
 
   /** Moves the recovery points of those for which it is urgent, now. */
@@ -165,9 +169,14 @@ export class StoreUpkeep {
   }
 
   #remove(path: string): Promise<void> {
-    return this.#context.fileSystem.removeLater(path).catch((error: unknown) => {
-      this.#context.logger.warn({ path, error }, 'An old producer snapshot could not be removed.');
-    });
+    const removal = this.#context.fileSystem
+      .removeLater(path)
+      .catch((error: unknown) => {
+        this.#context.logger.warn({ path, error }, 'An old producer snapshot could not be removed.');
+      })
+      .finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
+    return removal;
   }
 }
 

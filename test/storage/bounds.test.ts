@@ -85,6 +85,43 @@ test('a disk without room for the last index entries of idle logs leaves them op
   harness.kill();
 });
 
+test.each([['deleted segments', '.deleted'] as const, ['old producer snapshots', '.snapshot'] as const])(
+  'a store is not closed before the removal of %s that is under way has ended',
+  async (_what, suffix) => {
+    const harness = new FaultHarness(6);
+    await harness.open();
+    const ledger = new Ledger();
+    const log = harness.log();
+    const producer = { id: 7, next: 0 };
+    const removals: string[] = [];
+    let go: () => void = () => {};
+    const gone = new Promise<void>((resolve) => (go = resolve));
+    const remove = harness.mortal.removeLater.bind(harness.mortal);
+    harness.mortal.removeLater = async (path) => {
+      if (path.endsWith(suffix)) {
+        removals.push(path);
+        await gone;
+      }
+      return remove(path);
+    };
+    for (let i = 0; i < 3; i++) {
+      for (let k = 0; k < 10; k++) await ledger.append(log, 'synced', 1, producer);
+      await harness.pass(6000);
+    }
+    await log.deleteRecordsBefore(asOffset(25));
+    await harness.pass(12_000);
+    expect(removals.length).toBeGreaterThan(0);
+    let closed = false;
+    const closing = harness.store.close().then(() => (closed = true));
+    await harness.turns(200);
+    expect(closed).toBe(false);
+    go();
+    await closing;
+    for (const path of removals) expect(harness.disk.sizeAt(path)).toBeNull();
+    await harness.expectSound();
+  },
+);
+
 describe('a small ring', () => {
   test('comes round many times, and readers get the same bytes from files', async () => {
     const harness = new FaultHarness(2, 8 * 1024);
