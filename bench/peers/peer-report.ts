@@ -48,7 +48,7 @@ export function terminalText({ name, title, client, sides, medians, ratios, verd
 export function markdownTable(results: readonly KeptResult[]): string {
   const head = ['case', 'Millrace', 'rival', 'ratio (lowest–highest round)', 'floor'];
   const rows = results.map((result) => [
-    `\`${result.name}\`: ${result.title}; ${result.client}`,
+    `\`${result.name}\`: ${result.title}; ${result.client}; rounds: ${result.rounds.millrace.length}`,
     figureTexts(result.medians.millrace).join('<br>'),
     [`**${result.sides.peer}**`, ...figureTexts(result.medians.peer), ...probeTexts(result)].join('<br>'),
     shown
@@ -97,7 +97,7 @@ function ratioText({ median, low, high }: Spread): string {
 }
 
 function verdictText({ floor, value, remark }: FloorVerdict): string {
-  const values = [...(Number.isNaN(value) ? [] : [plain(value)]), ...(remark === undefined ? [] : [remark])];
+  const values = [...(value === null ? [] : [plain(value)]), ...(remark === undefined ? [] : [remark])];
   return `${floor}: ${values.join(', ')}`;
 }
 

@@ -18,8 +18,8 @@ export type Ratios = Partial<Record<FigureName, Spread>>;
 
 export interface FloorVerdict {
   readonly floor: string;
-  /** What is held against it. */
-  readonly value: number;
+  /** What is held against it; null where there is no such figure. */
+  readonly value: number | null;
   readonly isMet: boolean;
   /** What else has to be known. */
   readonly remark?: string;
@@ -81,16 +81,17 @@ function verdictOf(floor: Floor, medians: CaseResult['medians'], ratios: Ratios)
   const theirs = medians.peer[figure]?.median;
   const probe = medians.probe[figure]?.median;
   if ('atMostAbsolute' in floor) {
-    const value = ours ?? Number.NaN;
+    const value = ours ?? Infinity;
     const more = floor.plusProbe === true ? (probe ?? 0) : 0;
     const bound = `${title} ≤ ${floor.atMostAbsolute}${more > 0 ? ` + ${plain(more)}` : ''}`;
     return { floor: bound, value, isMet: value <= floor.atMostAbsolute + more };
   }
   const bound = 'atLeast' in floor ? `≥ ${floor.atLeast}×` : `≤ ${floor.atMost}×`;
   const text = `${title} ${bound}`;
-  if (ours === undefined) return { floor: text, value: Number.NaN, isMet: false, remark: 'Millrace misses the rate' };
-  if (theirs === undefined) return { floor: text, value: Number.NaN, isMet: true, remark: 'the rival misses the rate' };
-  const value = ratios[figure]?.median ?? Number.NaN;
+  if (ours === undefined) return { floor: text, value: null, isMet: false, remark: 'Millrace misses the rate' };
+  if (theirs === undefined) return { floor: text, value: null, isMet: true, remark: 'the rival misses the rate' };
+  const value = ratios[figure]?.median;
+  if (value === undefined) return { floor: text, value: null, isMet: false, remark: 'too little to be measured' };
   if ('atLeast' in floor) {
     const { orOfProbe } = floor;
     if (value >= floor.atLeast || orOfProbe === undefined) {
