@@ -75,8 +75,14 @@ for (const group of groupsOf(wanted)) {
   try {
     results.push(...(await run(group)));
   } catch (error) {
-    if (!(error instanceof Missing)) throw error;
-    console.error(`${error.message} (${group.map(({ name }) => name).join(', ')})`);
+    const what = group.map(({ name }) => name).join(', ');
+    if (error instanceof Missing) {
+      console.error(`${error.message} (${what})`);
+      continue;
+    }
+    // Other cases may still be measured; that these could not is a result as well.
+    console.error(`${what} cannot be measured:`, error);
+    process.exitCode = 1;
   }
 }
 if (values.profile !== undefined) console.error(profileSummary(values.profile));
