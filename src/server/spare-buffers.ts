@@ -5,7 +5,7 @@
  * Sizes are powers of two; what is handed out is the beginning of one. Small ones and very large ones are not kept.
  */
 
-const smallestKeptBytes = 64 * 1024;
+const smallestKeptBytes = 4096;
 const largestKeptBytes = 8 * 1024 * 1024;
 /** All that are kept unused, together. */
 const spareBytesMax = 16 * 1024 * 1024;
