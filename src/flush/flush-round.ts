@@ -28,7 +28,7 @@ import {
 import type { FileSystem } from '../storage/file-system.ts';
 import { flushFailureOf } from './flush-failure.ts';
 import { maxSourcesPerWrite, PartitionWriter } from './partition-writer.ts';
-import { syncPartitions, type PartitionSync } from './sync-round.ts';
+import { syncInPlace, syncPartitions, type PartitionSync } from './sync-round.ts';
 
 /** Submissions of one round at most: more would keep the first ones' completions waiting. */
 const maxSubmissionsPerRound = 4096;
@@ -151,8 +151,11 @@ export class FlushRound {
     this.#dealtWith = 0;
   }
 
-  /** Begins a sync of the partitions that ask for one, unless one is under way. Returns whether it began. */
-  startSync(): boolean {
+  /**
+   * Begins a sync of the partitions that ask for one, unless one is under way. Returns whether it began. With `inPlace`
+   * one that is a single file's is over when this returns: two wake-ups of threads less, while nothing else is written.
+   */
+  startSync(inPlace = false): boolean {
     if (this.#sync !== null || this.#syncWanted.size === 0) return false;
     const writers = [...this.#syncWanted];
     this.#syncWanted.clear();
@@ -162,6 +165,10 @@ export class FlushRound {
       else syncs.push(this.#beginSync(writer));
     }
     if (syncs.length === 0) return false;
+    if (inPlace && syncInPlace(this.#files, syncs)) {
+      this.#endSync(syncs[0]!);
+      return true;
+    }
     this.#syncing = new Set(syncs.map((sync) => sync.writer));
     this.#sync = syncPartitions(this.#files, syncs)
       .then(() => {

@@ -1,5 +1,6 @@
 /**
- * The disk's part of a sync round: makes durable what was taken from each partition. Flush thread, asynchronous.
+ * The disk's part of a sync round: makes durable what was taken from each partition. Flush thread; asynchronous, but for
+ * what is over sooner than another thread wakes up.
  * Directories are synced with the files, so that a new segment's name is durable before its batches are called so.
  * It never tries a sync again, and does not know queues.
  */
@@ -25,6 +26,21 @@ export interface PartitionSync {
   /** Indexes could not be appended, or a torn end not cut off. */
   readonly sideFailure: FlushFailure;
   failure: FlushFailure;
+}
+
+/** Syncs the only file of the only partition, if that is all there is to do; else does nothing and returns false. */
+export function syncInPlace(files: FileSystem, syncs: readonly PartitionSync[]): boolean {
+  const [sync] = syncs;
+  if (sync === undefined || syncs.length > 1) return false;
+  if (sync.dirty.files.length !== 1 || sync.dirty.directories.length > 0) return false;
+  try {
+    files.sync(sync.dirty.files[0]!);
+  } catch (error) {
+    const failure = flushFailureOf(error);
+    if (failure === null) throw error;
+    sync.failure = failure;
+  }
+  return true;
 }
 
 /** Syncs all of them and sets `failure` where that fails; rejects only for defects. */

@@ -20,6 +20,7 @@ export class FakeFileSystem implements FileSystem {
   onOpen: (path: string) => void = () => {};
   /** Called at each asynchronous sync; what it returns is awaited. */
   onSync: (path: string) => Promise<void> = () => Promise.resolve();
+  onSyncInPlace: () => void = () => {};
   /** The path of each write, in order. */
   readonly written: string[] = [];
   #next = 3;
@@ -91,6 +92,7 @@ export class FakeFileSystem implements FileSystem {
   }
   sync(file: FileDescriptor): void {
     this.synced.push(this.#path(file));
+    this.onSyncInPlace();
   }
   syncDirectory(path: string): void {
     this.synced.push(path);
@@ -99,7 +101,7 @@ export class FakeFileSystem implements FileSystem {
     return Promise.resolve(this.read(file, target, position));
   }
   async syncLater(file: FileDescriptor): Promise<void> {
-    this.sync(file);
+    this.synced.push(this.#path(file));
     await this.onSync(this.#path(file));
   }
   async syncDirectoryLater(path: string): Promise<void> {

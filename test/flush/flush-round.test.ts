@@ -131,6 +131,43 @@ describe('syncing', () => {
     expect(harness.round.startSync()).toBe(true);
   });
 
+  it('syncs a single file in place where it may, and not what needs more', async () => {
+    const harness = new RoundHarness();
+    harness.open();
+    harness.write('abc', 0, 0, { flags: SubmissionFlag.SYNC });
+    harness.step();
+    // The first sync of a new file has its directories beside it.
+    expect(harness.round.startSync(true)).toBe(true);
+    expect(harness.round.syncUnderWay).not.toBeNull();
+    await harness.settle();
+    harness.completions();
+    harness.write('de', 3, 3, { flags: SubmissionFlag.SYNC });
+    harness.step();
+    expect(harness.round.startSync(true)).toBe(true);
+    expect(harness.round.syncUnderWay).toBeNull();
+    harness.round.publish();
+    expect(harness.completions()).toMatchObject([
+      { kind: CompletionKind.WRITTEN, endOffset: 5 },
+      { kind: CompletionKind.SYNCED, endOffset: 5, filePosition: 5 },
+    ]);
+
+    harness.files.onSyncInPlace = () => {
+      throw systemError('EIO');
+    };
+    harness.write('f', 5, 5, { flags: SubmissionFlag.SYNC });
+    harness.step();
+    harness.round.startSync(true);
+    harness.round.publish();
+    expect(harness.completions().at(-1)).toMatchObject({
+      kind: CompletionKind.SYNC_FAILED,
+      failure: FlushFailure.IO,
+    });
+    const before = harness.files.synced.length;
+    harness.submit({ kind: SubmissionKind.SYNC });
+    await harness.settle();
+    expect(harness.files.synced.length).toBe(before);
+  });
+
   it('never syncs a partition again whose sync failed', async () => {
     const harness = new RoundHarness();
     harness.files.onSync = () => Promise.reject(systemError('EIO'));
