@@ -24,6 +24,7 @@ import { CountingLogger } from './program/counting-logger.ts';
 import type { DoorAddress } from './program/door-address.ts';
 import { Doors } from './program/doors.ts';
 import { metricsOf } from './program/metrics.ts';
+import { DescriptorShares, softDescriptorLimit } from './server/descriptor-shares.ts';
 import { lockDirectory } from './server/directory-lock.ts';
 import { probePort } from './server/port-probe.ts';
 import { loadNativePart, type NativePart } from './server/websocket-door.ts';
@@ -121,7 +122,7 @@ async function start(
   );
   for (const problem of await Promise.all(probes)) if (problem !== null) throw problem;
   const directory = await takeDirectory(resolvePath(checked.dataDirectory), nodeId, undo);
-  const { broker, store, arena } = await openBroker(directory, config, logger, undo, onDefect);
+  const { broker, store, arena, descriptors } = await openBroker(directory, config, logger, undo, onDefect);
   const version = releaseVersion();
   const doors: Doors = await Doors.open({
     ...addresses,
@@ -130,6 +131,7 @@ async function start(
     native: native instanceof EnvironmentError ? null : native,
     service: new Dispatcher(broker, handlers),
     config,
+    descriptors,
     logger,
     troubles: () =>
       broker
@@ -151,6 +153,8 @@ async function start(
   undo.add(() => doors.close());
   undo.add(async () => broker.stopWaiting());
   const close = (): Promise<void> => undo.all();
+  // It takes milliseconds that those who wait for the start need not.
+  setImmediate(() => descriptors.look());
   return {
     kafka: doors.kafka,
     http: doors.http,
@@ -194,17 +198,22 @@ async function openBroker(
   logger: Logger,
   undo: Undo,
   onDefect: (error: Error) => void,
-): Promise<{ broker: Broker; store: LocalLogStore; arena: Arena }> {
+): Promise<{ broker: Broker; store: LocalLogStore; arena: Arena; descriptors: DescriptorShares }> {
   const arena = Arena.create();
   const executor = new WorkerExecutor({ arena, workerUrl: flushTaskUrl() });
   undo.add(() => executor.stop());
   const shared = { clock: systemClock, random: systemRandom, logger };
   const storage = { directory: path, fileSystem: nodeFileSystem, arena, executor, onDefect };
-  const store = await explainingFailures(path, () => LocalLogStore.open({ ...storage, ...shared }));
+  const onOpenLogs = (count: number): void => descriptors.logsAre(count);
+  const store = await explainingFailures(path, () => LocalLogStore.open({ ...storage, ...shared, onOpenLogs }));
   undo.add(() => store.close());
+  const descriptors = new DescriptorShares({
+    softLimit: softDescriptorLimit,
+    limitFiles: (files, readers) => store.limitOpenFiles(files, readers),
+  });
   const broker = await explainingFailures(path, () => Broker.open({ store, config, clusterId, ...shared }));
   undo.add(() => broker.close());
-  return { broker, store, arena };
+  return { broker, store, arena, descriptors };
 }
 
 /** The compiled flush task; this file stands beside its folder in src/ as well as in dist/. */

@@ -9,6 +9,8 @@
  * One sync is under way at a time and covers what was written before it began; the next starts when it has ended.
  * A failed write drops the partition's submissions until RESUME. A failed sync is final for the partition: the kernel
  * marks pages clean that never reached the disk, so a second sync would lie.
+ * No more files are open than a LIMIT allows (`open-files.ts`): what would open more waits untaken for a sync whose files
+ * can then be closed. So the queue fills, then the ring, and then producers wait.
  * It decides nothing about offsets, positions or segments, and does not sleep; see `flush-task.ts`.
  */
 
@@ -27,11 +29,18 @@ import {
 } from '../memory/flush-queue.ts';
 import type { FileSystem } from '../storage/file-system.ts';
 import { flushFailureOf } from './flush-failure.ts';
+import { OpenFiles } from './open-files.ts';
 import { maxSourcesPerWrite, PartitionWriter } from './partition-writer.ts';
 import { syncInPlace, syncPartitions, type PartitionSync } from './sync-round.ts';
+import { maxSyncsPerRound, WantedSyncs } from './wanted-syncs.ts';
 
 /** Submissions of one round at most: more would keep the first ones' completions waiting. */
 const maxSubmissionsPerRound = 4096;
+/** Files that may be open before a LIMIT says how many: room for them is under any bound that can be worked with. */
+const defaultMaxOpenFiles = 128;
+
+/** Descriptors that a submission may need beyond those that its partition holds: log, metadata, indexes, the next log. */
+const openedBy = { write: 2, indexes: 2, roll: 5, close: 3 } as const;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 const progress: Completion = { ...blankCompletion(), kind: CompletionKind.PROGRESS, slot: noSlot };
@@ -43,6 +52,8 @@ export interface FlushRoundOptions {
   readonly ringAddress: number;
   readonly ringSizeBytes: number;
   readonly fileSystem: FileSystem;
+  /** Files that may be open until a LIMIT says otherwise. */
+  readonly maxOpenFiles?: number;
 }
 
 export class FlushRound {
@@ -54,7 +65,8 @@ export class FlushRound {
 
   /** Writers by slot, and those that were given up by a CLOSE and still have something to sync. */
   readonly #writers = new Map<number, PartitionWriter>();
-  readonly #syncWanted = new Set<PartitionWriter>();
+  readonly #openFiles: OpenFiles;
+  readonly #syncs = new WantedSyncs();
   /** Writers with a group, in the order of their first batch. */
   readonly #gathering = new Set<PartitionWriter>();
   /** Writers whose end moved since the last WRITTEN. */
@@ -66,7 +78,14 @@ export class FlushRound {
   #taken = 0;
   #dealtWith = 0;
   #sync: Promise<void> | null = null;
-  #syncing: ReadonlySet<PartitionWriter> = new Set();
+  readonly #syncing = new Set<PartitionWriter>();
+  /** Descriptors that writing the groups will open. */
+  #opening = 0;
+  /** What was to be taken next would open too many files. */
+  #isHeld = false;
+  /** Slots of LIMITs that are not kept yet. */
+  #limits: number[] = [];
+  readonly #isBusy = (writer: PartitionWriter): boolean => this.#gathering.has(writer) || this.#syncing.has(writer);
   #defect: unknown = null;
   #stopped = false;
 
@@ -76,6 +95,12 @@ export class FlushRound {
     this.#ringAddress = options.ringAddress;
     this.#ringSizeBytes = options.ringSizeBytes;
     this.#files = options.fileSystem;
+    this.#openFiles = new OpenFiles(options.maxOpenFiles ?? defaultMaxOpenFiles);
+  }
+
+  /** Whether nothing can be taken before the sync that is under way has ended. */
+  get isHeld(): boolean {
+    return this.#isHeld && this.#sync !== null;
   }
 
   /** Whether STOP was dealt with. */
@@ -109,7 +134,8 @@ export class FlushRound {
       this.#dealtWith === 0 &&
       this.#outbox.length === 0 &&
       this.#sync === null &&
-      this.#syncWanted.size === 0 &&
+      this.#syncs.count === 0 &&
+      this.#limits.length === 0 &&
       this.#defect === null
     );
   }
@@ -118,7 +144,7 @@ export class FlushRound {
   take(): number {
     assert(this.#taken === 0, 'what was taken is written before more is taken');
     // Completions that wait for room come first; each submission causes at most one before its sync.
-    const room = this.#outbox.length > 0 || this.#stopped ? 0 : this.#queue.freeCompletions;
+    const room = this.#outbox.length > 0 || this.#stopped || this.isHeld ? 0 : this.#queue.freeCompletions;
     this.#taken = Math.min(this.#queue.waitingSubmissions - this.#dealtWith, room, maxSubmissionsPerRound);
     return this.#taken;
   }
@@ -126,13 +152,19 @@ export class FlushRound {
   /** Does to the files what the taken submissions ask for. */
   write(): void {
     const submission = this.#submission;
+    if (this.#taken > 0) this.#isHeld = false;
     for (let i = 0; i < this.#taken; i++) {
       this.#queue.readSubmission(this.#dealtWith + i, submission);
+      if (!this.#hasRoomFor(submission)) {
+        this.#taken = i;
+        break;
+      }
       if (submission.kind === SubmissionKind.WRITE) this.#gather(submission);
       else this.#control(submission);
     }
     for (const writer of this.#gathering) this.#writeGroup(writer);
     this.#gathering.clear();
+    this.#opening = 0;
     for (const writer of this.#advanced) this.#complete(writer, CompletionKind.WRITTEN);
     this.#advanced.clear();
     this.#dealtWith += this.#taken;
@@ -152,15 +184,18 @@ export class FlushRound {
   }
 
   /**
-   * Begins a sync of the partitions that ask for one, unless one is under way. Returns whether it began. With `inPlace`
+   * Begins a sync of partitions that ask for one, unless one is under way. Returns whether it began. With `inPlace`
    * one that is a single file's is over when this returns: two wake-ups of threads less, while nothing else is written.
    */
   startSync(inPlace = false): boolean {
-    if (this.#sync !== null || this.#syncWanted.size === 0) return false;
-    const writers = [...this.#syncWanted];
-    this.#syncWanted.clear();
+    if (this.#sync !== null) return false;
+    this.#makeRoomAhead();
     const syncs: PartitionSync[] = [];
-    for (const writer of writers) {
+    for (const writer of this.#syncs.next()) {
+      const opens = writer.checkpointsWanted > 0 || writer.closeWanted ? openedBy.indexes : 0;
+      const hasRoom = opens === 0 || this.#openFiles.makeRoom(opens, this.#isBusy);
+      if (!hasRoom && syncs.length > 0) break;
+      this.#syncs.delete(writer);
       if (writer.state === 'sync-failed') this.#refuseSync(writer);
       else syncs.push(this.#beginSync(writer));
     }
@@ -169,7 +204,6 @@ export class FlushRound {
       this.#endSync(syncs[0]!);
       return true;
     }
-    this.#syncing = new Set(syncs.map((sync) => sync.writer));
     this.#sync = syncPartitions(this.#files, syncs)
       .then(() => {
         for (const sync of syncs) this.#endSync(sync);
@@ -180,7 +214,6 @@ export class FlushRound {
       })
       .finally(() => {
         this.#sync = null;
-        this.#syncing = new Set();
       });
     return true;
   }
@@ -190,6 +223,48 @@ export class FlushRound {
     assert(this.#sync === null, 'files are closed after the sync that uses them');
     for (const writer of this.#writers.values()) writer.close();
     this.#writers.clear();
+  }
+
+  /** Whether no more files than allowed will be open once `submission` is dealt with; else something is to be synced. */
+  #hasRoomFor({ kind, slot }: Submission): boolean {
+    const needed = this.#openedBy(kind, slot);
+    if (needed === 0 || this.#openFiles.makeRoom(this.#opening + needed, this.#isBusy)) {
+      if (kind === SubmissionKind.WRITE) this.#opening += needed;
+      return true;
+    }
+    const unsynced = this.#openFiles.unsynced(maxSyncsPerRound, true);
+    // With nothing to wait for, a few too many are better than none.
+    if (this.#sync === null && this.#gathering.size === 0 && unsynced.length === 0) return true;
+    for (const writer of unsynced) this.#syncs.addUnhurried(writer);
+    this.#isHeld = true;
+    return false;
+  }
+
+  #openedBy(kind: SubmissionKind, slot: number): number {
+    switch (kind) {
+      case SubmissionKind.WRITE: {
+        const writer = this.#writerOf(slot);
+        return writer.isLogOpen || this.#gathering.has(writer) ? 0 : openedBy.write;
+      }
+      case SubmissionKind.ROLL:
+        return openedBy.roll;
+      case SubmissionKind.CLOSE:
+      case SubmissionKind.RESUME:
+        return openedBy.close;
+      default:
+        return 0;
+    }
+  }
+
+  /** Has synced what may soon be closed, before anybody waits for that, and keeps LIMITs. */
+  #makeRoomAhead(): void {
+    const files = this.#openFiles;
+    const isOver = this.#limits.length > 0 && !files.makeRoom(0, this.#isBusy);
+    if (isOver || files.isScarce) {
+      for (const writer of files.unsynced(maxSyncsPerRound, isOver)) this.#syncs.addUnhurried(writer);
+    }
+    if (isOver) return;
+    for (const slot of this.#limits.splice(0)) this.#outbox.push({ ...progress, kind: CompletionKind.LIMITED, slot });
   }
 
   #gather(submission: Submission): void {
@@ -211,7 +286,7 @@ export class FlushRound {
       writer.gatherTimeIndexEntry(submission.timeIndexTimestamp, submission.timeIndexRelativeOffset);
     }
     this.#gathering.add(writer);
-    if (synced) this.#syncWanted.add(writer);
+    if (synced) this.#syncs.add(writer);
   }
 
   #control(submission: Submission): void {
@@ -222,6 +297,10 @@ export class FlushRound {
       case SubmissionKind.STOP:
         this.#stopped = true;
         return;
+      case SubmissionKind.LIMIT:
+        this.#openFiles.max = submission.sizeBytes;
+        this.#limits.push(submission.slot);
+        return;
     }
     const writer = this.#writerOf(submission.slot);
     // What a partition was told before comes first.
@@ -231,11 +310,11 @@ export class FlushRound {
         this.#roll(writer, submission);
         return;
       case SubmissionKind.SYNC:
-        this.#syncWanted.add(writer);
+        this.#syncs.addUnhurried(writer);
         return;
       case SubmissionKind.CHECKPOINT:
         writer.checkpointsWanted++;
-        this.#syncWanted.add(writer);
+        this.#syncs.addUnhurried(writer);
         return;
       case SubmissionKind.CLOSE:
         this.#close(writer, (submission.flags & SubmissionFlag.DISCARD) !== 0);
@@ -305,10 +384,10 @@ export class FlushRound {
     if (!discard) {
       // Not only when it is synced: who has these files next, perhaps in this round, goes on behind its entries.
       this.#appendLast(writer);
-      this.#syncWanted.add(writer);
+      this.#syncs.add(writer);
       return;
     }
-    this.#syncWanted.delete(writer);
+    this.#syncs.delete(writer);
     // A sync may be using the descriptors; it closes them when it ends.
     if (!this.#syncing.has(writer)) this.#finishClose(writer);
   }
@@ -316,12 +395,18 @@ export class FlushRound {
   #finishClose(writer: PartitionWriter, failure: FlushFailure = FlushFailure.NONE): void {
     if (this.#advanced.delete(writer)) this.#complete(writer, CompletionKind.WRITTEN);
     writer.close();
+    this.#openFiles.recount(writer);
     this.#complete(writer, CompletionKind.CLOSED, failure);
   }
 
   #writeGroup(writer: PartitionWriter): boolean {
     const before = writer.endOffset;
-    const done = this.#attempt(writer, () => writer.writeGroup());
+    const done = this.#attempt(writer, () => {
+      writer.writeGroup();
+      const hasFull = writer.hasFullIndexes;
+      if (hasFull && this.#openFiles.makeRoom(openedBy.indexes, this.#isBusy)) writer.appendIndexes();
+    });
+    this.#openFiles.used(writer);
     if (done && writer.endOffset !== before) this.#advanced.add(writer);
     return done;
   }
@@ -330,11 +415,13 @@ export class FlushRound {
   #attempt(writer: PartitionWriter, work: () => void): boolean {
     try {
       work();
+      this.#openFiles.recount(writer);
       return true;
     } catch (error) {
       const failure = flushFailureOf(error);
       if (failure === null) throw error;
       writer.state = 'write-failed';
+      this.#openFiles.recount(writer);
       // WRITE_FAILED says what is written, so a WRITTEN after it would only repeat that.
       this.#advanced.delete(writer);
       this.#complete(writer, CompletionKind.WRITE_FAILED, failure);
@@ -347,7 +434,7 @@ export class FlushRound {
     const sideFailure = withIndexes ? this.#appendLast(writer) : FlushFailure.NONE;
     const sync: PartitionSync = {
       writer,
-      dirty: writer.takeDirty(withIndexes),
+      dirty: writer.takeDirty(),
       endOffset: writer.endOffset,
       position: writer.position,
       segmentBaseOffset: writer.segmentBaseOffset,
@@ -357,6 +444,9 @@ export class FlushRound {
       failure: FlushFailure.NONE,
     };
     writer.checkpointsWanted = 0;
+    this.#syncing.add(writer);
+    this.#openFiles.recount(writer);
+    this.#openFiles.gaveAway(sync.dirty.givenAway.length);
     return sync;
   }
 
@@ -371,12 +461,16 @@ export class FlushRound {
       const failure = flushFailureOf(error);
       if (failure === null) throw error;
       return failure;
+    } finally {
+      this.#openFiles.recount(writer);
     }
   }
 
   #endSync(sync: PartitionSync): void {
     const { writer } = sync;
-    for (const file of sync.dirty.sealed) this.#files.close(file);
+    this.#syncing.delete(writer);
+    for (const file of sync.dirty.givenAway) this.#files.close(file);
+    this.#openFiles.closedAway(sync.dirty.givenAway.length);
     const failed = sync.failure !== FlushFailure.NONE;
     if (failed) {
       writer.state = 'sync-failed';
@@ -397,7 +491,7 @@ export class FlushRound {
       this.#complete(writer, CompletionKind.CHECKPOINTED, sync.sideFailure);
     }
     // A CLOSE that came while this sync ran has its own, unless there is nothing to keep.
-    if (writer.closeWanted && !this.#syncWanted.has(writer)) {
+    if (writer.closeWanted && !this.#syncs.has(writer)) {
       this.#finishClose(writer, failed ? sync.failure : sync.sideFailure);
     }
   }

@@ -72,7 +72,7 @@ export default async function runFlushTask({ ticket, workerIndex }: FlushTaskInp
       if (!round.finished) queue.sleepUntilSubmissions(Infinity);
       continue;
     }
-    if (round.stopped) {
+    if (round.stopped || round.isHeld) {
       await sync;
       continue;
     }

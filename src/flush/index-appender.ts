@@ -1,7 +1,7 @@
 /**
  * Appends to one index file of a segment. Entries wait in memory until there are enough of them or they are asked for:
- * an index is a hint that recovery can make again, and a write for each entry would cost more than the batches'.
- * Flush thread. Entries are Kafka's, big-endian: 8 bytes (offset index) or 12 bytes (time index).
+ * an index is a hint that recovery can make again, and a write for each entry would cost more than the batches'. The file
+ * is open only between an append and the sync that follows, to which its descriptor is given away. Flush thread. Entries are Kafka's, big-endian: 8 bytes (offset index) or 12 bytes (time index).
  * It does not decide what is indexed, and never syncs.
  */
 
@@ -9,6 +9,9 @@ import { assert } from '../base/assert.ts';
 import type { FileDescriptor, FileSystem } from '../storage/file-system.ts';
 
 const fullAtBytes = 4096;
+const firstBytes = 256;
+/** Shared by all that have no entries yet. */
+const nothingWaits = new DataView(new ArrayBuffer(0));
 
 export class IndexAppender {
   readonly #files: FileSystem;
@@ -16,9 +19,8 @@ export class IndexAppender {
   readonly #onCreated: () => void;
   #file: FileDescriptor | null = null;
   #sizeBytes: number;
-  #waiting = new DataView(new ArrayBuffer(256));
+  #waiting = nothingWaits;
   #waitingBytes = 0;
-  #dirty = false;
 
   /** `sizeBytes` of the file count, what follows is cut off; `onCreated` hears that the file's name is new. */
   constructor(fileSystem: FileSystem, path: string, sizeBytes: number, onCreated: () => void) {
@@ -26,6 +28,16 @@ export class IndexAppender {
     this.#path = path;
     this.#sizeBytes = sizeBytes;
     this.#onCreated = onCreated;
+  }
+
+  /** Whether there is something to be synced. */
+  get isOpen(): boolean {
+    return this.#file !== null;
+  }
+
+  /** Whether so much waits that it is worth a write. */
+  get isFull(): boolean {
+    return this.#waitingBytes >= fullAtBytes;
   }
 
   addOffsetEntry(relativeOffset: number, position: number): void {
@@ -42,16 +54,10 @@ export class IndexAppender {
     this.#waiting.setInt32(at + 8, relativeOffset);
   }
 
-  /** Writes what waits where it has become much. */
-  appendFull(): void {
-    if (this.#waitingBytes >= fullAtBytes) this.append();
-  }
-
   /** Writes all that waits. Where that fails it goes on waiting and the file's error is thrown on. */
   append(): void {
     if (this.#waitingBytes === 0) return;
     const file = this.#open();
-    this.#dirty = true;
     let written = 0;
     while (written < this.#waitingBytes) {
       const rest = new Uint8Array(this.#waiting.buffer, written, this.#waitingBytes - written);
@@ -69,17 +75,9 @@ export class IndexAppender {
     if (sizeBytes < this.#sizeBytes) {
       const file = this.#open();
       this.#files.truncate(file, sizeBytes);
-      this.#dirty = true;
       this.#sizeBytes = sizeBytes;
     }
     this.#waitingBytes = sizeBytes - this.#sizeBytes;
-  }
-
-  /** The descriptor where there is something to sync; it counts as clean from now on. */
-  takeDirty(): FileDescriptor | null {
-    if (!this.#dirty) return null;
-    this.#dirty = false;
-    return this.#file;
   }
 
   /** Gives the descriptor away, to be synced and closed by the caller; null where none is open. */
@@ -108,7 +106,7 @@ export class IndexAppender {
   #grow(sizeBytes: number): number {
     const at = this.#waitingBytes;
     if (at + sizeBytes > this.#waiting.byteLength) {
-      const larger = new ArrayBuffer(this.#waiting.byteLength * 2);
+      const larger = new ArrayBuffer(Math.max(this.#waiting.byteLength * 2, firstBytes));
       new Uint8Array(larger).set(new Uint8Array(this.#waiting.buffer));
       this.#waiting = new DataView(larger);
     }

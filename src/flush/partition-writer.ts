@@ -9,7 +9,7 @@
  * While a partition syncs small writes, its active segment goes on behind the last batch with zeros (`room-ahead.ts`).
  * They are cut off where the segment ends and where the files are closed, so that only a crash leaves them behind.
  *
- * Descriptors are opened when they are first needed. It decides nothing: where a batch goes, what is indexed and when a
+ * Descriptors are opened when they are first needed, and the log's again after it was parked. It decides nothing: where a batch goes, what is indexed and when a
  * segment ends is given. It does not know queues or completions; see `flush-round.ts`. File system errors pass through.
  */
 
@@ -62,6 +62,8 @@ export class PartitionWriter {
   readonly #topicId: string;
   #create: boolean;
   #log: FileDescriptor | null = null;
+  /** The log's file was open and was closed because nothing had to be synced. */
+  #isParked = false;
   #logDirty = false;
   #index: IndexAppender;
   #timeIndex: IndexAppender;
@@ -94,6 +96,27 @@ export class PartitionWriter {
 
   get gathered(): number {
     return this.#sources.length;
+  }
+
+  get isLogOpen(): boolean {
+    return this.#log !== null;
+  }
+
+  /** Descriptors that it holds: the log, sealed files, indexes that were appended to. */
+  get openFileCount(): number {
+    const indexes = (this.#index.isOpen ? 1 : 0) + (this.#timeIndex.isOpen ? 1 : 0);
+    return (this.#log === null ? 0 : 1) + this.#sealed.length + indexes;
+  }
+
+  /** Whether what it holds must be synced before it can be closed; nothing is promised of one whose sync failed. */
+  get needsSync(): boolean {
+    if (this.state === 'sync-failed') return false;
+    return this.#logDirty || this.#sealed.length > 0 || this.#index.isOpen || this.#timeIndex.isOpen;
+  }
+
+  /** Whether so many index entries wait that they are worth a write. */
+  get hasFullIndexes(): boolean {
+    return this.#index.isFull || this.#timeIndex.isFull;
   }
 
   /** Adds a batch to the group; it goes to `filePosition`, which must follow what is there. `synced`: a sync follows. */
@@ -141,8 +164,6 @@ export class PartitionWriter {
     } finally {
       this.#settleGroup(writtenBytes);
     }
-    this.#index.appendFull();
-    this.#timeIndex.appendFull();
   }
 
   /**
@@ -197,8 +218,8 @@ export class PartitionWriter {
   /** Cuts off what a failed write left behind the last whole batch. */
   cut(): void {
     // Where the log was never opened nothing was written; opening cuts as well.
-    if (this.#log === null) return;
-    this.#files.truncate(this.#log, this.position);
+    if (this.#log === null && !this.#isParked) return;
+    this.#files.truncate(this.#openLog(), this.position);
     this.#logDirty = true;
     this.#room.cut();
   }
@@ -226,21 +247,28 @@ export class PartitionWriter {
 
   /**
    * Takes everything that must reach the disk for `endOffset` to be durable, and counts it as clean: what is written
-   * from now on belongs to the next sync. Sealed segments go with their indexes.
+   * from now on belongs to the next sync. Sealed segments, and indexes that were appended to, are given away.
    */
-  takeDirty(withIndexes: boolean): DirtyFiles {
-    const dirty: DirtyFiles = { files: [...this.#sealed], sealed: this.#sealed, directories: this.#dirtyDirectories };
+  takeDirty(): DirtyFiles {
+    const givenAway = this.#sealed;
+    for (const index of [this.#index, this.#timeIndex]) {
+      const file = index.release();
+      if (file !== null) givenAway.push(file);
+    }
+    const dirty: DirtyFiles = { files: [...givenAway], givenAway, directories: this.#dirtyDirectories };
     this.#sealed = [];
     this.#dirtyDirectories = [];
     if (this.#logDirty && this.#log !== null) dirty.files.push(this.#log);
     this.#logDirty = false;
-    if (withIndexes) {
-      for (const index of [this.#index, this.#timeIndex]) {
-        const file = index.takeDirty();
-        if (file !== null) dirty.files.push(file);
-      }
-    }
     return dirty;
+  }
+
+  /** Closes every descriptor until the next write, which goes on where the file ends. No sync may be under way. */
+  park(): void {
+    assert(!this.needsSync, 'what is to be synced stays open');
+    assert(this.#sources.length === 0, 'a group is written before its file is closed');
+    if (this.#log !== null) this.#isParked = true;
+    this.close();
   }
 
   /** Closes every descriptor. What is not synced is left to the kernel. */
@@ -288,13 +316,15 @@ export class PartitionWriter {
     }
     const log = this.#files.open(path, this.#create ? 'create' : 'write');
     try {
-      // Bytes past the end that was given belong to nothing.
+      // Bytes past the end that was given belong to nothing, unless they are the zeros that were written ahead.
       const sizeBytes = this.#files.sizeOf(log);
       // Writing behind a gap would promise what the next start cannot read.
       if (sizeBytes < this.position) throw cutShort(path, sizeBytes, this.position);
-      if (sizeBytes > this.position) {
+      const hasZeros = this.#isParked && this.state === 'open' && sizeBytes === this.#room.endPosition;
+      if (sizeBytes > this.position && !hasZeros) {
         this.#files.truncate(log, this.position);
         this.#logDirty = true;
+        this.#room.cut();
       }
     } catch (error) {
       this.#files.close(log);
@@ -339,10 +369,10 @@ export class PartitionWriter {
   }
 }
 
-/** What a sync has to make durable. `sealed` are those of `files` that are closed afterwards. */
+/** What a sync has to make durable. `givenAway` are those of `files` that are closed afterwards. */
 export interface DirtyFiles {
   readonly files: FileDescriptor[];
-  readonly sealed: readonly FileDescriptor[];
+  readonly givenAway: readonly FileDescriptor[];
   readonly directories: readonly string[];
 }
 

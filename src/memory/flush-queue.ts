@@ -41,6 +41,8 @@ export const SubmissionKind = {
   RESUME: 7,
   /** The last submission of all: the worker finishes what came before it and ends. `slot` has no meaning. */
   STOP: 8,
+  /** Of no partition: at most `sizeBytes` files may be open. `slot` is the one that LIMITED answers to. */
+  LIMIT: 9,
 } as const;
 export type SubmissionKind = (typeof SubmissionKind)[keyof typeof SubmissionKind];
 
@@ -77,6 +79,8 @@ export const CompletionKind = {
    * it nobody would notice that the ring and the queue have room again.
    */
   PROGRESS: 8,
+  /** No more files are open than the LIMIT of this slot allows. */
+  LIMITED: 9,
 } as const;
 export type CompletionKind = (typeof CompletionKind)[keyof typeof CompletionKind];
 
@@ -90,7 +94,7 @@ const submission = {
   generation: 8, // u32
   flags: 12, // u32
   ringPosition: 16, // f64: of the bytes (WRITE), of path and id (OPEN)
-  sizeBytes: 24, // u32
+  sizeBytes: 24, // u32; LIMIT: how many files
   indexRelativeOffset: 28, // i32: of the offset index entry
   baseOffset: 32, // f64: first offset (WRITE), base of the segment (OPEN, ROLL)
   endOffset: 40, // f64: exclusive

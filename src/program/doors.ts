@@ -8,7 +8,7 @@ import type { BrokerConfig } from '../broker/broker-config.ts';
 import { configList } from '../broker/config-definition.ts';
 import { AssemblyBudget } from '../server/assembly-budget.ts';
 import { ConnectionQuota } from '../server/connection-quota.ts';
-import { connectionsWithinDescriptors } from '../server/descriptor-limit.ts';
+import type { DescriptorShares } from '../server/descriptor-shares.ts';
 import { MeteredService } from '../server/metered-service.ts';
 import type { RequestService } from '../server/request-pipeline.ts';
 import { ResponseBudget } from '../server/response-budget.ts';
@@ -27,6 +27,8 @@ export interface DoorsOptions {
   readonly native: NativePart | null;
   readonly service: RequestService;
   readonly config: BrokerConfig;
+  /** How many connections the system's bound on open files leaves room for. */
+  readonly descriptors: DescriptorShares;
   readonly logger: Logger;
   /** What does not work though the broker serves, for `/readyz`. */
   readonly troubles: () => readonly string[];
@@ -72,7 +74,7 @@ export class Doors {
     this.#quota = new ConnectionQuota({
       largestCount: () => config.number('max.connections'),
       largestCountPerAddress: () => config.number('max.connections.per.ip'),
-      largestCountByDescriptors: connectionsWithinDescriptors,
+      descriptors: options.descriptors,
     });
   }
 

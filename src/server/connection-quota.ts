@@ -5,17 +5,18 @@
  */
 
 import { assert } from '../base/assert.ts';
+import type { DescriptorShares } from './descriptor-shares.ts';
 
 export interface ConnectionBounds {
   /** `max.connections`, as it is now. */
   readonly largestCount: () => number;
   /** `max.connections.per.ip`, as it is now. */
   readonly largestCountPerAddress: () => number;
-  /** What the system's bound on open files leaves room for; asked once there are more than a few. Default: no bound. */
-  readonly largestCountByDescriptors?: () => number;
+  /** How the system's bound on open files is shared. Default: as if there were none. */
+  readonly descriptors?: Pick<DescriptorShares, 'largestConnectionCount' | 'connectionsAre' | 'look'>;
 }
 
-/** So few connections are let in without a look at the system's bound, which takes some milliseconds. */
+/** So few connections are let in whatever the system's bound; with more it is looked at again, as it may have changed. */
 const fewConnections = 32;
 
 export type ConnectionBound = 'max.connections' | 'max.connections.per.ip' | 'open files (ulimit -n)';
@@ -24,7 +25,7 @@ export class ConnectionQuota {
   readonly #bounds: ConnectionBounds;
   readonly #countByAddress = new Map<string, number>();
   #count = 0;
-  #largestByDescriptors: number | null = null;
+  #hasLooked = false;
 
   constructor(bounds: ConnectionBounds) {
     this.#bounds = bounds;
@@ -38,9 +39,11 @@ export class ConnectionQuota {
   /** What forbids one more connection from `clientHost`, or null where it may come in. */
   refusal(clientHost: string): ConnectionBound | null {
     if (this.#count >= this.#bounds.largestCount()) return 'max.connections';
-    if (this.#count >= fewConnections) {
-      this.#largestByDescriptors ??= this.#bounds.largestCountByDescriptors?.() ?? Infinity;
-      if (this.#count >= this.#largestByDescriptors) return 'open files (ulimit -n)';
+    const { descriptors } = this.#bounds;
+    if (this.#count >= fewConnections && descriptors !== undefined) {
+      if (!this.#hasLooked) descriptors.look();
+      this.#hasLooked = true;
+      if (this.#count >= descriptors.largestConnectionCount) return 'open files (ulimit -n)';
     }
     const ofAddress = this.#countByAddress.get(clientHost) ?? 0;
     return ofAddress >= this.#bounds.largestCountPerAddress() ? 'max.connections.per.ip' : null;
@@ -49,6 +52,7 @@ export class ConnectionQuota {
   /** A connection from `clientHost` came in. */
   add(clientHost: string): void {
     this.#count++;
+    this.#bounds.descriptors?.connectionsAre(this.#count);
     this.#countByAddress.set(clientHost, (this.#countByAddress.get(clientHost) ?? 0) + 1);
   }
 
@@ -57,6 +61,7 @@ export class ConnectionQuota {
     const ofAddress = this.#countByAddress.get(clientHost) ?? 0;
     assert(ofAddress > 0, 'a connection is removed once');
     this.#count--;
+    this.#bounds.descriptors?.connectionsAre(this.#count);
     if (ofAddress === 1) this.#countByAddress.delete(clientHost);
     else this.#countByAddress.set(clientHost, ofAddress - 1);
   }

@@ -16,7 +16,7 @@ import { asAddress, firstOffset } from '../base/numbers.ts';
 import type { RandomSource } from '../base/random.ts';
 import { ArenaHeap } from '../memory/arena-heap.ts';
 import type { Arena } from '../memory/arena.ts';
-import { FlushQueue } from '../memory/flush-queue.ts';
+import { blankSubmission, FlushQueue, SubmissionKind } from '../memory/flush-queue.ts';
 import { IngestRing } from '../memory/ingest-ring.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { cutSuffix } from './cut-files.ts';
@@ -39,6 +39,7 @@ import type { StoreContext } from './store-context.ts';
 import { removeCleanStop, writeCleanStop, writeRecoveryPoints } from './store-files.ts';
 import { emptyAt, startStore, type RecoverySummary, type StoreStart } from './store-start.ts';
 import { StoreUpkeep } from './store-upkeep.ts';
+import { Turns } from './turns.ts';
 
 export interface LocalLogStoreOptions {
   /** The data directory, which is this broker's. */
@@ -49,8 +50,10 @@ export interface LocalLogStoreOptions {
   readonly logger: Logger;
   readonly arena: Arena;
   readonly executor: FlushExecutor;
-  /** Bounds of what is kept open and loaded; by default those of the parts. */
+  /** Bounds of what is kept bound to workers, open for reading and loaded; by default those of the parts. */
   readonly maxOpenLogs?: number;
+  /** Hears now and then how many logs are bound to a flush worker: so many files, and some, are best kept open. */
+  readonly onOpenLogs?: (count: number) => void;
   readonly maxOpenSegmentFiles?: number;
   readonly sealedIndexBytesMax?: number;
   /** Hears of a flush worker that ended by a defect: nothing is written any more, and the broker should end. */
@@ -61,6 +64,8 @@ export interface LocalLogStoreOptions {
 const smallestRequestBatchBytes = 71;
 /** Kafka's producers end a batch at some megabytes before compression; a kilobyte can stand for gigabytes. */
 const largestInflatedBytes = 64 * 1024 * 1024;
+/** Logs whose last files are written at once at the end: each has one open. */
+const finalFilesAtOnce = 32;
 /** What opening a partition takes of the ring beside the data directory's path: its own name and a topic id. */
 const openingBytes = 256 + 32;
 
@@ -94,7 +99,7 @@ export class LocalLogStore implements LogStore, LogOwner {
     this.recovery = start.recovery;
     this.#dormant = start.partitions;
     this.#homeless = new Map(start.homeless.map((state) => [homelessKey(state), state]));
-    this.#openLogs = new OpenLogs(options.maxOpenLogs);
+    this.#openLogs = new OpenLogs(options.maxOpenLogs, options.onOpenLogs);
     this.#directories = new PartitionDirectories(options);
     this.#context = this.#makeContext(options, start.leaderEpoch);
     this.#upkeep = new StoreUpkeep(
@@ -189,6 +194,28 @@ export class LocalLogStore implements LogStore, LogOwner {
     return this.#context.ring.maxReservationBytes >>> 2;
   }
 
+  /**
+   * Has at most about `files` files of partitions open for writing from now on, and `readers` for reading. Resolves once
+   * no more are. What needs more waits, and so do those who append.
+   */
+  async limitOpenFiles(files: number, readers: number): Promise<void> {
+    if (this.#closing !== null || this.#workerEnded) return;
+    const { channels, segmentFiles, ring } = this.#context;
+    segmentFiles.maxOpen = readers;
+    const ofEach = Math.floor(files / channels.length);
+    const limited = channels.map((channel) => {
+      const slot = this.#slots++;
+      return new Promise<void>((resolve) => {
+        channel.bind(slot, () => {
+          channel.unbind(slot);
+          resolve();
+        });
+        channel.submit({ ...blankSubmission(), kind: SubmissionKind.LIMIT, slot, sizeBytes: ofEach }, ring.head);
+      });
+    });
+    await Promise.all(limited);
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -231,7 +258,8 @@ export class LocalLogStore implements LogStore, LogOwner {
     const { fileSystem, directory, executor, logger } = this.#options;
     await this.#upkeep.stop();
     const logs = [...this.#logs.values()];
-    const closed = await Promise.all(logs.map((log) => log.closeForStop()));
+    const turns = new Turns(finalFilesAtOnce);
+    const closed = await Promise.all(logs.map((log) => log.closeForStop(turns)));
     // Some may have been on their way out.
     const left = [...this.#logs.values()];
     await executor.stop();

@@ -34,6 +34,7 @@ import type { PartitionState } from './partition-state.ts';
 import { loadProducers } from './producer-loading.ts';
 import type { Closable, StoreContext } from './store-context.ts';
 import { findByTimestamp, findLargestTimestamp } from './time-lookup.ts';
+import type { Turns } from './turns.ts';
 
 /** A checkpoint is due, whatever the time, once so much was appended: recovery reads it all. */
 const checkpointAfterBytes = 64 * 1024 * 1024;
@@ -238,8 +239,8 @@ export class LocalLog implements PartitionLog, Closable {
     return this.#flusher.closeIfIdle();
   }
 
-  /** Flushes and closes; whether all of it is on disk, of which nothing is asked once the log is being destroyed. */
-  async closeForStop(): Promise<boolean> {
+  /** Flushes and closes, what opens files in its turn; whether all of it is on disk, of which nothing is asked once the log is being destroyed. */
+  async closeForStop(turns: Turns): Promise<boolean> {
     if (this.#destruction !== null) {
       await this.#destruction.catch(ignoreHere);
       return true;
@@ -249,7 +250,7 @@ export class LocalLog implements PartitionLog, Closable {
     await this.#retention.removeDoomed();
     if (failure !== FlushFailure.NONE) return false;
     try {
-      if (this.state.hasFiles && !this.state.isDamaged) await writeFinalFiles(this.state);
+      if (this.state.hasFiles && !this.state.isDamaged) await turns.run(() => writeFinalFiles(this.state));
       return true;
     } catch (error) {
       const { topic, partition } = this.state;

@@ -1,11 +1,12 @@
 /**
  * Descriptors of segment files that readers use, kept open because readers come again. I/O thread. At most so many are
- * open while none is in use; the longest unused one is closed first. A file that was deleted stays readable for those
+ * open: the longest unused one is closed first, and reads of more files than that wait. A file that was deleted stays readable for those
  * who read it already.
  */
 
 import { assert } from '../base/assert.ts';
 import type { FileDescriptor, FileSystem } from './file-system.ts';
+import { Turns } from './turns.ts';
 
 interface OpenFile {
   readonly path: string;
@@ -19,20 +20,33 @@ const defaultMaxOpen = 256;
 
 export class SegmentFiles {
   readonly #fileSystem: FileSystem;
-  readonly #maxOpen: number;
+  #maxOpen: number;
   /** In the order of use, the longest unused first. */
   readonly #open = new Map<string, OpenFile>();
+
+  readonly #turns: Turns;
 
   constructor(fileSystem: FileSystem, maxOpen = defaultMaxOpen) {
     this.#fileSystem = fileSystem;
     this.#maxOpen = maxOpen;
+    this.#turns = new Turns(maxOpen);
+  }
+
+  set maxOpen(maxOpen: number) {
+    this.#maxOpen = maxOpen;
+    this.#turns.max = maxOpen;
+    this.#closeUnused();
   }
 
   /**
    * Reads up to `target.length` bytes at `position` of the file at `path`; returns how many, fewer only at its end.
    * Rejects with the file system's error.
    */
-  async read(path: string, target: Uint8Array, position: number): Promise<number> {
+  read(path: string, target: Uint8Array, position: number): Promise<number> {
+    return this.#turns.run(() => this.#read(path, target, position));
+  }
+
+  async #read(path: string, target: Uint8Array, position: number): Promise<number> {
     const open = this.#acquire(path);
     try {
       let filled = 0;
@@ -59,17 +73,19 @@ export class SegmentFiles {
 
   #acquire(path: string): OpenFile {
     let open = this.#open.get(path);
-    if (open === undefined) open = { path, file: this.#fileSystem.open(path, 'read'), users: 0, doomed: false };
-    else this.#open.delete(path);
+    if (open === undefined) {
+      this.#closeUnused(1);
+      open = { path, file: this.#fileSystem.open(path, 'read'), users: 0, doomed: false };
+    } else this.#open.delete(path);
     this.#open.set(path, open);
     open.users++;
-    this.#closeUnused();
     return open;
   }
 
-  #closeUnused(): void {
+  /** Closes unused ones as far as `more` would be too many. */
+  #closeUnused(more = 0): void {
     for (const [path, open] of this.#open) {
-      if (this.#open.size <= this.#maxOpen) return;
+      if (this.#open.size + more <= this.#maxOpen) return;
       if (open.users === 0) this.#drop(path, open);
     }
   }

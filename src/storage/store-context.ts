@@ -37,7 +37,7 @@ export interface StoreContext {
   readonly refusal: string | null;
   /** A number that no log of this run had as its slot. */
   takeSlot(): number;
-  /** A log's files were opened on its worker, or a batch was appended to it; bounds how many are open. */
+  /** A log was bound to its worker, or a batch was appended to it; bounds how many are. */
   used(log: Closable): void;
   /** There is a log whose recovery point should move at once. */
   checkpointSoon(): void;

@@ -1,6 +1,7 @@
 /**
  * A crowd of connections and a low bound on open files: the crowd is turned away while there are descriptors left, so
- * that partitions can be written, and all is well again once it has gone. `prlimit` lowers the bound of the running broker; where it is missing this is skipped.
+ * that partitions can be written, and all is well again once it has gone. And more partitions than descriptors, all of
+ * which can be written. `prlimit` sets the bound; where it is missing this is skipped.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -11,6 +12,10 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { present } from '../../src/base/assert.ts';
+import { zeroUuid } from '../../src/base/uuid.ts';
+import { defaultProduceRequest, produceApi } from '../../src/protocol/generated/index.ts';
+import { BatchBuilder } from '../../src/records/batch-builder.ts';
+import { crc32c } from '../../src/records/crc32c.ts';
 import { Bystander } from '../fuzz/bystander.ts';
 import { ProgramProcess } from '../program/program-process.ts';
 import { WireClient } from '../program/wire-client.ts';
@@ -21,6 +26,67 @@ if (!hasPrlimit) process.stderr.write('test/faults/descriptors.test.ts is skippe
 function openDescriptors(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
+
+/** Produces one record to each of `partitions`; throws at the first error code. */
+async function produceTo(
+  client: WireClient,
+  topic: string,
+  partitions: readonly number[],
+  acks: number,
+): Promise<void> {
+  const builder = new BatchBuilder(crc32c);
+  builder.append({ key: null, value: Buffer.from('a record'), timestampMs: Date.now() });
+  const records = builder.seal();
+  const partitionData = partitions.map((index) => ({ index, records }));
+  const topicData = [{ name: topic, topicId: zeroUuid, partitionData }];
+  const request = { ...defaultProduceRequest(), acks, timeoutMs: 60_000, topicData };
+  const { responses } = await client.request(produceApi, 7, request);
+  for (const { index, errorCode } of responses[0]!.partitionResponses) {
+    if (errorCode !== 0) throw new Error(`partition ${index} was answered with error ${errorCode}`);
+  }
+}
+
+describe.skipIf(!hasPrlimit)('partitions that are more than descriptors', () => {
+  it.each([
+    [256, 600],
+    [1024, 1500],
+  ])(
+    'are all written with a bound of %i and %i partitions, one after the other and at once',
+    async (openFiles, count) => {
+      const data = mkdtempSync(join(tmpdir(), 'millrace-descriptors-'));
+      const program = await ProgramProcess.serving(join(data, 'data'), [], { openFiles });
+      const pid = present(program.child.pid, 'the broker runs');
+      const client = await WireClient.connect(program.kafkaPort);
+      const { topics } = await client.createTopics([{ name: 'many', numPartitions: count }]);
+      expect(topics[0]?.errorCode).toBe(0);
+      const all = Array.from({ length: count }, (_, index) => index);
+      let most = 0;
+      for (const [atOnce, acks] of [
+        [50, 1],
+        [count, 1],
+        [50, -1],
+        [count, -1],
+        [1, 1],
+      ] as const) {
+        for (let from = 0; from < count; from += atOnce) {
+          await produceTo(client, 'many', all.slice(from, from + atOnce), acks);
+          most = Math.max(most, openDescriptors(pid));
+        }
+      }
+      expect(most).toBeLessThan(openFiles - 16);
+      client.socket.destroy();
+      expect(await program.stop()).toEqual({ code: 0, signal: null });
+      expect(program.log.filter(({ level }) => level === 'error')).toEqual([]);
+
+      const again = await ProgramProcess.serving(join(data, 'data'), [], { openFiles });
+      const reader = await WireClient.connect(again.kafkaPort);
+      for (let from = 0; from < count; from += 50) await produceTo(reader, 'many', all.slice(from, from + 50), -1);
+      reader.socket.destroy();
+      expect(await again.stop()).toEqual({ code: 0, signal: null });
+      rmSync(data, { recursive: true, force: true });
+    },
+  );
+});
 
 describe.skipIf(!hasPrlimit)('a broker with few descriptors', () => {
   it('keeps some for files, goes on for those who are there, and for all once the crowd has gone', async () => {

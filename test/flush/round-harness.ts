@@ -27,7 +27,7 @@ export class RoundHarness {
   readonly #ringSizeBytes = 65536;
   #ringHead = 0;
 
-  constructor(capacity = 64) {
+  constructor(capacity = 64, maxOpenFiles?: number) {
     this.#ringAddress = flushQueueSizeBytes(capacity);
     const buffer = new SharedArrayBuffer(this.#ringAddress + this.#ringSizeBytes);
     this.#bytes = new Uint8Array(buffer);
@@ -38,6 +38,7 @@ export class RoundHarness {
       ringAddress: this.#ringAddress,
       ringSizeBytes: this.#ringSizeBytes,
       fileSystem: this.files,
+      ...(maxOpenFiles === undefined ? {} : { maxOpenFiles }),
     });
   }
 
@@ -46,8 +47,8 @@ export class RoundHarness {
     this.queue.publish(1);
   }
 
-  open(fields: Partial<Submission> = {}): void {
-    const path = new TextEncoder().encode(`${directory}\n${topicId}`);
+  open(fields: Partial<Submission> = {}, at = directory): void {
+    const path = new TextEncoder().encode(`${at}\n${topicId}`);
     this.submit({
       kind: SubmissionKind.OPEN,
       flags: SubmissionFlag.CREATE,

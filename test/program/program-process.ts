@@ -12,6 +12,8 @@ export interface ProgramOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Arguments for Node itself. */
   readonly nodeArgs?: readonly string[];
+  /** The bound on open files that it starts under; takes `prlimit`. */
+  readonly openFiles?: number;
 }
 
 export interface Ended {
@@ -26,9 +28,11 @@ export class ProgramProcess {
   stderr = '';
   #changed: () => void = () => {};
 
-  constructor(args: readonly string[], { environment = {}, nodeArgs = [] }: ProgramOptions = {}) {
+  constructor(args: readonly string[], { environment = {}, nodeArgs = [], openFiles }: ProgramOptions = {}) {
     const inherited = Object.entries(process.env).filter(([name]) => !/^(MILLRACE_|NODE_|VITEST)/.test(name));
-    this.child = spawn(process.execPath, [...nodeArgs, main, ...args], {
+    const bounded = openFiles === undefined ? [] : ['prlimit', `--nofile=${openFiles}:${openFiles}`];
+    const [file = '', ...rest] = [...bounded, process.execPath, ...nodeArgs, main, ...args];
+    this.child = spawn(file, rest, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...Object.fromEntries(inherited), ...environment },
     });

@@ -64,6 +64,9 @@ export class SimulatedFlushExecutor implements FlushExecutor {
   }
 }
 
+/** So few that partitions' files are closed and opened again all the time. */
+const maxOpenFiles = 16;
+
 class Worker {
   readonly #options: SimulatedFlushExecutorOptions;
   readonly #index: number;
@@ -96,6 +99,7 @@ class Worker {
       ringAddress: layout.ringAddress,
       ringSizeBytes: layout.ringSizeBytes,
       fileSystem: options.fileSystem,
+      maxOpenFiles,
     });
   }
 
