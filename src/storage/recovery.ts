@@ -115,7 +115,7 @@ class Recovery {
         this.#endOffset = nextBase!;
         continue;
       }
-      segments.push(this.#scan(baseOffset, nextBase === null));
+      segments.push(this.#scan(baseOffset, nextBase));
       if (this.#problem === null && nextBase !== null && nextBase !== this.#endOffset) {
         this.#problem = `the segment after it begins at offset ${nextBase}, and ${this.#endOffset} is next`;
       }
@@ -253,8 +253,9 @@ class Recovery {
   }
 
   /** Scans a segment from the recovery point, or all of it, and makes its indexes again from there on. */
-  #scan(baseOffset: Offset, isLast: boolean): SegmentState {
+  #scan(baseOffset: Offset, nextBase: Offset | null): SegmentState {
     const { arena, fileSystem } = this.#tools;
+    const isLast = nextBase === null;
     const path = this.#logPath(baseOffset);
     const file = fileSystem.open(path, 'write');
     try {
@@ -282,8 +283,8 @@ class Recovery {
       );
       this.#scannedBytes += end.endPosition - start.position;
       this.#problem = end.problem;
-      // Zeros where batches were on disk are damage, which stays as it is.
-      if (end.zeroBytes > 0 && this.#endOffset >= this.#input.recoveryPoint) {
+      // Zeros where batches were on disk are damage, which stays as it is; before a segment that is next they are none.
+      if (end.zeroBytes > 0 && (this.#endOffset >= this.#input.recoveryPoint || this.#endOffset === nextBase)) {
         fileSystem.truncate(file, end.endPosition);
         this.#changed = true;
       }

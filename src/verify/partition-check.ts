@@ -211,7 +211,7 @@ class PartitionCheck {
       this.#records += report.records;
       if (report.indexProblem && indexSeverity === 'damage') this.#needsRepair = true;
       if (this.#loss === null) this.#endOffset = report.endOffset;
-      if (report.zeroBytes > 0) this.#checkRoom(report, baseOffset, file);
+      if (report.zeroBytes > 0) this.#checkRoom(report, file);
       if (report.problem === null) continue;
       const torn = report.isTorn && this.#isUncertain;
       this.#cut(
@@ -229,11 +229,11 @@ class PartitionCheck {
     return segments;
   }
 
-  /** A crash leaves the room that the writer made ahead; a clean stop does not. */
-  #checkRoom({ zeroBytes, endPosition }: SegmentReport, baseOffset: Offset, file: string): void {
+  /** A crash leaves the room that the writer made ahead; a clean stop does not. Nothing is lost with it either way. */
+  #checkRoom({ zeroBytes, endPosition, endOffset }: SegmentReport, file: string): void {
     const what = `${zeroBytes} zeros behind its last batch`;
     if (!this.#stoppedClean) this.#note(file, `${what}: room for more that was not used.`);
-    else this.#cut(`${what}.`, file, { baseOffset, position: endPosition }, endPosition, 'damage');
+    else this.#damage(file, `${what}.`, endPosition, endOffset);
   }
 
   #take(batch: FileBatch, snapshot: SnapshotCheck | null, file: string): void {

@@ -236,6 +236,21 @@ describe('starts', () => {
     expect(await valuesFrom(harness.log())).toEqual(['0:a', '1:b', '2:c']);
   });
 
+  test('cuts zeros off a segment before the recovery point that has all its batches', async () => {
+    const log = harness.log('orders', 0, { segmentBytes: 150 });
+    for (const value of ['a', 'b', 'c', 'd', 'e']) await append(log, batchOf([value]));
+    await harness.store.close();
+    await harness.open();
+    harness.abandon();
+    const path = `${harness.directory}/orders-0/${segment(0)}`;
+    const whole = readFileSync(path);
+    appendFileSync(path, Buffer.alloc(5000));
+    await harness.open();
+    expect(harness.log().refusal).toBeNull();
+    expect(readFileSync(path)).toEqual(whole);
+    expect(await valuesFrom(harness.log())).toEqual(['0:a', '1:b', '2:c', '3:d', '4:e']);
+  });
+
   test('takes zeros for damage where batches were on disk, and lets them be', async () => {
     const log = harness.log();
     for (const value of ['a', 'b']) await append(log, batchOf([value]));

@@ -208,6 +208,23 @@ describe('a repair', () => {
     expect(damageOf(await verify())).toEqual([]);
   });
 
+  test('cuts off zeros behind a segment, and counts nothing as lost', async () => {
+    const values = await fill('clean');
+    const directory = join(harness.directory, 'orders-0');
+    const paths = readdirSync(directory)
+      .filter((one) => one.endsWith('.log'))
+      .map((one) => join(directory, one));
+    const sizes = paths.map((path) => statSync(path).size);
+    for (const path of [paths[0]!, paths.at(-1)!]) appendFileSync(path, Buffer.alloc(5000));
+    expect(damageOf(await verify())).toMatchObject([{ position: sizes[0] }, { position: sizes.at(-1) }]);
+    const plan = await repair();
+    expect(plan.partitions).toMatchObject([{ loss: null }]);
+    expect(damageOf(await verify())).toEqual([]);
+    expect(paths.map((path) => statSync(path).size)).toEqual(sizes);
+    await harness.open();
+    expect(await valuesFrom(harness.log('orders', 0, config), 9)).toEqual(values);
+  });
+
   test('makes everything again that can be made from the log, and loses nothing then', async () => {
     const values = await fill('clean');
     const backup = mkdtempSync(join(tmpdir(), 'millrace-verify-'));
