@@ -107,7 +107,8 @@ export class AssemblyBudget {
   }
 
   /**
-   * Leases a buffer of exactly `byteCount` bytes with undefined content to `holder`; null beyond the hard limit.
+   * Leases a buffer of exactly `byteCount` bytes with undefined content to `holder`; null beyond the hard limit. The memory
+   * behind it, which is not counted, may be a quarter more (`spare-buffers.ts`).
    * `replacedBytes` are leased bytes that the caller gives back right after copying them over.
    */
   lease(holder: BudgetHolder, byteCount: number, replacedBytes = 0): Uint8Array | null {
@@ -126,7 +127,7 @@ export class AssemblyBudget {
     return this.#spare.take(byteCount);
   }
 
-  /** Gives a leased buffer back; nobody may look at it after the caller's own turn. */
+  /** Gives a leased buffer back, which may be somebody else's at once: nobody may look at it any more. */
   release(holder: BudgetHolder, buffer: Uint8Array): void {
     this.#leasedBytes -= buffer.byteLength;
     this.#spare.giveBack(buffer);

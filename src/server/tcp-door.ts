@@ -6,8 +6,9 @@
  * Node gives server sockets a fresh buffer for every read. A socket that is constructed around a handle may name its
  * buffer (`onread`), so all connections of a door read into one: half the processor time, and no garbage. The bytes
  * are gone after the callback; the assembler copies what must stay, and the rest of a large frame is read to where it
- * is kept. The option `handle` is Node's own and not in its
- * documentation; a test reads through it.
+ * is kept. Node asks for the next read's buffer right after the callback of the one before, and a socket that is
+ * destroyed reads no more at once, so that no buffer is read into that was given back. The option `handle` is Node's own
+ * and not in its documentation; a test reads through it.
  * It does not know frames nor requests: see `request-pipeline.ts`.
  */
 
