@@ -6,7 +6,8 @@
  * A fetch is granted what it could use, but at most an eighth of what is free and, where that is more, one batch of
  * usual size; less the more its connection holds already. Where nothing is free a fetch waits its turn; it holds nothing
  * meanwhile. Fetches of little, as they are where consumers keep up, do not wait behind those that read a backlog: a
- * sixteenth more is theirs alone. Connections that take no responses while others wait for their memory are dropped, the longest first.
+ * sixteenth more is theirs alone. Connections that take no responses while others wait for their memory are dropped, the
+ * longest first.
  * It does not read logs.
  */
 
