@@ -2,7 +2,9 @@
 
 import { zeroUuid } from '../../src/base/uuid.ts';
 import {
+  createPartitionsApi,
   createTopicsApi,
+  defaultCreatePartitionsRequest,
   defaultCreateTopicsRequest,
   defaultInitProducerIdRequest,
   defaultListOffsetsRequest,
@@ -15,6 +17,8 @@ import type { Doors } from './server-under-test.ts';
 const latestTimestamp = -1;
 const earliestTimestamp = -2;
 const createTimeoutMs = 120_000;
+/** Apache Kafka makes no more than 10,000 records of its metadata log in one request. */
+const partitionsAtOnce = 5000;
 
 export class KafkaAdmin {
   readonly #client: WireClient;
@@ -39,7 +43,7 @@ export class KafkaAdmin {
   ): Promise<void> {
     const topic = {
       name,
-      numPartitions,
+      numPartitions: Math.min(numPartitions, partitionsAtOnce),
       replicationFactor: 1,
       assignments: [],
       configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
@@ -48,6 +52,19 @@ export class KafkaAdmin {
     const [answer] = (await this.#client.request(createTopicsApi, 5, request)).topics;
     if (answer?.errorCode !== 0) {
       throw new Error(`The topic ${name} was not created: error ${answer?.errorCode}, ${answer?.errorMessage}`);
+    }
+    for (let count = partitionsAtOnce; count < numPartitions;) {
+      count = Math.min(count + partitionsAtOnce, numPartitions);
+      await this.#growTopic(name, count);
+    }
+  }
+
+  async #growTopic(name: string, count: number): Promise<void> {
+    const topics = [{ name, count, assignments: null }];
+    const request = { ...defaultCreatePartitionsRequest(), topics, timeoutMs: createTimeoutMs };
+    const [answer] = (await this.#client.request(createPartitionsApi, 1, request)).results;
+    if (answer?.errorCode !== 0) {
+      throw new Error(`The topic ${name} did not get ${count} partitions: error ${answer?.errorCode}`);
     }
   }
 
