@@ -97,7 +97,7 @@ export class AssemblyBudget {
     return this.#leasedBytes;
   }
 
-  /** The most that was ever leased at once, in bytes. */
+  /** The most that was ever leased at once, in bytes, without what was just being copied to a larger buffer. */
   get peakBytes(): number {
     return this.#peakBytes;
   }
@@ -123,7 +123,7 @@ export class AssemblyBudget {
     if (holding === undefined) {
       this.#holdings.set(holder, { leasedBytes: byteCount, sinceMs: this.#clock.monotonicMs(), earlierMs: 0 });
     } else holding.leasedBytes += byteCount;
-    this.#peakBytes = Math.max(this.#peakBytes, this.#leasedBytes);
+    this.#peakBytes = Math.max(this.#peakBytes, this.#leasedBytes - replacedBytes);
     return this.#spare.take(byteCount);
   }
 
