@@ -9,8 +9,9 @@
  * While a partition syncs small writes, its active segment goes on behind the last batch with zeros (`room-ahead.ts`).
  * They are cut off where the segment ends and where the files are closed, so that only a crash leaves them behind.
  *
- * Descriptors are opened when they are first needed, and the log's again after it was parked. It decides nothing: where a batch goes, what is indexed and when a
- * segment ends is given. It does not know queues or completions; see `flush-round.ts`. File system errors pass through.
+ * Descriptors are opened when they are first needed, and the log's again after it was parked. It decides nothing: where
+ * a batch goes, what is indexed and when a segment ends is given. It does not know queues or completions; see
+ * `flush-round.ts`. File system errors pass through.
  */
 
 import { assert } from '../base/assert.ts';

@@ -86,8 +86,6 @@ interface Slot {
   response: Response;
   sizeBytes: number;
   ready: boolean;
-  /** Whether what comes behind waits until this is answered. */
-  comesFirst: boolean;
 }
 
 export class RequestPipeline implements AssemblyOwner, ResponseHolder {
@@ -245,7 +243,7 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
     try {
       if (this.#service.admit !== undefined && !this.#admit(frame)) return false;
       const comesFirst = this.#service.comesFirst?.(frame) ?? false;
-      const slot: Slot = { response: null, sizeBytes: 0, ready: false, comesFirst };
+      const slot: Slot = { response: null, sizeBytes: 0, ready: false };
       this.#slots.push(slot);
       const response = this.#service.serve(frame, this.connection);
       if (response instanceof Promise) {
