@@ -9,11 +9,12 @@ import { configList } from '../broker/config-definition.ts';
 import { AssemblyBudget } from '../server/assembly-budget.ts';
 import { ConnectionQuota } from '../server/connection-quota.ts';
 import type { DescriptorShares } from '../server/descriptor-shares.ts';
+import { HttpServer, type NativePart } from '../server/http-server.ts';
+import { KafkaWebSocket } from '../server/kafka-websocket.ts';
 import { MeteredService } from '../server/metered-service.ts';
 import type { RequestService } from '../server/request-pipeline.ts';
 import { ResponseBudget } from '../server/response-budget.ts';
 import { TcpDoor } from '../server/tcp-door.ts';
-import { WebSocketDoor, type NativePart } from '../server/websocket-door.ts';
 import type { DoorAddress } from './door-address.ts';
 
 export interface DoorsOptions {
@@ -44,7 +45,7 @@ export interface DoorMeter {
   readonly connectionCount: () => number;
 }
 
-type Door = TcpDoor | WebSocketDoor;
+type Door = TcpDoor | HttpServer;
 
 /** The memory in which connections may keep incomplete frames, all together, in bytes. */
 const assemblyLimitBytes = 64 * 1024 * 1024;
@@ -118,25 +119,32 @@ export class Doors {
     const service = new MeteredService(this.#options.service);
     const door = await TcpDoor.open({ ...this.#shared(service), ...kafka, advertised: advertisedKafka });
     this.#kafka = door.address;
-    this.#add('kafka', service, door);
+    this.#open.push(door);
+    this.meters.push({ listener: 'kafka', service, connectionCount: () => door.connectionCount });
   }
 
   async #openHttp(): Promise<void> {
     const { http, advertisedHttp, native, troubles, metrics } = this.#options;
     if (http === null || native === null) return;
     const service = new MeteredService(this.#options.service);
-    const door = await WebSocketDoor.open({
-      ...this.#shared(service),
+    const shared = this.#shared(service);
+    const kafka = new KafkaWebSocket(shared);
+    const options = {
       ...http,
+      logger: shared.logger,
+      quota: shared.quota,
+      idleMs: shared.idleMs,
       advertised: advertisedHttp,
       allowedOrigins: configList(this.#options.config.text('millrace.allowed.origins') ?? ''),
       native,
       ready: () => this.#ready,
       troubles,
       metrics,
-    });
-    this.#http = door.address;
-    this.#add('kafka-ws', service, door);
+    };
+    const server = await HttpServer.open(options, [(table) => kafka.register(table)]);
+    this.#http = server.address;
+    this.#open.push(server);
+    this.meters.push({ listener: 'kafka-ws', service, connectionCount: () => kafka.connectionCount });
   }
 
   #shared(service: MeteredService) {
@@ -153,10 +161,5 @@ export class Doors {
       quota: this.#quota,
       idleMs: config.number('connections.max.idle.ms'),
     };
-  }
-
-  #add(listener: string, service: MeteredService, door: Door): void {
-    this.#open.push(door);
-    this.meters.push({ listener, service, connectionCount: () => door.connectionCount });
   }
 }

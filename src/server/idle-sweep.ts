@@ -4,27 +4,26 @@
  */
 
 import type { Clock, Timer } from '../base/clock.ts';
-import type { RequestPipeline } from './request-pipeline.ts';
 
 const longestPeriodMs = 30_000;
 
 /**
- * Every so often calls `end` for each of `pipelines()` that has been idle for more than `idleMs` milliseconds, until the
+ * Every so often calls `end` for each of `connections()` that has been idle for more than `idleMs` milliseconds, until the
  * function returned is called. Where `idleMs` is negative nobody is idle for too long, as in Kafka.
  */
-export function sweepIdle(
+export function sweepIdle<Connection extends { readonly idleSinceMs: number }>(
   clock: Clock,
   idleMs: number,
-  pipelines: () => Iterable<RequestPipeline>,
-  end: (pipeline: RequestPipeline) => void,
+  connections: () => Iterable<Connection>,
+  end: (connection: Connection) => void,
 ): () => void {
   if (idleMs < 0) return () => {};
   let timer: Timer;
   const schedule = (): void => {
     timer = clock.setTimer(Math.max(1, Math.min(idleMs / 4, longestPeriodMs)), () => {
       const nowMs = clock.monotonicMs();
-      const idle = [...pipelines()].filter((pipeline) => nowMs - pipeline.idleSinceMs > idleMs);
-      for (const pipeline of idle) end(pipeline);
+      const idle = [...connections()].filter((connection) => nowMs - connection.idleSinceMs > idleMs);
+      for (const connection of idle) end(connection);
       schedule();
     });
   };

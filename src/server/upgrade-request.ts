@@ -47,13 +47,13 @@ function isOwnName(hostname: string, ownName: string | null): boolean {
 }
 
 /**
- * The subprotocol to answer to a Sec-WebSocket-Protocol header: `kafka`, or `binary` that proxies between TCP and
- * WebSocket use, or none where none is offered; null where only others are.
+ * The subprotocol to answer to a Sec-WebSocket-Protocol header: the first of `spoken` that is offered, or none where none
+ * is offered; null where only others are.
  */
-export function chooseSubprotocol(offered: string): string | null {
+export function chooseSubprotocol(offered: string, spoken: readonly string[]): string | null {
   if (offered.trim() === '') return '';
   const names = offered.split(',').map((name) => name.trim());
-  return ['kafka', 'binary'].find((name) => names.includes(name)) ?? null;
+  return spoken.find((name) => names.includes(name)) ?? null;
 }
 
 /** The text of a 4 or 16 byte address; IPv4 addresses mapped into IPv6 as IPv4. Empty for other lengths. */

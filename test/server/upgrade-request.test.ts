@@ -70,7 +70,7 @@ describe('chooseSubprotocol', () => {
     ['mqtt', null],
     ['kafkaesque', null],
   ])('%j: %j', (offered, expected) => {
-    expect(chooseSubprotocol(offered)).toBe(expected);
+    expect(chooseSubprotocol(offered, ['kafka', 'binary'])).toBe(expected);
   });
 });
 

@@ -1,4 +1,4 @@
-/** The WebSocket door with real sockets, and its plain pages. */
+/** The HTTP server with Kafka over WebSocket, with real sockets, and its plain pages. */
 
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
@@ -11,11 +11,13 @@ import { silentLogger } from '../../src/base/logger.ts';
 import { AssemblyBudget } from '../../src/server/assembly-budget.ts';
 import { ConnectionQuota } from '../../src/server/connection-quota.ts';
 import type { Connection } from '../../src/server/connection.ts';
+import { HttpServer, loadNativePart } from '../../src/server/http-server.ts';
+import type { HttpServerOptions } from '../../src/server/http-server.ts';
+import { KafkaWebSocket } from '../../src/server/kafka-websocket.ts';
+import type { KafkaWebSocketOptions } from '../../src/server/kafka-websocket.ts';
 import type { RequestService } from '../../src/server/request-pipeline.ts';
-import { loadNativePart, WebSocketDoor } from '../../src/server/websocket-door.ts';
-import type { WebSocketDoorOptions } from '../../src/server/websocket-door.ts';
 
-const doors: WebSocketDoor[] = [];
+const doors: HttpServer[] = [];
 const clients: WebSocket[] = [];
 
 afterEach(async () => {
@@ -27,8 +29,11 @@ function quotaOf(largestCount: number): ConnectionQuota {
   return new ConnectionQuota({ largestCount: () => largestCount, largestCountPerAddress: () => largestCount });
 }
 
-async function openDoor(service: RequestService, changes: Partial<WebSocketDoorOptions> = {}): Promise<WebSocketDoor> {
-  const door = await WebSocketDoor.open({
+async function openDoor(
+  service: RequestService,
+  changes: Partial<HttpServerOptions & KafkaWebSocketOptions> = {},
+): Promise<HttpServer> {
+  const options = {
     host: '127.0.0.1',
     port: 0,
     service,
@@ -41,7 +46,9 @@ async function openDoor(service: RequestService, changes: Partial<WebSocketDoorO
     troubles: () => [],
     metrics: () => 'millrace_up 1\n',
     ...changes,
-  });
+  };
+  const kafka = new KafkaWebSocket(options);
+  const door = await HttpServer.open(options, [(table) => kafka.register(table)]);
   doors.push(door);
   return door;
 }
@@ -53,7 +60,7 @@ class Client {
   closeCode: number | null = null;
   #changed: (() => void) | null = null;
 
-  constructor(door: WebSocketDoor, protocols: string[] = ['kafka'], options: WebSocket.ClientOptions = {}) {
+  constructor(door: HttpServer, protocols: string[] = ['kafka'], options: WebSocket.ClientOptions = {}) {
     this.socket = new WebSocket(`ws://127.0.0.1:${door.address.port}/kafka`, protocols, options);
     clients.push(this.socket);
     this.socket.on('error', () => {});
@@ -96,11 +103,11 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-function get(door: WebSocketDoor, path: string): Promise<Response> {
+function get(door: HttpServer, path: string): Promise<Response> {
   return fetch(`http://127.0.0.1:${door.address.port}${path}`, { headers: { connection: 'close' } });
 }
 
-describe('WebSocketDoor', () => {
+describe('KafkaWebSocket in an HttpServer', () => {
   it('answers what was sent, wherever messages end', async () => {
     const door = await openDoor(echo);
     await fc.assert(
@@ -207,7 +214,7 @@ describe('WebSocketDoor', () => {
     }
     good.socket.send(prefixed('here'));
     expect(await good.read(8)).toEqual(prefixed('here'));
-    expect(door.connectionCount).toBe(1);
+    expect(door.webSocketCount).toBe(1);
   });
 
   it('lets pages of its own origin in, and others only where allowed', async () => {
@@ -293,7 +300,7 @@ describe('WebSocketDoor', () => {
     await until(() => connection !== null);
     await door.close();
     expect(connection!.open).toBe(false);
-    expect(door.connectionCount).toBe(0);
+    expect(door.webSocketCount).toBe(0);
   });
 
   it('refuses connections beyond the bound, and ends idle ones', async () => {
@@ -302,7 +309,7 @@ describe('WebSocketDoor', () => {
     const [, refused] = await once(new Client(door).socket, 'unexpected-response');
     expect(refused.statusCode).toBe(503);
     await first.read(1);
-    await until(() => door.connectionCount === 0);
+    await until(() => door.webSocketCount === 0);
     await new Client(door).opened();
   });
 
