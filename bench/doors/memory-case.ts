@@ -1,0 +1,36 @@
+/** What ten thousand WebSockets that are only held take. Main thread. */
+
+import { tmpdir } from 'node:os';
+import { millrace } from '../load/millrace-server.ts';
+import { ServerUnderTest } from '../load/server-under-test.ts';
+import { addressOf } from './door-case.ts';
+import { holdConnections } from './native-load.ts';
+
+export interface HeldResult {
+  readonly connections: number;
+  readonly path: string;
+  readonly moreBytes: number;
+  readonly mostBytes: number;
+}
+
+const mostBytes = 200 * 2 ** 20;
+
+export async function measureHeld(connections: number, path: string, hello?: string): Promise<HeldResult> {
+  await using server = await ServerUnderTest.start(millrace(), tmpdir());
+  // What the first connections need once is no connection's.
+  await (
+    await holdConnections({ ...addressOf(server), connections: 10, path, ...offer(path, hello) })
+  )();
+  const before = server.memory.rssBytes;
+  const release = await holdConnections({ ...addressOf(server), connections, path, ...offer(path, hello) });
+  const moreBytes = server.memory.rssBytes - before;
+  await release();
+  return { connections, path, moreBytes, mostBytes };
+}
+
+function offer(path: string, hello?: string): Readonly<Record<string, string>> {
+  return {
+    ...(path === '/ws' ? { protocol: 'millrace.v1' } : {}),
+    ...(hello === undefined ? {} : { hello }),
+  };
+}
