@@ -19,9 +19,10 @@ const mayImport: Record<string, readonly string[]> = {
   flush: ['base', 'records', 'memory', 'storage'],
   protocol: ['base', 'records'],
   broker: ['base', 'records', 'memory', 'storage', 'flush', 'protocol'],
-  server: ['base', 'records', 'memory', 'storage', 'flush', 'protocol', 'broker'],
+  gateway: ['base', 'records', 'memory', 'storage', 'flush', 'protocol', 'broker'],
+  server: ['base', 'records', 'memory', 'storage', 'flush', 'protocol', 'broker', 'gateway'],
   verify: ['base', 'records', 'memory', 'storage', 'server'],
-  program: ['base', 'records', 'memory', 'storage', 'flush', 'protocol', 'broker', 'server', 'verify'],
+  program: ['base', 'records', 'memory', 'storage', 'flush', 'protocol', 'broker', 'gateway', 'server', 'verify'],
   client: ['base', 'records', 'protocol'],
 };
 

@@ -46,7 +46,6 @@ export class RecordReader {
   #valueSize = -1;
   #headersAt = 0;
   #headerCount = 0;
-  #recordEnd = 0;
 
   /**
    * Over the records of the batch whose header begins at `batchAt` of `batch`. `body` are its records where they were
@@ -107,7 +106,6 @@ export class RecordReader {
     }
     if (cursor.at !== recordEnd) throw new MalformedRecordsError('bytes follow the last field of a record');
     cursor.end = bodyEnd;
-    this.#recordEnd = recordEnd;
     this.#remaining--;
     return true;
   }
@@ -122,25 +120,50 @@ export class RecordReader {
     return this.#valueSize < 0 ? null : this.#cursor.bytes.subarray(this.#valueAt, this.#valueAt + this.#valueSize);
   }
 
+  /** Where the current record's fields lie in the bytes read; a size of -1 is null. The headers follow their count. */
+  get keyAt(): number {
+    return this.#keyAt;
+  }
+
+  get keySizeBytes(): number {
+    return this.#keySize;
+  }
+
+  get valueAt(): number {
+    return this.#valueAt;
+  }
+
+  get valueSizeBytes(): number {
+    return this.#valueSize;
+  }
+
+  get headersAt(): number {
+    return this.#headersAt;
+  }
+
   get headerCount(): number {
     return this.#headerCount;
   }
 
   /** The headers of the current record; their values are views. */
   headers(): RecordHeader[] {
-    const { bytes } = this.#cursor;
-    const cursor: Cursor = { bytes, at: this.#headersAt, end: this.#recordEnd };
-    const headers: RecordHeader[] = [];
-    for (let i = 0; i < this.#headerCount; i++) {
-      const keySize = readVarint(cursor);
-      const keyAt = skip(cursor, keySize);
-      const key = utf8.decode(copyIfShared(bytes.subarray(keyAt, keyAt + keySize)));
-      const valueSize = readSize(cursor);
-      const valueAt = skip(cursor, valueSize);
-      headers.push({ key, value: valueSize < 0 ? null : bytes.subarray(valueAt, valueAt + valueSize) });
-    }
-    return headers;
+    return readHeaders(this.#cursor.bytes, this.#headersAt, this.#headerCount);
   }
+}
+
+/** The `count` headers of a record that a reader has been over, at `at` of `bytes`; their values are views. */
+export function readHeaders(bytes: Uint8Array, at: number, count: number): RecordHeader[] {
+  const cursor: Cursor = { bytes, at, end: bytes.length };
+  const headers: RecordHeader[] = [];
+  for (let i = 0; i < count; i++) {
+    const keySize = readVarint(cursor);
+    const keyAt = skip(cursor, keySize);
+    const key = utf8.decode(copyIfShared(bytes.subarray(keyAt, keyAt + keySize)));
+    const valueSize = readSize(cursor);
+    const valueAt = skip(cursor, valueSize);
+    headers.push({ key, value: valueSize < 0 ? null : bytes.subarray(valueAt, valueAt + valueSize) });
+  }
+  return headers;
 }
 
 /** Reads a length of at least -1, which stands for null. */

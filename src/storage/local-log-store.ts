@@ -18,6 +18,8 @@ import { ArenaHeap } from '../memory/arena-heap.ts';
 import type { Arena } from '../memory/arena.ts';
 import { blankSubmission, FlushQueue, SubmissionKind } from '../memory/flush-queue.ts';
 import { IngestRing } from '../memory/ingest-ring.ts';
+import { attributesAt, batchHeaderSizeBytes } from '../records/record-batch.ts';
+import { inflateBatch } from './batch-inflater.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { cutSuffix } from './cut-files.ts';
 import type { FileSystem } from './file-system.ts';
@@ -187,6 +189,19 @@ export class LocalLogStore implements LogStore, LogOwner {
     const batchCount = Math.ceil(sizeBytes / smallestRequestBatchBytes);
     const opening = batchCount * (this.#options.directory.length + openingBytes);
     return ring.whenRoom(sizeBytes + Math.min(opening, this.#openingBytesMax), proceed);
+  }
+
+  inflate(bytes: Uint8Array, at: number, sizeBytes: number): Uint8Array | null {
+    const { arena } = this.#context;
+    const address = scratchBodyAddress(arena);
+    const capacityBytes = Math.min(scratchBodySizeBytes(arena) - sizeBytes, largestInflatedBytes);
+    if (capacityBytes <= 0) return null;
+    arena.bytes.set(bytes.subarray(at, at + sizeBytes), address);
+    const body = asAddress(address + sizeBytes);
+    const recordsAddress = asAddress(address + batchHeaderSizeBytes);
+    const recordsBytes = sizeBytes - batchHeaderSizeBytes;
+    const size = inflateBatch(arena, attributesAt(bytes, at), recordsAddress, recordsBytes, body, capacityBytes);
+    return size < 0 ? null : arena.bytes.slice(body, body + size);
   }
 
   /** Room for a request that brings batches to many partitions at once, which opens them all. */

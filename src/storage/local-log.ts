@@ -81,6 +81,10 @@ export class LocalLog implements PartitionLog, Closable {
     return this.state.partition;
   }
 
+  get config(): LogConfig {
+    return this.state.config;
+  }
+
   get logStartOffset(): Offset {
     return this.state.logStartOffset;
   }

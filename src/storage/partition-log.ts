@@ -90,6 +90,8 @@ export interface ActiveProducer {
 export interface PartitionLog {
   readonly topic: string;
   readonly partition: number;
+  /** The settings that hold at the moment. */
+  readonly config: LogConfig;
   readonly logStartOffset: Offset;
   /** What consumers may read up to (exclusive). */
   readonly highWatermark: Offset;
@@ -165,6 +167,11 @@ export interface LogStore {
   whenRoom(sizeBytes: number, proceed: () => void): boolean;
   /** The largest total that `whenRoom` takes. */
   readonly maxRequestBytes: number;
+  /**
+   * The records of the compressed batch that is the `sizeBytes` bytes at `at` of `bytes`, inflated into bytes of their own;
+   * null where they do not inflate, or to more than the store can hold.
+   */
+  inflate(bytes: Uint8Array, at: number, sizeBytes: number): Uint8Array | null;
   /** Syncs all, writes checkpoints and the mark of a clean stop. */
   close(): Promise<void>;
 }

@@ -3,12 +3,17 @@
  * at once unless a test holds them. It knows nothing of sequences, retention or transactions.
  */
 
+import { gunzipSync } from 'node:zlib';
 import { ErrorCode } from '../../src/base/error-code.ts';
 import { asOffset, noOffset, type Offset } from '../../src/base/numbers.ts';
 import { writeInt32, writeInt64 } from '../../src/records/big-endian.ts';
 import {
+  attributesAt,
   batchField,
+  batchHeaderSizeBytes,
   baseOffsetAt,
+  Compression,
+  compressionOf,
   findBatch,
   lastOffsetAt,
   lastOffsetDeltaAt,
@@ -241,6 +246,11 @@ export class MemoryLogStore implements LogStore {
     }
     this.waitingForRoom.push(proceed);
     return false;
+  }
+
+  inflate(bytes: Uint8Array, at: number, sizeBytes: number): Uint8Array | null {
+    const body = bytes.subarray(at + batchHeaderSizeBytes, at + sizeBytes);
+    return compressionOf(attributesAt(bytes, at)) === Compression.GZIP ? new Uint8Array(gunzipSync(body)) : null;
   }
 
   async close(): Promise<void> {

@@ -33,6 +33,10 @@ export class WrappedPartitionLog implements PartitionLog {
     return this.inner.partition;
   }
 
+  get config(): LogConfig {
+    return this.inner.config;
+  }
+
   get logStartOffset(): Offset {
     return this.inner.logStartOffset;
   }
@@ -162,6 +166,10 @@ export class WrappedLogStore implements LogStore {
 
   get leaderEpoch(): number {
     return this.inner.leaderEpoch;
+  }
+
+  inflate(bytes: Uint8Array, at: number, sizeBytes: number): Uint8Array | null {
+    return this.inner.inflate(bytes, at, sizeBytes);
   }
 
   whenRoom(sizeBytes: number, proceed: () => void): boolean {

@@ -1,0 +1,234 @@
+/**
+ * One sender's records on their way to the log: numbered as they are handed in, and told of in that order. I/O thread;
+ * nothing is allocated per record.
+ *
+ *   told │ run │ run │ run │ …        a run: consecutive records in one batch, or one record that waits or failed
+ *        └ first ordinal              ordinals count the records of the stream from 0
+ *
+ * It does not encode nor append (record-publisher.ts).
+ */
+
+import { ErrorCode } from '../base/error-code.ts';
+import type { Offset } from '../base/numbers.ts';
+import type { RecordHeader } from '../records/record-reader.ts';
+import type { Durability } from '../storage/partition-log.ts';
+import type { PublishOutcome } from './publish-outcome.ts';
+import type { PublishTarget } from './publish-target.ts';
+
+/** Hears what became of a stream's records. Called between the turns that handed them in, never from within `publish`. */
+export interface PublishListener {
+  /** The `count` records from `firstOrdinal` on are as durable as the stream asks, at `baseOffset` and what follows it. */
+  stored(firstOrdinal: number, count: number, topic: string, partition: number, baseOffset: Offset): void;
+  /** The `count` records from `firstOrdinal` on were not stored, all for the same reason, which `message` says in a sentence. */
+  failed(firstOrdinal: number, count: number, errorCode: ErrorCode, message: string): void;
+  /** Follows the calls above, once for many: of every record before `endOrdinal` was told what became of it. */
+  settled?(endOrdinal: number): void;
+  /** After `publish` returned false: now there is room again. */
+  resumed?(): void;
+}
+
+/** What a stream asks of the publisher. */
+export interface StreamOwner {
+  take(
+    stream: PublishStream,
+    target: PublishTarget,
+    partition: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    valueStart: number,
+    valueEnd: number,
+    timestampMs: number,
+    headers: readonly RecordHeader[] | null,
+  ): void;
+  /** Whether so much waits already that streams should hand in no more. */
+  readonly crowded: boolean;
+  /** Calls `stream.tell` soon. */
+  tellSoon(stream: PublishStream): void;
+  /** Calls `stream.roomAgain` once it is not crowded any more. */
+  wakeLater(stream: PublishStream): void;
+}
+
+const firstCapacity = 4;
+/** What a record counts for beside its bytes. */
+const recordCostBytes = 16;
+
+export class PublishStream {
+  readonly durability: Durability;
+  readonly #owner: StreamOwner;
+  readonly #listener: PublishListener;
+  readonly #maxWaitingBytes: number;
+  // The runs, in rings: a run's number modulo the capacity is its place.
+  #outcomes: (PublishOutcome | null)[] = [];
+  #deltas = new Int32Array(firstCapacity);
+  #counts = new Int32Array(firstCapacity);
+  #sizes = new Float64Array(firstCapacity);
+  #firstRun = 0;
+  #endRun = 0;
+  #toldOrdinal = 0;
+  #endOrdinal = 0;
+  #waitingBytes = 0;
+  #blocked = false;
+  #closed = false;
+  /** Whether the publisher has it among those that are told soon. */
+  telling = false;
+
+  constructor(owner: StreamOwner, listener: PublishListener, durability: Durability, maxWaitingBytes: number) {
+    this.#owner = owner;
+    this.#listener = listener;
+    this.durability = durability;
+    this.#maxWaitingBytes = maxWaitingBytes;
+  }
+
+  /** The ordinal that the next record gets; as many were handed in. */
+  get endOrdinal(): number {
+    return this.#endOrdinal;
+  }
+
+  /** Records that were handed in and not told of yet. */
+  get waitingCount(): number {
+    return this.#endOrdinal - this.#toldOrdinal;
+  }
+
+  /** Their bytes, with what each costs beside. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Whether it waits for `resumed`. */
+  get blocked(): boolean {
+    return this.#blocked;
+  }
+
+  /** Whether so much of it waits that records are refused: its sender did not stop when it was told to. */
+  get overfull(): boolean {
+    return this.#waitingBytes > 4 * this.#maxWaitingBytes;
+  }
+
+  /**
+   * Hands in one record, whose bytes are copied. `partition` -1 leaves the choice: by the key as Kafka's Java client
+   * places it, else one partition after the other, a turn of the event loop each. `timestampMs` -1 is now.
+   * The record is taken in any case; false asks to hand in no more until `resumed`. Whoever goes on all the same gets
+   * THROTTLING_QUOTA_EXCEEDED for what exceeds four times the stream's bound.
+   */
+  publish(
+    target: PublishTarget,
+    partition: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    timestampMs = -1,
+    headers: readonly RecordHeader[] | null = null,
+  ): boolean {
+    const valueSize = value === null ? 0 : value.length;
+    this.#owner.take(this, target, partition, key, value, 0, valueSize, timestampMs, headers);
+    return this.#mayGoOn();
+  }
+
+  /** As `publish`, of a value that is `[start, end)` of `bytes`, with neither key nor headers, timed now. */
+  publishSlice(target: PublishTarget, partition: number, bytes: Uint8Array, start: number, end: number): boolean {
+    this.#owner.take(this, target, partition, null, bytes, start, end, -1, null);
+    return this.#mayGoOn();
+  }
+
+  /** Nothing is told from here on; what was handed in goes its way. */
+  close(): void {
+    this.#closed = true;
+    this.#outcomes = [];
+    this.#firstRun = this.#endRun;
+    this.#waitingBytes = 0;
+  }
+
+  /** Publisher: the next record is the one `delta` records after the first of `outcome`; returns its run's number. */
+  took(outcome: PublishOutcome, delta: number, sizeBytes: number, mayJoin = true): number {
+    const costBytes = sizeBytes + recordCostBytes;
+    this.#waitingBytes += costBytes;
+    this.#endOrdinal++;
+    const mask = this.#counts.length - 1;
+    if (mayJoin && this.#endRun > this.#firstRun) {
+      const last = (this.#endRun - 1) & mask;
+      if (this.#outcomes[last] === outcome && delta === this.#deltas[last]! + this.#counts[last]!) {
+        this.#counts[last]!++;
+        this.#sizes[last]! += costBytes;
+        return this.#endRun - 1;
+      }
+    }
+    if (this.#endRun - this.#firstRun > mask) this.#grow();
+    const place = this.#endRun & (this.#counts.length - 1);
+    this.#outcomes[place] = outcome;
+    this.#deltas[place] = delta;
+    this.#counts[place] = 1;
+    this.#sizes[place] = costBytes;
+    return this.#endRun++;
+  }
+
+  /** Publisher: the only record of run `run` came into a batch after all. */
+  moved(run: number, outcome: PublishOutcome, delta: number): void {
+    if (this.#closed) return;
+    const place = run & (this.#counts.length - 1);
+    this.#outcomes[place] = outcome;
+    this.#deltas[place] = delta;
+  }
+
+  /** Publisher: tells of everything up to the first record of which nothing is known yet. */
+  tell(): void {
+    this.telling = false;
+    if (this.#closed) return;
+    const before = this.#toldOrdinal;
+    while (this.#firstRun < this.#endRun) {
+      const place = this.#firstRun & (this.#counts.length - 1);
+      const outcome = this.#outcomes[place]!;
+      if (!outcome.settled) break;
+      const count = this.#counts[place]!;
+      const first = this.#toldOrdinal;
+      this.#outcomes[place] = null;
+      this.#waitingBytes -= this.#sizes[place]!;
+      this.#firstRun++;
+      this.#toldOrdinal += count;
+      if (outcome.errorCode === ErrorCode.NONE) {
+        const baseOffset = (outcome.baseOffset + this.#deltas[place]!) as Offset;
+        this.#listener.stored(first, count, outcome.topic, outcome.partition, baseOffset);
+      } else this.#listener.failed(first, count, outcome.errorCode, outcome.message ?? '');
+      // A listener may close the stream.
+      if (this.#closed) return;
+    }
+    if (this.#toldOrdinal > before) this.#listener.settled?.(this.#toldOrdinal);
+    this.roomAgain();
+  }
+
+  /** Publisher: there may be room again. */
+  roomAgain(): void {
+    if (!this.#blocked || this.#closed || this.#waitingBytes > this.#maxWaitingBytes / 2) return;
+    if (this.#owner.crowded) return this.#owner.wakeLater(this);
+    this.#blocked = false;
+    this.#listener.resumed?.();
+  }
+
+  #mayGoOn(): boolean {
+    if (this.#blocked) return false;
+    const crowded = this.#owner.crowded;
+    if (!crowded && this.#waitingBytes <= this.#maxWaitingBytes) return true;
+    this.#blocked = true;
+    if (crowded) this.#owner.wakeLater(this);
+    return false;
+  }
+
+  #grow(): void {
+    const before = this.#counts.length;
+    const outcomes: (PublishOutcome | null)[] = [];
+    const deltas = new Int32Array(before * 2);
+    const counts = new Int32Array(before * 2);
+    const sizes = new Float64Array(before * 2);
+    for (let run = this.#firstRun; run < this.#endRun; run++) {
+      const from = run & (before - 1);
+      const to = run & (before * 2 - 1);
+      outcomes[to] = this.#outcomes[from]!;
+      deltas[to] = this.#deltas[from]!;
+      counts[to] = this.#counts[from]!;
+      sizes[to] = this.#sizes[from]!;
+    }
+    for (let i = 0; i < before * 2; i++) outcomes[i] ??= null;
+    this.#outcomes = outcomes;
+    this.#deltas = deltas;
+    this.#counts = counts;
+    this.#sizes = sizes;
+  }
+}

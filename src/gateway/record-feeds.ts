@@ -1,0 +1,62 @@
+/** All readers of a broker, and the feeds that they share, one for each partition that is read. I/O thread. */
+
+import type { Broker } from '../broker/broker.ts';
+import type { PartitionLog } from '../storage/partition-log.ts';
+import { PartitionFeed } from './partition-feed.ts';
+import { RecordReader, type ReaderListener, type ReaderOptions, type ReaderOwner } from './record-reader.ts';
+
+export interface FeedsOptions {
+  /** Calls back once the event loop's turn is over; by default `setImmediate`. */
+  readonly afterTurn?: (callback: () => void) => void;
+}
+
+export class RecordFeeds implements ReaderOwner {
+  readonly broker: Broker;
+  readonly #afterTurn: (callback: () => void) => void;
+  readonly #feeds = new Map<PartitionLog, PartitionFeed>();
+  readonly #readers = new Set<RecordReader>();
+  readonly #stopListening: () => void;
+
+  constructor(broker: Broker, options: FeedsOptions = {}) {
+    this.broker = broker;
+    this.#afterTurn = options.afterTurn ?? setImmediate;
+    this.#stopListening = broker.topics.onDeleted(({ id }) => {
+      for (const reader of [...this.#readers]) reader.topicDeleted(id);
+    });
+  }
+
+  /** A reader of nothing yet: `add` partitions and `grant` credit. Close it when whoever reads is gone. */
+  openReader(listener: ReaderListener, options: ReaderOptions = {}): RecordReader {
+    const reader = new RecordReader(this, listener, options);
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  /** Ends all readers. */
+  close(): void {
+    for (const reader of [...this.#readers]) reader.close();
+    this.#stopListening();
+  }
+
+  /** As `ReaderOwner`. */
+  feedOf(log: PartitionLog): PartitionFeed {
+    const known = this.#feeds.get(log);
+    if (known !== undefined) return known;
+    const { store, logger } = this.broker;
+    const feed = new PartitionFeed(log, {
+      inflate: (bytes, at, sizeBytes) => store.inflate(bytes, at, sizeBytes),
+      logger,
+      unused: () => void this.#feeds.delete(log),
+    });
+    this.#feeds.set(log, feed);
+    return feed;
+  }
+
+  afterTurn(callback: () => void): void {
+    this.#afterTurn(callback);
+  }
+
+  closed(reader: RecordReader): void {
+    this.#readers.delete(reader);
+  }
+}

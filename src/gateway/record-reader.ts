@@ -1,0 +1,316 @@
+/**
+ * A reader of any number of partitions that is told of their records as they come, as many as it has credit for.
+ * I/O thread.
+ *
+ *   position of each partition ─► PartitionFeed.read ─► block, shared by all readers ─► listener.records(block, from, to)
+ *          ▲                             │ nothing yet: waits at the feed                       │
+ *          └──────────── moves on ◄──────┴──────────────────────────────────────────────────────┘ takes credit
+ *
+ * Partitions take turns, a block each, and other readers and doors have theirs between them. It does not follow topics
+ * (who wants new partitions adds them) nor know groups; a position that cannot be read stops its partition alone.
+ */
+
+import { EnvironmentError } from '../base/environment-error.ts';
+import { ErrorCode } from '../base/error-code.ts';
+import { asOffset, noOffset, type Offset } from '../base/numbers.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { IsolationLevel, PartitionLog } from '../storage/partition-log.ts';
+import { isProblem, type FeedRead, type FeedWaiter, type PartitionFeed, type ReadProblem } from './partition-feed.ts';
+import type { RecordBlock } from './record-block.ts';
+
+/** From where to read: an offset, the first record, what comes from now on, or the first record at or after a time. */
+export type StartPosition = 'earliest' | 'latest' | { readonly offset: number } | { readonly timestampMs: number };
+
+/** Hears of records. Called from within `grant`, `resume` and `seek` too, never from within `add`. */
+export interface ReaderListener {
+  /** Records `[from, to)` of `block` are the next of its partition. `block.frame` makes of them what readers share. */
+  records(block: RecordBlock, from: number, to: number): void;
+  /** The partition is read no further, until `seek` or `remove`. */
+  failed(topic: string, partition: number, errorCode: ErrorCode, message: string): void;
+  /** All that is there of the partition was told; more will follow when it comes. */
+  atEnd?(topic: string, partition: number, offset: Offset): void;
+}
+
+export interface ReaderOptions {
+  readonly isolation?: IsolationLevel;
+  /** Credit at the start, in records and bytes of keys and values; none unless given. */
+  readonly creditRecords?: number;
+  readonly creditBytes?: number;
+}
+
+/** What a reader needs of its surroundings. */
+export interface ReaderOwner {
+  readonly broker: Broker;
+  feedOf(log: PartitionLog): PartitionFeed;
+  afterTurn(callback: () => void): void;
+  closed(reader: RecordReader): void;
+}
+
+interface ReadPartition extends FeedWaiter {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly feed: PartitionFeed;
+  offset: Offset;
+  state: 'ready' | 'reading' | 'atEnd' | 'failed';
+  paused: boolean;
+  removed: boolean;
+  /** Counts the moves of the position that were not its own: what was read before one is not told after it. */
+  moves: number;
+}
+
+export class RecordReader {
+  readonly #owner: ReaderOwner;
+  readonly #listener: ReaderListener;
+  readonly #isolation: IsolationLevel;
+  readonly #partitions = new Map<string, ReadPartition>();
+  /** Those that can be read on, in turn. */
+  #ready: ReadPartition[] = [];
+  #creditRecords: number;
+  #creditBytes: number;
+  #pumping = false;
+  #pumpScheduled = false;
+  #closed = false;
+
+  constructor(owner: ReaderOwner, listener: ReaderListener, options: ReaderOptions) {
+    this.#owner = owner;
+    this.#listener = listener;
+    this.#isolation = options.isolation ?? 'read_committed';
+    this.#creditRecords = options.creditRecords ?? 0;
+    this.#creditBytes = options.creditBytes ?? 0;
+  }
+
+  /** What may still be told before the next `grant`. A record that is larger than what is left of the bytes is told all the same. */
+  get creditRecords(): number {
+    return this.#creditRecords;
+  }
+
+  get creditBytes(): number {
+    return this.#creditBytes;
+  }
+
+  /**
+   * Begins to read a partition. Resolves with the offset at which it begins, or with what is wrong: no such partition, an
+   * offset that is not in it. A partition that is read already is moved, as by `seek`.
+   */
+  async add(topic: string, partition: number, start: StartPosition): Promise<Offset | ReadProblem> {
+    const { broker } = this.#owner;
+    const found = broker.findPartition(broker.topics.topic(topic), partition);
+    if (found === null) return noSuchPartition(topic, partition);
+    const offset = await positionOf(found.log, start, this.#isolation, broker);
+    if (typeof offset !== 'number' || this.#closed) return offset;
+    if (broker.topics.topic(topic)?.id !== found.topic.id) return noSuchPartition(topic, partition);
+    this.remove(topic, partition);
+    const feed = this.#owner.feedOf(found.log);
+    feed.use();
+    const added: ReadPartition = {
+      topic,
+      topicId: found.topic.id,
+      feed,
+      offset,
+      state: 'ready',
+      paused: false,
+      removed: false,
+      moves: 0,
+      advanced: () => this.#makeReady(added),
+    };
+    this.#partitions.set(keyOf(topic, partition), added);
+    this.#ready.push(added);
+    this.#pumpLater();
+    return offset;
+  }
+
+  /** Ends the reading of a partition: nothing of it is told any more. */
+  remove(topic: string, partition: number): void {
+    const key = keyOf(topic, partition);
+    const removed = this.#partitions.get(key);
+    if (removed === undefined) return;
+    this.#partitions.delete(key);
+    removed.removed = true;
+    removed.feed.leave(removed);
+  }
+
+  /** The offset of the record that is told next; -1 for a partition that is not read. */
+  positionOf(topic: string, partition: number): Offset {
+    return this.#partitions.get(keyOf(topic, partition))?.offset ?? noOffset;
+  }
+
+  /** Moves a partition that is read; resolves as `add`. One that had failed is read again. */
+  async seek(topic: string, partition: number, start: StartPosition): Promise<Offset | ReadProblem> {
+    const read = this.#partitions.get(keyOf(topic, partition));
+    if (read === undefined) return noSuchPartition(topic, partition);
+    const move = ++read.moves;
+    const offset = await positionOf(read.feed.log, start, this.#isolation, this.#owner.broker);
+    if (typeof offset !== 'number' || read.removed || read.moves !== move) return offset;
+    read.offset = offset;
+    read.state = 'ready';
+    this.#makeReady(read);
+    return offset;
+  }
+
+  /** Tells nothing of the partition until `resume`. */
+  pause(topic: string, partition: number): void {
+    const read = this.#partitions.get(keyOf(topic, partition));
+    if (read !== undefined) read.paused = true;
+  }
+
+  resume(topic: string, partition: number): void {
+    const read = this.#partitions.get(keyOf(topic, partition));
+    if (read === undefined || !read.paused) return;
+    read.paused = false;
+    if (read.state === 'ready') this.#makeReady(read);
+  }
+
+  /** Adds to the credit; what is there is told at once. */
+  grant(records: number, bytes = Infinity): void {
+    this.#creditRecords += records;
+    this.#creditBytes += bytes;
+    this.#pump();
+  }
+
+  /** Ends all reading; nothing is told any more. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const { topic, feed } of [...this.#partitions.values()]) this.remove(topic, feed.log.partition);
+    this.#ready = [];
+    this.#owner.closed(this);
+  }
+
+  /** Owner: a topic is gone. */
+  topicDeleted(topicId: string): void {
+    for (const read of [...this.#partitions.values()]) {
+      if (read.topicId !== topicId) continue;
+      const { topic, feed } = read;
+      this.remove(topic, feed.log.partition);
+      const { errorCode, message } = noSuchPartition(topic, feed.log.partition);
+      this.#listener.failed(topic, feed.log.partition, errorCode, message);
+    }
+  }
+
+  #makeReady(read: ReadPartition): void {
+    if (read.removed || this.#closed) return;
+    if (read.state === 'atEnd') read.state = 'ready';
+    if (read.state !== 'ready') return;
+    if (!this.#ready.includes(read)) this.#ready.push(read);
+    this.#pump();
+  }
+
+  #pumpLater(): void {
+    if (this.#pumpScheduled) return;
+    this.#pumpScheduled = true;
+    this.#owner.afterTurn(() => {
+      this.#pumpScheduled = false;
+      this.#pump();
+    });
+  }
+
+  /** Each partition that can be read gets one turn; where more is there, the next comes after the turn of the event loop. */
+  #pump(): void {
+    if (this.#pumping || this.#closed) return;
+    this.#pumping = true;
+    const turns = this.#ready;
+    this.#ready = [];
+    for (let i = 0; i < turns.length; i++) {
+      const read = turns[i]!;
+      if (read.removed || read.paused || read.state !== 'ready') continue;
+      if (this.#creditRecords <= 0 || this.#creditBytes <= 0) {
+        this.#ready.push(...turns.slice(i));
+        break;
+      }
+      this.#readOn(read);
+      if (this.#closed) break;
+    }
+    this.#pumping = false;
+    if (this.#ready.length > 0 && this.#creditRecords > 0 && this.#creditBytes > 0) this.#pumpLater();
+  }
+
+  #readOn(read: ReadPartition): void {
+    const found = read.feed.read(read.offset, this.#isolation);
+    if (!(found instanceof Promise)) return this.#took(read, found);
+    read.state = 'reading';
+    const { moves } = read;
+    void found.then((result) => {
+      if (read.removed || this.#closed || read.moves !== moves) return;
+      read.state = 'ready';
+      if (read.paused || this.#creditRecords <= 0 || this.#creditBytes <= 0) {
+        this.#ready.push(read);
+        return;
+      }
+      this.#took(read, result);
+      if (this.#ready.length > 0) this.#pumpLater();
+    });
+  }
+
+  #took(read: ReadPartition, found: FeedRead): void {
+    const { topic, feed } = read;
+    if (isProblem(found)) {
+      read.state = 'failed';
+      this.#listener.failed(topic, feed.log.partition, found.errorCode, found.message);
+      return;
+    }
+    if (found !== null) {
+      const from = found.indexOf(read.offset);
+      const to = this.#spend(found, from);
+      read.offset = to === found.count ? found.endOffset : found.offsetAt(to);
+      const { moves } = read;
+      if (to > from) this.#listener.records(found, from, to);
+      // The listener may have done anything.
+      if (read.removed || read.moves !== moves) return;
+      if (read.offset !== feed.endOffset(this.#isolation)) {
+        this.#ready.push(read);
+        return;
+      }
+    }
+    read.state = 'atEnd';
+    feed.wait(read);
+    this.#listener.atEnd?.(topic, feed.log.partition, read.offset);
+  }
+
+  /** Takes from the credit what the records from `from` on cost, and returns where it ended. */
+  #spend(block: RecordBlock, from: number): number {
+    const most = Math.min(block.count, from + this.#creditRecords);
+    let to = from;
+    if (this.#creditBytes === Infinity) to = most;
+    else while (to < most && this.#creditBytes > 0) this.#creditBytes -= block.costBytesAt(to++);
+    this.#creditRecords -= to - from;
+    return to;
+  }
+}
+
+function keyOf(topic: string, partition: number): string {
+  return `${topic} ${partition}`;
+}
+
+function noSuchPartition(topic: string, partition: number): ReadProblem {
+  const message = `There is no partition ${partition} of a topic ${topic}.`;
+  return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message };
+}
+
+async function positionOf(
+  log: PartitionLog,
+  start: StartPosition,
+  isolation: IsolationLevel,
+  broker: Broker,
+): Promise<Offset | ReadProblem> {
+  const end = isolation === 'read_committed' ? log.lastStableOffset : log.highWatermark;
+  if (start === 'earliest') return log.logStartOffset;
+  if (start === 'latest') return end;
+  if ('offset' in start) {
+    const { offset } = start;
+    if (Number.isSafeInteger(offset) && offset >= log.logStartOffset && offset <= log.endOffset) {
+      return asOffset(offset);
+    }
+    const message = `The offset ${offset} is not in partition ${log.partition} of ${log.topic}, which has ${log.logStartOffset} to ${end}.`;
+    return { errorCode: ErrorCode.OFFSET_OUT_OF_RANGE, message };
+  }
+  try {
+    const found = await log.offsetForTimestamp(start.timestampMs);
+    return found === null || found.offset > end ? end : found.offset;
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+    const { topic, partition } = log;
+    broker.logger.error({ topic, partition, error }, 'An offset could not be looked for by time.');
+    const message = `Partition ${partition} of ${topic} cannot be searched by time; see the broker's log.`;
+    return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, message };
+  }
+}
