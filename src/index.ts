@@ -19,6 +19,7 @@ import { Dispatcher } from './broker/dispatcher.ts';
 import { handlers } from './broker/handlers/index.ts';
 import { checkOptions, type BrokerOptions, type CheckedOptions } from './config.ts';
 import { WorkerExecutor } from './flush/worker-executor.ts';
+import { Gateway } from './gateway/gateway.ts';
 import { Arena } from './memory/arena.ts';
 import { CountingLogger } from './program/counting-logger.ts';
 import type { DoorAddress } from './program/door-address.ts';
@@ -123,6 +124,8 @@ async function start(
   for (const problem of await Promise.all(probes)) if (problem !== null) throw problem;
   const directory = await takeDirectory(resolvePath(checked.dataDirectory), nodeId, undo);
   const { broker, store, arena, descriptors } = await openBroker(directory, config, logger, undo, onDefect);
+  const gateway = new Gateway(broker);
+  undo.add(async () => gateway.close());
   const version = releaseVersion();
   const doors: Doors = await Doors.open({
     ...addresses,
@@ -130,6 +133,7 @@ async function start(
     advertisedHttp: checked.advertisedHttp,
     native: native instanceof EnvironmentError ? null : native,
     service: new Dispatcher(broker, handlers),
+    gateway,
     config,
     descriptors,
     logger,

@@ -149,9 +149,10 @@ export class RecordPublisher implements StreamOwner {
     });
   }
 
-  /** Publishes nothing new; what was handed in goes its way. */
+  /** Hands to the logs what was handed in, before they are closed. */
   close(): void {
     this.#stopListening();
+    this.#endTurn();
   }
 
   /** As `StreamOwner`. */

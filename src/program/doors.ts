@@ -6,6 +6,7 @@
 import type { Logger } from '../base/logger.ts';
 import type { BrokerConfig } from '../broker/broker-config.ts';
 import { configList } from '../broker/config-definition.ts';
+import type { Gateway } from '../gateway/gateway.ts';
 import { AssemblyBudget } from '../server/assembly-budget.ts';
 import { ConnectionQuota } from '../server/connection-quota.ts';
 import type { DescriptorShares } from '../server/descriptor-shares.ts';
@@ -27,6 +28,8 @@ export interface DoorsOptions {
   /** For HTTP. */
   readonly native: NativePart | null;
   readonly service: RequestService;
+  /** For all doors but Kafka's. */
+  readonly gateway: Gateway;
   readonly config: BrokerConfig;
   /** How many connections the system's bound on open files leaves room for. */
   readonly descriptors: DescriptorShares;

@@ -1,0 +1,28 @@
+/** What the doors share to reach one broker's logs without Kafka's protocol: a publisher, and feeds for readers. I/O thread. */
+
+import type { Broker } from '../broker/broker.ts';
+import { RecordFeeds } from './record-feeds.ts';
+import { RecordPublisher } from './record-publisher.ts';
+
+export interface GatewayOptions {
+  /** Calls back once the event loop's turn is over; by default `setImmediate`. */
+  readonly afterTurn?: (callback: () => void) => void;
+}
+
+export class Gateway {
+  readonly broker: Broker;
+  readonly publisher: RecordPublisher;
+  readonly feeds: RecordFeeds;
+
+  constructor(broker: Broker, options: GatewayOptions = {}) {
+    this.broker = broker;
+    this.publisher = new RecordPublisher(broker, options);
+    this.feeds = new RecordFeeds(broker, options);
+  }
+
+  /** Ends all readers, and hands to the logs what was handed in; before the broker closes. */
+  close(): void {
+    this.feeds.close();
+    this.publisher.close();
+  }
+}
