@@ -9,8 +9,8 @@
  * One sync is under way at a time and covers what was written before it began; the next starts when it has ended.
  * A failed write drops the partition's submissions until RESUME. A failed sync is final for the partition: the kernel
  * marks pages clean that never reached the disk, so a second sync would lie.
- * No more files are open than a LIMIT allows (`open-files.ts`): what would open more waits untaken for a sync whose files
- * can then be closed. So the queue fills, then the ring, and then producers wait.
+ * What would open more files than allowed waits untaken (`descriptor-limit.ts`): so the queue fills, then the ring, and
+ * then producers wait.
  * It decides nothing about offsets, positions or segments, and does not sleep; see `flush-task.ts`.
  */
 
@@ -28,19 +28,16 @@ import {
   SubmissionKind,
 } from '../memory/flush-queue.ts';
 import type { FileSystem } from '../storage/file-system.ts';
+import { DescriptorLimit, openedBy } from './descriptor-limit.ts';
 import { flushFailureOf } from './flush-failure.ts';
-import { OpenFiles } from './open-files.ts';
 import { maxSourcesPerWrite, PartitionWriter } from './partition-writer.ts';
 import { syncInPlace, syncPartitions, type PartitionSync } from './sync-round.ts';
-import { maxSyncsPerRound, WantedSyncs } from './wanted-syncs.ts';
+import { WantedSyncs } from './wanted-syncs.ts';
 
 /** Submissions of one round at most: more would keep the first ones' completions waiting. */
 const maxSubmissionsPerRound = 4096;
 /** Files that may be open before a LIMIT says how many: room for them is under any bound that can be worked with. */
 const defaultMaxOpenFiles = 128;
-
-/** Descriptors that a submission may need beyond those that its partition holds: log, metadata, indexes, the next log. */
-const openedBy = { write: 2, indexes: 2, roll: 5, close: 3 } as const;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 const progress: Completion = { ...blankCompletion(), kind: CompletionKind.PROGRESS, slot: noSlot };
@@ -65,8 +62,8 @@ export class FlushRound {
 
   /** Writers by slot, and those that were given up by a CLOSE and still have something to sync. */
   readonly #writers = new Map<number, PartitionWriter>();
-  readonly #openFiles: OpenFiles;
   readonly #syncs = new WantedSyncs();
+  readonly #descriptors: DescriptorLimit;
   /** Writers with a group, in the order of their first batch. */
   readonly #gathering = new Set<PartitionWriter>();
   /** Writers whose end moved since the last WRITTEN. */
@@ -79,13 +76,6 @@ export class FlushRound {
   #dealtWith = 0;
   #sync: Promise<void> | null = null;
   readonly #syncing = new Set<PartitionWriter>();
-  /** Descriptors that writing the groups will open. */
-  #opening = 0;
-  /** What was to be taken next would open too many files. */
-  #isHeld = false;
-  /** Slots of LIMITs that are not kept yet. */
-  #limits: number[] = [];
-  readonly #isBusy = (writer: PartitionWriter): boolean => this.#gathering.has(writer) || this.#syncing.has(writer);
   #defect: unknown = null;
   #stopped = false;
 
@@ -95,12 +85,13 @@ export class FlushRound {
     this.#ringAddress = options.ringAddress;
     this.#ringSizeBytes = options.ringSizeBytes;
     this.#files = options.fileSystem;
-    this.#openFiles = new OpenFiles(options.maxOpenFiles ?? defaultMaxOpenFiles);
+    const isBusy = (writer: PartitionWriter): boolean => this.#gathering.has(writer) || this.#syncing.has(writer);
+    this.#descriptors = new DescriptorLimit(options.maxOpenFiles ?? defaultMaxOpenFiles, isBusy, this.#syncs);
   }
 
   /** Whether nothing can be taken before the sync that is under way has ended. */
   get isHeld(): boolean {
-    return this.#isHeld && this.#sync !== null;
+    return this.#descriptors.isHeld && this.#sync !== null;
   }
 
   /** Whether STOP was dealt with. */
@@ -135,7 +126,7 @@ export class FlushRound {
       this.#outbox.length === 0 &&
       this.#sync === null &&
       this.#syncs.count === 0 &&
-      this.#limits.length === 0 &&
+      !this.#descriptors.hasLimitsToKeep &&
       this.#defect === null
     );
   }
@@ -152,7 +143,7 @@ export class FlushRound {
   /** Does to the files what the taken submissions ask for. */
   write(): void {
     const submission = this.#submission;
-    if (this.#taken > 0) this.#isHeld = false;
+    if (this.#taken > 0) this.#descriptors.beginRound();
     for (let i = 0; i < this.#taken; i++) {
       this.#queue.readSubmission(this.#dealtWith + i, submission);
       if (!this.#hasRoomFor(submission)) {
@@ -164,7 +155,7 @@ export class FlushRound {
     }
     for (const writer of this.#gathering) this.#writeGroup(writer);
     this.#gathering.clear();
-    this.#opening = 0;
+    this.#descriptors.endOfGroups();
     for (const writer of this.#advanced) this.#complete(writer, CompletionKind.WRITTEN);
     this.#advanced.clear();
     this.#dealtWith += this.#taken;
@@ -189,11 +180,13 @@ export class FlushRound {
    */
   startSync(inPlace = false): boolean {
     if (this.#sync !== null) return false;
-    this.#makeRoomAhead();
+    for (const slot of this.#descriptors.keepLimits()) {
+      this.#outbox.push({ ...progress, kind: CompletionKind.LIMITED, slot });
+    }
     const syncs: PartitionSync[] = [];
     for (const writer of this.#syncs.next()) {
-      const opens = writer.checkpointsWanted > 0 || writer.closeWanted ? openedBy.indexes : 0;
-      const hasRoom = opens === 0 || this.#openFiles.makeRoom(opens, this.#isBusy);
+      const opensIndexes = writer.checkpointsWanted > 0 || writer.closeWanted;
+      const hasRoom = !opensIndexes || this.#descriptors.makeRoom(openedBy.indexes);
       if (!hasRoom && syncs.length > 0) break;
       this.#syncs.delete(writer);
       if (writer.state === 'sync-failed') this.#refuseSync(writer);
@@ -225,46 +218,23 @@ export class FlushRound {
     this.#writers.clear();
   }
 
-  /** Whether no more files than allowed will be open once `submission` is dealt with; else something is to be synced. */
+  /** Whether no more files than allowed will be open once `submission` is dealt with; else it waits for a sync. */
   #hasRoomFor({ kind, slot }: Submission): boolean {
-    const needed = this.#openedBy(kind, slot);
-    if (needed === 0 || this.#openFiles.makeRoom(this.#opening + needed, this.#isBusy)) {
-      if (kind === SubmissionKind.WRITE) this.#opening += needed;
-      return true;
-    }
-    const unsynced = this.#openFiles.unsynced(maxSyncsPerRound, true);
-    // With nothing to wait for, a few too many are better than none.
-    if (this.#sync === null && this.#gathering.size === 0 && unsynced.length === 0) return true;
-    for (const writer of unsynced) this.#syncs.addUnhurried(writer);
-    this.#isHeld = true;
-    return false;
-  }
-
-  #openedBy(kind: SubmissionKind, slot: number): number {
+    const canWait = this.#sync !== null || this.#gathering.size > 0;
     switch (kind) {
       case SubmissionKind.WRITE: {
         const writer = this.#writerOf(slot);
-        return writer.isLogOpen || this.#gathering.has(writer) ? 0 : openedBy.write;
+        if (writer.isLogOpen || this.#gathering.has(writer)) return true;
+        return this.#descriptors.hasRoomForGroup(canWait);
       }
       case SubmissionKind.ROLL:
-        return openedBy.roll;
+        return this.#descriptors.hasRoom(openedBy.roll, canWait);
       case SubmissionKind.CLOSE:
       case SubmissionKind.RESUME:
-        return openedBy.close;
+        return this.#descriptors.hasRoom(openedBy.close, canWait);
       default:
-        return 0;
+        return true;
     }
-  }
-
-  /** Has synced what may soon be closed, before anybody waits for that, and keeps LIMITs. */
-  #makeRoomAhead(): void {
-    const files = this.#openFiles;
-    const isOver = this.#limits.length > 0 && !files.makeRoom(0, this.#isBusy);
-    if (isOver || files.isScarce) {
-      for (const writer of files.unsynced(maxSyncsPerRound, isOver)) this.#syncs.addUnhurried(writer);
-    }
-    if (isOver) return;
-    for (const slot of this.#limits.splice(0)) this.#outbox.push({ ...progress, kind: CompletionKind.LIMITED, slot });
   }
 
   #gather(submission: Submission): void {
@@ -298,8 +268,7 @@ export class FlushRound {
         this.#stopped = true;
         return;
       case SubmissionKind.LIMIT:
-        this.#openFiles.max = submission.sizeBytes;
-        this.#limits.push(submission.slot);
+        this.#descriptors.limit(submission.sizeBytes, submission.slot);
         return;
     }
     const writer = this.#writerOf(submission.slot);
@@ -395,7 +364,7 @@ export class FlushRound {
   #finishClose(writer: PartitionWriter, failure: FlushFailure = FlushFailure.NONE): void {
     if (this.#advanced.delete(writer)) this.#complete(writer, CompletionKind.WRITTEN);
     writer.close();
-    this.#openFiles.recount(writer);
+    this.#descriptors.files.recount(writer);
     this.#complete(writer, CompletionKind.CLOSED, failure);
   }
 
@@ -404,9 +373,9 @@ export class FlushRound {
     const done = this.#attempt(writer, () => {
       writer.writeGroup();
       const hasFull = writer.hasFullIndexes;
-      if (hasFull && this.#openFiles.makeRoom(openedBy.indexes, this.#isBusy)) writer.appendIndexes();
+      if (hasFull && this.#descriptors.makeRoom(openedBy.indexes)) writer.appendIndexes();
     });
-    this.#openFiles.used(writer);
+    this.#descriptors.files.used(writer);
     if (done && writer.endOffset !== before) this.#advanced.add(writer);
     return done;
   }
@@ -415,13 +384,13 @@ export class FlushRound {
   #attempt(writer: PartitionWriter, work: () => void): boolean {
     try {
       work();
-      this.#openFiles.recount(writer);
+      this.#descriptors.files.recount(writer);
       return true;
     } catch (error) {
       const failure = flushFailureOf(error);
       if (failure === null) throw error;
       writer.state = 'write-failed';
-      this.#openFiles.recount(writer);
+      this.#descriptors.files.recount(writer);
       // WRITE_FAILED says what is written, so a WRITTEN after it would only repeat that.
       this.#advanced.delete(writer);
       this.#complete(writer, CompletionKind.WRITE_FAILED, failure);
@@ -445,8 +414,8 @@ export class FlushRound {
     };
     writer.checkpointsWanted = 0;
     this.#syncing.add(writer);
-    this.#openFiles.recount(writer);
-    this.#openFiles.gaveAway(sync.dirty.givenAway.length);
+    this.#descriptors.files.recount(writer);
+    this.#descriptors.files.gaveAway(sync.dirty.givenAway.length);
     return sync;
   }
 
@@ -462,7 +431,7 @@ export class FlushRound {
       if (failure === null) throw error;
       return failure;
     } finally {
-      this.#openFiles.recount(writer);
+      this.#descriptors.files.recount(writer);
     }
   }
 
@@ -470,7 +439,7 @@ export class FlushRound {
     const { writer } = sync;
     this.#syncing.delete(writer);
     for (const file of sync.dirty.givenAway) this.#files.close(file);
-    this.#openFiles.closedAway(sync.dirty.givenAway.length);
+    this.#descriptors.files.closedAway(sync.dirty.givenAway.length);
     const failed = sync.failure !== FlushFailure.NONE;
     if (failed) {
       writer.state = 'sync-failed';
