@@ -1,27 +1,25 @@
 /**
  * What no broker can be faster than: a process that reads a socket into one buffer, and for `copy-write` copies what came
- * into a ring and writes the ring to a file, as much at once as there is. It answers each size-prefixed request with the
- * bytes that it was started with, after the write where there is one. It checks nothing, and keeps no order of anything.
+ * into shared memory, from where a second thread writes it to a file. It answers each size-prefixed request with the bytes
+ * that it was started with, after the write where there is one. It checks nothing, and keeps no order of anything.
  *
  *   node bare-server.js discard|copy-write FILE ANSWER-IN-HEX
+ *
+ *   socket ─read─▶ buffer ─copy─▶ ring ─write of whole requests, all that are there─▶ file ─▶ one answer a request
+ *            (this thread)                    (bare-writer.ts)
  */
 
-import { open, write } from 'node:fs';
 import { type AddressInfo, createServer, Socket, type SocketConstructorOpts } from 'node:net';
+import { Worker } from 'node:worker_threads';
+import { BareRing } from './bare-ring.ts';
 
-const readBufferBytes = 256 * 1024;
-const ringBytes = 64 * 2 ** 20;
-const writeAtMostBytes = 2 ** 20;
+/** What a read takes at once; smaller ones cost more calls, larger ones leave the cache. */
+const readBufferBytes = 512 * 1024;
 const prefixBytes = 4;
 
 const [mode, file, answerHex] = process.argv.slice(2) as [string, string, string];
 const answer = Buffer.from(answerHex, 'hex');
-const ring = Buffer.from(new SharedArrayBuffer(ringBytes));
-/** Bytes that came and that were written, of all connections. */
-let received = 0;
-let written = 0;
-let isWriting = false;
-let descriptor = -1;
+const ring = BareRing.create();
 /** What is answered once so many bytes are written. */
 const waiting: { readonly at: number; readonly socket: Socket; readonly count: number }[] = [];
 
@@ -37,12 +35,15 @@ const server = createServer({ pauseOnConnect: true, noDelay: true }, (accepted) 
   let prefixLength = 0;
   const take = (chunk: Uint8Array): void => {
     let count = 0;
+    let lastEnd = 0;
     for (let at = 0; at < chunk.length;) {
       if (pendingBytes > 0) {
         const taken = Math.min(pendingBytes, chunk.length - at);
         at += taken;
         pendingBytes -= taken;
-        if (pendingBytes === 0) count++;
+        if (pendingBytes > 0) continue;
+        count++;
+        lastEnd = at;
         continue;
       }
       prefix[prefixLength++] = chunk[at++]!;
@@ -50,8 +51,12 @@ const server = createServer({ pauseOnConnect: true, noDelay: true }, (accepted) 
       pendingBytes = prefix.readInt32BE(0);
       prefixLength = 0;
     }
-    if (mode === 'discard') answerRequests(socket, count);
-    else copyIn(chunk, socket, count);
+    if (mode === 'discard') return answerRequests(socket, count);
+    const before = ring.received;
+    ring.copyIn(chunk);
+    if (count === 0) return;
+    waiting.push({ at: before + lastEnd, socket, count });
+    ring.publish(before + lastEnd);
   };
   const socket = new Socket({
     handle,
@@ -73,37 +78,24 @@ function answerRequests(socket: Socket, count: number): void {
   else if (count > 1) socket.write(Buffer.concat(Array.from({ length: count }, () => answer)));
 }
 
-function copyIn(chunk: Uint8Array, socket: Socket, count: number): void {
-  if (received + chunk.length - written > ringBytes) throw new Error('More is in flight than the ring holds.');
-  const at = received % ringBytes;
-  const first = Math.min(chunk.length, ringBytes - at);
-  ring.set(first === chunk.length ? chunk : chunk.subarray(0, first), at);
-  if (first < chunk.length) ring.set(chunk.subarray(first), 0);
-  received += chunk.length;
-  if (count > 0) waiting.push({ at: received, socket, count });
-  writeOn();
-}
-
-function writeOn(): void {
-  if (isWriting || written === received) return;
-  isWriting = true;
-  const at = written % ringBytes;
-  const sizeBytes = Math.min(received - written, ringBytes - at, writeAtMostBytes);
-  write(descriptor, ring, at, sizeBytes, written, (error, byteCount) => {
-    if (error !== null) throw error;
-    written += byteCount;
-    isWriting = false;
-    writeOn();
+async function answerWritten(): Promise<void> {
+  for (;;) {
+    const written = await ring.writtenBeyond();
     while (waiting.length > 0 && waiting[0]!.at <= written) {
       const { socket, count } = waiting.shift()!;
       answerRequests(socket, count);
     }
-  });
+  }
 }
 
-open(file, 'w', (error, opened) => {
-  if (error !== null) throw error;
-  descriptor = opened;
-  server.listen(0, '127.0.0.1', () => process.stdout.write(`serving ${(server.address() as AddressInfo).port}\n`));
-});
+if (mode === 'copy-write') {
+  const writer = new Worker(new URL('./bare-writer.js', import.meta.url), {
+    workerData: { file, memory: ring.memory },
+  });
+  writer.on('error', (error) => {
+    throw error;
+  });
+  void answerWritten();
+}
+server.listen(0, '127.0.0.1', () => process.stdout.write(`serving ${(server.address() as AddressInfo).port}\n`));
 process.on('SIGTERM', () => process.exit());

@@ -4,6 +4,7 @@
  *   produce    prepared batches, closed loop or at a fixed rate
  *   catch-up   everything that a topic holds, from its start
  *   tail       produce at a fixed rate while a consumer waits at the end: from intended send to arrival
+ *   wide       fetches that each name every partition
  */
 
 import type { Latencies } from './latency-recorder.ts';
@@ -67,7 +68,15 @@ export interface TailJob extends JobTarget {
   readonly requests: number;
 }
 
-export type LoadJob = ProduceJob | CatchUpJob | TailJob;
+export interface WideFetchJob extends JobTarget {
+  readonly kind: 'wide';
+  readonly connections: number;
+  /** On each connection, one after the other. */
+  readonly fetches: number;
+  readonly fetchBytes: number;
+}
+
+export type LoadJob = ProduceJob | CatchUpJob | TailJob | WideFetchJob;
 
 export interface LoadResult {
   /** Answered without an error; with acks=0: sent, and taken by the broker before it answered what was sent behind. */
@@ -79,7 +88,7 @@ export interface LoadResult {
   readonly plainBytes: number;
   /** From the first byte sent to the last answer. */
   readonly elapsedMs: number;
-  /** At a fixed rate from the intended send times; in a closed loop from when each was sent. Null for a catch-up. */
+  /** At a fixed rate from the intended send times; in a closed loop from when each was sent. Null for reading alone. */
   readonly latencies: Latencies | null;
   /** A tail's: from the intended send times to the arrival at the consumer. */
   readonly deliveryLatencies: Latencies | null;

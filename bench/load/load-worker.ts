@@ -5,6 +5,7 @@ import { runCatchUp } from './catch-up-run.ts';
 import type { LoadJob, LoadResult } from './load-job.ts';
 import { runProduce } from './produce-run.ts';
 import { runTail } from './tail-run.ts';
+import { runWideFetches } from './wide-fetch-run.ts';
 
 export type LoadMessage = { readonly began: true } | { readonly result: LoadResult };
 
@@ -23,5 +24,7 @@ function run(job: LoadJob, onBegin: () => void): Promise<LoadResult> {
       return runCatchUp(job, onBegin);
     case 'tail':
       return runTail(job, onBegin);
+    case 'wide':
+      return runWideFetches(job, onBegin);
   }
 }

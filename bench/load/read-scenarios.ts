@@ -198,4 +198,77 @@ const mixed: Scenario = {
   },
 };
 
-export const readScenarios: readonly Scenario[] = [catchUp, tail, mixed];
+/** Each partition gets a record; then many fetch from all of them at once while a consumer waits at another's tail. */
+async function wideRound(context: ScenarioContext): Promise<{ readonly wide: Figures; readonly tail: Figures }> {
+  const { sizes, dataParent } = context;
+  const partitionCount = sizes.manyPartitions.at(-1)!;
+  await using server = await ServerUnderTest.start(context.millrace(), dataParent);
+  const admin = await KafkaAdmin.connect(server.doors);
+  await admin.createTopic(topic, partitionCount);
+  await admin.createTopic('tail', 1);
+  const partitionsPerRequest = Math.min(partitionCount, 100);
+  const batch = { recordBytes: 100, batchBytes: 0, compression: 'none' } as const;
+  const filling = {
+    ...fillingJob(server, 100, 0, partitionCount),
+    batch,
+    partitionsPerRequest,
+    requests: Math.ceil(partitionCount / partitionsPerRequest),
+  };
+  const { result } = await measureLoad(server, filling);
+  await checkRecords(admin, filling, result.records);
+  admin.close();
+  const common = { doors: server.doors, transport: 'tcp' } as const;
+  const requestsPerSecond = 200;
+  const [wide, tailed] = await Promise.all([
+    measureLoad(server, {
+      kind: 'wide',
+      ...common,
+      topic,
+      partitionCount,
+      connections: Math.min(sizes.crowd, 200),
+      fetches: 1,
+      fetchBytes: 2 ** 18,
+    }),
+    measureLoad(server, {
+      kind: 'tail',
+      ...common,
+      topic: 'tail',
+      partitionCount: 1,
+      acks: 1,
+      batch,
+      requestsPerSecond,
+      requests: Math.ceil((requestsPerSecond * sizes.loadMs) / 1000),
+    }),
+  ]);
+  const { requestsPerSecond: rate, brokerCpuMicrosecondsPerRequest, rssMiB, peakRssMiB } = wide.figures;
+  const { p50Ms, p99Ms, maxMs } = tailed.figures;
+  return {
+    wide: { requestsPerSecond: rate, brokerCpuMicrosecondsPerRequest, rssMiB, peakRssMiB } as Figures,
+    tail: { p50Ms, p99Ms, maxMs } as Figures,
+  };
+}
+
+const wide: Scenario = {
+  name: 'wide-fetches',
+  title: 'a crowd that fetches from every partition of a large topic at once, beside the tail of another topic',
+  async run(context) {
+    let tailed: Figures = {};
+    const contenders = [
+      {
+        name: 'the crowd',
+        round: async () => {
+          const round = await wideRound(context);
+          tailed = round.tail;
+          return round.wide;
+        },
+      },
+      // The other half of the same round.
+      { name: 'the tail', round: () => Promise.resolve(tailed) },
+    ];
+    const what = `${context.sizes.manyPartitions.at(-1)} partitions a fetch`;
+    const results = await alternate(contenders, roundsOf(context));
+    return results.map((result) => rowOf('wide-fetches', { what }, result));
+  },
+};
+
+export const readScenarios: readonly Scenario[] = [catchUp, tail, mixed, wide];

@@ -199,7 +199,7 @@ async function tail({ server, sizes, newTopic }: Bench, requestsPerSecond: numbe
 /** A side that misses a rate has no latencies: they would be those of a queue that only grows. */
 async function measured(server: Bench['server'], job: LoadJob, names: readonly FigureName[]): Promise<Figures> {
   const { figures, result } = await measureLoad(server, job);
-  const rate = job.kind === 'catch-up' ? null : job.requestsPerSecond;
+  const rate = 'requestsPerSecond' in job ? job.requestsPerSecond : null;
   const isReached = rate === null || (result.requests * 1000) / result.elapsedMs >= rate * reachedShare;
   const all: Figures = { ...figures };
   if (rate === null && result.latencies !== null) {

@@ -15,6 +15,7 @@ import type { LogStore, PartitionLog } from '../storage/partition-log.ts';
 import type { BrokerConfig } from './broker-config.ts';
 import { FetchMemory } from './fetch-memory.ts';
 import { FetchSessionCache } from './fetch-session.ts';
+import { FetchTurns } from './fetch-turns.ts';
 import { FetchWaits } from './fetch-wait.ts';
 import { GroupCoordinator } from './groups/group-coordinator.ts';
 import { MetadataImage, producerIdsRecord, type TopicImage } from './metadata-image.ts';
@@ -58,6 +59,7 @@ export class Broker {
   readonly producerIds: ProducerIds;
   readonly fetchSessions: FetchSessionCache;
   readonly fetchMemory: FetchMemory;
+  readonly fetchTurns: FetchTurns;
   readonly fetchWaits: FetchWaits;
   readonly #stateLogs: StateLog[] = [];
   readonly #image = new MetadataImage();
@@ -87,6 +89,7 @@ export class Broker {
     const sessionSlots = options.config.number('max.incremental.fetch.session.cache.slots');
     this.fetchSessions = new FetchSessionCache(sessionSlots, options.clock, options.random);
     this.fetchMemory = new FetchMemory(options.clock, options.fetchMemoryBytes);
+    this.fetchTurns = new FetchTurns(options.clock);
     this.fetchWaits = new FetchWaits(options.clock, this.topics);
   }
 

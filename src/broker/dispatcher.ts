@@ -32,6 +32,7 @@ export type ResponseChunks = readonly Uint8Array[] | null;
 
 /** Key, version and correlation id. */
 const requestStartBytes = 8;
+const fetchKey = 1;
 /**
  * As many elements as the arrays of one request may have together: a client that asks for every partition that a broker
  * may hold stays below, and decoding so many takes tens of milliseconds and of megabytes.
@@ -97,11 +98,13 @@ export class Dispatcher {
   }
 
   /**
-   * Whether the frame may be served now: a produce waits until the ingest ring can take it. Where not, `proceed` is
-   * called once it may, and the frame is to be served before `proceed` returns.
+   * Whether the frame may be served now: a produce waits until the ingest ring can take it, a fetch of many partitions
+   * for its turn. Where not, `proceed` is called once it may, and the frame is to be served before `proceed` returns.
    */
   admit(frame: Uint8Array, proceed: () => void): boolean {
-    if (frame.length < 2 || frame[0] !== 0 || frame[1] !== produceKey) return true;
+    if (frame.length < 2 || frame[0] !== 0) return true;
+    if (frame[1] === fetchKey) return this.#broker.fetchTurns.admit(frame.length, proceed);
+    if (frame[1] !== produceKey) return true;
     if (this.#roomGranted) {
       this.#roomGranted = false;
       return true;

@@ -39,6 +39,7 @@ export interface FetchOutcome {
 export interface FetchContext {
   /** Not NONE where the request's session is not as it says; there are no partitions then. */
   readonly errorCode: ErrorCode;
+  readonly partitionCount: number;
   /** What to read, in this order. */
   partitions(): Iterable<FetchPartition>;
   /** Called once, with an answer for each of `partitions`. */
@@ -95,6 +96,7 @@ function updatePartitions(
 
 class FailedContext implements FetchContext {
   readonly errorCode: ErrorCode;
+  readonly partitionCount = 0;
 
   constructor(errorCode: ErrorCode) {
     this.errorCode = errorCode;
@@ -115,6 +117,10 @@ class SessionlessContext implements FetchContext {
 
   constructor(partitions: Map<string, FetchPartition>) {
     this.#partitions = partitions;
+  }
+
+  get partitionCount(): number {
+    return this.#partitions.size;
   }
 
   partitions(): Iterable<FetchPartition> {
@@ -138,6 +144,10 @@ class FullContext implements FetchContext {
     this.#sessions = sessions;
   }
 
+  get partitionCount(): number {
+    return this.#partitions.size;
+  }
+
   partitions(): Iterable<FetchPartition> {
     return this.#partitions.values();
   }
@@ -158,6 +168,10 @@ class IncrementalContext implements FetchContext {
   constructor(session: FetchSession) {
     this.#session = session;
     this.#epoch = session.epoch;
+  }
+
+  get partitionCount(): number {
+    return this.#session.partitions.size;
   }
 
   partitions(): Iterable<FetchPartition> {

@@ -4,6 +4,7 @@
  *   session (fetch-context.ts) → examine (fetch-read.ts) → wait for min bytes (fetch-wait.ts) → room (fetch-memory.ts)
  *     → read into the answers → what the client does not know yet → response, released once its bytes have left
  *
+ * Where there are many partitions, they are examined and read in turns with others (fetch-turns.ts).
  * Records go from the log's buffers into the response's chunks without a copy.
  */
 
@@ -53,7 +54,10 @@ export const fetchHandler: ApiHandler<FetchRequest, HoldingFetchResponse> = {
     const scope: FetchScope = { broker, apiVersion, isolation, replicaId };
     const fetch = openFetchContext(request, apiVersion, broker.fetchSessions);
     const maxBytes = Math.min(Math.max(request.maxBytes, 0), broker.config.number('fetch.max.bytes'));
-    let examined = Array.from(fetch.partitions(), (partition) => examine(partition, scope));
+    const examining = broker.fetchTurns.run(fetch.partitionCount, () =>
+      Array.from(fetch.partitions(), (partition) => examine(partition, scope)),
+    );
+    let examined = examining instanceof Promise ? await examining : examining;
     const minBytes = Math.min(request.minBytes, maxBytes);
     if (request.maxWaitMs > 0 && mustWait(examined, minBytes)) {
       const { maxWaitMs } = request;
@@ -98,6 +102,21 @@ async function answer(
     grant?.release();
     return { ...defaultFetchResponse(), reads: [], grant: null };
   }
+  return broker.fetchTurns.run(fetch.partitionCount, () =>
+    read(fetch, examined, grant, wantedBytes, maxBytes, context, scope),
+  );
+}
+
+/** The last step: reads within the grant, and says what the client does not know yet. */
+async function read(
+  fetch: FetchContext,
+  examined: readonly ExaminedPartition[],
+  grant: FetchGrant | null,
+  wantedBytes: number,
+  maxBytes: number,
+  context: RequestContext,
+  scope: FetchScope,
+): Promise<HoldingFetchResponse> {
   let reads: readonly ReadResult[] = [];
   if (grant !== null) {
     // What waits is known only roughly: the grant bounds the read where it is less than was asked for.
@@ -106,7 +125,7 @@ async function answer(
     grant.settle(reads.reduce((sum, { records }) => sum + records.length, 0));
   }
   const outcome = fetch.conclude(examined);
-  const response: HoldingFetchResponse = { ...responseOf(outcome, context, broker), reads, grant };
+  const response: HoldingFetchResponse = { ...responseOf(outcome, context, scope.broker), reads, grant };
   if (outcome.errorCode === ErrorCode.NONE) return response;
   fetchHandler.released?.(response);
   return { ...response, reads: [], grant: null };
