@@ -1,14 +1,16 @@
 /**
  * The shared memory between the two threads of the bare server: a ring of bytes and how far it is filled and written.
  *
- *   memory:  [published: i64][written: i64] …64 [the ring's bytes]      both count bytes since the start
+ *   memory:  [published: i64][written: i64] …4096 [the ring's bytes]      both count bytes since the start
  *
  * One thread copies in and publishes, one writes. Nothing waits for room: more in flight than the ring holds is an error.
  */
 
-const counterBytes = 64;
+/** Writes past the page cache take whole blocks, of memory and of the file. */
+const blockBytes = 4096;
 /** Some times what is in flight, and small enough to stay in a processor's cache. */
 const ringBytes = 16 * 2 ** 20;
+const wasmPageBytes = 65_536;
 const publishedAt = 0;
 const writtenAt = 1;
 
@@ -22,12 +24,15 @@ export class BareRing {
 
   constructor(memory: SharedArrayBuffer) {
     this.memory = memory;
-    this.#bytes = new Uint8Array(memory, counterBytes);
-    this.#counters = new BigInt64Array(memory, 0, counterBytes / BigInt64Array.BYTES_PER_ELEMENT);
+    this.#bytes = new Uint8Array(memory, blockBytes, ringBytes);
+    this.#counters = new BigInt64Array(memory, 0, 2);
   }
 
   static create(): BareRing {
-    return new BareRing(new SharedArrayBuffer(counterBytes + ringBytes));
+    // The memory of WebAssembly begins at a page, as writes past the page cache want it.
+    const pages = Math.ceil((blockBytes + ringBytes) / wasmPageBytes);
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    return new BareRing(memory.buffer as ArrayBufferLike as SharedArrayBuffer);
   }
 
   copyIn(chunk: Uint8Array): void {
@@ -41,9 +46,14 @@ export class BareRing {
     this.received += chunk.length;
   }
 
-  /** Lets the writer have everything up to `position`. */
-  publish(position: number): void {
-    this.#set(publishedAt, position);
+  /** Ends a request at the end of a block. */
+  padToBlock(): void {
+    this.received = Math.ceil(this.received / blockBytes) * blockBytes;
+  }
+
+  /** Lets the writer have everything that was copied in. */
+  publish(): void {
+    this.#set(publishedAt, this.received);
   }
 
   /** Waits until the writer has written more than when it was asked last; returns how much in all. */

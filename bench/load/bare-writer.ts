@@ -1,12 +1,19 @@
 /** The second thread of the bare server: writes what is in the ring to a file, with one gathered call whatever there is. */
 
-import { openSync, writevSync } from 'node:fs';
+import { constants, openSync, writevSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { BareRing } from './bare-ring.ts';
 
-const { file, memory } = workerData as { readonly file: string; readonly memory: SharedArrayBuffer };
+interface BareWriterData {
+  readonly file: string;
+  readonly memory: SharedArrayBuffer;
+  readonly isDirect: boolean;
+}
+
+const { file, memory, isDirect } = workerData as BareWriterData;
 const ring = new BareRing(memory);
-const descriptor = openSync(file, 'w');
+const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | (isDirect ? constants.O_DIRECT : 0);
+const descriptor = openSync(file, flags);
 
 for (;;) {
   const parts = ring.next();

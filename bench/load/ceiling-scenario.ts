@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { zeroUuid } from '../../src/base/uuid.ts';
 import { defaultProduceResponse, produceApi } from '../../src/protocol/generated/index.ts';
 import { Writer } from '../../src/protocol/writer.ts';
+import type { BareMode } from './bare-server.ts';
 import type { Figures, ResultRow } from './figures.ts';
 import { measureLoad } from './measured-load.ts';
 import { jobOf, type ProduceCase, produceRound, roundsOf, rowOf } from './produce-case.ts';
@@ -24,10 +25,17 @@ const bulkSynced: ProduceCase = {
   idempotent: true,
 };
 
+const bareNames = {
+  discard: 'bare socket (the client)',
+  'copy-write': 'bare socket, copy, write',
+  'copy-direct': 'bare socket, copy, O_DIRECT write',
+} as const;
+type CeilingMode = keyof typeof bareNames;
+
 /** The bare server answers every request as a broker answers one batch of the topic. */
-function bareServer(mode: 'discard' | 'copy-write', topic: string): ServerKind {
+function bareServer(mode: BareMode, topic: string): ServerKind {
   return {
-    name: mode === 'discard' ? 'bare socket' : 'bare socket, copy, write',
+    name: mode,
     command: (directory) => ({
       file: process.execPath,
       args: [fileURLToPath(new URL('./bare-server.js', import.meta.url)), mode, join(directory, 'file'), answer(topic)],
@@ -48,7 +56,7 @@ function answer(topic: string): string {
   return Buffer.concat(writer.finish()).toString('hex');
 }
 
-async function bareRound(mode: 'discard' | 'copy-write', { sizes, dataParent }: ScenarioContext): Promise<Figures> {
+async function bareRound(mode: CeilingMode, { sizes, dataParent }: ScenarioContext): Promise<Figures> {
   const job = jobOf(bulk, sizes);
   await using server = await ServerUnderTest.start(bareServer(mode, job.topic), dataParent);
   const measured = { ...job, doors: server.doors };
@@ -106,8 +114,10 @@ const ceiling: Scenario = {
       bulk.what,
       [
         { name: millrace.name, round: async () => kept(await produceRound(millrace, bulk, context)) },
-        { name: 'bare socket, copy, write', round: async () => kept(await bareRound('copy-write', context)) },
-        { name: 'bare socket (the client)', round: async () => kept(await bareRound('discard', context)) },
+        ...(['copy-write', 'copy-direct', 'discard'] as const).map((mode) => ({
+          name: bareNames[mode],
+          round: async () => kept(await bareRound(mode, context)),
+        })),
       ],
       context,
     );
