@@ -196,6 +196,8 @@ export class LogWriter {
       log.producers.apply(producedBatch(scanned), baseOffset);
       log.producersChanged = true;
     }
+    // Or the table would grow though the ring has long come round, most of all where there are many partitions.
+    log.recent.forgetBefore(context.ring.oldestHeld);
     log.recent.add(baseOffset, endOffset, placed.position, placed.sizeBytes);
     progress.assigned(endOffset, synced);
     this.#answerOnce(baseOffset, endOffset, appendTimeMs, options, forced, listener);
