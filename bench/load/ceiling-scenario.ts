@@ -30,7 +30,6 @@ const bareNames = {
   'copy-write': 'bare socket, copy, write',
   'copy-direct': 'bare socket, copy, O_DIRECT write',
 } as const;
-type CeilingMode = keyof typeof bareNames;
 
 /** The bare server answers every request as a broker answers one batch of the topic. */
 function bareServer(mode: BareMode, topic: string): ServerKind {
@@ -56,12 +55,29 @@ function answer(topic: string): string {
   return Buffer.concat(writer.finish()).toString('hex');
 }
 
-async function bareRound(mode: CeilingMode, { sizes, dataParent }: ScenarioContext): Promise<Figures> {
-  const job = jobOf(bulk, sizes);
+/** One round of prepared batches on the bare server. */
+export async function bareRound(mode: BareMode, context: ScenarioContext, one = bulk): Promise<Figures> {
+  const { sizes, dataParent } = context;
+  const job = jobOf(one, sizes);
   await using server = await ServerUnderTest.start(bareServer(mode, job.topic), dataParent);
   const measured = { ...job, doors: server.doors };
   if (sizes.warmUpMs > 0) await measureLoad(server, { ...measured, durationMs: sizes.warmUpMs });
   return (await measureLoad(server, measured)).figures;
+}
+
+/** 1 MiB of a file in answer to each request of one record. */
+export async function bareSendRound(context: ScenarioContext): Promise<Figures> {
+  const asking: ProduceCase = { what: '', recordBytes: 100, batchBytes: 0, acks: 1 };
+  const { requestsPerSecond, brokerCpuMicrosecondsPerRequest } = await bareRound('read-send', context, asking);
+  return {
+    bytesPerSecond: requestsPerSecond! * mebibyte,
+    brokerCpuSecondsPerGb: (brokerCpuMicrosecondsPerRequest! * 1e3) / mebibyte,
+  };
+}
+
+/** One round of the same batches on Millrace. */
+export function millraceRound(acks: -1 | 1, context: ScenarioContext): Promise<Figures> {
+  return produceRound(context.millrace(), acks === 1 ? bulk : bulkSynced, context);
 }
 
 /** 1 MiB written, synced, and again, into a new file. */
@@ -82,7 +98,8 @@ function diskRound({ sizes, dataParent }: ScenarioContext): Figures {
   return { requestsPerSecond: (count * 1000) / elapsedMs, bytesPerSecond: (count * mebibyte * 1000) / elapsedMs };
 }
 
-const kept = ({ bytesPerSecond, brokerCpuSecondsPerGb, clientCpuSecondsPerGb, rssMiB }: Figures): Figures =>
+/** What the table has room for. */
+export const kept = ({ bytesPerSecond, brokerCpuSecondsPerGb, clientCpuSecondsPerGb, rssMiB }: Figures): Figures =>
   ({ bytesPerSecond, brokerCpuSecondsPerGb, clientCpuSecondsPerGb, rssMiB }) as Figures;
 
 /** The rows of `contenders`, each with the first one's bytes a second over its own. */
@@ -109,11 +126,11 @@ const ceiling: Scenario = {
   name: 'ceiling',
   title: 'prepared 1 MiB batches against bare sockets, copies and writes; ratio: Millrace over the other',
   async run(context) {
-    const millrace = context.millrace();
+    const { name } = context.millrace();
     const written = await compared(
       bulk.what,
       [
-        { name: millrace.name, round: async () => kept(await produceRound(millrace, bulk, context)) },
+        { name, round: async () => kept(await millraceRound(1, context)) },
         ...(['copy-write', 'copy-direct', 'discard'] as const).map((mode) => ({
           name: bareNames[mode],
           round: async () => kept(await bareRound(mode, context)),
@@ -124,7 +141,7 @@ const ceiling: Scenario = {
     const synced = await compared(
       bulkSynced.what,
       [
-        { name: millrace.name, round: async () => kept(await produceRound(millrace, bulkSynced, context)) },
+        { name, round: async () => kept(await millraceRound(-1, context)) },
         { name: 'bare write, fdatasync', round: () => Promise.resolve(kept(diskRound(context))) },
       ],
       context,

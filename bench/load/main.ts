@@ -21,12 +21,14 @@ import { keepResults } from './result-file.ts';
 import { resultTable } from './result-table.ts';
 import { fullSizes, quickSizes, type Scenario, type ScenarioContext } from './scenario.ts';
 import { soakScenarios } from './soak-scenario.ts';
+import { stageScenarios } from './stages-scenario.ts';
 import { startScenarios } from './start-scenario.ts';
 
 const scenarios: readonly Scenario[] = [
   ...produceScenarios,
   ...readScenarios,
   ...ceilingScenarios,
+  ...stageScenarios,
   ...startScenarios,
   ...soakScenarios,
 ];

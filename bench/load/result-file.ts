@@ -11,7 +11,13 @@ export interface RunResults {
   readonly rows: readonly ResultRow[];
 }
 
-const plotted: readonly FigureName[] = ['recordsPerSecond', 'bytesPerSecond', 'brokerCpuSecondsPerGb'];
+const plotted: readonly FigureName[] = [
+  'recordsPerSecond',
+  'bytesPerSecond',
+  'brokerCpuSecondsPerGb',
+  'rssMiB',
+  'descriptors',
+];
 
 /** Writes `name`.json and `name`-SWEEP-FIGURE.svg into `folder`; returns the files' names. */
 export function keepResults(folder: string, name: string, results: RunResults): string[] {
