@@ -6,6 +6,7 @@ import { checksumBenchmarks } from './checksum.bench.ts';
 import { codecBenchmarks } from './codecs.bench.ts';
 import { indexBenchmarks } from './indexes.bench.ts';
 import { inflationBenchmarks } from './inflation.bench.ts';
+import { primitiveBenchmarks } from './primitives.bench.ts';
 import { queueBenchmarks } from './queues.bench.ts';
 import { varintBenchmarks } from './varints.bench.ts';
 
@@ -15,6 +16,7 @@ export function benchmarks(): Benchmark[] {
     ...batchBenchmarks(),
     ...inflationBenchmarks(),
     ...codecBenchmarks(),
+    ...primitiveBenchmarks(),
     ...queueBenchmarks(),
     ...indexBenchmarks(),
     ...varintBenchmarks(),

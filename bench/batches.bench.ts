@@ -3,9 +3,8 @@
 import { crc32c as nativeCrc32c } from '@node-rs/crc32';
 import { ScanFlag, ScanStatus } from '../src/memory/core.ts';
 import { batchHeaderSizeBytes, hasValidCrc, recordCountAt } from '../src/records/record-batch.ts';
-import { RecordReader } from '../src/records/record-reader.ts';
 import { type Benchmark, repeated } from './benchmark.ts';
-import { arena, filledBuilder, outputAddress, placed } from './material.ts';
+import { arena, filledBuilder, outputAddress, placed, readAll } from './material.ts';
 
 const batchesPerRun = 8;
 
@@ -110,12 +109,4 @@ function checkBenchmarks(valueBytes: number): Benchmark[] {
       ],
     },
   ];
-}
-
-/** How many records there are, each of them parsed. */
-function readAll(batch: Uint8Array): number {
-  const reader = new RecordReader(batch, 0, batch.length);
-  let count = 0;
-  while (reader.next()) count++;
-  return count;
 }

@@ -12,6 +12,7 @@ import {
 } from '../src/protocol/generated/index.ts';
 import { Reader } from '../src/protocol/reader.ts';
 import { Writer } from '../src/protocol/writer.ts';
+import { recordCountAt } from '../src/records/record-batch.ts';
 import { type Benchmark, repeated } from './benchmark.ts';
 import { filledBuilder } from './material.ts';
 
@@ -49,8 +50,8 @@ function produceBenchmark(records: Uint8Array): Benchmark {
   };
   return {
     name: `decode Produce v${produceVersion}, ${partitionCount} batches of 16 KiB`,
-    unit: 'calls',
-    unitsPerRun: messagesPerRun,
+    unit: 'records',
+    unitsPerRun: messagesPerRun * partitionCount * recordCountAt(records, 0),
     bytesPerRun: messagesPerRun * frame.length,
     contenders: [
       { name: 'generated, every length checked', run: repeated(messagesPerRun, generated) },
@@ -125,8 +126,8 @@ function fetchBenchmark(records: Uint8Array): Benchmark {
   };
   return {
     name: `encode Fetch v${fetchVersion}, ${partitionCount} batches of 16 KiB`,
-    unit: 'calls',
-    unitsPerRun: messagesPerRun,
+    unit: 'records',
+    unitsPerRun: messagesPerRun * partitionCount * recordCountAt(records, 0),
     bytesPerRun: messagesPerRun * generated(),
     contenders: [
       { name: 'generated, records passed on as they lie', run: repeated(messagesPerRun, generated) },

@@ -1,17 +1,18 @@
 /** Inflating the body of a 16 KiB batch, and what it costs to check a compressed batch as a whole. */
 
 import * as wasmZstd from '@foxglove/wasm-zstd';
+import { crc32c as nativeCrc32c } from '@node-rs/crc32';
 import { compressionsAlgorithms } from '@platformatic/kafka';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { asAddress } from '../src/base/numbers.ts';
-import { ScanFlag } from '../src/memory/core.ts';
-import { batchHeaderSizeBytes, Compression, recordCountAt } from '../src/records/record-batch.ts';
+import { ScanFlag, ScanStatus } from '../src/memory/core.ts';
+import { batchHeaderSizeBytes, Compression, hasValidCrc, recordCountAt } from '../src/records/record-batch.ts';
 import { readScanRow } from '../src/storage/batch-check.ts';
 import { inflateBatch } from '../src/storage/batch-inflater.ts';
 import { defaultLogConfig } from '../src/storage/log-config.ts';
 import { RecordValidator } from '../src/storage/record-validation.ts';
 import { type Benchmark, repeated } from './benchmark.ts';
-import { arena, filledBuilder, outputAddress, outputSizeBytes, placed } from './material.ts';
+import { arena, filledBuilder, outputAddress, outputSizeBytes, placed, readAll } from './material.ts';
 
 const rowsSizeBytes = 4096;
 const batchesPerRun = 4;
@@ -79,7 +80,17 @@ export function inflationBenchmarks(): Benchmark[] {
         name: `whole check of a batch, ${name}, bytes as they come out`,
         unit: 'records',
         ...size,
-        contenders: [{ name: 'scan, inflation, every record', run: repeated(batchesPerRun, check) }],
+        contenders: [
+          { name: 'core: scan, inflation, every record', run: repeated(batchesPerRun, check) },
+          {
+            name: `JavaScript, @node-rs/crc32, ${rival}`,
+            run: repeated(batchesPerRun, () => {
+              const isValid =
+                hasValidCrc(batch, 0, batch.length, nativeCrc32c) && readAll(batch, unpack(packed)) === count;
+              return isValid ? ScanStatus.OK : -1;
+            }),
+          },
+        ],
       },
     ];
   });

@@ -1,12 +1,15 @@
 /**
  * `npm run bench [-- PART] [--json] [--quick]`: times the hot functions beside their rivals and prints what came out,
- * only benchmarks whose name contains PART where it is given. Results go to stdout and nowhere else.
+ * only benchmarks whose name contains PART where it is given. Results of a whole run are kept in bench/results as well.
  */
 
-import { cpus } from 'node:os';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchmarks } from './all.ts';
 import { type Benchmark, fullEffort, measure, type Result } from './benchmark.ts';
+import { machineFacts, machineSentence } from './load/machine.ts';
+import { projectRoot } from './load/project-root.ts';
 
 const { values, positionals } = parseArgs({
   options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } },
@@ -25,10 +28,10 @@ if (chosen.length === 0) {
 }
 
 const columns = [46, 12, 12, 8] as const;
-const machine = `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.versions.node}`;
+const machine = machineFacts();
 
 if (!values.json) {
-  console.log(`${machine}\n`);
+  console.log(`${machineSentence(machine)}\n`);
   printRow(['', 'per second', 'bytes/s', 'ratio']);
 }
 const all: { name: string; unit: string; results: Result[] }[] = [];
@@ -37,7 +40,9 @@ for (const benchmark of chosen) {
   all.push({ name: benchmark.name, unit: benchmark.unit, results });
   if (!values.json) print(benchmark, results);
 }
-if (values.json) console.log(JSON.stringify({ machine, benchmarks: all }, null, 2));
+const text = JSON.stringify({ machine, benchmarks: all }, null, 2);
+if (part === '' && !values.quick) writeFileSync(join(projectRoot, 'bench/results/functions.json'), `${text}\n`);
+if (values.json) console.log(text);
 else console.log("\nA rival's ratio is Millrace's speed over its own: above 1, Millrace is faster.");
 
 function print({ name, unit }: Benchmark, results: readonly Result[]): void {

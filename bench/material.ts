@@ -5,6 +5,7 @@ import { assert } from '../src/base/assert.ts';
 import { asAddress, type Address } from '../src/base/numbers.ts';
 import { Arena } from '../src/memory/arena.ts';
 import { BatchBuilder } from '../src/records/batch-builder.ts';
+import { RecordReader } from '../src/records/record-reader.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -51,4 +52,12 @@ export function filledBuilder(valueBytes: number, batchBytes = 16 * 1024): Batch
     builder.append({ key: null, value: valueOf(i, valueBytes), timestampMs: 1_700_000_000_000 + i });
   }
   return builder;
+}
+
+/** How many records the batch has, each of them parsed; `body` has them inflated where it was compressed. */
+export function readAll(batch: Uint8Array, body: Uint8Array | null = null): number {
+  const reader = new RecordReader(batch, 0, batch.length, body);
+  let count = 0;
+  while (reader.next()) count++;
+  return count;
 }
