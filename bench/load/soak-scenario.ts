@@ -48,7 +48,8 @@ const soak: Scenario = {
       const what = `${((part * partBytes) / 1e9).toPrecision(3)} GB through`;
       note(`soak: ${what}, ${Math.round(rssMiB!)} MiB, ${descriptors} descriptors`);
       const spreads = spreadsOf([{ bytesPerSecond, brokerCpuSecondsPerGb, rssMiB, peakRssMiB, descriptors } as never]);
-      const sweep = { title: 'soak', at: `${((part * partBytes) / 1e9).toPrecision(3)} GB`, line: kind.name };
+      const at = String(Number(((part * partBytes) / 1e9).toPrecision(2)));
+      const sweep = { title: 'gigabytes through it', at, line: kind.name };
       rows.push({ scenario: 'soak', what, who: kind.name, figures: spreads, rounds: 1, repeated: 0, sweep });
     }
     const ends = await admin.endOffsets(topic, partitionCount);
