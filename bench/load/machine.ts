@@ -16,6 +16,8 @@ export interface MachineFacts {
   readonly date: string;
 }
 
+const resultPaths = ['bench/results', 'bench/README.md'];
+
 export function machineFacts(): MachineFacts {
   return {
     processor: cpus()[0]?.model.trim() ?? 'unknown',
@@ -48,5 +50,14 @@ function commit(): string | null {
   };
   const hash = git('rev-parse', '--short', 'HEAD');
   if (hash === null) return null;
-  return git('status', '--porcelain', '--untracked-files=no') === '' ? hash : `${hash}+`;
+  // Results that are being written make no other program.
+  const status = git(
+    'status',
+    '--porcelain',
+    '--untracked-files=no',
+    '--',
+    '.',
+    ...resultPaths.map((path) => `:!${path}`),
+  );
+  return status === '' ? hash : `${hash}+`;
 }

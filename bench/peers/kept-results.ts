@@ -16,7 +16,7 @@ const endMark = '<!-- end of peers -->';
 
 /** `order` has the names of all cases, as tables have them. */
 export function keepPeerResults(results: readonly KeptResult[], order: readonly string[]): void {
-  const kept = new Map(previous().map((result) => [result.name, result]));
+  const kept = new Map(keptPeerResults().map((result) => [result.name, result]));
   for (const result of results) kept.set(result.name, result);
   const all = order.flatMap((name) => kept.get(name) ?? []);
   mkdirSync(folder, { recursive: true });
@@ -24,7 +24,8 @@ export function keepPeerResults(results: readonly KeptResult[], order: readonly 
   writeTable(all);
 }
 
-function previous(): KeptResult[] {
+/** What is kept, of all cases. */
+export function keptPeerResults(): KeptResult[] {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as KeptResult[]) : [];
 }
 

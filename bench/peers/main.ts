@@ -1,9 +1,12 @@
 /**
- * `npm run bench:peers [-- CASE…] [--rounds N] [--json] [--quick] [--list] [--profile DIR] [--data DIR]`: the same loads on
- * Millrace, Apache Kafka and NATS, in turn, and the ratios held against floors. A CASE is a name or the beginning of names;
+ * `npm run bench:peers [-- CASE…] [--rounds N] [--slice N] [--json] [--quick] [--list] [--profile DIR] [--data DIR]`: the
+ * same loads on Millrace, Apache Kafka and NATS, in turn, and the ratios held against floors. A CASE is a name or the beginning of names;
  * none means all. What it needs it fetches once; a peer that cannot be had here is left out, and that is said. Results are
  * kept in bench/results/ and bench/README.md, but for those of --quick, which only shows that everything runs, and of
  * --profile, which has Millrace write CPU profiles and shows what took longest.
+ *
+ * With --slice it does one round of at most N cases that lack rounds at this commit, adds it to what is kept, and ends with
+ * status 3 while there are more: `while npm run bench:peers -- --slice 5; [ $? = 3 ]; do :; done` does all piece by piece.
  */
 
 import { tmpdir } from 'node:os';
@@ -15,7 +18,8 @@ import type { ServerKind } from '../load/server-under-test.ts';
 import { Missing } from './cache.ts';
 import { kafkaToolsClassPath, kafkaToolsVersion, kafkaVersion } from './kafka-jars.ts';
 import { apacheKafka } from './kafka-server.ts';
-import { keepPeerResults } from './kept-results.ts';
+import { keepPeerResults, keptPeerResults } from './kept-results.ts';
+import { added, keptAt, nextSlice, roundsAt } from './lacking-rounds.ts';
 import { librdkafkaVersion, rdkafkaPerformance } from './librdkafka.ts';
 import { natsCases } from './nats-cases.ts';
 import { nats, natsClient, natsClientVersion, natsServerVersion } from './nats-server.ts';
@@ -33,6 +37,7 @@ const names = cases.map(({ name }) => name);
 const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string' },
+    slice: { type: 'string' },
     json: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
@@ -42,8 +47,10 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
+const sliceCases = values.slice === undefined ? null : Number(values.slice);
 const unknown = positionals.filter((wanted) => !names.some((name) => name.startsWith(wanted)));
 if (!Number.isInteger(rounds) || rounds < 1) stop(`--rounds takes a number from 1, not "${values.rounds}".`);
+if (sliceCases !== null && !(sliceCases >= 1)) stop(`--slice takes a number from 1, not "${values.slice}".`);
 if (values.list) {
   console.log(cases.map(({ name, title }) => `${name.padEnd(22)}${title}`).join('\n'));
   process.exit(0);
@@ -70,14 +77,18 @@ const versions = {
 };
 
 const wanted = cases.filter(({ name }) => positionals.length === 0 || positionals.some((part) => matches(name, part)));
+const { commit } = machineFacts();
+const lacking = (): PeerCase[] => nextSlice(wanted, keptPeerResults(), commit, rounds, sliceCases ?? Infinity);
 const results: KeptResult[] = [];
-for (const group of groupsOf(wanted)) {
+for (const group of sliceCases === null ? groupsOf(wanted) : [lacking()].filter(({ length }) => length > 0)) {
   try {
     results.push(...(await run(group)));
   } catch (error) {
     const what = group.map(({ name }) => name).join(', ');
     if (error instanceof Missing) {
       console.error(`${error.message} (${what})`);
+      // Nothing would come of trying it again and again.
+      if (sliceCases !== null) process.exitCode = 1;
       continue;
     }
     // Other cases may still be measured; that these could not is a result as well.
@@ -85,6 +96,8 @@ for (const group of groupsOf(wanted)) {
     process.exitCode = 1;
   }
 }
+// Not done: there is more to measure.
+if (sliceCases !== null && lacking().length > 0) process.exitCode ??= 3;
 if (values.profile !== undefined) console.error(profileSummary(values.profile));
 if (values.json) console.log(JSON.stringify(results, null, 2));
 else console.log(`\n${machineSentence(machineFacts())}`);
@@ -105,10 +118,18 @@ async function run(group: readonly PeerCase[]): Promise<KeptResult[]> {
   const ours = millrace(values.profile === undefined ? {} : { profileFolder: values.profile });
   const machine = machineFacts();
   const sizes = values.quick ? quickSizes : fullSizes;
-  const options = { rounds, sizes, clients, dataParent: values.data, onNote: note };
+  const before = sliceCases === null ? [] : keptPeerResults();
+  const options = {
+    rounds: sliceCases === null ? rounds : 1,
+    roundsBefore: Math.min(...group.map((one) => roundsAt(before, one, commit))),
+    sizes,
+    clients,
+    dataParent: values.data,
+    onNote: note,
+  };
   const measured = await peerRounds(group, ours, rival, options);
   const kept = [...measured].map(([one, figures]) => ({
-    ...resultOf(one, figures, ours.name, rival.name),
+    ...resultOf(one, added(keptAt(before, one, commit), figures), ours.name, rival.name),
     machine,
     versions,
   }));

@@ -17,6 +17,8 @@ import type { Clients, Measure, PeerCase, PeerSizes } from './peer-case.ts';
 
 export interface PeerRoundsOptions {
   readonly rounds: number;
+  /** How many there were before: who goes first changes from round to round. */
+  readonly roundsBefore: number;
   readonly sizes: PeerSizes;
   readonly clients: Clients;
   readonly dataParent: string;
@@ -55,7 +57,7 @@ export async function peerRounds(
       { side: 'millrace', kind: millrace },
       { side: 'peer', kind: rival },
     ] as const;
-    for (const { side, kind } of round % 2 === 0 ? sides : sides.toReversed()) {
+    for (const { side, kind } of (options.roundsBefore + round) % 2 === 0 ? sides : sides.toReversed()) {
       options.onNote(`round ${round + 1} of ${options.rounds}: ${kind.name}`);
       await oneSide(side, kind, results, options);
     }
