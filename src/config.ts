@@ -157,8 +157,11 @@ export function gatherOptions(
   };
 }
 
-/** Checks `options` and fills in what they leave open. Throws `EnvironmentError` CONFIG_INVALID. */
-export function checkOptions(options: BrokerOptions): CheckedOptions {
+/**
+ * Checks `options` and fills in what they leave open. `needsDoor`: somebody must be able to reach the broker. Throws
+ * `EnvironmentError` CONFIG_INVALID.
+ */
+export function checkOptions(options: BrokerOptions, needsDoor = true): CheckedOptions {
   const { data, kafka, http, allowUnauthenticated = false } = options;
   for (const name of Object.keys(options.settings ?? {})) {
     if (!brokerConfigByName.has(name)) throw invalid(`There is no setting ${name}`);
@@ -173,7 +176,7 @@ export function checkOptions(options: BrokerOptions): CheckedOptions {
   if (dataDirectory.trim() === '') throw invalid('The data directory has no name');
   const kafkaDoor = doorOf('kafka', given.kafka ?? '127.0.0.1:9092', allowUnauthenticated);
   const httpDoor = doorOf('http', given.http ?? '127.0.0.1:8080', allowUnauthenticated);
-  if (kafkaDoor === null && httpDoor === null)
+  if (kafkaDoor === null && httpDoor === null && needsDoor)
     throw invalid('Both kafka and http are off: nobody could reach the broker');
   if (kafkaDoor !== null && httpDoor !== null && collide(kafkaDoor, httpDoor)) {
     throw invalid(`kafka and http are both at port ${kafkaDoor.port}`, 'give each a port of its own');

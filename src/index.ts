@@ -4,11 +4,12 @@
  *   options → ports looked at → directory made, locked, opened → store → broker → doors
  *             └─ refusals up to here leave everything as it was     └─ opened only when there is somebody to serve
  *
+ * With `storage: 'memory'` the directory is one of a file system in memory, written by this thread; all else is the same.
  * A start that fails undoes what it began; `close` ends everything in the opposite order.
  */
 
 import { resolve as resolvePath } from 'node:path';
-import { present } from './base/assert.ts';
+import { assert, present } from './base/assert.ts';
 import { systemClock } from './base/clock.ts';
 import { EnvironmentError, EnvironmentErrorCode, systemErrorCode } from './base/environment-error.ts';
 import { silentLogger, type Logger } from './base/logger.ts';
@@ -18,9 +19,18 @@ import { Broker } from './broker/broker.ts';
 import { Dispatcher } from './broker/dispatcher.ts';
 import { handlers } from './broker/handlers/index.ts';
 import { checkOptions, type BrokerOptions, type CheckedOptions } from './config.ts';
+import { InThreadExecutor } from './flush/in-thread-executor.ts';
 import { WorkerExecutor } from './flush/worker-executor.ts';
+import {
+  EmbeddedClient,
+  type ProducedRecord,
+  type ProduceOptions,
+  type RecordPlace,
+  type TopicOptions,
+} from './gateway/embedded-client.ts';
 import { Gateway } from './gateway/gateway.ts';
-import { Arena } from './memory/arena.ts';
+import type { ConsumedRecord, ConsumeOptions } from './gateway/record-iterator.ts';
+import { Arena, defaultArenaOptions, type ArenaOptions } from './memory/arena.ts';
 import { CountingLogger } from './program/counting-logger.ts';
 import type { DoorAddress } from './program/door-address.ts';
 import { Doors } from './program/doors.ts';
@@ -30,16 +40,35 @@ import { lockDirectory } from './server/directory-lock.ts';
 import { loadNativePart, type NativePart } from './server/http-server.ts';
 import { probePort } from './server/port-probe.ts';
 import { makeDataDirectory, openDataDirectory, type DataDirectory } from './storage/data-directory.ts';
+import type { FileSystem } from './storage/file-system.ts';
+import type { FlushExecutor } from './storage/flush-executor.ts';
 import { LocalLogStore } from './storage/local-log-store.ts';
+import { MemoryFileSystem } from './storage/memory-file-system.ts';
 import { nodeFileSystem } from './storage/node-file-system.ts';
 import { releaseVersion } from './version.ts';
 
 export { EnvironmentError, EnvironmentErrorCode } from './base/environment-error.ts';
 export type { LogFields, Logger } from './base/logger.ts';
 export type { BrokerOptions } from './config.ts';
+export { BrokerError } from './gateway/broker-error.ts';
+export type { ProducedRecord, ProduceOptions, RecordPlace, TopicOptions } from './gateway/embedded-client.ts';
+export type { ConsumedRecord, ConsumeOptions } from './gateway/record-iterator.ts';
+export type { StartPosition } from './gateway/record-reader.ts';
 export type { DoorAddress } from './program/door-address.ts';
+export type { RecordHeader } from './records/record-reader.ts';
+export { bytes, json, text, type Serializer } from './records/serializers.ts';
 
-export interface StartOptions extends BrokerOptions {
+export interface StartOptions extends Omit<BrokerOptions, 'kafka' | 'http'> {
+  /** As for the program; `false` is `off`. With memory as storage any free port is taken unless one is given. */
+  readonly kafka?: string | false;
+  readonly http?: string | false;
+  /**
+   * `disk`, the default, or `memory`: then everything is gone with the broker, which starts in milliseconds, never waits
+   * for a new member of a group, and can be `reset`.
+   */
+  readonly storage?: 'disk' | 'memory';
+  /** How much `memory` holds, in bytes; beyond, nothing is taken, as on a full disk. Default: 1 GiB. */
+  readonly memoryBytes?: number;
   /** Hears what the broker has to say; default: nobody does. */
   readonly logger?: Logger;
   /** Hears that a part of the broker failed by a defect: it writes nothing any more, and should be closed. */
@@ -51,7 +80,7 @@ export interface RunningBroker extends AsyncDisposable {
   /** Where each door listens, with its real port; null where it is shut. */
   readonly kafka: DoorAddress | null;
   readonly http: DoorAddress | null;
-  /** Its whole path. */
+  /** Its whole path; with memory as storage the one in memory. */
   readonly dataDirectory: string;
   /** Whether this start made it. */
   readonly createdDataDirectory: boolean;
@@ -61,9 +90,53 @@ export interface RunningBroker extends AsyncDisposable {
   readonly version: string;
   /** Why HTTP and WebSocket are not there though nobody switched them off, as a sentence; else null. */
   readonly missingHttp: string | null;
+
+  /** Creates a topic. Rejects with `BrokerError`, such as TOPIC_ALREADY_EXISTS. */
+  createTopic(name: string, options?: TopicOptions): Promise<void>;
+  /** Deletes a topic and its records. Rejects with `BrokerError` UNKNOWN_TOPIC_OR_PARTITION where there is none. */
+  deleteTopic(name: string): Promise<void>;
+  /**
+   * Produces records without a socket, in order, and resolves with the place of each. Rejects with `BrokerError`, which
+   * names those that were not stored.
+   */
+  produce<K = string | Uint8Array, V = string | Uint8Array>(
+    topic: string,
+    records: readonly ProducedRecord<K, V>[],
+    options?: ProduceOptions<K, V>,
+  ): Promise<RecordPlace[]>;
+  /** The records of a topic without a socket, for `for await`: from the first on and as they come. */
+  consume<K = Uint8Array, V = Uint8Array>(
+    topic: string,
+    options?: ConsumeOptions<K, V>,
+  ): AsyncIterableIterator<ConsumedRecord<K, V>> & AsyncDisposable;
+  /**
+   * Deletes all topics, groups and changed settings, so that the next test begins with nothing. Connections and ports stay.
+   * Only with memory as storage.
+   */
+  reset(): Promise<void>;
   /** Ends connections, has everything on disk, and gives the directory up. Doing so twice does nothing. */
   close(): Promise<void>;
 }
+
+/** Where the logs are, and who writes them. */
+interface Storage {
+  readonly fileSystem: FileSystem;
+  readonly arena: ArenaOptions;
+  executor(arena: Arena, fileSystem: FileSystem): FlushExecutor;
+}
+
+/** Of a broker in memory: what it uses of it grows with what is written, up to this and the records. */
+const memoryArena: ArenaOptions = {
+  flushWorkerCount: 1,
+  queueCapacity: 1024,
+  ringSizeBytes: 16 * 1024 * 1024,
+  scratchSizeBytes: 16 * 1024 * 1024,
+  heapSizeBytes: 32 * 1024 * 1024,
+};
+const memoryDirectory = '/memory';
+const defaultMemoryBytes = 1024 ** 3;
+/** For a broker in memory, unless they are given: nothing is gained by waiting for more members. */
+const memorySettings = { 'group.initial.rebalance.delay.ms': '0' };
 
 /**
  * Starts a broker; resolves once it serves. Rejects with an `EnvironmentError` whose message says what was wrong and
@@ -71,11 +144,11 @@ export interface RunningBroker extends AsyncDisposable {
  * DATA_CORRUPT, DISK_FULL, IO_FAILED.
  */
 export async function startBroker(options: StartOptions = {}): Promise<RunningBroker> {
-  const checked = checkOptions(options);
+  const checked = checkOptions(brokerOptions(options), options.kafka !== false || options.http !== false);
   const undo = new Undo();
   try {
     const logger = new CountingLogger(options.logger ?? silentLogger);
-    return await start(checked, logger, undo, options.onDefect ?? (() => {}));
+    return await start(checked, options, logger, undo);
   } catch (error) {
     // Why the start failed is what the user has to know, also where something could not be undone.
     await undo.all().catch((failure: unknown) => {
@@ -83,6 +156,36 @@ export async function startBroker(options: StartOptions = {}): Promise<RunningBr
     });
     throw error;
   }
+}
+
+function brokerOptions({ kafka, http, storage, settings, data, ...rest }: StartOptions): BrokerOptions {
+  const inMemory = storage === 'memory';
+  const doorOf = (given: string | false | undefined) =>
+    given === false ? 'off' : (given ?? (inMemory ? '127.0.0.1:0' : undefined));
+  const [kafkaDoor, httpDoor] = [doorOf(kafka), doorOf(http)];
+  const directory = inMemory ? memoryDirectory : data;
+  return {
+    ...rest,
+    ...(kafkaDoor === undefined ? {} : { kafka: kafkaDoor }),
+    ...(httpDoor === undefined ? {} : { http: httpDoor }),
+    ...(directory === undefined ? {} : { data: directory }),
+    settings: { ...(inMemory ? memorySettings : {}), ...settings },
+  };
+}
+
+function storageFor({ storage = 'disk', memoryBytes = defaultMemoryBytes }: StartOptions): Storage {
+  if (storage === 'memory') {
+    return {
+      fileSystem: new MemoryFileSystem(memoryBytes),
+      arena: memoryArena,
+      executor: (arena, fileSystem) => new InThreadExecutor(arena, fileSystem),
+    };
+  }
+  return {
+    fileSystem: nodeFileSystem,
+    arena: defaultArenaOptions,
+    executor: (arena) => new WorkerExecutor({ arena, workerUrl: flushTaskUrl() }),
+  };
 }
 
 /** What has been begun and must be ended, the latest first. */
@@ -109,21 +212,27 @@ class Undo {
 
 async function start(
   checked: CheckedOptions,
+  options: StartOptions,
   logger: CountingLogger,
   undo: Undo,
-  onDefect: (error: Error) => void,
 ): Promise<RunningBroker> {
+  const inMemory = options.storage === 'memory';
+  const storage = storageFor(options);
   const config = new BrokerConfig(checked.settings);
   const nodeId = config.number('node.id');
-  const native = checked.http === null ? null : await nativePart(checked.httpNecessary || checked.kafka === null);
+  const httpNecessary = checked.httpNecessary && options.http !== undefined;
+  const native = checked.http === null ? null : await nativePart(httpNecessary || checked.kafka === null);
   const missingHttp = native instanceof EnvironmentError ? native.message : null;
   const addresses = { kafka: checked.kafka, http: missingHttp === null ? checked.http : null };
   const probes = [addresses.kafka, addresses.http].map((address) =>
     address === null ? null : probePort(address.host, address.port),
   );
   for (const problem of await Promise.all(probes)) if (problem !== null) throw problem;
-  const directory = await takeDirectory(resolvePath(checked.dataDirectory), nodeId, undo);
-  const { broker, store, arena, descriptors } = await openBroker(directory, config, logger, undo, onDefect);
+  const directory = inMemory
+    ? openDataDirectory(storage.fileSystem, checked.dataDirectory, nodeId, systemRandom)
+    : await takeDirectory(resolvePath(checked.dataDirectory), nodeId, undo);
+  const onDefect = options.onDefect ?? (() => {});
+  const { broker, store, arena, descriptors } = await openBroker(directory, storage, config, logger, undo, onDefect);
   const gateway = new Gateway(broker);
   undo.add(async () => gateway.close());
   const version = releaseVersion();
@@ -157,6 +266,7 @@ async function start(
   undo.add(() => doors.close());
   undo.add(async () => broker.stopWaiting());
   const close = (): Promise<void> => undo.all();
+  const client = new EmbeddedClient(gateway);
   // It takes milliseconds that those who wait for the start need not.
   setImmediate(() => descriptors.look());
   return {
@@ -168,6 +278,14 @@ async function start(
     nodeId,
     version,
     missingHttp,
+    createTopic: (name, topicOptions) => client.createTopic(name, topicOptions),
+    deleteTopic: (name) => client.deleteTopic(name),
+    produce: (topic, records, produceOptions) => client.produce(topic, records, produceOptions),
+    consume: (topic, consumeOptions) => client.consume(topic, consumeOptions),
+    reset: () => {
+      assert(inMemory, 'only a broker with memory as storage is reset: it deletes everything');
+      return client.reset();
+    },
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -198,16 +316,17 @@ async function takeDirectory(path: string, nodeId: number, undo: Undo): Promise<
 
 async function openBroker(
   { path, clusterId }: DataDirectory,
+  { fileSystem, arena: arenaOptions, executor: executorOf }: Storage,
   config: BrokerConfig,
   logger: Logger,
   undo: Undo,
   onDefect: (error: Error) => void,
 ): Promise<{ broker: Broker; store: LocalLogStore; arena: Arena; descriptors: DescriptorShares }> {
-  const arena = Arena.create();
-  const executor = new WorkerExecutor({ arena, workerUrl: flushTaskUrl() });
+  const arena = Arena.create(arenaOptions);
+  const executor = executorOf(arena, fileSystem);
   undo.add(() => executor.stop());
   const shared = { clock: systemClock, random: systemRandom, logger };
-  const storage = { directory: path, fileSystem: nodeFileSystem, arena, executor, onDefect };
+  const storage = { directory: path, fileSystem, arena, executor, onDefect };
   const onOpenLogs = (count: number): void => descriptors.logsAre(count);
   const store = await explainingFailures(path, () => LocalLogStore.open({ ...storage, ...shared, onOpenLogs }));
   undo.add(() => store.close());

@@ -64,6 +64,7 @@ export class TopicCatalog {
   readonly #options: TopicCatalogOptions;
   readonly #logs = new Map<Uuid, (PartitionLog | undefined)[]>();
   readonly #deletionListeners = new Set<(topic: TopicImage) => void>();
+  readonly #growthListeners = new Set<(topic: TopicImage) => void>();
   #lastChange: Promise<unknown> = Promise.resolve();
 
   constructor(options: TopicCatalogOptions) {
@@ -111,6 +112,12 @@ export class TopicCatalog {
     return () => void this.#deletionListeners.delete(listener);
   }
 
+  /** Calls `listener` whenever a topic was created or got more partitions; returns how to stop it. */
+  onGrown(listener: (topic: TopicImage) => void): () => void {
+    this.#growthListeners.add(listener);
+    return () => void this.#growthListeners.delete(listener);
+  }
+
   /** Runs `change` after all changes before it; for whatever else writes the metadata log. */
   inTurn<T>(change: () => Promise<T>): Promise<T> {
     const turn = this.#lastChange.then(change, change);
@@ -131,6 +138,7 @@ export class TopicCatalog {
         { topic: checked.name, topicId: checked.id, partitions: checked.partitionCount },
         'A topic was created.',
       );
+      for (const listener of [...this.#growthListeners]) listener(checked);
       return { ...done, topic: checked };
     });
   }
@@ -141,15 +149,31 @@ export class TopicCatalog {
       const topic = this.topicById(id);
       if (topic === null)
         return { errorCode: ErrorCode.UNKNOWN_TOPIC_ID, message: 'This server does not host this topic ID.' };
-      const logs = Array.from({ length: topic.partitionCount }, (_, partition) => this.partition(topic, partition));
-      const errorCode = await this.#options.write([topicRemovedRecord(topic.name)]);
-      if (errorCode !== ErrorCode.NONE) return { errorCode, message: null };
-      this.#logs.delete(id);
-      for (const listener of [...this.#deletionListeners]) listener(topic);
-      for (const log of logs) if (log !== null) await this.#destroy(log);
-      this.#options.logger.info({ topic: topic.name, topicId: id }, 'A topic was deleted.');
-      return done;
+      return this.#delete([topic]);
     });
+  }
+
+  /** Deletes all topics and their logs, in one go. */
+  deleteAll(): Promise<ChangeResult> {
+    return this.inTurn(async () => this.#delete([...this.image.topics()]));
+  }
+
+  async #delete(topics: readonly TopicImage[]): Promise<ChangeResult> {
+    if (topics.length === 0) return done;
+    const logs = topics.flatMap((topic) =>
+      Array.from({ length: topic.partitionCount }, (_, partition) => this.partition(topic, partition)),
+    );
+    const errorCode = await this.#options.write(topics.map(({ name }) => topicRemovedRecord(name)));
+    if (errorCode !== ErrorCode.NONE) return { errorCode, message: null };
+    for (const topic of topics) {
+      this.#logs.delete(topic.id);
+      for (const listener of [...this.#deletionListeners]) listener(topic);
+    }
+    for (const log of logs) if (log !== null) await this.#destroy(log);
+    for (const { name, id } of topics) {
+      this.#options.logger.info({ topic: name, topicId: id }, 'A topic was deleted.');
+    }
+    return done;
   }
 
   /** The topic is gone, whatever the disk says: a start removes what is left of it. */
@@ -186,7 +210,10 @@ export class TopicCatalog {
       const problem = this.#problemOfCount(added) ?? problemOf(added);
       if (problem !== null) return problem;
       if (validateOnly) return done;
-      return { errorCode: await this.#options.write([topicRecord({ ...topic, partitionCount })]), message: null };
+      const grown = { ...topic, partitionCount };
+      const errorCode = await this.#options.write([topicRecord(grown)]);
+      if (errorCode === ErrorCode.NONE) for (const listener of [...this.#growthListeners]) listener(grown);
+      return { errorCode, message: null };
     });
   }
 

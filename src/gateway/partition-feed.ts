@@ -13,15 +13,10 @@ import type { Offset } from '../base/numbers.ts';
 import { MalformedRecordsError } from '../records/varint.ts';
 import type { IsolationLevel, PartitionLog, ReadResult } from '../storage/partition-log.ts';
 import { RecordBlock, type Inflate } from './record-block.ts';
-
-/** Why a partition cannot be read from an offset. */
-export interface ReadProblem {
-  readonly errorCode: ErrorCode;
-  readonly message: string;
-}
+import type { Problem } from './topic-creation.ts';
 
 /** A block that holds the offset asked for, or why there is none. Null: nothing is there yet. */
-export type FeedRead = RecordBlock | ReadProblem | null;
+export type FeedRead = RecordBlock | Problem | null;
 
 /** Who waits at the partition's end. */
 export interface FeedWaiter {
@@ -42,7 +37,7 @@ const blockBytes = 256 * 1024;
 const keptBlocks = 8;
 const keptBytes = 2 * 1024 * 1024;
 
-export function isProblem(read: FeedRead): read is ReadProblem {
+export function isProblem(read: FeedRead): read is Problem {
   return read !== null && 'errorCode' in read;
 }
 
@@ -134,7 +129,7 @@ export class PartitionFeed {
     }
   }
 
-  #failed(offset: Offset, error: unknown): ReadProblem {
+  #failed(offset: Offset, error: unknown): Problem {
     const { topic, partition } = this.log;
     this.#options.logger.error({ topic, partition, offset, error }, 'Records could not be read.');
     const where = `Partition ${partition} of ${topic} cannot be read at offset ${offset}`;

@@ -11,10 +11,11 @@
  * It does not know sockets; a door that reads too fast is told to stop (`PublishStream.publish`).
  */
 
+import { present } from '../base/assert.ts';
 import { ErrorCode, errorName } from '../base/error-code.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { TopicImage } from '../broker/metadata-image.ts';
-import { isInternalTopic, isStateLogTopic, problemOfTopicName } from '../broker/topic-name.ts';
+import { isInternalTopic } from '../broker/topic-name.ts';
 import { crc32c } from '../records/crc32c.ts';
 import type { RecordHeader } from '../records/record-reader.ts';
 import { batchHeaderSizeBytes } from '../records/record-batch.ts';
@@ -23,6 +24,7 @@ import type { AppendResult, Durability } from '../storage/partition-log.ts';
 import { BatchEncoder, encodeHeaders, recordOverheadBytes } from './batch-encoder.ts';
 import { PublishOutcome } from './publish-outcome.ts';
 import { PublishStream, type PublishListener, type StreamOwner } from './publish-stream.ts';
+import { ensureTopic, problemOfMissing, type Problem } from './topic-creation.ts';
 import { PublishTarget, type HeldRecord, type Lane, type OpenBatch } from './publish-target.ts';
 
 export interface PublisherOptions {
@@ -376,7 +378,7 @@ export class RecordPublisher implements StreamOwner {
   #hold(target: PublishTarget, record: Omit<HeldRecord, 'run'>): void {
     const { stream, partition, key, value } = record;
     if (target.held === null) {
-      const problem = this.#problemOfTopic(target.name);
+      const problem = problemOfMissing(this.#broker, target.name);
       if (problem !== null) return this.#refuse(stream, noRun, target.name, partition, problem);
       target.held = [];
       this.#targets.set(target.name, target);
@@ -388,41 +390,22 @@ export class RecordPublisher implements StreamOwner {
     target.held.push({ ...record, run });
   }
 
-  #problemOfTopic(name: string): Problem | null {
-    const problem = problemOfTopicName(name);
-    if (problem !== null) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, message: problem };
-    if (!isStateLogTopic(name) && this.#broker.config.boolean('auto.create.topics.enable')) return null;
-    return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message: `There is no topic ${name}.` };
-  }
-
   async #create(target: PublishTarget): Promise<void> {
     const { name } = target;
-    const spec = { name, partitionCount: -1, replicationFactor: -1, configs: [] };
-    const { errorCode, message } = await this.#broker.topics.create(spec);
+    const problem = await ensureTopic(this.#broker, name);
     const held = target.held ?? [];
     target.held = null;
     target.refresh(this.#broker.topics.topic(name), this.#turn);
-    // Another may have created it meanwhile, which serves as well.
-    const created = errorCode === ErrorCode.NONE || errorCode === ErrorCode.TOPIC_ALREADY_EXISTS;
-    const why = created ? `The topic ${name} was deleted at once.` : message;
-    const problem: Problem = {
-      errorCode: created ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : errorCode,
-      message: why ?? `The topic ${name} could not be created: ${errorName(errorCode)}.`,
-    };
     if (target.topic === null) this.#targets.delete(name);
     this.#startTurn();
     for (const { stream, run, partition, key, value, timestampMs, headers } of held) {
       const { topic } = target;
-      if (topic === null) this.#refuse(stream, run, name, partition, problem);
+      if (topic === null)
+        this.#refuse(stream, run, name, partition, present(problem, 'a topic that is missing has a reason'));
       else this.#place(stream, run, target, topic, partition, key, value, 0, value?.length ?? 0, timestampMs, headers);
       this.#left((key?.length ?? 0) + (value?.length ?? 0));
     }
   }
-}
-
-interface Problem {
-  readonly errorCode: ErrorCode;
-  readonly message: string;
 }
 
 const noRun = -1;

@@ -15,8 +15,9 @@ import { ErrorCode } from '../base/error-code.ts';
 import { asOffset, noOffset, type Offset } from '../base/numbers.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { IsolationLevel, PartitionLog } from '../storage/partition-log.ts';
-import { isProblem, type FeedRead, type FeedWaiter, type PartitionFeed, type ReadProblem } from './partition-feed.ts';
+import { isProblem, type FeedRead, type FeedWaiter, type PartitionFeed } from './partition-feed.ts';
 import type { RecordBlock } from './record-block.ts';
+import type { Problem } from './topic-creation.ts';
 
 /** From where to read: an offset, the first record, what comes from now on, or the first record at or after a time. */
 export type StartPosition = 'earliest' | 'latest' | { readonly offset: number } | { readonly timestampMs: number };
@@ -92,7 +93,7 @@ export class RecordReader {
    * Begins to read a partition. Resolves with the offset at which it begins, or with what is wrong: no such partition, an
    * offset that is not in it. A partition that is read already is moved, as by `seek`.
    */
-  async add(topic: string, partition: number, start: StartPosition): Promise<Offset | ReadProblem> {
+  async add(topic: string, partition: number, start: StartPosition): Promise<Offset | Problem> {
     const { broker } = this.#owner;
     const found = broker.findPartition(broker.topics.topic(topic), partition);
     if (found === null) return noSuchPartition(topic, partition);
@@ -135,7 +136,7 @@ export class RecordReader {
   }
 
   /** Moves a partition that is read; resolves as `add`. One that had failed is read again. */
-  async seek(topic: string, partition: number, start: StartPosition): Promise<Offset | ReadProblem> {
+  async seek(topic: string, partition: number, start: StartPosition): Promise<Offset | Problem> {
     const read = this.#partitions.get(keyOf(topic, partition));
     if (read === undefined) return noSuchPartition(topic, partition);
     const move = ++read.moves;
@@ -281,7 +282,7 @@ function keyOf(topic: string, partition: number): string {
   return `${topic} ${partition}`;
 }
 
-function noSuchPartition(topic: string, partition: number): ReadProblem {
+function noSuchPartition(topic: string, partition: number): Problem {
   const message = `There is no partition ${partition} of a topic ${topic}.`;
   return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message };
 }
@@ -291,7 +292,7 @@ async function positionOf(
   start: StartPosition,
   isolation: IsolationLevel,
   broker: Broker,
-): Promise<Offset | ReadProblem> {
+): Promise<Offset | Problem> {
   const end = isolation === 'read_committed' ? log.lastStableOffset : log.highWatermark;
   if (start === 'earliest') return log.logStartOffset;
   if (start === 'latest') return end;

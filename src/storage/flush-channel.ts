@@ -12,6 +12,7 @@ export type CompletionListener = (completion: Completion) => void;
 
 export class FlushChannel {
   readonly #queue: FlushQueue;
+  readonly #published: () => void;
   readonly #listeners = new Map<number, CompletionListener>();
   /** Where in the ring each submission that is under way begins, by slot of the queue. */
   readonly #ringStarts: Float64Array;
@@ -23,8 +24,10 @@ export class FlushChannel {
   #unpublished = 0;
   #publishScheduled = false;
 
-  constructor(queue: FlushQueue) {
+  /** `published` is called whenever submissions became visible to the worker. */
+  constructor(queue: FlushQueue, published: () => void = () => {}) {
     this.#queue = queue;
+    this.#published = published;
     this.#ringStarts = new Float64Array(queue.capacity);
   }
 
@@ -67,6 +70,7 @@ export class FlushChannel {
     const count = this.#unpublished;
     this.#unpublished = 0;
     this.#queue.publish(count);
+    this.#published();
   }
 
   /**

@@ -11,6 +11,8 @@ export interface FlushExecutor {
    * by a defect, whose submissions will never be answered. Called once.
    */
   start(completionsWait: (workerIndex: number) => void, failed: (error: Error, workerIndex: number) => void): void;
+  /** Something was submitted to a queue; for executors whose workers do not wait on the queues themselves. */
+  submitted?(workerIndex: number): void;
   /**
    * Ends the workers once they have dealt with all that was submitted. `completionsWait` goes on being called until
    * this resolves; afterwards nothing of them is left.

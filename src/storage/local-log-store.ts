@@ -345,7 +345,10 @@ export class LocalLogStore implements LogStore, LogOwner {
       heap,
       ring: new IngestRing(asAddress(layout.ringAddress), layout.ringSizeBytes),
       channels: layout.queueAddresses.map(
-        (address) => new FlushChannel(new FlushQueue(memory.buffer, address, layout.queueCapacity)),
+        (address, workerIndex) =>
+          new FlushChannel(new FlushQueue(memory.buffer, address, layout.queueCapacity), () =>
+            options.executor.submitted?.(workerIndex),
+          ),
       ),
       segmentFiles: new SegmentFiles(fileSystem, options.maxOpenSegmentFiles),
       indexes: new IndexCache(fileSystem, arena, heap, options.sealedIndexBytesMax),

@@ -133,6 +133,19 @@ export class GroupCoordinator {
     return coordinatorError(errorCode);
   }
 
+  /** Deletes all groups and their offsets, also those with members, who hear that they have to join again. */
+  async deleteAll(): Promise<ErrorCode> {
+    const ids = new Set([...this.#rebalances.keys(), ...this.#state.groupIds(), ...this.#state.offsets.groups()]);
+    const keys: Uint8Array[] = [];
+    for (const id of ids) {
+      for (const { topicId, partition } of this.#state.offsets.slots(id)) keys.push(offsetKey(id, topicId, partition));
+      if (this.#state.hasGroup(id)) keys.push(groupKey(id));
+      const rebalance = this.find(id);
+      if (rebalance !== null) this.#forget(rebalance);
+    }
+    return coordinatorError(await this.#appendRemovals(keys));
+  }
+
   /** Answers whoever waits and stops all timers; the log stays open until the broker closes it. */
   close(): void {
     this.#isActive = false;

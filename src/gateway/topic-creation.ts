@@ -1,0 +1,34 @@
+/** Topics that come into being because somebody names them, where `auto.create.topics.enable` says so. I/O thread. */
+
+import { ErrorCode, errorName } from '../base/error-code.ts';
+import type { Broker } from '../broker/broker.ts';
+import { isStateLogTopic, problemOfTopicName } from '../broker/topic-name.ts';
+
+/** What is wrong, by Kafka's number and in a sentence. */
+export interface Problem {
+  readonly errorCode: ErrorCode;
+  readonly message: string;
+}
+
+/** Why a topic of this name, which does not exist, cannot be created by being named; null where it can. */
+export function problemOfMissing(broker: Broker, name: string): Problem | null {
+  const problem = problemOfTopicName(name);
+  if (problem !== null) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, message: `${problem}.` };
+  if (!isStateLogTopic(name) && broker.config.boolean('auto.create.topics.enable')) return null;
+  return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message: `There is no topic ${name}.` };
+}
+
+/** Creates the topic where it is missing and may be; resolves with what is wrong, or null once it is there. */
+export async function ensureTopic(broker: Broker, name: string): Promise<Problem | null> {
+  if (broker.topics.topic(name) !== null) return null;
+  const problem = problemOfMissing(broker, name);
+  if (problem !== null) return problem;
+  const spec = { name, partitionCount: -1, replicationFactor: -1, configs: [] };
+  const { errorCode, message } = await broker.topics.create(spec);
+  if (broker.topics.topic(name) !== null) return null;
+  // Another may have created it meanwhile, which serves as well; but it is not there.
+  if (errorCode === ErrorCode.NONE || errorCode === ErrorCode.TOPIC_ALREADY_EXISTS) {
+    return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message: `The topic ${name} was deleted at once.` };
+  }
+  return { errorCode, message: message ?? `The topic ${name} could not be created: ${errorName(errorCode)}.` };
+}
