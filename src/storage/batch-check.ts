@@ -6,6 +6,7 @@
 import { ErrorCode } from '../base/error-code.ts';
 import { noTimestamp } from '../base/numbers.ts';
 import { scanRow, ScanStatus } from '../memory/core.ts';
+import { isNamedProducerId } from '../records/named-records.ts';
 import type { LogConfig } from './log-config.ts';
 import type { RecordError } from './partition-log.ts';
 
@@ -125,7 +126,7 @@ function structuralRefusal(batch: ScannedBatch, givenBytes: number): Refusal | n
 
 /** Of an idempotent producer's batch: what it says goes into snapshots, which hold nothing that is out of range. */
 function producerRefusal({ producerId, producerEpoch, baseSequence }: ScannedBatch): Refusal | null {
-  if (!Number.isSafeInteger(producerId)) {
+  if (!Number.isSafeInteger(producerId) || isNamedProducerId(producerId)) {
     return refuse(ErrorCode.INVALID_RECORD, `No InitProducerId gave out the producer id ${producerId}.`);
   }
   if (baseSequence < 0) {

@@ -28,6 +28,7 @@ import type { FlushExecutor } from './flush-executor.ts';
 import { IndexCache } from './index-cache.ts';
 import { LocalLog, type LogOwner } from './local-log.ts';
 import type { LogConfig } from './log-config.ts';
+import { maxNamedProducers } from './named-producers.ts';
 import { OpenLogs } from './open-logs.ts';
 import { OverlayFileSystem } from './overlay-file-system.ts';
 import { PartitionDirectories } from './partition-directories.ts';
@@ -58,6 +59,8 @@ export interface LocalLogStoreOptions {
   readonly onOpenLogs?: (count: number) => void;
   readonly maxOpenSegmentFiles?: number;
   readonly sealedIndexBytesMax?: number;
+  /** Names that producers may have in all partitions together. */
+  readonly maxNamedProducers?: number;
   /** Hears of a flush worker that ended by a defect: nothing is written any more, and the broker should end. */
   readonly onDefect?: (error: Error) => void;
 }
@@ -358,6 +361,7 @@ export class LocalLogStore implements LogStore, LogOwner {
         scratchBodyAddress(arena),
         Math.min(scratchBodySizeBytes(arena), largestInflatedBytes),
       ),
+      names: { used: 0, max: options.maxNamedProducers ?? maxNamedProducers },
       leaderEpoch,
       refusal: this.refusal,
       takeSlot: () => this.#slots++,

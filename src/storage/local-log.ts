@@ -23,14 +23,18 @@ import type {
   ActiveProducer,
   AppendListener,
   AppendOptions,
+  ConfirmResult,
+  Durability,
   EpochEnd,
   IsolationLevel,
   PartitionLog,
   ReadOptions,
   ReadResult,
+  ResumeResult,
   TimestampedOffset,
 } from './partition-log.ts';
 import type { PartitionState } from './partition-state.ts';
+import { confirmStored, resumeProducer } from './named-resumption.ts';
 import { loadProducers } from './producer-loading.ts';
 import type { Closable, StoreContext } from './store-context.ts';
 import { findByTimestamp, findLargestTimestamp } from './time-lookup.ts';
@@ -124,6 +128,26 @@ export class LocalLog implements PartitionLog, Closable {
     if (this.checkpointIsUrgent) this.#context.checkpointSoon();
   }
 
+  lastNumberOf(name: string): number {
+    if (!this.#producersLoaded) this.#loadProducers();
+    return this.state.named.lastNumberOf(name);
+  }
+
+  confirm(name: string, number: number, durability: Durability, listener: (result: ConfirmResult) => void): void {
+    if (!this.#producersLoaded) this.#loadProducers();
+    confirmStored(this.state, this.#flusher, name, number, durability, listener);
+  }
+
+  resume(
+    name: string,
+    epoch: number | 'takeover',
+    durability: Durability,
+    listener: (result: ResumeResult) => void,
+  ): void {
+    if (!this.#producersLoaded) this.#loadProducers();
+    resumeProducer(this.state, this.#flusher, name, epoch, durability, listener);
+  }
+
   read(options: ReadOptions): ReadResult | Promise<ReadResult> {
     return this.#reader.read(options);
   }
@@ -177,7 +201,11 @@ export class LocalLog implements PartitionLog, Closable {
 
   activeProducers(): ActiveProducer[] {
     if (!this.#producersLoaded) this.#loadProducers();
-    return this.state.producers.activeProducers();
+    const { producers, named } = this.state;
+    const namedOnes = Array.from(named.entries(), ({ producerId, producerEpoch, lastSequence, batches }) => {
+      return { producerId, producerEpoch, lastSequence, lastTimestampMs: batches.at(-1)!.timestampMs };
+    });
+    return [...producers.activeProducers(), ...namedOnes];
   }
 
   onAdvance(listener: () => void): () => void {
@@ -275,6 +303,7 @@ export class LocalLog implements PartitionLog, Closable {
     await this.#retention.removeDoomed();
     for (const segment of this.state.segments.all()) this.#context.indexes.forget(segment);
     this.state.segments.clear();
+    this.state.named.clear();
     await this.#owner.destroyed(this);
     this.#advanced();
   }

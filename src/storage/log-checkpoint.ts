@@ -10,8 +10,7 @@ import { replaceFileLater, writeCheckpointLinesLater } from './checkpoint-file.t
 import type { LogFlusher } from './log-flusher.ts';
 import type { LogState } from './log-state.ts';
 import { partitionMetadataName, partitionMetadataText } from './partition-metadata.ts';
-import { encodeProducerSnapshot } from './producer-snapshot.ts';
-import { segmentFileName } from './segment-name.ts';
+import { encodeProducers, producerPaths, writeProducersLater, type ProducerFiles } from './producer-files.ts';
 
 export const leaderEpochsName = 'leader-epoch-checkpoint';
 
@@ -21,7 +20,7 @@ export const leaderEpochsName = 'leader-epoch-checkpoint';
  */
 export async function checkpointLog(log: LogState, flusher: LogFlusher): Promise<boolean> {
   const endOffset = log.progress.end;
-  const snapshot = log.producersChanged ? encodeProducerSnapshot(log.producers.entries()) : null;
+  const snapshot = log.producersChanged ? encodeProducers(log.producers, log.named) : null;
   log.producersChanged = false;
   try {
     const failure = await (flusher.checkpoint() ?? FlushFailure.OTHER);
@@ -40,7 +39,7 @@ export async function checkpointLog(log: LogState, flusher: LogFlusher): Promise
 
 /** Writes what a closed log's files need beside them: all is settled, and nothing is appended any more. */
 export async function writeFinalFiles(log: LogState): Promise<void> {
-  const snapshot = log.producersChanged ? encodeProducerSnapshot(log.producers.entries()) : null;
+  const snapshot = log.producersChanged ? encodeProducers(log.producers, log.named) : null;
   await writeSideFiles(log, snapshot, log.progress.end);
   log.producersChanged = false;
   log.recoveryPoint = log.progress.end;
@@ -48,7 +47,7 @@ export async function writeFinalFiles(log: LogState): Promise<void> {
 
 async function writeSideFiles(
   log: LogState,
-  snapshot: Uint8Array | null,
+  snapshot: ProducerFiles | null,
   endOffset: LogState['recoveryPoint'],
 ): Promise<void> {
   const { context, directory } = log;
@@ -68,8 +67,13 @@ async function writeSideFiles(
   }
   if (snapshot === null) return;
   const before = log.producerSnapshot;
-  await replaceFileLater(context.fileSystem, `${directory}/${segmentFileName(endOffset, 'snapshot')}`, snapshot);
+  await writeProducersLater(context.fileSystem, directory, endOffset, snapshot);
   log.producerSnapshot = endOffset;
+  const hadNamed = log.hasNamedFile;
+  log.hasNamedFile = snapshot.named !== null;
+  if (before === null) return;
   // The recovery points on disk still name the old one, so it goes only when they were written again.
-  if (before !== null && before !== endOffset) log.staleSnapshots.push(before);
+  const paths = producerPaths(directory, before);
+  if (before !== endOffset) log.staleSnapshots.push(paths.snapshot);
+  if (hadNamed && (before !== endOffset || snapshot.named === null)) log.staleSnapshots.push(paths.named);
 }

@@ -261,10 +261,11 @@ export class LogFlusher {
   }
 
   #written(endOffset: Offset): void {
-    const { progress, producers } = this.#log;
+    const { progress, producers, named } = this.#log;
     if (endOffset <= progress.written) return;
     this.#log.hasFiles = true;
     producers.settleUpTo(endOffset);
+    named.settleUpTo(endOffset);
     this.pending.settleUpTo(endOffset);
     progress.reachedWritten(endOffset);
     this.#advanced();
@@ -307,6 +308,8 @@ export class LogFlusher {
     if (endOffset > log.progress.written) this.#written(endOffset);
     log.producers.settleUpTo(endOffset);
     log.producers.rollBackTo(endOffset);
+    log.named.settleUpTo(endOffset);
+    log.named.rollBackTo(endOffset);
     log.recent.cut(endOffset);
     log.segments.dropAfter(completion.segmentBaseOffset as Offset);
     this.pending.settleUpTo(endOffset);

@@ -63,10 +63,12 @@ export class LogRetention {
   /** Deletes what the settings no longer keep; returns how many segments. Rejects with the file system's error. */
   async enforce(): Promise<number> {
     const log = this.#log;
-    const { config, context, segments, progress, producers } = log;
-    if (producers.expire(context.clock.nowMs(), config.producerExpirationMs) > 0) log.producersChanged = true;
-    if (!config.deletePolicy || segments.active === null) return 0;
+    const { config, context, segments, progress, producers, named } = log;
     const nowMs = context.clock.nowMs();
+    const expired =
+      producers.expire(nowMs, config.producerExpirationMs) + named.expire(nowMs, config.producerExpirationMs);
+    if (expired > 0) log.producersChanged = true;
+    if (!config.deletePolicy || segments.active === null) return 0;
     const active = segments.active;
     if (active.sizeBytes > 0 && this.#isTooOld(active, nowMs) && progress.written === progress.end) {
       // The checkpoint tells that the segment has ended.

@@ -3,10 +3,14 @@
  * `LogWriter` alone changes what appends change, `LogRetention` alone where the log begins. It decides nothing.
  */
 
+import { ErrorCode } from '../base/error-code.ts';
 import { firstOffset, type Offset } from '../base/numbers.ts';
-import { AppendProgress } from './append-progress.ts';
+import { AppendProgress, type Stage } from './append-progress.ts';
+import type { Refusal } from './batch-check.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
 import type { LogConfig } from './log-config.ts';
+import { NamedProducers } from './named-producers.ts';
+import type { Durability } from './partition-log.ts';
 import type { PartitionState } from './partition-state.ts';
 import { ProducerState } from './producer-state.ts';
 import { RecentBatches } from './recent-batches.ts';
@@ -27,13 +31,16 @@ export class LogState {
   readonly progress: AppendProgress;
   readonly recent = new RecentBatches();
   readonly producers = new ProducerState();
+  readonly named: NamedProducers;
   logStartOffset: Offset;
   /** The end offset that the newest durable producer snapshot is named after; null where there is none. */
   producerSnapshot: Offset | null;
+  /** Whether that snapshot has the file of the named producers beside it, as far as it was read. */
+  hasNamedFile = false;
   /** Whether producers changed since that snapshot. */
   producersChanged = false;
-  /** Older snapshots, to be removed once the recovery points no longer name them. */
-  readonly staleSnapshots: Offset[] = [];
+  /** Paths of older snapshots, to be removed once the recovery points no longer name them. */
+  readonly staleSnapshots: string[] = [];
   /** Whether the epochs changed since their file was written. */
   epochsChanged = false;
   /** The recovery point should move though little was appended: segments wait for that to be deleted. */
@@ -65,6 +72,7 @@ export class LogState {
     this.segments = new SegmentList(known.segments);
     this.epochs = new LeaderEpochs(known.epochs);
     this.progress = new AppendProgress(known.endOffset);
+    this.named = new NamedProducers(context.names);
     this.logStartOffset = known.logStartOffset;
     this.producerSnapshot = known.producerSnapshot;
     this.recoveryPoint = known.recoveryPoint;
@@ -83,6 +91,20 @@ export class LogState {
   get endOffset(): Offset {
     const { end } = this.progress;
     return this.isDamaged && this.recoveryPoint > end ? this.recoveryPoint : end;
+  }
+
+  /** What an append waits for that asks for `durability`. */
+  stageOf(durability: Durability): Stage {
+    return durability === 'synced' && this.config.syncPolicy === 'always' ? 'synced' : 'written';
+  }
+
+  /** Why what was appended will not become as durable as asked. */
+  get lossRefusal(): Refusal {
+    if (this.refusal !== null) {
+      return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, message: this.refusal, recordErrors: [] };
+    }
+    const message = 'The partition was closed before the batch was written.';
+    return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message, recordErrors: [] };
   }
 
   /** What a clean stop writes down. */

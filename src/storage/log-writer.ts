@@ -8,17 +8,19 @@
  * `log-flusher.ts`.
  */
 
-import { present } from '../base/assert.ts';
+import { assert, present } from '../base/assert.ts';
 import { systemErrorCode } from '../base/environment-error.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import { asOffset, asPosition, noOffset, type Address, type Offset, type RingPosition } from '../base/numbers.ts';
 import { SubmissionFlag, type Submission } from '../memory/flush-queue.ts';
+import { readIdentity, type RecordIdentity } from '../records/named-records.ts';
+import { attributeBit, batchHeaderSizeBytes } from '../records/record-batch.ts';
 import type { Stage } from './append-progress.ts';
 import type { Refusal, ScannedBatch } from './batch-check.ts';
 import { scanProduced } from './batch-scan.ts';
 import type { LogFlusher } from './log-flusher.ts';
 import type { LogState } from './log-state.ts';
-import type { AppendListener, AppendOptions, AppendResult, RecordError } from './partition-log.ts';
+import type { AppendListener, AppendOptions, AppendResult, NamedAppend, RecordError } from './partition-log.ts';
 import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
 import { emptySegment, type Segment } from './segment.ts';
 
@@ -49,7 +51,11 @@ export class LogWriter {
   append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
     const log = this.#log;
     const refusal = this.#refusalBefore(batch.length, options) ?? this.#open();
-    if (refusal !== null) return listener(this.#refused(refusal));
+    if (refusal !== null) {
+      const { named } = options;
+      if (named !== undefined && passes(refusal)) log.named.owe(named.name, named.firstNumber);
+      return listener(this.#refused(refusal));
+    }
     const { ring, arena } = log.context;
     const position = present(ring.reserve(batch.length), 'the caller made sure of room in the ring');
     const address = ring.addressOf(position);
@@ -68,7 +74,9 @@ export class LogWriter {
       ring.withdraw(position, batch.length);
       return listener(this.#refused(problem));
     }
-    if (scanned.producerId >= 0 && this.#isRepeatedOrRefused(scanned, placed, options, listener)) return;
+    if (options.named !== undefined) {
+      if (this.#isRefusedNamed(scanned, placed, options.named, listener)) return;
+    } else if (scanned.producerId >= 0 && this.#isRepeatedOrRefused(scanned, placed, options, listener)) return;
     this.#accept(scanned, placed, options, nowMs, listener);
   }
 
@@ -166,6 +174,43 @@ export class LogWriter {
     return true;
   }
 
+  /** Decides on a named producer's batch and makes it an idempotent one; false where it is to be appended. */
+  #isRefusedNamed(
+    scanned: ScannedBatch,
+    { position, address, sizeBytes }: PlacedBatch,
+    named: NamedAppend,
+    listener: AppendListener,
+  ): boolean {
+    const { arena, ring } = this.#log.context;
+    assert(
+      isIdentityOf(named, readIdentity(arena.bytes, address, address + sizeBytes)),
+      'a named batch says whose it is',
+    );
+    const decision = this.#log.named.decide(named);
+    if (decision.outcome === 'refuse') {
+      ring.withdraw(position, sizeBytes);
+      listener(this.#refused(refuse(decision.errorCode, decision.message)));
+      return true;
+    }
+    ({
+      producerId: scanned.producerId,
+      producerEpoch: scanned.producerEpoch,
+      baseSequence: scanned.baseSequence,
+    } = decision);
+    arena.core.encodeBatchHeader(
+      address,
+      sizeBytes - batchHeaderSizeBytes,
+      scanned.recordCount,
+      scanned.attributes & ~attributeBit.logAppendTime,
+      scanned.baseTimestamp,
+      scanned.maxTimestamp,
+      scanned.producerId,
+      scanned.producerEpoch,
+      scanned.baseSequence,
+    );
+    return false;
+  }
+
   #accept(
     scanned: ScannedBatch,
     placed: PlacedBatch,
@@ -193,7 +238,8 @@ export class LogWriter {
     this.#submit(scanned, placed, baseOffset, endOffset, synced);
     if (log.epochs.assign(context.leaderEpoch, baseOffset)) log.epochsChanged = true;
     if (scanned.producerId >= 0) {
-      log.producers.apply(producedBatch(scanned), baseOffset);
+      if (options.named === undefined) log.producers.apply(producedBatch(scanned), baseOffset);
+      else log.named.apply(options.named, namedBatch(scanned, baseOffset), nowMs);
       log.producersChanged = true;
     }
     // Or the table would grow though the ring has long come round, most of all where there are many partitions.
@@ -272,7 +318,7 @@ export class LogWriter {
 
   #stageOf({ durability }: AppendOptions, forced: boolean): Stage {
     if (forced) return 'synced';
-    return durability === 'synced' && this.#log.config.syncPolicy === 'always' ? 'synced' : 'written';
+    return this.#log.stageOf(durability);
   }
 
   /** Answers `listener` when the batch is as durable as asked, or will never be. */
@@ -295,15 +341,7 @@ export class LogWriter {
     };
     if (options.durability === 'none') return listener(done);
     log.progress.await(endOffset, this.#stageOf(options, forced), (reached) => {
-      if (reached) return listener(done);
-      const closed = log.refusal === null;
-      listener(
-        this.#refused(
-          closed
-            ? refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, 'The partition was closed before the batch was written.')
-            : refuse(ErrorCode.KAFKA_STORAGE_ERROR, present(log.refusal, 'a log that failed says why')),
-        ),
-      );
+      listener(reached ? done : this.#refused(log.lossRefusal));
     });
   }
 
@@ -327,6 +365,22 @@ function producedBatch(scanned: ScannedBatch) {
     lastOffsetDelta: scanned.lastOffsetDelta,
     maxTimestampMs: scanned.maxTimestamp,
   };
+}
+
+function namedBatch(
+  { producerId, producerEpoch, baseSequence, recordCount, maxTimestamp }: ScannedBatch,
+  baseOffset: Offset,
+) {
+  return { producerId, producerEpoch, baseSequence, baseOffset, recordCount, timestampMs: maxTimestamp };
+}
+
+/** Whether the same batch may be taken later. */
+function passes({ errorCode }: Refusal): boolean {
+  return errorCode === ErrorCode.KAFKA_STORAGE_ERROR || errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER;
+}
+
+function isIdentityOf({ name, lastNumber }: NamedAppend, found: RecordIdentity | null): boolean {
+  return found !== null && found.name === name && found.number === lastNumber;
 }
 
 function refuse(errorCode: ErrorCode, message: string): Refusal {

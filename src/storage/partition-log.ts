@@ -16,6 +16,42 @@ export interface AppendOptions {
   readonly durability: Durability;
   /** Coordinators may write what clients may not: to internal topics, control batches. */
   readonly origin: 'client' | 'coordinator';
+  /** Whose batch it is, where it is a named producer's. */
+  readonly named?: NamedAppend;
+}
+
+/**
+ * What a named producer says of its batch, whose last record carries name and last number in its headers
+ * (`records/named-records.ts`). The store writes producer id, epoch and sequence into the batch's header.
+ */
+export interface NamedAppend {
+  /** As `isProducerName` allows. */
+  readonly name: string;
+  /** From 0 to 32,767; what has a lower one than was seen is fenced. */
+  readonly epoch: number;
+  /** The numbers rise strictly from the first record to the last, from 0 to 2^53 - 1. */
+  readonly firstNumber: number;
+  readonly lastNumber: number;
+  /** The number that the producer takes for the last one stored, -1 for none; null where it does not say. */
+  readonly previousNumber: number | null;
+}
+
+/** What became of numbers that were stored before. */
+export interface ConfirmResult {
+  readonly errorCode: ErrorCode;
+  /** Of the record with that number; -1 where it is not known any more. */
+  readonly offset: Offset;
+  readonly errorMessage: string | null;
+}
+
+/** Where a named producer goes on. */
+export interface ResumeResult {
+  readonly errorCode: ErrorCode;
+  /** -1 where none is stored, or none is known any more. */
+  readonly lastNumber: number;
+  /** The epoch that the producer has to have from now on. */
+  readonly epoch: number;
+  readonly errorMessage: string | null;
 }
 
 export interface RecordError {
@@ -111,8 +147,32 @@ export interface PartitionLog {
    * MESSAGE_TOO_LARGE, INVALID_TIMESTAMP, UNSUPPORTED_FOR_MESSAGE_FORMAT, OUT_OF_ORDER_SEQUENCE_NUMBER,
    * INVALID_PRODUCER_EPOCH, UNKNOWN_PRODUCER_ID, KAFKA_STORAGE_ERROR, NOT_LEADER_OR_FOLLOWER (closed).
    * A duplicate answers with the first's offset once that one is as durable as this one asks.
+   *
+   * A named producer's batch is taken whole or not at all. DUPLICATE_SEQUENCE_NUMBER: its first number is not above the
+   * last stored, so leave those records out and `confirm` them. OUT_OF_ORDER_SEQUENCE_NUMBER: a number before its first
+   * was refused and has not come again, or `previousNumber` is not the last stored. PRODUCER_FENCED: another has a
+   * higher epoch. THROTTLING_QUOTA_EXCEEDED: there are too many names.
    */
   append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void;
+
+  /** The last number stored of the named producer, -1 where none is known: what `append` compares with. */
+  lastNumberOf(name: string): number;
+  /**
+   * Answers for `number`, at most `lastNumberOf(name)`, once it is as durable as asked: it is never promised before the
+   * first attempt that stored it. KAFKA_STORAGE_ERROR and UNKNOWN_TOPIC_OR_PARTITION where it never will be.
+   */
+  confirm(name: string, number: number, durability: Durability, listener: (result: ConfirmResult) => void): void;
+  /**
+   * Tells a named producer where it goes on, once that is as durable as asked. `epoch` -1 is the one that holds, and
+   * `takeover` one above it, which fences those that have it; a fence lasts through crashes once a batch carries it.
+   * PRODUCER_FENCED where `epoch` is lower than what holds; else errors as `confirm` gives them.
+   */
+  resume(
+    name: string,
+    epoch: number | 'takeover',
+    durability: Durability,
+    listener: (result: ResumeResult) => void,
+  ): void;
 
   /** Reads up to the high watermark (or last stable offset); at once from the ring, later from files. */
   read(options: ReadOptions): ReadResult | Promise<ReadResult>;

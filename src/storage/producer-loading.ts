@@ -5,27 +5,30 @@
  */
 
 import type { LogState } from './log-state.ts';
-import { readProducerSnapshot } from './producer-recovery.ts';
-import { segmentFileName } from './segment-name.ts';
+import { producerPaths, readProducers } from './producer-files.ts';
 
 /** Loads what `log.producerSnapshot` names. Failures are in the log's `refusal`. */
 export function loadProducers(log: LogState): void {
   const offset = log.producerSnapshot;
   if (offset === null) return;
-  const name = `${log.directory}/${segmentFileName(offset, 'snapshot')}`;
-  let reason = 'it is missing or damaged';
+  const { fileSystem, logger } = log.context;
+  let path = producerPaths(log.directory, offset).snapshot;
+  let reason = 'it cannot be read';
   try {
-    const entries = readProducerSnapshot(log.context.fileSystem, log.directory, offset);
-    if (entries !== null) {
-      log.producers.load(entries);
+    const found = readProducers(fileSystem, log.directory, offset);
+    if (found.damage === null) {
+      log.producers.load(found.entries);
+      log.named.load(found.named);
+      log.hasNamedFile = found.named.length > 0;
       return;
     }
+    path = found.path;
+    reason = found.damage;
   } catch (error) {
-    log.context.logger.error({ path: name, error }, 'A producer snapshot could not be read.');
-    reason = 'it cannot be read';
+    logger.error({ path, error }, 'A producer snapshot could not be read.');
   }
   log.isDamaged = true;
   log.refusal =
-    `Partition ${log.partition} of ${log.topic} takes no writes: of its producer snapshot ${name}, ${reason}. ` +
+    `Partition ${log.partition} of ${log.topic} takes no writes: of its producer snapshot ${path}, ${reason}. ` +
     'Restore it from a copy, or let `millrace verify --repair` make it again from the log.';
 }

@@ -1,27 +1,35 @@
 /**
  * The idempotent producers of a partition while it is recovered: the snapshot that holds at the recovery point, and the
- * batches behind it. At the start, synchronous.
+ * batches behind it; the named ones among them by what the batches' last records say. At the start, synchronous.
  */
 
 import type { Offset } from '../base/numbers.ts';
-import { replaceFile, readWholeFile } from './checkpoint-file.ts';
+import type { Arena } from '../memory/arena.ts';
+import { isNamedProducerId, noRecordNumber, readIdentity } from '../records/named-records.ts';
 import type { FileSystem } from './file-system.ts';
-import { decodeProducerSnapshot, encodeProducerSnapshot } from './producer-snapshot.ts';
+import { NamedProducers } from './named-producers.ts';
+import { encodeProducers, readProducers, writeProducers } from './producer-files.ts';
 import { ProducerState } from './producer-state.ts';
 import type { FileBatch } from './segment-scan.ts';
-import { segmentFileName } from './segment-name.ts';
 
-const largestSnapshotBytes = 512 * 1024 * 1024;
+/** What the recovery of producers needs. */
+export interface ProducerRecoveryTools {
+  readonly fileSystem: FileSystem;
+  readonly arena: Arena;
+  /** The wall clock: when a batch came the log does not say, so none expires earlier than if it came just now. */
+  readonly nowMs: number;
+}
 
 export class ProducerRecovery {
-  readonly #fileSystem: FileSystem;
+  readonly #tools: ProducerRecoveryTools;
   readonly #directory: string;
   readonly #state = new ProducerState();
+  readonly #named = new NamedProducers({ used: 0, max: Infinity });
   #savedAs: Offset | null = null;
   #changed = false;
 
-  constructor(fileSystem: FileSystem, directory: string) {
-    this.#fileSystem = fileSystem;
+  constructor(tools: ProducerRecoveryTools, directory: string) {
+    this.#tools = tools;
     this.#directory = directory;
   }
 
@@ -33,9 +41,10 @@ export class ProducerRecovery {
   /** Reads the snapshot named after `offset`, nothing for null; false where it cannot be used. */
   load(offset: Offset | null): boolean {
     if (offset === null) return true;
-    const entries = readProducerSnapshot(this.#fileSystem, this.#directory, offset);
-    if (entries === null) return false;
-    this.#state.load(entries);
+    const found = readProducers(this.#tools.fileSystem, this.#directory, offset);
+    if (found.damage !== null) return false;
+    this.#state.load(found.entries);
+    this.#named.load(found.named);
     this.#savedAs = offset;
     return true;
   }
@@ -43,42 +52,53 @@ export class ProducerRecovery {
   /** Forgets everything, to begin from the first batch. */
   clear(): void {
     this.#state.load([]);
+    this.#named.clear();
     this.#savedAs = null;
     this.#changed = true;
   }
 
   take(batch: FileBatch): void {
     if (batch.producerId < 0) return;
+    this.#changed = true;
+    const endOffset = (batch.lastOffset + 1) as Offset;
+    const { producerId, producerEpoch, baseSequence, lastOffsetDelta, maxTimestamp } = batch;
+    if (isNamedProducerId(producerId)) {
+      this.#takeNamed(batch);
+      this.#named.settleUpTo(endOffset);
+      return;
+    }
     this.#state.apply(
-      {
-        producerId: batch.producerId,
-        producerEpoch: batch.producerEpoch,
-        baseSequence: batch.baseSequence,
-        lastOffsetDelta: batch.lastOffsetDelta,
-        maxTimestampMs: batch.maxTimestamp,
-      },
+      { producerId, producerEpoch, baseSequence, lastOffsetDelta, maxTimestampMs: maxTimestamp },
       batch.baseOffset,
     );
-    this.#state.settleUpTo((batch.lastOffset + 1) as Offset);
-    this.#changed = true;
+    this.#state.settleUpTo(endOffset);
+  }
+
+  #takeNamed(batch: FileBatch): void {
+    const { bytes } = this.#tools.arena;
+    const identity = readIdentity(bytes, batch.address, batch.address + batch.sizeBytes);
+    // Only the store gives such ids out, to batches that say whose they are.
+    if (identity === null) return;
+    const { name, number } = identity;
+    const { producerId, producerEpoch, baseSequence, baseOffset, lastOffsetDelta } = batch;
+    const recordCount = lastOffsetDelta + 1;
+    const firstNumber = recordCount === 1 ? number : noRecordNumber;
+    this.#named.apply(
+      { name, firstNumber, lastNumber: number },
+      { producerId, producerEpoch, baseSequence, baseOffset, recordCount, timestampMs: batch.maxTimestamp },
+      this.#tools.nowMs,
+    );
   }
 
   /** Writes a snapshot as of `endOffset`, durably, where the last one no longer holds. */
   save(endOffset: Offset): void {
     if (!this.#changed) return;
-    if (this.#state.size === 0) {
+    if (this.#state.size + this.#named.size === 0) {
       this.#savedAs = null;
       return;
     }
-    const path = `${this.#directory}/${segmentFileName(endOffset, 'snapshot')}`;
-    replaceFile(this.#fileSystem, path, encodeProducerSnapshot(this.#state.entries()));
+    const files = encodeProducers(this.#state, this.#named);
+    writeProducers(this.#tools.fileSystem, this.#directory, endOffset, files);
     this.#savedAs = endOffset;
   }
-}
-
-/** The entries of the snapshot named after `offset`; null where it is missing or damaged. */
-export function readProducerSnapshot(fileSystem: FileSystem, directory: string, offset: Offset) {
-  const path = `${directory}/${segmentFileName(offset, 'snapshot')}`;
-  const bytes = readWholeFile(fileSystem, path, largestSnapshotBytes);
-  return bytes === null ? null : decodeProducerSnapshot(bytes).entries;
 }

@@ -88,7 +88,7 @@ class Recovery {
     this.#tools = tools;
     this.#input = input;
     this.#recoveryPoint = input.recoveryPoint;
-    this.#producers = new ProducerRecovery(tools.fileSystem, input.directory);
+    this.#producers = new ProducerRecovery(tools, input.directory);
     this.#epochs = new LeaderEpochs(input.epochs);
     if (!this.#producers.load(input.producerSnapshot)) this.#distrust();
   }
@@ -175,7 +175,8 @@ class Recovery {
       if (name.endsWith(deletedFileSuffix) || name.endsWith(temporarySuffix)) fileSystem.remove(`${directory}/${name}`);
       const parsed = parseSegmentFileName(name);
       if (parsed?.kind === 'log') baseOffsets.push(parsed.baseOffset);
-      if (parsed?.kind === 'snapshot' && parsed.baseOffset !== this.#input.producerSnapshot) {
+      const isSnapshot = parsed?.kind === 'snapshot' || parsed?.kind === 'named';
+      if (isSnapshot && parsed.baseOffset !== this.#input.producerSnapshot) {
         fileSystem.remove(`${directory}/${name}`);
       }
     }

@@ -2,7 +2,8 @@
  * The names that Kafka gives the files of a partition and the directories that hold them. Any thread.
  *
  *   orders-0/00000000000000001234.log          a segment whose first offset is 1234; beside it .index, .timeindex,
- *                                              .txnindex, and .snapshot (the producers as of that offset)
+ *                                              .txnindex, and .snapshot (the producers as of that offset) with
+ *                                              .named (what is Millrace's own of the named ones)
  *   orders-0.<32 hex digits>-delete/           a partition on its way out
  *
  * Parsing is strict: what is not exactly such a name is somebody else's and stays untouched. It opens nothing.
@@ -12,7 +13,7 @@ import { assert } from '../base/assert.ts';
 import { asOffset, type Offset } from '../base/numbers.ts';
 
 /** What follows the 20 digits. */
-export type SegmentFileKind = 'log' | 'index' | 'timeindex' | 'txnindex' | 'snapshot';
+export type SegmentFileKind = 'log' | 'index' | 'timeindex' | 'txnindex' | 'snapshot' | 'named';
 
 export interface SegmentFileName {
   readonly baseOffset: Offset;
@@ -32,7 +33,7 @@ export const deletedFileSuffix = '.deleted';
 const offsetDigits = 20;
 const longestTopicName = 249;
 const largestPartition = 2 ** 31 - 1;
-const segmentFilePattern = /^(\d{20})\.(log|index|timeindex|txnindex|snapshot)$/;
+const segmentFilePattern = /^(\d{20})\.(log|index|timeindex|txnindex|snapshot|named)$/;
 // The dash before the number is the last one: topics may contain dashes and digits themselves.
 const partitionPattern = /^([a-zA-Z0-9._-]+)-(0|[1-9]\d{0,9})$/;
 const deletedPartitionPattern = /^([a-zA-Z0-9._-]+)\.[0-9a-f]{32}-delete$/;

@@ -12,6 +12,7 @@ import type { BufferPool } from './buffer-pool.ts';
 import type { FileSystem } from './file-system.ts';
 import type { FlushChannel } from './flush-channel.ts';
 import type { IndexCache } from './index-cache.ts';
+import type { NameBudget } from './named-producers.ts';
 import type { RecordValidator } from './record-validation.ts';
 import type { SegmentFiles } from './segment-files.ts';
 
@@ -31,6 +32,8 @@ export interface StoreContext {
   readonly indexes: IndexCache;
   readonly buffers: BufferPool;
   readonly validator: RecordValidator;
+  /** Of named producers. */
+  readonly names: NameBudget;
   /** Of this run. */
   readonly leaderEpoch: number;
   /** Why nothing is written in this run, as a sentence; null where it is. */

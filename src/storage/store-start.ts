@@ -11,10 +11,11 @@ import { firstOffset, type Offset } from '../base/numbers.ts';
 import type { Arena } from '../memory/arena.ts';
 import { readWholeFile, replaceFile } from './checkpoint-file.ts';
 import type { FileSystem } from './file-system.ts';
+import { producerPaths } from './producer-files.ts';
 import { parsePartitionMetadata, partitionMetadataName, partitionMetadataText } from './partition-metadata.ts';
 import type { PartitionState } from './partition-state.ts';
 import { recoverPartition } from './recovery.ts';
-import { isDeletedPartitionDirectoryName, parsePartitionDirectoryName, segmentFileName } from './segment-name.ts';
+import { isDeletedPartitionDirectoryName, parsePartitionDirectoryName } from './segment-name.ts';
 import {
   readCleanStop,
   readLeaderEpoch,
@@ -128,7 +129,7 @@ function recoverAll(
       },
     );
     partitions.set(name, state);
-    if (staleSnapshot !== null) stale.push(`${path}/${segmentFileName(staleSnapshot, 'snapshot')}`);
+    if (staleSnapshot !== null) stale.push(...Object.values(producerPaths(path, staleSnapshot)));
     sum.partitions++;
     sum.scannedBytes += scannedBytes;
     sum.cutBytes += cutBytes;

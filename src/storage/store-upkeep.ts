@@ -9,7 +9,6 @@
 import type { Timer } from '../base/clock.ts';
 import type { LocalLog } from './local-log.ts';
 import type { PartitionState } from './partition-state.ts';
-import { segmentFileName } from './segment-name.ts';
 import type { StoreContext } from './store-context.ts';
 import { writeLogStartsLater, writeRecoveryPointsLater, type PartitionPoint } from './store-files.ts';
 import { pointOf } from './store-start.ts';
@@ -163,9 +162,7 @@ export class StoreUpkeep {
   }
 
   #takeStaleSnapshots(): string[] {
-    return [...this.#logs()].flatMap(({ state }) =>
-      state.staleSnapshots.splice(0).map((offset) => `${state.directory}/${segmentFileName(offset, 'snapshot')}`),
-    );
+    return [...this.#logs()].flatMap(({ state }) => state.staleSnapshots.splice(0));
   }
 
   #remove(path: string): Promise<void> {

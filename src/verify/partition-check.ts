@@ -142,9 +142,9 @@ class PartitionCheck {
     const used = this.#known.state?.producerSnapshot ?? this.#known.recoveryPoint?.producerSnapshot ?? null;
     for (const { name, parsed: file } of parsed) {
       if (file === null) this.#strangeFile(name);
-      else if (file.kind === 'snapshot' && file.baseOffset !== used) {
-        this.#note(name, 'A producer snapshot that is not used any more.');
-      } else if (file.kind !== 'log' && file.kind !== 'snapshot' && !baseOffsets.includes(file.baseOffset)) {
+      else if (file.kind === 'snapshot' || file.kind === 'named') {
+        if (file.baseOffset !== used) this.#note(name, 'A producer snapshot that is not used any more.');
+      } else if (file.kind !== 'log' && !baseOffsets.includes(file.baseOffset)) {
         this.#note(name, 'An index without its segment.');
       }
     }
@@ -380,13 +380,15 @@ class PartitionCheck {
     const { state, recoveryPoint } = this.#known;
     const named = state === null ? (recoveryPoint?.producerSnapshot ?? null) : state.producerSnapshot;
     if (named === null) return null;
-    return new SnapshotCheck(this.#tools.fileSystem, `${this.#root}/${this.#name}`, named, firstBase);
+    const { fileSystem, arena } = this.#tools;
+    return new SnapshotCheck(fileSystem, `${this.#root}/${this.#name}`, named, firstBase, arena.bytes);
   }
 
   #checkSnapshot(snapshot: SnapshotCheck | null): void {
     const problem = snapshot?.end(this.#endOffset) ?? null;
     if (snapshot === null || problem === null) return;
-    this.#damage(segmentFileName(snapshot.offset, 'snapshot'), problem.what, problem.position, problem.offset);
+    const file = problem.path.slice(problem.path.lastIndexOf('/') + 1);
+    this.#damage(file, problem.what, problem.position, problem.offset);
   }
 
   #checkEpochs(logStartOffset: number): void {

@@ -25,11 +25,14 @@ import type {
   AppendListener,
   AppendOptions,
   AppendResult,
+  ConfirmResult,
+  Durability,
   EpochEnd,
   LogStore,
   PartitionLog,
   ReadOptions,
   ReadResult,
+  ResumeResult,
   TimestampedOffset,
 } from '../../src/storage/partition-log.ts';
 
@@ -47,6 +50,8 @@ export class MemoryLog implements PartitionLog {
   state: 'open' | 'destroyed' = 'open';
   releases = 0;
   readonly #listeners = new Set<() => void>();
+  /** Of named producers, whose batches it takes as they come. */
+  readonly #lastNumbers = new Map<string, number>();
 
   constructor(store: MemoryLogStore, topic: string, partition: number, config: LogConfig) {
     this.store = store;
@@ -82,6 +87,7 @@ export class MemoryLog implements PartitionLog {
     writeInt64(stored, batchField.baseOffset, baseOffset);
     writeInt32(stored, batchField.leaderEpoch, this.leaderEpoch);
     this.batches.push(stored);
+    if (options.named !== undefined) this.#lastNumbers.set(options.named.name, options.named.lastNumber);
     this.endOffset = asOffset(baseOffset + lastOffsetDeltaAt(stored, 0) + 1);
     this.store.appended.push({ topic: this.topic, options });
     const finish = (): void => {
@@ -91,6 +97,18 @@ export class MemoryLog implements PartitionLog {
     };
     if (this.store.held === null) finish();
     else this.store.held.push(finish);
+  }
+
+  lastNumberOf(name: string): number {
+    return this.#lastNumbers.get(name) ?? -1;
+  }
+
+  confirm(_name: string, _number: number, _durability: Durability, listener: (result: ConfirmResult) => void): void {
+    listener({ errorCode: ErrorCode.NONE, offset: noOffset, errorMessage: null });
+  }
+
+  resume(name: string, _epoch: unknown, _durability: Durability, listener: (result: ResumeResult) => void): void {
+    listener({ errorCode: ErrorCode.NONE, lastNumber: this.lastNumberOf(name), epoch: 0, errorMessage: null });
   }
 
   read({ offset, maxBytes, minOneBatch }: ReadOptions): ReadResult {

@@ -73,6 +73,18 @@ export class WrappedPartitionLog implements PartitionLog {
     this.inner.append(batch, options, listener);
   }
 
+  lastNumberOf(name: string): number {
+    return this.inner.lastNumberOf(name);
+  }
+
+  confirm(...given: Parameters<PartitionLog['confirm']>): void {
+    this.inner.confirm(...given);
+  }
+
+  resume(...given: Parameters<PartitionLog['resume']>): void {
+    this.inner.resume(...given);
+  }
+
   read(options: ReadOptions): ReadResult | Promise<ReadResult> {
     return this.inner.read(options);
   }
