@@ -1,0 +1,213 @@
+/**
+ * One request and its response over uWebSockets.js. I/O thread.
+ *
+ *   begun ─► answered at once                         a close of the server waits for what is not over, and uWebSockets.js
+ *         ─► waits ─► answered, or streamed and ended    must not be touched once it is: both are kept here
+ *         ─► aborted by the client
+ *
+ * It knows statuses, headers and bytes; what they say is the operation's.
+ */
+
+import type { HttpResponse } from 'uWebSockets.js';
+import { assert } from '../../base/assert.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Living, RouteTable } from '../http-route.ts';
+import type { Arguments } from './arguments.ts';
+import { commonProblems, type OperationShape } from './operation.ts';
+import { problemText, problemType, statusLine, type Problem } from './problem.ts';
+
+/** A refused request whose body may be larger than this has its connection closed rather than its body read, in bytes. */
+const drainedBodyBytes = 1024 * 1024;
+
+/** What an operation wants to hear of while it is not done; all of it may be left out. */
+export interface ExchangeListener {
+  /** The client is gone; the response must not be touched. */
+  aborted?(): void;
+  /** The server stops: come to an end. */
+  finish?(): void;
+  /** What was written has gone out after `write` returned false. */
+  writable?(): void;
+}
+
+export interface ExchangeOptions {
+  readonly response: HttpResponse;
+  readonly operation: OperationShape;
+  readonly server: RouteTable;
+  readonly clock: Clock;
+  /** HEAD: everything but the body. */
+  readonly headOnly: boolean;
+  /** The origin of a page that may read the response; empty for other clients. */
+  readonly origin: string;
+  /** What is still to come of the body, in bytes; Infinity where nobody knows. */
+  readonly bodyBytes: number;
+}
+
+export class Exchange implements Living {
+  readonly response: HttpResponse;
+  /** Set before the operation serves. */
+  args!: Arguments;
+  /** What is still to come of the body, in bytes; Infinity where nobody knows. */
+  bodyBytes: number;
+  readonly #operation: OperationShape;
+  readonly #server: RouteTable;
+  readonly #clock: Clock;
+  readonly #headOnly: boolean;
+  readonly #origin: string;
+  #listener: ExchangeListener | null = null;
+  #over = false;
+  #streaming = false;
+  #movedMs = 0;
+  #owing = false;
+
+  constructor(options: ExchangeOptions) {
+    this.response = options.response;
+    this.bodyBytes = options.bodyBytes;
+    this.#operation = options.operation;
+    this.#server = options.server;
+    this.#clock = options.clock;
+    this.#headOnly = options.headOnly;
+    this.#origin = options.origin;
+  }
+
+  /** Whether it was answered or aborted. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  get streaming(): boolean {
+    return this.#streaming;
+  }
+
+  get headOnly(): boolean {
+    return this.#headOnly;
+  }
+
+  /** Goes on after the handler returns; must be called within it. */
+  wait(listener: ExchangeListener): void {
+    assert(this.#listener === null && !this.#over, 'an exchange begins to wait once');
+    this.#listener = listener;
+    this.moved();
+    this.#server.began(this);
+    this.response.onAborted(() => {
+      this.#end();
+      listener.aborted?.();
+    });
+  }
+
+  /** Something came from the client, or went to it. */
+  moved(): void {
+    this.#movedMs = this.#clock.monotonicMs();
+  }
+
+  /** Whether the broker owes the client something, so that it is not idle however long nothing moves. */
+  set owing(owing: boolean) {
+    this.#owing = owing;
+    if (!owing) this.moved();
+  }
+
+  get idleSinceMs(): number {
+    return this.#owing ? this.#clock.monotonicMs() : this.#movedMs;
+  }
+
+  /** Answers with a whole body. */
+  answer(status: number, body: string | Uint8Array, type = 'application/json', headers: readonly [string, string][] = []): void {
+    assert(this.#allows(status), `the table names ${status} for ${this.#operation.id}`);
+    if (this.#over) return;
+    const close = status >= 400 && this.bodyBytes > drainedBodyBytes;
+    this.#end();
+    this.response.cork(() => {
+      this.#writeHead(status, type, headers);
+      if (this.#headOnly) {
+        this.response.endWithoutBody(typeof body === 'string' ? Buffer.byteLength(body) : body.length, close);
+      } else this.response.end(body, close);
+    });
+  }
+
+  answerJson(status: number, body: unknown): void {
+    this.answer(status, JSON.stringify(body));
+  }
+
+  /** Answers that the request failed. Where the response has begun it is cut off: its operation says why before. */
+  fail(problem: Problem): void {
+    if (this.#over) return;
+    if (this.#streaming) return this.destroy();
+    this.answer(problem.status, problemText(problem), problemType);
+  }
+
+  /** Begins a response of unknown length. */
+  stream(type: string, headers: readonly [string, string][] = []): void {
+    assert(this.#listener !== null, 'what streams waits');
+    if (this.#over) return;
+    this.#streaming = true;
+    if (this.#headOnly) {
+      this.#end();
+      this.response.cork(() => {
+        this.#writeHead(200, type, headers);
+        this.response.endWithoutBody();
+      });
+      return;
+    }
+    this.response.onWritable(() => {
+      this.moved();
+      // Not from within: a response may end only outside of this handler (3.0.6).
+      setImmediate(() => {
+        if (!this.#over) this.#listener?.writable?.();
+      });
+      return true;
+    });
+    this.response.cork(() => {
+      this.#writeHead(200, type, headers);
+    });
+  }
+
+  /** Writes a part of a streamed response. False asks to write no more until `writable`. */
+  write(part: string | Uint8Array): boolean {
+    if (this.#over) return false;
+    this.moved();
+    let flowing = false;
+    this.response.cork(() => {
+      flowing = this.response.write(part);
+    });
+    return flowing;
+  }
+
+  /** Ends a streamed response. */
+  end(last = ''): void {
+    if (this.#over) return;
+    const close = this.bodyBytes > 0;
+    this.#end();
+    this.response.cork(() => {
+      if (last !== '') this.response.write(last);
+      this.response.end(undefined, close);
+    });
+  }
+
+  // As Living.
+
+  finish(): void {
+    this.#listener?.finish?.();
+  }
+
+  destroy(): void {
+    if (this.#over) return;
+    this.response.close();
+  }
+
+  #end(): void {
+    this.#over = true;
+    if (this.#listener !== null) this.#server.ended(this);
+  }
+
+  #allows(status: number): boolean {
+    const { responses, problems } = this.#operation;
+    return status in responses || problems.includes(status) || commonProblems.includes(status);
+  }
+
+  #writeHead(status: number, type: string, headers: readonly [string, string][]): void {
+    const { response } = this;
+    if (status !== 200) response.writeStatus(statusLine(status));
+    response.writeHeader('content-type', type);
+    if (this.#origin !== '') response.writeHeader('access-control-allow-origin', this.#origin).writeHeader('vary', 'origin');
+    for (const [name, value] of headers) response.writeHeader(name, value);
+  }
+}
