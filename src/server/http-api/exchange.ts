@@ -14,7 +14,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Living, RouteTable } from '../http-route.ts';
 import type { Arguments } from './arguments.ts';
 import { commonProblems, type OperationShape } from './operation.ts';
-import { problemText, problemType, statusLine, type Problem } from './problem.ts';
+import { problemText, problemType, proxyProblemText, statusLine, type Problem } from './problem.ts';
 
 /** A refused request whose body may be larger than this has its connection closed rather than its body read, in bytes. */
 const drainedBodyBytes = 1024 * 1024;
@@ -48,6 +48,10 @@ export class Exchange implements Living {
   args!: Arguments;
   /** What is still to come of the body, in bytes; Infinity where nobody knows. */
   bodyBytes: number;
+  /** Its client looks for errors as Confluent's REST Proxy has them. */
+  proxyErrors = false;
+  /** Called once it is over, whichever way. */
+  whenOver: (() => void) | null = null;
   readonly #operation: OperationShape;
   readonly #server: RouteTable;
   readonly #clock: Clock;
@@ -110,7 +114,12 @@ export class Exchange implements Living {
   }
 
   /** Answers with a whole body. */
-  answer(status: number, body: string | Uint8Array, type = 'application/json', headers: readonly [string, string][] = []): void {
+  answer(
+    status: number,
+    body: string | Uint8Array,
+    type = 'application/json',
+    headers: readonly [string, string][] = [],
+  ): void {
     assert(this.#allows(status), `the table names ${status} for ${this.#operation.id}`);
     if (this.#over) return;
     const close = status >= 400 && this.bodyBytes > drainedBodyBytes;
@@ -131,7 +140,8 @@ export class Exchange implements Living {
   fail(problem: Problem): void {
     if (this.#over) return;
     if (this.#streaming) return this.destroy();
-    this.answer(problem.status, problemText(problem), problemType);
+    const text = this.proxyErrors ? proxyProblemText(problem) : problemText(problem);
+    this.answer(problem.status, text, problemType);
   }
 
   /** Begins a response of unknown length. */
@@ -196,6 +206,7 @@ export class Exchange implements Living {
   #end(): void {
     this.#over = true;
     if (this.#listener !== null) this.#server.ended(this);
+    this.whenOver?.();
   }
 
   #allows(status: number): boolean {
@@ -207,7 +218,8 @@ export class Exchange implements Living {
     const { response } = this;
     if (status !== 200) response.writeStatus(statusLine(status));
     response.writeHeader('content-type', type);
-    if (this.#origin !== '') response.writeHeader('access-control-allow-origin', this.#origin).writeHeader('vary', 'origin');
+    if (this.#origin !== '')
+      response.writeHeader('access-control-allow-origin', this.#origin).writeHeader('vary', 'origin');
     for (const [name, value] of headers) response.writeHeader(name, value);
   }
 }

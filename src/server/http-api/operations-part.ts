@@ -32,7 +32,8 @@ export function operationsPart(operations: readonly Operation[], clock: Clock, l
       const serve = serverOf(operation, server, clock, logger);
       const pattern = patternOf(operation.path);
       server.http(operation.method, pattern, (response, request) => serve(response, request, false));
-      if (operation.method === 'get') server.http('head', pattern, (response, request) => serve(response, request, true));
+      if (operation.method === 'get')
+        server.http('head', pattern, (response, request) => serve(response, request, true));
     }
     for (const [path, those] of paths) registerRest(server, patternOf(path), allowedMethods(those));
   };
@@ -98,7 +99,8 @@ function registerRest(server: RouteTable, pattern: string, allow: string): void 
       response.writeHeader('access-control-allow-origin', origin).writeHeader('vary', 'origin');
       response.writeHeader('access-control-allow-methods', allow);
       // Only what can be a list of header names goes back.
-      if (/^[a-z0-9!#$%&'*+.^_`|~, -]{1,1000}$/i.test(headers)) response.writeHeader('access-control-allow-headers', headers);
+      if (/^[a-z0-9!#$%&'*+.^_`|~, -]{1,1000}$/i.test(headers))
+        response.writeHeader('access-control-allow-headers', headers);
       response.writeHeader('access-control-max-age', preflightSeconds);
     }
     response.endWithoutBody();

@@ -15,6 +15,8 @@ export interface Problem {
   readonly error: string;
   /** A sentence. */
   readonly detail: string;
+  /** What became of each record, where more than one was sent. */
+  readonly records?: readonly object[];
 }
 
 export const problemType = 'application/problem+json';
@@ -82,6 +84,12 @@ export function badRequest(detail: string): Problem {
 }
 
 /** The body of the response. */
-export function problemText({ status, error, detail }: Problem): string {
-  return JSON.stringify({ title: phrases[status], status, error, detail });
+export function problemText({ status, error, detail, records }: Problem): string {
+  return JSON.stringify({ title: phrases[status], status, error, detail, records });
+}
+
+/** The same with what clients of Confluent's REST Proxy look for: a number and a message. */
+export function proxyProblemText({ status, error, detail }: Problem): string {
+  const code = error === 'UNKNOWN_TOPIC_OR_PARTITION' ? 40_401 : status;
+  return JSON.stringify({ title: phrases[status], status, error, detail, error_code: code, message: detail });
 }

@@ -141,14 +141,22 @@ export class JsonScanner {
           position++;
           continue;
         case Token.CLOSE_OBJECT:
-          if (depth === 0 || isArray[depth] === 1 || (expected !== Expected.COMMA && expected !== Expected.FIRST_NAME)) {
+          if (
+            depth === 0 ||
+            isArray[depth] === 1 ||
+            (expected !== Expected.COMMA && expected !== Expected.FIRST_NAME)
+          ) {
             return this.#unexpected(position, expected, depth);
           }
           depth--;
           position++;
           break;
         case Token.CLOSE_ARRAY:
-          if (depth === 0 || isArray[depth] === 0 || (expected !== Expected.COMMA && expected !== Expected.FIRST_VALUE)) {
+          if (
+            depth === 0 ||
+            isArray[depth] === 0 ||
+            (expected !== Expected.COMMA && expected !== Expected.FIRST_VALUE)
+          ) {
             return this.#unexpected(position, expected, depth);
           }
           depth--;

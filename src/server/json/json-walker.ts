@@ -38,7 +38,8 @@ export function kindAt(bytes: Uint8Array, at: number): JsonKind {
 export class JsonWalker {
   start = 0;
   end = 0;
-  readonly #bytes: Uint8Array;
+  /** The text that is walked over. */
+  readonly bytes: Uint8Array;
   readonly #isObject: boolean;
   #position: number;
   #nameStart = 0;
@@ -47,14 +48,14 @@ export class JsonWalker {
   /** Over the object or array that begins at `at`. */
   constructor(bytes: Uint8Array, at: number) {
     assert(bytes[at] === openObject || bytes[at] === openArray, 'an object or array begins here');
-    this.#bytes = bytes;
+    this.bytes = bytes;
     this.#isObject = bytes[at] === openObject;
     this.#position = at + 1;
   }
 
   /** Moves to the next value; false after the last, where `end` is the position behind the whole. */
   next(): boolean {
-    const bytes = this.#bytes;
+    const { bytes } = this;
     let at = spaceEnd(bytes, this.#position);
     if (bytes[at] === comma) at = spaceEnd(bytes, at + 1);
     if (bytes[at] === 0x7d || bytes[at] === 0x5d) {
@@ -75,33 +76,35 @@ export class JsonWalker {
   }
 
   get name(): string {
-    return textOf(this.#bytes, this.#nameStart, this.#nameEnd);
+    return textOf(this.bytes, this.#nameStart, this.#nameEnd);
   }
 
   get kind(): JsonKind {
-    return kindAt(this.#bytes, this.start);
+    return kindAt(this.bytes, this.start);
   }
 
   /** The current value where it is a string. */
   get text(): string {
-    return textOf(this.#bytes, this.start, this.end);
+    return textOf(this.bytes, this.start, this.end);
   }
 
   /** The bytes of the current value's text, as they came. */
   get json(): Uint8Array {
-    return this.#bytes.subarray(this.start, this.end);
+    return this.bytes.subarray(this.start, this.end);
   }
 
   /** The UTF-8 of the current value where it is a string: a view where nothing is escaped. */
   get utf8(): Uint8Array {
-    return utf8Of(this.#bytes, this.start, this.end);
+    return utf8Of(this.bytes, this.start, this.end);
   }
 }
 
 /** The string that stands at `[start, end)`, quotes included. */
 export function textOf(bytes: Uint8Array, start: number, end: number): string {
   const inner = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
-  return inner.includes(backslash) ? (JSON.parse(inner.toString()) as string) : inner.toString('utf8', 1, end - start - 1);
+  return inner.includes(backslash)
+    ? (JSON.parse(inner.toString()) as string)
+    : inner.toString('utf8', 1, end - start - 1);
 }
 
 /** The UTF-8 of the string that stands at `[start, end)`, quotes included. A lone half of a surrogate pair becomes U+FFFD. */

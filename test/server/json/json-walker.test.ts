@@ -40,7 +40,11 @@ describe('JsonWalker', () => {
     const bytes = Buffer.from('{"a":1.0000000000000000001e400 ,"b":"é\\n","c":"plain"}');
     const walker = new JsonWalker(bytes, 0);
     walker.next();
-    expect([walker.name, walker.kind, Buffer.from(walker.json).toString()]).toEqual(['a', 'number', '1.0000000000000000001e400']);
+    expect([walker.name, walker.kind, Buffer.from(walker.json).toString()]).toEqual([
+      'a',
+      'number',
+      '1.0000000000000000001e400',
+    ]);
     walker.next();
     expect(Buffer.from(walker.utf8)).toEqual(Buffer.from('é\n'));
     walker.next();

@@ -1,0 +1,291 @@
+/**
+ * The operations that take records: `POST /topics/{topic}` in all its shapes, the same for one partition, and the two
+ * interfaces of Confluent's REST Proxy. I/O thread.
+ *
+ *   Content-Type ─► raw, binary CloudEvent ─► one record, answered by itself
+ *                ─► JSON, envelopes, CloudEvents, REST Proxy v2 ─► whole body ─► answered at once
+ *                ─► NDJSON, REST Proxy v3 ─► stream ─► answered as it goes
+ */
+
+import type { HttpRequest } from 'uWebSockets.js';
+import { ErrorCode, errorName } from '../../base/error-code.ts';
+import type { Offset } from '../../base/numbers.ts';
+import type { Broker } from '../../broker/broker.ts';
+import { isInternalTopic, isStateLogTopic, problemOfTopicName } from '../../broker/topic-name.ts';
+import type { RecordPublisher } from '../../gateway/record-publisher.ts';
+import { shown } from '../http-api/arguments.ts';
+import type { Exchange } from '../http-api/exchange.ts';
+import type { Operation } from '../http-api/operations-part.ts';
+import { badRequest, problemOf, type Problem } from '../http-api/problem.ts';
+import { binaryEvent, cloudEventShape } from './cloud-events.ts';
+import {
+  lineParameters,
+  partitionPath,
+  produceBody,
+  produceResponses,
+  proxyV3Body,
+  proxyV3Parameters,
+  proxyV3Responses,
+  topicPath,
+} from './ingest-shapes.ts';
+import { LineIngest } from './line-ingest.ts';
+import { bodyKindOf, type BodyKind } from './media-type.ts';
+import { durabilityOf, recordArguments, recordParameters, type RecordArguments } from './record-arguments.ts';
+import { begin, emptyDraft, envelopeShape, valueShape, type RecordShape } from './record-shape.ts';
+import type { BodyReaders } from './request-body.ts';
+import { proxyV2Answer, proxyV2Shape, proxyV2Type, recordsOf } from './rest-proxy-v2.ts';
+import { ProxyV3Ingest } from './rest-proxy-v3.ts';
+import { SingleRecords, type SingleListener } from './single-records.ts';
+import { checkJson, WholeIngest, type SettledRecord } from './whole-ingest.ts';
+
+export interface IngestOptions {
+  readonly broker: Broker;
+  readonly publisher: RecordPublisher;
+  readonly bodies: BodyReaders;
+}
+
+const ingestProblems = [404, 408, 409, 413, 415, 422, 429];
+
+export function ingestOperations(options: IngestOptions): Operation[] {
+  const ingest = new Ingest(options);
+  return [
+    {
+      method: 'post',
+      path: '/topics/{topic}',
+      id: 'produce',
+      summary: 'Append records to a topic',
+      parameters: [topicPath, ...recordParameters, ...lineParameters],
+      body: produceBody,
+      responses: produceResponses,
+      problems: ingestProblems,
+      serve: (exchange, request) => ingest.produce(exchange, request),
+    },
+    {
+      method: 'post',
+      path: '/topics/{topic}/partitions/{partition}',
+      id: 'produceToPartition',
+      summary: 'Append records to one partition',
+      parameters: [
+        topicPath,
+        partitionPath,
+        ...recordParameters.filter(({ name }) => !/^(Millrace-P|p)artition$/.test(name)),
+        ...lineParameters,
+      ],
+      body: produceBody,
+      responses: produceResponses,
+      problems: ingestProblems,
+      serve: (exchange, request) => ingest.produce(exchange, request),
+    },
+    {
+      method: 'post',
+      path: '/v3/clusters/{cluster_id}/topics/{topic_name}/records',
+      id: 'produceV3',
+      summary: "Append records, as version 3 of Confluent's REST Proxy takes them",
+      parameters: proxyV3Parameters,
+      body: proxyV3Body,
+      responses: proxyV3Responses,
+      problems: ingestProblems,
+      serve: (exchange, request) => ingest.produceV3(exchange, request),
+    },
+  ];
+}
+
+class Ingest {
+  readonly #broker: Broker;
+  readonly #publisher: RecordPublisher;
+  readonly #bodies: BodyReaders;
+  readonly #singles: SingleRecords;
+  readonly #draft = emptyDraft();
+
+  constructor({ broker, publisher, bodies }: IngestOptions) {
+    this.#broker = broker;
+    this.#publisher = publisher;
+    this.#bodies = bodies;
+    this.#singles = new SingleRecords(broker, publisher);
+  }
+
+  produce(exchange: Exchange, request: HttpRequest): void {
+    const contentType = request.getHeader('content-type');
+    const kind = bodyKindOf(contentType);
+    if (kind === null) return exchange.fail(unknownType(contentType));
+    if (kind === 'proxy-json' || kind === 'proxy-binary') exchange.proxyErrors = true;
+    const records = recordArguments(exchange.args);
+    if ('status' in records) return exchange.fail(records);
+    const topic = exchange.args.text('topic')!;
+    const problem = this.#problemOf(topic, records.partition);
+    if (problem !== null) return exchange.fail(problem);
+    switch (kind) {
+      case 'raw':
+        return this.#raw(exchange, request, topic, records);
+      case 'lines':
+        return this.#lines(exchange, request, topic, records, valueShape);
+      case 'envelope-lines':
+        return this.#lines(exchange, request, topic, records, envelopeShape);
+      default:
+        return this.#whole(exchange, request, topic, records, kind);
+    }
+  }
+
+  produceV3(exchange: Exchange, request: HttpRequest): void {
+    const { args } = exchange;
+    exchange.proxyErrors = true;
+    const topic = args.text('topic_name')!;
+    const problem = this.#problemOf(topic, -1);
+    if (problem !== null) return exchange.fail(problem);
+    const ingest = new ProxyV3Ingest({
+      exchange,
+      publisher: this.#publisher,
+      clusterId: this.#broker.clusterId,
+      topic,
+      durability: durabilityOf(args.text('acks')),
+      longestRecordBytes: this.#bodies.limits.largestBodyBytes,
+      nowMs: () => this.#broker.clock.nowMs(),
+    });
+    ingest.body = this.#bodies.stream(exchange, request, ingest.sink);
+  }
+
+  #raw(exchange: Exchange, request: HttpRequest, topic: string, records: RecordArguments): void {
+    let { key, headers } = records;
+    if (request.getHeader('ce-specversion') !== '') {
+      const event = binaryEvent(request);
+      if (typeof event === 'string') return exchange.fail(problemOf(ErrorCode.INVALID_RECORD, event));
+      key ??= event.key;
+      headers = [...(headers ?? []), ...event.headers];
+    }
+    exchange.wait({});
+    this.#bodies.whole(exchange, request, (body) => {
+      const draft = this.#draft;
+      begin(draft, records);
+      draft.key = key;
+      draft.headers = headers;
+      draft.value = body;
+      this.#single(exchange, topic, records);
+    });
+  }
+
+  /** Publishes the draft as the one record of the exchange. */
+  #single(exchange: Exchange, topic: string, { durability }: RecordArguments): void {
+    exchange.owing = true;
+    this.#singles.publish(topic, durability, this.#draft, new SingleAnswer(exchange));
+  }
+
+  #lines(exchange: Exchange, request: HttpRequest, topic: string, records: RecordArguments, shape: RecordShape): void {
+    const ingest = new LineIngest({
+      exchange,
+      publisher: this.#publisher,
+      topic,
+      shape,
+      records,
+      offsets: exchange.args.flag('offsets'),
+      longestLineBytes: this.#bodies.limits.largestBodyBytes,
+    });
+    ingest.body = this.#bodies.stream(exchange, request, ingest.sink);
+  }
+
+  #whole(exchange: Exchange, request: HttpRequest, topic: string, records: RecordArguments, kind: BodyKind): void {
+    let ingest: WholeIngest | null = null;
+    exchange.wait({ aborted: () => ingest?.close() });
+    this.#bodies.whole(exchange, request, (body) => {
+      const text = checkJson(body);
+      if ('status' in text) return exchange.fail(text);
+      let { start } = text;
+      const isArray = body[start] === 0x5b;
+      if (kind === 'proxy-json' || kind === 'proxy-binary') {
+        const found = recordsOf(body, start);
+        if (typeof found !== 'number') return exchange.fail(found);
+        start = found;
+      } else if (kind === 'json' && !isArray) {
+        begin(this.#draft, records);
+        this.#draft.value = body.subarray(start, text.end);
+        return this.#single(exchange, topic, records);
+      } else if (kind === 'cloud-events' && !isArray) return exchange.fail(noBatch);
+      else if (kind === 'cloud-event' && isArray) return exchange.fail(aBatch);
+      exchange.owing = true;
+      ingest = new WholeIngest(this.#publisher, topic, records);
+      ingest.addAll(body, start, text.end, shapes[kind]!);
+      ingest.settle((settled) => {
+        if (kind === 'proxy-json' || kind === 'proxy-binary') {
+          exchange.answer(200, proxyV2Answer(settled), proxyV2Type);
+        } else if (kind === 'cloud-event' || (kind === 'envelope' && !isArray)) answerOne(exchange, topic, settled[0]!);
+        else answerMany(exchange, topic, settled);
+      });
+    });
+  }
+
+  /** What can be said before there is a record; null where nothing can. */
+  #problemOf(name: string, partition: number): Problem | null {
+    const topic = this.#broker.topics.topic(name);
+    if (topic !== null) {
+      if (isInternalTopic(name)) return problemOf(ErrorCode.INVALID_TOPIC_EXCEPTION, `${name} is an internal topic.`);
+      if (partition < topic.partitionCount) return null;
+      const detail = `The topic ${name} has ${topic.partitionCount} partitions, and none with the number ${partition}.`;
+      return problemOf(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, detail);
+    }
+    const problem = problemOfTopicName(name);
+    if (problem !== null) return problemOf(ErrorCode.INVALID_TOPIC_EXCEPTION, problem);
+    if (!isStateLogTopic(name) && this.#broker.config.boolean('auto.create.topics.enable')) return null;
+    return problemOf(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `There is no topic ${name}.`);
+  }
+}
+
+const shapes: Readonly<Partial<Record<BodyKind, RecordShape>>> = {
+  json: valueShape,
+  envelope: envelopeShape,
+  'cloud-event': cloudEventShape,
+  'cloud-events': cloudEventShape,
+  'proxy-json': proxyV2Shape('json'),
+  'proxy-binary': proxyV2Shape('binary'),
+};
+
+const noBatch = badRequest('A batch of CloudEvents is an array.');
+const aBatch = badRequest('One CloudEvent is an object; a batch of them is application/cloudevents-batch+json.');
+
+function unknownType(contentType: string): Problem {
+  return {
+    status: 415,
+    error: errorName(ErrorCode.INVALID_REQUEST),
+    detail: `Bodies of the type ${shown(contentType)} are not taken; /openapi.json lists those that are.`,
+  };
+}
+
+/** Answers a request that brought one record. */
+class SingleAnswer implements SingleListener {
+  readonly #exchange: Exchange;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+
+  stored(topic: string, partition: number, offset: Offset): void {
+    this.#exchange.answer(200, storedText(topic, partition, offset));
+  }
+
+  failed(errorCode: ErrorCode, message: string): void {
+    this.#exchange.fail(problemOf(errorCode, message));
+  }
+}
+
+/** The text of the answer to one record that was stored. */
+function storedText(topic: string, partition: number, offset: Offset | number): string {
+  // A topic's name needs no escapes.
+  return `{"topic":"${topic}","partition":${partition},"offset":${offset}}`;
+}
+
+function answerOne(exchange: Exchange, topic: string, { errorCode, message, partition, offset }: SettledRecord): void {
+  if (errorCode === ErrorCode.NONE) exchange.answer(200, storedText(topic, partition, offset));
+  else exchange.fail(problemOf(errorCode, message));
+}
+
+/** All stored: 200. Some: 207. None: the first one's problem, with what became of each. */
+function answerMany(exchange: Exchange, topic: string, settled: readonly SettledRecord[]): void {
+  const failures = settled.filter(({ errorCode }) => errorCode !== ErrorCode.NONE);
+  const records = settled.map(({ errorCode, message, partition, offset }) =>
+    errorCode === ErrorCode.NONE ? { partition, offset } : { error: errorName(errorCode), detail: message },
+  );
+  const first = failures[0];
+  if (first === undefined || failures.length < settled.length) {
+    return exchange.answerJson(first === undefined ? 200 : 207, { topic, records });
+  }
+  const problem = problemOf(first.errorCode, first.message);
+  exchange.fail({ ...problem, records });
+}

@@ -1,0 +1,162 @@
+/**
+ * What a request says of all its records beside its body: key, partition, time, headers, and what an acknowledgement
+ * means. Any thread. Where a record says so itself, that counts.
+ */
+
+import type { RecordHeader } from '../../records/record-reader.ts';
+import type { Durability } from '../../storage/partition-log.ts';
+import { shown, type Arguments } from '../http-api/arguments.ts';
+import type { Parameter } from '../http-api/operation.ts';
+import { badRequest, type Problem } from '../http-api/problem.ts';
+
+export interface RecordArguments {
+  readonly key: Uint8Array | null;
+  /** -1: chosen by the key, else one after the other. */
+  readonly partition: number;
+  /** -1: now. */
+  readonly timestampMs: number;
+  readonly headers: readonly RecordHeader[] | null;
+  readonly durability: Durability;
+}
+
+const base64Pattern = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$';
+const timestampPattern =
+  '^(?:\\d{1,15}|\\d{4}-\\d{2}-\\d{2}[Tt]\\d{2}:\\d{2}:\\d{2}(?:\\.\\d{1,9})?(?:[Zz]|[+-]\\d{2}:\\d{2}))$';
+
+export const largestPartition = 2_147_483_647;
+
+const acksParameter: Parameter = {
+  name: 'acks',
+  in: 'query',
+  description:
+    'What an acknowledgement means: all, the record is on disk; 1, it is written and survives the end of the process; 0, the broker took it.',
+  schema: { type: 'string', enum: ['all', '-1', '1', '0'], default: 'all' },
+};
+
+/** Parameters of every operation that takes records. */
+export const recordParameters: readonly Parameter[] = [
+  acksParameter,
+  {
+    name: 'key',
+    in: 'query',
+    description: 'The key of each record, a text.',
+    schema: { type: 'string' },
+  },
+  {
+    name: 'keyBase64',
+    in: 'query',
+    description: 'The key of each record, bytes in base64.',
+    schema: { type: 'string', pattern: base64Pattern },
+  },
+  {
+    name: 'partition',
+    in: 'query',
+    description: 'The partition; chosen by the key where there is one, else one after the other.',
+    schema: { type: 'integer', minimum: 0, maximum: largestPartition },
+  },
+  {
+    name: 'timestamp',
+    in: 'query',
+    description: 'The time of each record: milliseconds since 1970 or as RFC 3339 has it; now, unless given.',
+    schema: { type: 'string', pattern: timestampPattern },
+  },
+  {
+    name: 'header',
+    in: 'query',
+    repeated: true,
+    description: 'A header of each record, as name:value.',
+    schema: { type: 'array', items: { type: 'string', pattern: '^[^:]+:' } },
+  },
+  {
+    name: 'Millrace-Key',
+    in: 'header',
+    description: 'As key.',
+    schema: { type: 'string' },
+  },
+  {
+    name: 'Millrace-Partition',
+    in: 'header',
+    description: 'As partition.',
+    schema: { type: 'integer', minimum: 0, maximum: largestPartition },
+  },
+  {
+    name: 'Millrace-Timestamp',
+    in: 'header',
+    description: 'As timestamp.',
+    schema: { type: 'string', pattern: timestampPattern },
+  },
+  {
+    name: 'Millrace-Headers',
+    in: 'header',
+    description: 'Headers of each record, as name=value&name=value, percent-encoded.',
+    schema: { type: 'string', pattern: '^(?:[^=&]+=[^=&]*&?)+$' },
+  },
+];
+
+const encoder = new TextEncoder();
+const durabilities: Readonly<Record<string, Durability>> = {
+  all: 'synced',
+  '-1': 'synced',
+  '1': 'written',
+  '0': 'none',
+};
+
+/** What acks=`acks` asks for. */
+export function durabilityOf(acks: string | undefined): Durability {
+  return durabilities[acks ?? 'all']!;
+}
+
+/** What `args`, read by `recordParameters`, say of records. */
+export function recordArguments(args: Arguments): RecordArguments | Problem {
+  const key = args.text('key') ?? args.text('Millrace-Key');
+  const keyBase64 = args.text('keyBase64');
+  if (key !== undefined && keyBase64 !== undefined) return badRequest('There is a key twice: as a text and in base64.');
+  const time = args.text('timestamp') ?? args.text('Millrace-Timestamp');
+  const timestampMs = time === undefined ? -1 : parseTime(time);
+  if (timestampMs === null) return badRequest(`The timestamp ${shown(time ?? '')} is no time that there is.`);
+  const headers = headersOf(args);
+  if (headers !== null && 'status' in headers) return headers;
+  return {
+    key: key !== undefined ? encoder.encode(key) : keyBase64 !== undefined ? Buffer.from(keyBase64, 'base64') : null,
+    partition: args.number('partition') ?? args.number('Millrace-Partition') ?? -1,
+    timestampMs,
+    headers,
+    durability: durabilityOf(args.text('acks')),
+  };
+}
+
+function headersOf(args: Arguments): RecordHeader[] | Problem | null {
+  const pairs = args.texts('header');
+  const form = args.text('Millrace-Headers');
+  if (pairs.length === 0 && form === undefined) return null;
+  const headers = pairs.map((pair) => {
+    const colon = pair.indexOf(':');
+    return { key: pair.slice(0, colon), value: encoder.encode(pair.slice(colon + 1)) };
+  });
+  if (form === undefined) return headers;
+  try {
+    for (const pair of form.split('&')) {
+      if (pair === '') continue;
+      const [name, value] = pair.split('=').map(decodeURIComponent) as [string, string];
+      headers.push({ key: name, value: encoder.encode(value) });
+    }
+  } catch {
+    return badRequest('The header Millrace-Headers is not percent-encoded UTF-8.');
+  }
+  return headers;
+}
+
+/** Milliseconds since 1970 as digits, or RFC 3339; null where it is neither or no time that there is. */
+export function parseTime(text: string): number | null {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  if (!new RegExp(timestampPattern, 'u').test(text)) return null;
+  const timeMs = Date.parse(text.toUpperCase());
+  return Number.isNaN(timeMs) || timeMs < 0 ? null : timeMs;
+}
+
+/** The bytes of a base64 text; null where it is none. */
+export function parseBase64(text: string): Uint8Array | null {
+  // In place of one pattern over the whole, which may be megabytes: what Node leaves out is what does not belong.
+  const bytes = Buffer.from(text, 'base64');
+  return bytes.toString('base64') === text ? bytes : null;
+}

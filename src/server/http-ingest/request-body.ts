@@ -1,0 +1,394 @@
+/**
+ * Reads the body of a request, inflated where it is compressed, whole or as a stream. I/O thread.
+ *
+ *   chunks ─► identity ─────────────────┐
+ *          ─► gzip: node:zlib, as it comes ├─► whole: collected up to a bound, then given at once
+ *          ─► zstd: collected, then at once ┘   stream: given as it comes; who cannot take more has the client held back
+ *
+ * Memory is bounded for one body and for all together; what a compressed body may hold is bounded by its own size, so
+ * that a small request cannot make much work. A body that stands still too long is given up: whole ones soon, streams
+ * when the server's sweep of idle connections comes by. It knows bytes, not what they say.
+ */
+
+import { createGunzip, type Gunzip } from 'node:zlib';
+import type { HttpRequest } from 'uWebSockets.js';
+import { assert } from '../../base/assert.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
+import { ErrorCode } from '../../base/error-code.ts';
+import { InflationFailure } from '../../records/inflation.ts';
+import { inflateZstd } from '../../storage/zstd-inflater.ts';
+import type { Exchange } from '../http-api/exchange.ts';
+import { badRequest, problemOf, type Problem } from '../http-api/problem.ts';
+
+export interface BodyLimits {
+  /** A body that is collected, as it came and inflated, in bytes. */
+  readonly largestBodyBytes: number;
+  /** What all bodies that are collected may take together, in bytes. */
+  readonly allBodiesBytes: number;
+  /** A body that is collected stands still at most so long, in milliseconds. */
+  readonly stillMs: number;
+}
+
+export const defaultBodyLimits: BodyLimits = {
+  largestBodyBytes: 16 * 1024 * 1024,
+  allBodiesBytes: 256 * 1024 * 1024,
+  stillMs: 30_000,
+};
+
+/** Takes a body as it comes. */
+export interface BodySink {
+  /** Bytes that are gone after the call. False asks to hold the client back until `BodyReader.resume`. */
+  chunk(bytes: Uint8Array): boolean;
+  /** It is whole. */
+  end(): void;
+  /** It cannot be read on: what it holds is wrong. */
+  failed(problem: Problem): void;
+  /** No more comes of it, whatever the reason. */
+  stopped?(): void;
+}
+
+/** uWebSockets.js ends connections whose bodies come slowly, unless it is told every so often that they are held. */
+const heldPeriodMs = 4000;
+/** A compressed body may inflate to so many bytes for each of its own, beyond the first of them. */
+const mostInflation = 100;
+const freelyInflatedBytes = 16 * 1024 * 1024;
+
+type Coding = 'identity' | 'gzip' | 'zstd';
+
+/** What all bodies share. */
+export class BodyReaders {
+  readonly limits: BodyLimits;
+  readonly clock: Clock;
+  readonly #reading = new Set<BodyReader>();
+  #collectedBytes = 0;
+  #timer: Timer | null = null;
+
+  constructor(clock: Clock, limits: BodyLimits = defaultBodyLimits) {
+    this.clock = clock;
+    this.limits = limits;
+  }
+
+  /** What bodies that are being collected take, in bytes. */
+  get collectedBytes(): number {
+    return this.#collectedBytes;
+  }
+
+  /**
+   * Gives the whole body to `take`, or fails the exchange; the bytes are gone after the call. Called within the handler,
+   * after `exchange.wait`. A body that comes with its request is given at once, without a copy.
+   */
+  whole(exchange: Exchange, request: HttpRequest, take: (body: Uint8Array) => void): void {
+    const coding = codingOf(request);
+    if (coding === null) return exchange.fail(unknownCoding);
+    if (exchange.bodyBytes > this.limits.largestBodyBytes && exchange.bodyBytes !== Infinity) {
+      return exchange.fail(this.tooLarge());
+    }
+    new BodyReader(this, exchange, coding, new CollectingSink(this, exchange, take), take);
+  }
+
+  /** Gives the body to `sink` as it comes. Called as `whole`. */
+  stream(exchange: Exchange, request: HttpRequest, sink: BodySink): BodyReader | null {
+    const coding = codingOf(request);
+    if (coding === null) {
+      exchange.fail(unknownCoding);
+      return null;
+    }
+    return new BodyReader(this, exchange, coding, sink, null);
+  }
+
+  /** Keeps `sizeBytes` more; false where all bodies take too much already. */
+  keep(sizeBytes: number): boolean {
+    if (this.#collectedBytes + sizeBytes > this.limits.allBodiesBytes) return false;
+    this.#collectedBytes += sizeBytes;
+    return true;
+  }
+
+  giveUp(sizeBytes: number): void {
+    this.#collectedBytes -= sizeBytes;
+    assert(this.#collectedBytes >= 0, 'only what was kept is given up');
+  }
+
+  tooLarge(): Problem {
+    const detail = `The body is larger than ${this.limits.largestBodyBytes} bytes; NDJSON may be of any length.`;
+    return problemOf(ErrorCode.MESSAGE_TOO_LARGE, detail);
+  }
+
+  began(reader: BodyReader): void {
+    this.#reading.add(reader);
+    if (this.#timer === null) this.#schedule();
+  }
+
+  ended(reader: BodyReader): void {
+    this.#reading.delete(reader);
+  }
+
+  #schedule(): void {
+    this.#timer = this.clock.setTimer(heldPeriodMs, () => {
+      this.#timer = null;
+      for (const reader of [...this.#reading]) reader.hold();
+      if (this.#reading.size > 0) this.#schedule();
+    });
+  }
+}
+
+const unknownCoding = problemOf(
+  ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
+  'The Content-Encoding of a body is gzip, zstd or identity.',
+);
+const tooMuch = problemOf(
+  ErrorCode.MESSAGE_TOO_LARGE,
+  `A compressed body may inflate to ${mostInflation} times its size, and to ${freelyInflatedBytes} bytes in any case.`,
+);
+const tooManyBodies: Problem = {
+  ...problemOf(ErrorCode.THROTTLING_QUOTA_EXCEEDED, 'Too many bodies are on their way at once; try again later.'),
+  status: 503,
+};
+const stoodStill = problemOf(ErrorCode.REQUEST_TIMED_OUT, 'The body stood still for too long.');
+const malformed = badRequest('The body is not what its Content-Encoding says.');
+
+function codingOf(request: HttpRequest): Coding | null {
+  switch (request.getHeader('content-encoding').toLowerCase()) {
+    case '':
+    case 'identity':
+      return 'identity';
+    case 'gzip':
+    case 'x-gzip':
+      return 'gzip';
+    case 'zstd':
+      return 'zstd';
+    default:
+      return null;
+  }
+}
+
+/** One body on its way. */
+export class BodyReader {
+  readonly #readers: BodyReaders;
+  readonly #exchange: Exchange;
+  readonly #sink: BodySink;
+  /** Takes the body at once where it is wanted whole; null where it is wanted as it comes. */
+  readonly #take: ((body: Uint8Array) => void) | null;
+  readonly #gunzip: Gunzip | null;
+  #compressed: Collected | null;
+  #movedMs: number;
+  #cameBytes = 0;
+  #inflatedBytes = 0;
+  /** The client is held back. */
+  #paused = false;
+  #sinkIsFull = false;
+  #over = false;
+
+  constructor(
+    readers: BodyReaders,
+    exchange: Exchange,
+    coding: Coding,
+    sink: BodySink,
+    take: ((body: Uint8Array) => void) | null,
+  ) {
+    this.#readers = readers;
+    this.#exchange = exchange;
+    this.#sink = sink;
+    this.#take = take;
+    this.#gunzip = coding === 'gzip' ? this.#startGunzip() : null;
+    this.#compressed = coding === 'zstd' ? new Collected(readers) : null;
+    this.#movedMs = readers.clock.monotonicMs();
+    readers.began(this);
+    exchange.whenOver = () => this.stop();
+    exchange.response.onData((chunk, isLast) => this.#came(new Uint8Array(chunk), isLast));
+  }
+
+  /** The sink can take more. */
+  resume(): void {
+    if (this.#over || !this.#sinkIsFull) return;
+    this.#sinkIsFull = false;
+    if (this.#gunzip !== null) this.#gunzip.resume();
+    else this.#flow();
+  }
+
+  /** Nothing more is wanted of it. */
+  stop(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#readers.ended(this);
+    this.#compressed?.clear();
+    this.#gunzip?.destroy();
+    this.#sink.stopped?.();
+  }
+
+  /** Called every few seconds: gives up a body that stands still, and keeps one that may from being ended. */
+  hold(): void {
+    const { clock, limits } = this.#readers;
+    if (this.#take !== null && clock.monotonicMs() - this.#movedMs > limits.stillMs) return this.#fail(stoodStill);
+    if (this.#paused) return;
+    // Each begins the time anew that uWebSockets.js gives a body.
+    this.#exchange.response.pause();
+    this.#exchange.response.resume();
+  }
+
+  #came(bytes: Uint8Array, isLast: boolean): void {
+    const exchange = this.#exchange;
+    // It goes on giving what comes after a response has ended, and what it had read already before it paused.
+    if (this.#over) return;
+    this.#movedMs = this.#readers.clock.monotonicMs();
+    exchange.moved();
+    this.#cameBytes += bytes.length;
+    exchange.bodyBytes = isLast ? 0 : Math.max(1, exchange.bodyBytes - bytes.length);
+    if (this.#gunzip !== null) return this.#inflate(this.#gunzip, bytes, isLast);
+    if (this.#compressed !== null) return this.#collect(this.#compressed, bytes, isLast);
+    if (isLast && this.#take !== null && bytes.length === this.#cameBytes) return this.#atOnce(this.#take, bytes);
+    if (bytes.length > 0) this.#give(bytes);
+    if (isLast && !this.#over) this.#ended();
+  }
+
+  /** Nearly always the first chunk is the body. */
+  #atOnce(take: (body: Uint8Array) => void, bytes: Uint8Array): void {
+    this.stop();
+    if (bytes.length > this.#readers.limits.largestBodyBytes) this.#exchange.fail(this.#readers.tooLarge());
+    else take(bytes);
+  }
+
+  #give(bytes: Uint8Array): void {
+    if (this.#sink.chunk(bytes) || this.#over) return;
+    this.#sinkIsFull = true;
+    this.#hold();
+  }
+
+  #hold(): void {
+    if (this.#paused || this.#exchange.over || this.#exchange.bodyBytes === 0) return;
+    this.#paused = true;
+    this.#exchange.response.pause();
+  }
+
+  #flow(): void {
+    if (!this.#paused || this.#exchange.over) return;
+    this.#paused = false;
+    this.#exchange.response.resume();
+  }
+
+  #ended(): void {
+    this.stop();
+    this.#sink.end();
+  }
+
+  #fail(problem: Problem): void {
+    if (this.#over) return;
+    this.stop();
+    this.#sink.failed(problem);
+  }
+
+  #startGunzip(): Gunzip {
+    const gunzip = createGunzip();
+    gunzip.on('data', (bytes: Buffer) => {
+      if (this.#over) return;
+      this.#inflatedBytes += bytes.length;
+      if (this.#inflatedBytes > Math.max(freelyInflatedBytes, this.#cameBytes * mostInflation))
+        return this.#fail(tooMuch);
+      if (!this.#sink.chunk(bytes) && !this.#over) {
+        this.#sinkIsFull = true;
+        gunzip.pause();
+      }
+    });
+    gunzip.on('drain', () => this.#flow());
+    gunzip.on('end', () => {
+      if (!this.#over) this.#ended();
+    });
+    gunzip.on('error', () => this.#fail(malformed));
+    return gunzip;
+  }
+
+  #inflate(gunzip: Gunzip, bytes: Uint8Array, isLast: boolean): void {
+    // The bytes are uWebSockets.js's and gone after this call.
+    if (bytes.length > 0 && !gunzip.write(bytes.slice())) this.#hold();
+    if (isLast) gunzip.end();
+  }
+
+  #collect(compressed: Collected, bytes: Uint8Array, isLast: boolean): void {
+    const { limits } = this.#readers;
+    const problem = compressed.add(bytes, limits.largestBodyBytes);
+    if (problem !== null) return this.#fail(problem);
+    if (!isLast) return;
+    const source = compressed.take();
+    const mostBytes = Math.min(limits.largestBodyBytes, Math.max(freelyInflatedBytes, source.length * mostInflation));
+    const room = new Uint8Array(source.length + mostBytes);
+    room.set(source);
+    const size = inflateZstd(room, 0, source.length, source.length, mostBytes);
+    if (size === InflationFailure.TOO_LARGE) return this.#fail(this.#readers.tooLarge());
+    if (size < 0) return this.#fail(malformed);
+    if (size > 0) this.#give(room.subarray(source.length, source.length + size));
+    if (!this.#over) this.#ended();
+  }
+}
+
+/** Bytes that are kept until they are whole. */
+class Collected {
+  readonly #readers: BodyReaders;
+  #parts: Uint8Array[] = [];
+  #sizeBytes = 0;
+
+  constructor(readers: BodyReaders) {
+    this.#readers = readers;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Copies `bytes`; gives the problem where they are too many. */
+  add(bytes: Uint8Array, largestBytes: number): Problem | null {
+    if (bytes.length === 0) return null;
+    if (this.#sizeBytes + bytes.length > largestBytes) return this.#readers.tooLarge();
+    if (!this.#readers.keep(bytes.length)) return tooManyBodies;
+    this.#parts.push(bytes.slice());
+    this.#sizeBytes += bytes.length;
+    return null;
+  }
+
+  take(): Uint8Array {
+    const whole = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts, this.#sizeBytes);
+    this.clear();
+    return whole;
+  }
+
+  clear(): void {
+    this.#readers.giveUp(this.#sizeBytes);
+    this.#parts = [];
+    this.#sizeBytes = 0;
+  }
+}
+
+const nothing = new Uint8Array(0);
+
+/** Gives a whole body at once. */
+class CollectingSink implements BodySink {
+  readonly #readers: BodyReaders;
+  readonly #exchange: Exchange;
+  readonly #take: (body: Uint8Array) => void;
+  readonly #collected: Collected;
+  #body: Uint8Array = nothing;
+
+  constructor(readers: BodyReaders, exchange: Exchange, take: (body: Uint8Array) => void) {
+    this.#readers = readers;
+    this.#exchange = exchange;
+    this.#take = take;
+    this.#collected = new Collected(readers);
+  }
+
+  chunk(bytes: Uint8Array): boolean {
+    const problem = this.#collected.add(bytes, this.#readers.limits.largestBodyBytes);
+    if (problem !== null) this.failed(problem);
+    return true;
+  }
+
+  end(): void {
+    this.#take(this.#body);
+  }
+
+  failed(problem: Problem): void {
+    this.#exchange.fail(problem);
+  }
+
+  stopped(): void {
+    this.#body = this.#exchange.over ? nothing : this.#collected.take();
+    this.#collected.clear();
+  }
+}
