@@ -3,6 +3,7 @@
  * frames, one quota of connections and one dispatcher; each counts what goes through it. It does not know how a broker is started (index.ts).
  */
 
+import { systemClock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { BrokerConfig } from '../broker/broker-config.ts';
 import { configList } from '../broker/config-definition.ts';
@@ -10,6 +11,7 @@ import type { Gateway } from '../gateway/gateway.ts';
 import { AssemblyBudget } from '../server/assembly-budget.ts';
 import { ConnectionQuota } from '../server/connection-quota.ts';
 import type { DescriptorShares } from '../server/descriptor-shares.ts';
+import { httpTopics } from '../server/http-topics.ts';
 import { HttpServer, type NativePart } from '../server/http-server.ts';
 import { KafkaWebSocket } from '../server/kafka-websocket.ts';
 import { MeteredService } from '../server/metered-service.ts';
@@ -144,7 +146,10 @@ export class Doors {
       troubles,
       metrics,
     };
-    const server = await HttpServer.open(options, [(table) => kafka.register(table)]);
+    const server = await HttpServer.open(options, [
+      (table) => kafka.register(table),
+      httpTopics({ gateway: this.#options.gateway, clock: systemClock, logger: shared.logger }),
+    ]);
     this.#http = server.address;
     this.#open.push(server);
     this.meters.push({ listener: 'kafka-ws', service, connectionCount: () => kafka.connectionCount });

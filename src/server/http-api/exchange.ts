@@ -11,10 +11,12 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import { assert } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
+import { ErrorCode } from '../../base/error-code.ts';
+import type { Logger } from '../../base/logger.ts';
 import type { Living, RouteTable } from '../http-route.ts';
 import type { Arguments } from './arguments.ts';
 import { commonProblems, type OperationShape } from './operation.ts';
-import { problemText, problemType, proxyProblemText, statusLine, type Problem } from './problem.ts';
+import { problemOf, problemText, problemType, proxyProblemText, statusLine, type Problem } from './problem.ts';
 
 /** A refused request whose body may be larger than this has its connection closed rather than its body read, in bytes. */
 const drainedBodyBytes = 1024 * 1024;
@@ -34,6 +36,7 @@ export interface ExchangeOptions {
   readonly operation: OperationShape;
   readonly server: RouteTable;
   readonly clock: Clock;
+  readonly logger: Logger;
   /** HEAD: everything but the body. */
   readonly headOnly: boolean;
   /** The origin of a page that may read the response; empty for other clients. */
@@ -55,6 +58,7 @@ export class Exchange implements Living {
   readonly #operation: OperationShape;
   readonly #server: RouteTable;
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #headOnly: boolean;
   readonly #origin: string;
   #listener: ExchangeListener | null = null;
@@ -69,6 +73,7 @@ export class Exchange implements Living {
     this.#operation = options.operation;
     this.#server = options.server;
     this.#clock = options.clock;
+    this.#logger = options.logger;
     this.#headOnly = options.headOnly;
     this.#origin = options.origin;
   }
@@ -96,6 +101,16 @@ export class Exchange implements Living {
       this.#end();
       listener.aborted?.();
     });
+  }
+
+  /** Runs `step`; a defect in it costs this request, not the broker. */
+  guard(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#logger.error({ operation: this.#operation.id, error }, 'A request failed by a defect.');
+      this.fail(defect);
+    }
   }
 
   /** Something came from the client, or went to it. */
@@ -223,3 +238,5 @@ export class Exchange implements Living {
     for (const [name, value] of headers) response.writeHeader(name, value);
   }
 }
+
+const defect = problemOf(ErrorCode.UNKNOWN_SERVER_ERROR, 'The broker failed at this by a defect; its log says more.');

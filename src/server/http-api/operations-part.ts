@@ -56,6 +56,7 @@ function serverOf(
       operation,
       server,
       clock,
+      logger,
       headOnly,
       origin: isAllowed ? origin : '',
       bodyBytes: takesBody ? bodyBytesOf(request) : 0,
@@ -64,15 +65,14 @@ function serverOf(
     if (server.stopping) return exchange.fail(stopping);
     const pathTexts: string[] = [];
     for (let i = 0; i < parameterCount; i++) pathTexts.push(request.getParameter(i));
-    const args = reader.read(pathTexts, request.getQuery(), (name) => request.getHeader(name));
-    if ('status' in args) return exchange.fail(args);
-    exchange.args = args;
-    try {
+    exchange.guard(() => {
+      // There is none where the URL has no question mark, whatever its type says.
+      const query = (request.getQuery() as string | undefined) ?? '';
+      const args = reader.read(pathTexts, query, (name) => request.getHeader(name));
+      if ('status' in args) return exchange.fail(args);
+      exchange.args = args;
       operation.serve(exchange, request);
-    } catch (error) {
-      logger.error({ operation: operation.id, error }, 'A request failed by a defect.');
-      exchange.fail(defect);
-    }
+    });
   };
 }
 
@@ -82,7 +82,6 @@ const foreignOrigin: Problem = {
   detail: 'Pages of this origin may not ask; the setting millrace.allowed.origins names those that may.',
 };
 const stopping = problemOf(ErrorCode.BROKER_NOT_AVAILABLE, 'The broker stops.');
-const defect = problemOf(ErrorCode.UNKNOWN_SERVER_ERROR, 'The broker failed at this by a defect; its log says more.');
 
 function bodyBytesOf(request: HttpRequest): number {
   const length = request.getHeader('content-length');

@@ -83,7 +83,8 @@ export class BodyReaders {
     if (exchange.bodyBytes > this.limits.largestBodyBytes && exchange.bodyBytes !== Infinity) {
       return exchange.fail(this.tooLarge());
     }
-    new BodyReader(this, exchange, coding, new CollectingSink(this, exchange, take), take);
+    const sink = new CollectingSink(this, exchange, take);
+    new BodyReader(this, exchange, coding, sink, take).start();
   }
 
   /** Gives the body to `sink` as it comes. Called as `whole`. */
@@ -93,7 +94,9 @@ export class BodyReaders {
       exchange.fail(unknownCoding);
       return null;
     }
-    return new BodyReader(this, exchange, coding, sink, null);
+    const reader = new BodyReader(this, exchange, coding, sink, null);
+    reader.start();
+    return reader;
   }
 
   /** Keeps `sizeBytes` more; false where all bodies take too much already. */
@@ -192,9 +195,15 @@ export class BodyReader {
     this.#gunzip = coding === 'gzip' ? this.#startGunzip() : null;
     this.#compressed = coding === 'zstd' ? new Collected(readers) : null;
     this.#movedMs = readers.clock.monotonicMs();
-    readers.began(this);
-    exchange.whenOver = () => this.stop();
-    exchange.response.onData((chunk, isLast) => this.#came(new Uint8Array(chunk), isLast));
+  }
+
+  /** Within the request's handler. */
+  start(): void {
+    this.#readers.began(this);
+    this.#exchange.whenOver = () => this.stop();
+    this.#exchange.response.onData((chunk, isLast) => {
+      this.#exchange.guard(() => this.#came(new Uint8Array(chunk), isLast));
+    });
   }
 
   /** The sink can take more. */

@@ -1,0 +1,24 @@
+/**
+ * Topics over HTTP: everything that this part of the server offers, with the document that describes it. I/O thread.
+ */
+
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import { operationsPart } from './http-api/operations-part.ts';
+import { ingestOperations } from './http-ingest/ingest-operations.ts';
+import { BodyReaders, type BodyLimits } from './http-ingest/request-body.ts';
+import type { HttpPart } from './http-route.ts';
+
+export interface HttpTopicsOptions {
+  readonly gateway: Gateway;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly bodyLimits?: BodyLimits | undefined;
+}
+
+export function httpTopics({ gateway, clock, logger, bodyLimits }: HttpTopicsOptions): HttpPart {
+  const bodies = new BodyReaders(clock, bodyLimits);
+  const { broker, publisher } = gateway;
+  return operationsPart([...ingestOperations({ broker, publisher, bodies })], clock, logger);
+}

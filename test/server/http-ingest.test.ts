@@ -1,0 +1,342 @@
+/** Records over HTTP in every shape that bodies have, with real sockets over a broker in memory. */
+
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HttpHarness, linesOf } from './http-harness.ts';
+
+let http: HttpHarness;
+
+beforeEach(async () => {
+  http = await HttpHarness.open();
+  await http.broker.broker.topics.create({ name: 't', partitionCount: 1, replicationFactor: -1, configs: [] });
+  await http.broker.broker.topics.create({ name: 'many', partitionCount: 4, replicationFactor: -1, configs: [] });
+});
+
+afterEach(async () => {
+  await http.close();
+});
+
+async function values(topic: string, partition = 0): Promise<(string | null)[]> {
+  return (await http.stored(topic, partition)).map(({ value }) => value);
+}
+
+describe('one record', () => {
+  it('is stored byte for byte where it is JSON', async () => {
+    const text = '{ "n": 1.000000000000000000001e999,  "text": "\\u00e9é" }';
+    const response = await http.post('/topics/t', ` ${text}\n`);
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ topic: 't', partition: 0, offset: 0 });
+    expect(await values('t')).toEqual([text]);
+  });
+
+  it('is the whole body of any other type', async () => {
+    const response = await http.post('/topics/t', 'not { json', 'text/plain');
+    expect(await response.json()).toEqual({ topic: 't', partition: 0, offset: 0 });
+    await http.post('/topics/t', Buffer.alloc(300_000, 'x'), 'application/octet-stream');
+    const stored = await values('t');
+    expect(stored[0]).toBe('not { json');
+    expect(stored[1]!.length).toBe(300_000);
+  });
+
+  it('takes key, partition, time and headers from the query', async () => {
+    const query = 'key=k%C3%A9y&partition=2&timestamp=2020-11-24T12:00:00.5Z&header=a:1&header=b:x:y&acks=1';
+    const response = await http.post(`/topics/many?${query}`, '1');
+    expect(await response.json()).toEqual({ topic: 'many', partition: 2, offset: 0 });
+    expect(await http.stored('many', 2)).toEqual([
+      {
+        key: 'kéy',
+        value: '1',
+        timestampMs: Date.parse('2020-11-24T12:00:00.5Z'),
+        headers: [
+          ['a', '1'],
+          ['b', 'x:y'],
+        ],
+      },
+    ]);
+  });
+
+  it('takes them from HTTP headers', async () => {
+    await http.post('/topics/many', 'v', 'text/plain', {
+      'millrace-key': 'k',
+      'millrace-partition': '3',
+      'millrace-timestamp': '1700000000000',
+      'millrace-headers': 'a=1%262&b=',
+    });
+    expect(await http.stored('many', 3)).toEqual([
+      {
+        key: 'k',
+        value: 'v',
+        timestampMs: 1_700_000_000_000,
+        headers: [
+          ['a', '1&2'],
+          ['b', ''],
+        ],
+      },
+    ]);
+  });
+
+  it('makes its topic where that is allowed', async () => {
+    const response = await http.post('/topics/new', '1');
+    expect(await response.json()).toEqual({ topic: 'new', partition: 0, offset: 0 });
+  });
+});
+
+describe('many records in one body', () => {
+  it('are the elements of an array', async () => {
+    const response = await http.post('/topics/t', '[1, "a" ,{"b":[2]}]');
+    expect(await response.json()).toEqual({
+      topic: 't',
+      records: [0, 1, 2].map((offset) => ({ partition: 0, offset })),
+    });
+    expect(await values('t')).toEqual(['1', '"a"', '{"b":[2]}']);
+    expect(await (await http.post('/topics/t', '[]')).json()).toEqual({ topic: 't', records: [] });
+  });
+
+  it('are envelopes with key and the rest', async () => {
+    const envelopes = [
+      { key: 'k', value: { a: 1 }, headers: { h: 'x', b: { base64: '/wA=' }, n: null, l: ['1', '2'] }, timestamp: 5 },
+      { keyBase64: 'a2V5', text: 'é\n', partition: 1 },
+      { key: 7, base64: 'aGk=', partition: 1, offset: 99 },
+      { value: null, partition: 1 },
+    ];
+    const response = await http.post(
+      '/topics/many?partition=0',
+      JSON.stringify(envelopes),
+      'application/vnd.millrace.v1+json',
+    );
+    expect(response.status).toBe(200);
+    const [first] = await http.stored('many', 0);
+    expect(first).toMatchObject({ key: 'k', value: '{"a":1}', timestampMs: 5 });
+    expect(first!.headers.map(([name]) => name)).toEqual(['h', 'b', 'n', 'l', 'l']);
+    expect((await http.stored('many', 1)).map(({ key, value }) => [key, value])).toEqual([
+      ['key', 'é\n'],
+      ['7', 'hi'],
+      [null, null],
+    ]);
+  });
+
+  it('fail one by one', async () => {
+    const envelopes = [{ value: 1 }, { base64: '!' }, { value: 2, partition: 9 }, { valu: 3 }];
+    const type = 'application/vnd.millrace.v1+json';
+    const response = await http.post('/topics/t', JSON.stringify(envelopes), type);
+    expect(response.status).toBe(207);
+    const { records } = (await response.json()) as { records: { error?: string }[] };
+    expect(records.map(({ error }) => error)).toEqual([
+      undefined,
+      'INVALID_RECORD',
+      'UNKNOWN_TOPIC_OR_PARTITION',
+      'INVALID_RECORD',
+    ]);
+    expect(await values('t')).toEqual(['1']);
+    const all = await http.post('/topics/t', JSON.stringify(envelopes.slice(1)), type);
+    expect(all.status).toBe(422);
+    expect(all.headers.get('content-type')).toBe('application/problem+json');
+    expect(await all.json()).toMatchObject({ status: 422, error: 'INVALID_RECORD', records: { length: 3 } });
+  });
+});
+
+describe('NDJSON', () => {
+  it('is acknowledged up to the last record', async () => {
+    const lines = Array.from({ length: 5000 }, (_, i) => `{"i":${i}}`);
+    const response = await http.post('/topics/t', lines.join('\n'), 'application/x-ndjson; charset=utf-8');
+    expect(response.headers.get('content-type')).toBe('application/x-ndjson');
+    const told = linesOf(await response.text());
+    expect(told.at(-1)).toEqual({ done: true, stored: 5000, failed: 0 });
+    expect(told.at(-2)).toEqual({ acknowledged: 5000 });
+    expect(await values('t')).toEqual(lines);
+  });
+
+  it('tells of lines that are wrong, and stores the others', async () => {
+    const lines = ['1', 'x', '', '  ', '{"a":1} 2', '"\xff"', '{', '[1]\r', '7 '];
+    const body = Buffer.from(lines.join('\n'), 'latin1');
+    const response = await http.post('/topics/t?offsets=true', body, 'application/x-ndjson');
+    const told = linesOf(await response.text());
+    const failures = told.filter(({ error }) => error !== undefined);
+    expect(failures.map(({ record, error }) => [record, error])).toEqual(
+      [2, 3, 4, 5].map((record) => [record, 'INVALID_RECORD']),
+    );
+    expect(failures[3]).toMatchObject({ detail: expect.stringContaining('the line ends within a value') });
+    expect(told.filter(({ count }) => count !== undefined)).toEqual([
+      { record: 1, count: 1, partition: 0, offset: 0 },
+      { record: 6, count: 2, partition: 0, offset: 1 },
+    ]);
+    expect(told.filter(({ acknowledged }) => acknowledged !== undefined).at(-1)).toEqual({ acknowledged: 7 });
+    expect(told.at(-1)).toEqual({ done: true, stored: 3, failed: 4 });
+    expect(await values('t')).toEqual(['1', '[1]', '7']);
+  });
+
+  it('is acknowledged while it is sent', async () => {
+    const client = http.raw(
+      'POST /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n',
+    );
+    for (let i = 1; i <= 3; i++) {
+      client.send('2\r\n1\n\r\n');
+      await client.until((text) => text.includes(`{"acknowledged":${i}}`));
+    }
+    client.send('0\r\n\r\n');
+    await client.until((text) => text.includes('"done":true'));
+    expect(await values('t')).toEqual(['1', '1', '1']);
+  });
+
+  it('takes envelopes a line', async () => {
+    const body =
+      '{"key":"a","value":1,"partition":1}\n{"key":"b","text":"x","partition":1}\n{"partition":9,"value":1}\n';
+    const response = await http.post('/topics/many', body, 'application/vnd.millrace.v1+x-ndjson');
+    const told = linesOf(await response.text());
+    expect(told).toContainEqual({
+      record: 3,
+      error: 'UNKNOWN_TOPIC_OR_PARTITION',
+      detail: 'The topic many has 4 partitions, and none with the number 9.',
+    });
+    expect((await http.stored('many', 1)).map(({ key, value }) => [key, value])).toEqual([
+      ['a', '1'],
+      ['b', 'x'],
+    ]);
+  });
+
+  it('keeps what was acknowledged of a body that stops half-way', async () => {
+    const client = http.raw(
+      'POST /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-ndjson\r\nContent-Length: 1000\r\n\r\n1\n2\n3',
+    );
+    await client.until((text) => text.includes('{"acknowledged":2}'));
+    client.end();
+    expect(await values('t')).toEqual(['1', '2']);
+  });
+});
+
+describe('compressed bodies', () => {
+  it('are inflated', async () => {
+    const headers = { 'content-encoding': 'gzip' };
+    const one = await http.post('/topics/t', gzipSync('{"a":1}'), 'application/json', headers);
+    expect(await one.json()).toEqual({ topic: 't', partition: 0, offset: 0 });
+    const lines = Array.from({ length: 100_000 }, (_, i) => String(i));
+    const many = await http.post('/topics/t', gzipSync(lines.join('\n')), 'application/x-ndjson', headers);
+    expect(linesOf(await many.text()).at(-1)).toEqual({ done: true, stored: 100_000, failed: 0 });
+    expect((await values('t')).slice(1)).toEqual(lines);
+  });
+});
+
+describe('CloudEvents', () => {
+  const event = { specversion: '1.0', id: '1', source: '/s', type: 'a.b', partitionkey: 'p', data: { x: 1 } };
+
+  it('in binary mode become headers and a value', async () => {
+    const response = await http.post('/topics/t', '{"x":1}', 'application/octet-stream', {
+      'content-type': 'text/xml',
+      'ce-specversion': '1.0',
+      'ce-id': 'a%20b',
+      'ce-source': '/s',
+      'ce-type': 'a.b',
+      'ce-partitionkey': 'p',
+    });
+    expect(response.status).toBe(200);
+    const [record] = await http.stored('t');
+    expect(record).toMatchObject({ key: 'p', value: '{"x":1}' });
+    expect(Object.fromEntries(record!.headers)).toEqual({
+      ce_specversion: '1.0',
+      ce_id: 'a b',
+      ce_source: '/s',
+      ce_type: 'a.b',
+      ce_partitionkey: 'p',
+      'content-type': 'text/xml',
+    });
+  });
+
+  it('in structured and batched mode stay as they are', async () => {
+    const text = JSON.stringify(event);
+    const one = await http.post('/topics/t', text, 'application/cloudevents+json; charset=utf-8');
+    expect(await one.json()).toEqual({ topic: 't', partition: 0, offset: 0 });
+    const two = await http.post('/topics/t', `[${text},${text}]`, 'application/cloudevents-batch+json');
+    expect(await two.json()).toMatchObject({ records: { length: 2 } });
+    expect(await http.stored('t')).toMatchObject(
+      [0, 1, 2].map(() => ({
+        key: 'p',
+        value: text,
+        headers: [['content-type', 'application/cloudevents+json; charset=UTF-8']],
+      })),
+    );
+  });
+
+  it('are refused where they are none', async () => {
+    const type = 'application/cloudevents+json';
+    for (const change of [{ id: undefined }, { specversion: '0.3' }, { source: '' }, { extra: {} }]) {
+      const response = await http.post('/topics/t', JSON.stringify({ ...event, ...change }), type);
+      expect([change, response.status]).toEqual([change, 422]);
+    }
+    expect((await http.post('/topics/t', '{}', 'text/plain', { 'ce-specversion': '1.0' })).status).toBe(422);
+    expect((await http.post('/topics/t', '<event/>', 'application/cloudevents+xml')).status).toBe(415);
+  });
+});
+
+describe("the shapes of Confluent's REST Proxy", () => {
+  it('version 2, JSON', async () => {
+    const body = '{"records":[{"key":"k","value":{"a": 1}},{"value":null},{"value":1,"partition":9}]}';
+    const response = await http.post('/topics/t', body, 'application/vnd.kafka.json.v2+json');
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('application/vnd.kafka.v2+json');
+    expect(await response.json()).toEqual({
+      key_schema_id: null,
+      value_schema_id: null,
+      offsets: [
+        { partition: 0, offset: 0, error_code: null, error: null },
+        { partition: 0, offset: 1, error_code: null, error: null },
+        { partition: null, offset: null, error_code: 2, error: expect.stringContaining('number 9') },
+      ],
+    });
+    expect((await http.stored('t')).map(({ key, value }) => [key, value])).toEqual([
+      ['"k"', '{"a": 1}'],
+      [null, null],
+    ]);
+  });
+
+  it('version 2, binary, to one partition', async () => {
+    const body = '{"records":[{"key":"a2V5","value":"dmFsdWU="}]}';
+    const response = await http.post('/topics/many/partitions/3', body, 'application/vnd.kafka.binary.v2+json');
+    expect(await response.json()).toMatchObject({ offsets: [{ partition: 3, offset: 0 }] });
+    expect(await http.stored('many', 3)).toMatchObject([{ key: 'key', value: 'value' }]);
+  });
+
+  it('version 2, errors with a number', async () => {
+    const response = await http.post('/topics/many/partitions/9', '{}', 'application/vnd.kafka.json.v2+json');
+    expect(response.status).toBe(404);
+    expect(await response.json()).toMatchObject({ error_code: 40401, message: expect.any(String) });
+    expect((await http.post('/topics/t', '{}', 'application/vnd.kafka.avro.v2+json')).status).toBe(415);
+    expect((await http.post('/topics/t', '{"records":1}', 'application/vnd.kafka.json.v2+json')).status).toBe(400);
+  });
+
+  it('version 3, a stream', async () => {
+    const path = '/v3/clusters/any/topics/many/records';
+    const client = http.raw(
+      `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`,
+    );
+    const send = (text: string): void => client.send(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
+    send('{"partition_id":1,"key":{"type":"STRING","data":"k"},"value":{"type":"JSON","data":{"a":[1]}},');
+    send('"headers":[{"name":"h","value":"eA=="}],"timestamp":"2026-01-01T00:00:00Z"} {"value":{"type":"BIN');
+    await client.until((text) => text.includes('"offset":0'));
+    send('ARY","data":"aGk="},"partition_id":1}{"value":{"type":"AVRO","data":1}}{"value":{"type":"BINARY","data":1}}');
+    await client.until((text) => text.split('"error_code":422').length === 3);
+    send('{"partition_id":1}');
+    client.send('0\r\n\r\n');
+    const text = await client.until((received) => received.endsWith('0\r\n\r\n'));
+    const reports = [...text.matchAll(/\{"error_code".*\}/g)].map(([report]) => JSON.parse(report));
+    expect(reports).toMatchObject([
+      {
+        error_code: 200,
+        topic_name: 'many',
+        partition_id: 1,
+        offset: 0,
+        timestamp: '2026-01-01T00:00:00.000Z',
+        key: { type: 'STRING', size: 1 },
+        value: { type: 'JSON', size: 9 },
+      },
+      { error_code: 200, offset: 1 },
+      { error_code: 422 },
+      { error_code: 422 },
+      { error_code: 200, offset: 2 },
+    ]);
+    expect(await http.stored('many', 1)).toMatchObject([
+      { key: 'k', value: '{"a":[1]}', headers: [['h', 'x']] },
+      { key: null, value: 'hi' },
+      { key: null, value: null },
+    ]);
+  });
+});
