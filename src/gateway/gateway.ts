@@ -1,6 +1,7 @@
 /** What the doors share to reach one broker's logs without Kafka's protocol: a publisher, and feeds for readers. I/O thread. */
 
 import type { Broker } from '../broker/broker.ts';
+import { GroupMember, type MemberListener, type MemberOptions } from './group-member.ts';
 import { RecordFeeds } from './record-feeds.ts';
 import { RecordPublisher } from './record-publisher.ts';
 
@@ -13,6 +14,7 @@ export class Gateway {
   readonly broker: Broker;
   readonly publisher: RecordPublisher;
   readonly feeds: RecordFeeds;
+  readonly #members = new Set<GroupMember>();
 
   constructor(broker: Broker, options: GatewayOptions = {}) {
     this.broker = broker;
@@ -20,8 +22,16 @@ export class Gateway {
     this.feeds = new RecordFeeds(broker, options);
   }
 
+  /** A member of a consumer group; `start` it, and have it `leave` when its consumer is gone. */
+  member(listener: MemberListener, options: MemberOptions): GroupMember {
+    const member = new GroupMember(this.broker, listener, options, () => this.#members.delete(member));
+    this.#members.add(member);
+    return member;
+  }
+
   /** Ends all readers, and hands to the logs what was handed in; before the broker closes. */
   close(): void {
+    for (const member of this.#members) void member.leave();
     this.feeds.close();
     this.publisher.close();
   }

@@ -2,14 +2,19 @@
  * Records of a topic, one after the other, for `for await` in the broker's own process. I/O thread.
  *
  *   reader ─► slices of blocks, as many as credit allows ─► next() takes a record ─► once few are left, credit again
+ *
+ * With a group the partitions are those that it assigns, from its position on (group-reading.ts).
  */
 
-import { present } from '../base/assert.ts';
-import type { ErrorCode } from '../base/error-code.ts';
+import { assert, present } from '../base/assert.ts';
+import { ErrorCode } from '../base/error-code.ts';
 import type { Offset } from '../base/numbers.ts';
 import type { RecordHeader } from '../records/record-reader.ts';
 import type { Serializer } from '../records/serializers.ts';
 import { BrokerError } from './broker-error.ts';
+import type { TopicPartition } from './group-assignment.ts';
+import { GroupReading, type GroupReader } from './group-reading.ts';
+import type { OffsetOf } from './group-requests.ts';
 import type { RecordBlock } from './record-block.ts';
 import type { RecordFeeds } from './record-feeds.ts';
 import type { ReaderListener, RecordReader, StartPosition } from './record-reader.ts';
@@ -33,11 +38,13 @@ export interface ConsumeOptions<K, V> {
   readonly key?: Serializer<K>;
   /** Default: `bytes`. */
   readonly value?: Serializer<V>;
-  /** Where to begin: default `earliest`. */
+  /** The consumer group that shares the topic's partitions and keeps the position; default: none. */
+  readonly group?: string;
+  /** Where to begin, in a group where that has no position: default `earliest`. */
   readonly from?: StartPosition;
   /** Default: all of the topic, also those that come later. */
   readonly partitions?: readonly number[];
-  /** End behind what is there when the reading begins, instead of waiting for more. */
+  /** End behind what is there when the reading begins, instead of waiting for more. Not with a group. */
   readonly untilEnd?: boolean;
   /** Default `read_committed`. */
   readonly isolation?: 'read_committed' | 'read_uncommitted';
@@ -58,7 +65,7 @@ const aheadRecords = 1000;
 const aheadBytes = 1024 * 1024;
 
 export class RecordIterator<K, V>
-  implements AsyncIterableIterator<ConsumedRecord<K, V>>, AsyncDisposable, ReaderListener
+  implements AsyncIterableIterator<ConsumedRecord<K, V>>, AsyncDisposable, ReaderListener, GroupReader
 {
   readonly #key: Serializer<K>;
   readonly #value: Serializer<V>;
@@ -76,20 +83,27 @@ export class RecordIterator<K, V>
   #failure: Error | null = null;
   #ended = false;
   readonly #stops: (() => void)[] = [];
+  readonly #from: StartPosition;
+  readonly #group: GroupReading | null;
+  /** Of the group, at the end. */
+  #leaving: Promise<void> | null = null;
 
   constructor(feeds: RecordFeeds, topic: string, options: ConsumeOptions<K, V>, plain: Serializer<unknown>) {
     this.#key = options.key ?? (plain as Serializer<K>);
     this.#value = options.value ?? (plain as Serializer<V>);
     this.#ends = options.untilEnd === true ? new Map() : null;
     this.#reached = options.untilEnd === true ? new Set() : null;
-    const { isolation, signal, partitions, from = 'earliest' } = options;
+    const { isolation, signal, partitions, from = 'earliest', group } = options;
+    assert(group === undefined || (partitions ?? options.untilEnd) === undefined, 'a group says itself what is read');
+    this.#from = from;
+    this.#group = group === undefined ? null : new GroupReading(feeds.broker, this, group, [topic]);
     this.#reader = feeds.openReader(this, {
       creditRecords: aheadRecords,
       creditBytes: aheadBytes,
       ...(isolation === undefined ? {} : { isolation }),
     });
     if (feeds.broker.topics.topic(topic) === null) void this.#create(feeds, topic, from, partitions);
-    else this.#addAll(feeds, topic, from, partitions);
+    else this.#begin(feeds, topic, from, partitions);
     if (signal !== undefined) {
       const abort = (): void => this.#end();
       signal.addEventListener('abort', abort, { once: true });
@@ -99,13 +113,16 @@ export class RecordIterator<K, V>
   }
 
   async next(): Promise<IteratorResult<ConsumedRecord<K, V>, undefined>> {
+    this.#group?.asked();
     for (;;) {
       const slice = this.#slices[0];
       if (slice !== undefined) {
         const record = this.#take(slice);
-        if (record !== null) return { done: false, value: record };
-        continue;
+        if (record === null) continue;
+        this.#group?.taken(record.topic, record.partition, record.offset);
+        return { done: false, value: record };
       }
+      if (this.#ended) await this.#leaving;
       if (this.#failure !== null) {
         const failure = this.#failure;
         this.#failure = null;
@@ -120,11 +137,12 @@ export class RecordIterator<K, V>
   /** Ends the reading, as a loop does that is left. */
   async return(): Promise<IteratorResult<ConsumedRecord<K, V>, undefined>> {
     this.#end();
+    await this.#leaving;
     return { done: true, value: undefined };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#end();
+    await this.return();
   }
 
   [Symbol.asyncIterator](): this {
@@ -142,8 +160,42 @@ export class RecordIterator<K, V>
     this.#wake();
   }
 
-  failed(_topic: string, _partition: number, errorCode: ErrorCode, message: string): void {
-    this.#fail(new BrokerError(errorCode, message));
+  failed(topic: string, partition: number, errorCode: ErrorCode, message: string): void {
+    // A group moves on: a topic that was deleted may come again, and what the log does not have any more is passed over.
+    if (this.#group !== null && errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) return;
+    if (this.#group !== null && errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
+      void this.#reader.seek(topic, partition, this.#from);
+    } else this.fail(new BrokerError(errorCode, message));
+  }
+
+  /** As `GroupReader`. */
+  begin(partitions: readonly OffsetOf[]): void {
+    const added = async ({ topic, partition, offset }: OffsetOf): Promise<void> => {
+      let begun = await this.#reader.add(topic, partition, offset < 0 ? this.#from : { offset });
+      // The log may have lost what the group has not read.
+      if (typeof begun !== 'number' && begun.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
+        begun = await this.#reader.add(topic, partition, this.#from);
+      }
+      if (typeof begun !== 'number') this.failed(topic, partition, begun.errorCode, begun.message);
+    };
+    for (const each of partitions) added(each).catch((error: unknown) => this.fail(error as Error));
+  }
+
+  give(partitions: readonly TopicPartition[]): void {
+    for (const { topic, partition } of partitions) {
+      this.#reader.remove(topic, partition);
+      for (let i = this.#slices.length - 1; i >= 0; i--) {
+        const { block, next, end } = this.#slices[i]!;
+        if (block.topic !== topic || block.partition !== partition) continue;
+        this.#slices.splice(i, 1);
+        for (let at = next; at < end; at++) this.#count(block.costBytesAt(at));
+      }
+    }
+  }
+
+  fail(error: Error): void {
+    this.#failure ??= error;
+    this.#end();
   }
 
   async #create(feeds: RecordFeeds, topic: string, from: StartPosition, wanted?: readonly number[]): Promise<void> {
@@ -151,9 +203,14 @@ export class RecordIterator<K, V>
     const problem = await ensureTopic(feeds.broker, topic);
     this.#adding--;
     if (this.#ended) return;
-    if (problem !== null) this.#fail(new BrokerError(problem.errorCode, problem.message));
+    if (problem !== null) this.fail(new BrokerError(problem.errorCode, problem.message));
     // Whatever it begins with: what came into the topic since was meant.
-    else this.#addAll(feeds, topic, from === 'latest' ? 'earliest' : from, wanted);
+    else this.#begin(feeds, topic, from === 'latest' ? 'earliest' : from, wanted);
+  }
+
+  #begin(feeds: RecordFeeds, topic: string, from: StartPosition, wanted?: readonly number[]): void {
+    if (this.#group === null) this.#addAll(feeds, topic, from, wanted);
+    else this.#group.start();
   }
 
   #addAll(feeds: RecordFeeds, topic: string, from: StartPosition, wanted?: readonly number[]): void {
@@ -177,11 +234,11 @@ export class RecordIterator<K, V>
     const added = async (): Promise<void> => {
       const offset = await this.#reader.add(topic, partition, from);
       this.#adding--;
-      if (typeof offset !== 'number') this.#fail(new BrokerError(offset.errorCode, offset.message));
+      if (typeof offset !== 'number') this.fail(new BrokerError(offset.errorCode, offset.message));
       else if (end !== undefined && offset < end) this.#ends?.set(partition, end);
       this.#wake();
     };
-    added().catch((error: unknown) => this.#fail(error as Error));
+    added().catch((error: unknown) => this.fail(error as Error));
   }
 
   /** The next record of the first slice; null where the slice has none left for this reading. */
@@ -223,16 +280,12 @@ export class RecordIterator<K, V>
     this.#reader.grant(records, sum);
   }
 
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    this.#end();
-  }
-
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
     for (const stop of this.#stops) stop();
     this.#reader.close();
+    this.#leaving = this.#group?.stop() ?? null;
     if (this.#failure === null) this.#slices.length = 0;
     this.#wake();
   }

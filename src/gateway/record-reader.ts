@@ -64,6 +64,9 @@ export class RecordReader {
   readonly #listener: ReaderListener;
   readonly #isolation: IsolationLevel;
   readonly #partitions = new Map<string, ReadPartition>();
+  /** Partitions whose position is being looked for, each with the number of the `add` that counts. */
+  readonly #additions = new Map<string, number>();
+  #additionCount = 0;
   /** Those that can be read on, in turn. */
   #ready: ReadPartition[] = [];
   #creditRecords: number;
@@ -97,8 +100,14 @@ export class RecordReader {
     const { broker } = this.#owner;
     const found = broker.findPartition(broker.topics.topic(topic), partition);
     if (found === null) return noSuchPartition(topic, partition);
+    const key = keyOf(topic, partition);
+    const addition = ++this.#additionCount;
+    this.#additions.set(key, addition);
     const offset = await positionOf(found.log, start, this.#isolation, broker);
-    if (typeof offset !== 'number' || this.#closed) return offset;
+    // Meanwhile it may have been removed, or added again.
+    const isWanted = this.#additions.get(key) === addition;
+    if (isWanted) this.#additions.delete(key);
+    if (typeof offset !== 'number' || this.#closed || !isWanted) return offset;
     if (broker.topics.topic(topic)?.id !== found.topic.id) return noSuchPartition(topic, partition);
     this.remove(topic, partition);
     const feed = this.#owner.feedOf(found.log);
@@ -114,7 +123,7 @@ export class RecordReader {
       moves: 0,
       advanced: () => this.#makeReady(added),
     };
-    this.#partitions.set(keyOf(topic, partition), added);
+    this.#partitions.set(key, added);
     this.#ready.push(added);
     this.#pumpLater();
     return offset;
@@ -123,6 +132,7 @@ export class RecordReader {
   /** Ends the reading of a partition: nothing of it is told any more. */
   remove(topic: string, partition: number): void {
     const key = keyOf(topic, partition);
+    this.#additions.delete(key);
     const removed = this.#partitions.get(key);
     if (removed === undefined) return;
     this.#partitions.delete(key);
