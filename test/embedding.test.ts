@@ -167,11 +167,16 @@ describe('a broker in memory', () => {
       await broker.produce('t', [{ value: 'x' }]);
       const consumer = broker.consume('t');
       await consumer.next();
+      const last = consumer.next();
+      const group = broker.consume('t', { group: 'g' });
+      await group.next();
+      const grouped = group.next();
       await broker.close();
+      console.log((await last).done, (await grouped).done);
       console.log('closed');
     `;
     const options = { encoding: 'utf8', timeout: 30_000, cwd: fileURLToPath(new URL('..', import.meta.url)) } as const;
     const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], options);
-    expect({ stdout, stderr, status }).toEqual({ stdout: 'closed\n', stderr: '', status: 0 });
+    expect({ stdout, stderr, status }).toEqual({ stdout: 'true true\nclosed\n', stderr: '', status: 0 });
   });
 });

@@ -34,7 +34,7 @@ export class RecordFeeds implements ReaderOwner {
 
   /** Ends all readers. */
   close(): void {
-    for (const reader of [...this.#readers]) reader.close();
+    for (const reader of [...this.#readers]) reader.end();
     this.#stopListening();
   }
 

@@ -63,6 +63,7 @@ type Waiter = { readonly resolve: () => void };
 /** Records and bytes that are read ahead. */
 const aheadRecords = 1000;
 const aheadBytes = 1024 * 1024;
+const aliveMs = 2 ** 30;
 
 export class RecordIterator<K, V>
   implements AsyncIterableIterator<ConsumedRecord<K, V>>, AsyncDisposable, ReaderListener, GroupReader
@@ -130,7 +131,7 @@ export class RecordIterator<K, V>
       }
       if (this.#ended) return { done: true, value: undefined };
       if (this.#isAtEnd) this.#end();
-      else await new Promise<void>((resolve) => (this.#waiter = { resolve }));
+      else await this.#wait();
     }
   }
 
@@ -166,6 +167,10 @@ export class RecordIterator<K, V>
     if (this.#group !== null && errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
       void this.#reader.seek(topic, partition, this.#from);
     } else this.fail(new BrokerError(errorCode, message));
+  }
+
+  closed(): void {
+    this.#end();
   }
 
   /** As `GroupReader`. */
@@ -288,6 +293,13 @@ export class RecordIterator<K, V>
     this.#leaving = this.#group?.stop() ?? null;
     if (this.#failure === null) this.#slices.length = 0;
     this.#wake();
+  }
+
+  /** Waits until something changes. Somebody waits for it, so the process is kept alive, as a socket would keep it. */
+  async #wait(): Promise<void> {
+    const alive = setInterval(() => {}, aliveMs);
+    await new Promise<void>((resolve) => (this.#waiter = { resolve }));
+    clearInterval(alive);
   }
 
   #wake(): void {

@@ -30,6 +30,8 @@ export interface ReaderListener {
   failed(topic: string, partition: number, errorCode: ErrorCode, message: string): void;
   /** All that is there of the partition was told; more will follow when it comes. */
   atEnd?(topic: string, partition: number, offset: Offset): void;
+  /** The broker ends; nothing is told any more. */
+  closed?(): void;
 }
 
 export interface ReaderOptions {
@@ -185,6 +187,13 @@ export class RecordReader {
     for (const { topic, feed } of [...this.#partitions.values()]) this.remove(topic, feed.log.partition);
     this.#ready = [];
     this.#owner.closed(this);
+  }
+
+  /** Owner: the broker ends. */
+  end(): void {
+    if (this.#closed) return;
+    this.close();
+    this.#listener.closed?.();
   }
 
   /** Owner: a topic is gone. */
