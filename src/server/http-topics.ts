@@ -5,9 +5,11 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Gateway } from '../gateway/gateway.ts';
+import { openApiOperation } from './http-api/open-api.ts';
 import { operationsPart } from './http-api/operations-part.ts';
 import { ingestOperations } from './http-ingest/ingest-operations.ts';
 import { BodyReaders, type BodyLimits } from './http-ingest/request-body.ts';
+import { readOperations } from './http-read/read-operations.ts';
 import type { HttpPart } from './http-route.ts';
 
 export interface HttpTopicsOptions {
@@ -15,10 +17,15 @@ export interface HttpTopicsOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly bodyLimits?: BodyLimits | undefined;
+  readonly heartbeatMs?: number | undefined;
 }
 
-export function httpTopics({ gateway, clock, logger, bodyLimits }: HttpTopicsOptions): HttpPart {
+export function httpTopics({ gateway, clock, logger, bodyLimits, heartbeatMs }: HttpTopicsOptions): HttpPart {
   const bodies = new BodyReaders(clock, bodyLimits);
-  const { broker, publisher } = gateway;
-  return operationsPart([...ingestOperations({ broker, publisher, bodies })], clock, logger);
+  const { broker, publisher, feeds } = gateway;
+  const operations = [
+    ...ingestOperations({ broker, publisher, bodies }),
+    ...readOperations({ broker, feeds, clock, heartbeatMs }),
+  ];
+  return operationsPart([...operations, openApiOperation(operations)], clock, logger);
 }

@@ -17,6 +17,7 @@ import { BrokerHarness, type HarnessOptions } from '../broker/broker-harness.ts'
 
 export interface HttpHarnessOptions extends HarnessOptions {
   readonly bodyLimits?: BodyLimits;
+  readonly heartbeatMs?: number;
   readonly allowedOrigins?: readonly string[];
   readonly log?: Logger;
 }
@@ -57,7 +58,15 @@ export class HttpHarness {
         troubles: () => [],
         metrics: () => '',
       },
-      [httpTopics({ gateway, clock: systemClock, logger, bodyLimits: options.bodyLimits })],
+      [
+        httpTopics({
+          gateway,
+          clock: systemClock,
+          logger,
+          bodyLimits: options.bodyLimits,
+          heartbeatMs: options.heartbeatMs,
+        }),
+      ],
     );
     return new HttpHarness(broker, gateway, server);
   }

@@ -103,7 +103,8 @@ export class ArgumentReader {
       const text = decodeForm(equals < 0 ? '' : pair.slice(equals + 1));
       if (name === null || text === null) return badRequest('The query is not percent-encoded UTF-8.');
       const parameter = this.#query.get(name);
-      if (parameter === undefined) return badRequest(`${shown(name)} is no parameter of this operation.`);
+      if (parameter === undefined)
+        return badRequest(`The query has a parameter that this operation does not, ${shown(name)}.`);
       if (parameter.repeated !== true && seen.has(name)) return badRequest(`The parameter ${name} comes twice.`);
       seen.add(name);
       const problem = take(parameter, text, values);

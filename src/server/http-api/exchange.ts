@@ -118,6 +118,16 @@ export class Exchange implements Living {
     this.#movedMs = this.#clock.monotonicMs();
   }
 
+  /**
+   * Begins the time anew that uWebSockets.js gives a client to send or take something, some ten seconds; for those that
+   * may be slow. Not while the body is held back.
+   */
+  hold(): void {
+    if (this.#over) return;
+    this.response.pause();
+    this.response.resume();
+  }
+
   /** Whether the broker owes the client something, so that it is not idle however long nothing moves. */
   set owing(owing: boolean) {
     this.#owing = owing;
@@ -142,7 +152,9 @@ export class Exchange implements Living {
     this.response.cork(() => {
       this.#writeHead(status, type, headers);
       if (this.#headOnly) {
-        this.response.endWithoutBody(typeof body === 'string' ? Buffer.byteLength(body) : body.length, close);
+        // Given as what `endWithoutBody` reports, it would be waited for (3.0.6).
+        this.response.writeHeader('content-length', String(Buffer.byteLength(body)));
+        this.response.endWithoutBody();
       } else this.response.end(body, close);
     });
   }

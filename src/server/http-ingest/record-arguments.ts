@@ -20,7 +20,7 @@ export interface RecordArguments {
 }
 
 const base64Pattern = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$';
-const timestampPattern =
+export const timestampPattern =
   '^(?:\\d{1,15}|\\d{4}-\\d{2}-\\d{2}[Tt]\\d{2}:\\d{2}:\\d{2}(?:\\.\\d{1,9})?(?:[Zz]|[+-]\\d{2}:\\d{2}))$';
 
 export const largestPartition = 2_147_483_647;

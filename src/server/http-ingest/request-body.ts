@@ -228,10 +228,7 @@ export class BodyReader {
   hold(): void {
     const { clock, limits } = this.#readers;
     if (this.#take !== null && clock.monotonicMs() - this.#movedMs > limits.stillMs) return this.#fail(stoodStill);
-    if (this.#paused) return;
-    // Each begins the time anew that uWebSockets.js gives a body.
-    this.#exchange.response.pause();
-    this.#exchange.response.resume();
+    if (!this.#paused) this.#exchange.hold();
   }
 
   #came(bytes: Uint8Array, isLast: boolean): void {
