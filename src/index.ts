@@ -243,6 +243,7 @@ async function start(
     native: native instanceof EnvironmentError ? null : native,
     service: new Dispatcher(broker, handlers),
     gateway,
+    version,
     config,
     descriptors,
     logger,

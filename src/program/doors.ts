@@ -13,9 +13,11 @@ import { ConnectionQuota } from '../server/connection-quota.ts';
 import type { DescriptorShares } from '../server/descriptor-shares.ts';
 import { httpTopics } from '../server/http-topics.ts';
 import { HttpServer, type NativePart } from '../server/http-server.ts';
+import { JsonWebSocket } from '../server/json-websocket/json-websocket.ts';
 import { KafkaWebSocket } from '../server/kafka-websocket.ts';
 import { MeteredService } from '../server/metered-service.ts';
 import type { RequestService } from '../server/request-pipeline.ts';
+import { RawWebSocket } from '../server/raw-websocket.ts';
 import { ResponseBudget } from '../server/response-budget.ts';
 import { TcpDoor } from '../server/tcp-door.ts';
 import type { DoorAddress } from './door-address.ts';
@@ -32,6 +34,8 @@ export interface DoorsOptions {
   readonly service: RequestService;
   /** For all doors but Kafka's. */
   readonly gateway: Gateway;
+  /** The release, for what describes itself. */
+  readonly version: string;
   readonly config: BrokerConfig;
   /** How many connections the system's bound on open files leaves room for. */
   readonly descriptors: DescriptorShares;
@@ -58,6 +62,8 @@ const assemblyLimitBytes = 64 * 1024 * 1024;
 const requestsInFlight = 64;
 /** What responses may take until they have left, all together, in bytes; fetched records have a bound of their own. */
 const responseLimitBytes = 512 * 1024 * 1024;
+/** What a WebSocket message may take beyond the largest record, in bytes: then it is refused by name rather than cut off. */
+const frameRoomBytes = 1024 * 1024;
 
 export class Doors {
   readonly meters: DoorMeter[] = [];
@@ -146,9 +152,15 @@ export class Doors {
       troubles,
       metrics,
     };
+    const { gateway, config, version } = this.#options;
+    const largestMessageBytes = config.number('message.max.bytes') + frameRoomBytes;
+    const raw = new RawWebSocket({ publisher: gateway.publisher, largestMessageBytes });
+    const json = new JsonWebSocket({ gateway, largestMessageBytes, logger: shared.logger, version });
     const server = await HttpServer.open(options, [
       (table) => kafka.register(table),
-      httpTopics({ gateway: this.#options.gateway, clock: systemClock, logger: shared.logger }),
+      (table) => raw.register(table),
+      (table) => json.register(table),
+      httpTopics({ gateway, clock: systemClock, logger: shared.logger }),
     ]);
     this.#http = server.address;
     this.#open.push(server);

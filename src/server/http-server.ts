@@ -146,7 +146,15 @@ export class HttpServer implements RouteTable {
         this.#options.quota.add(peer.clientHost);
         this.began(peer.link);
       },
-      message: (socket, message, isBinary) => socket.getUserData().link!.message(message, isBinary),
+      message: (socket, message, isBinary) => {
+        const link = socket.getUserData().link!;
+        try {
+          link.message(message, isBinary);
+        } catch (error) {
+          this.#options.logger.error({ error }, 'A WebSocket is closed because serving its message failed.');
+          link.destroy();
+        }
+      },
       drain: (socket) => {
         const { link } = socket.getUserData();
         // Not from within: what is queued by a corked send in this handler may stay queued for ever (3.0.6).

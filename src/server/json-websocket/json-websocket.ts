@@ -1,0 +1,47 @@
+/** The part of the HTTP server that speaks JSON over WebSocket: `/ws`, subprotocol `millrace.v1`, and its document. I/O thread. */
+
+import type { Logger } from '../../base/logger.ts';
+import type { Gateway } from '../../gateway/gateway.ts';
+import { answerText, type RouteTable } from '../http-route.ts';
+import { asyncApiDocument } from './async-api.ts';
+import { JsonLink, type JsonServices } from './json-link.ts';
+import { FrameFormats } from './record-frames.ts';
+
+export interface JsonWebSocketOptions {
+  readonly gateway: Gateway;
+  readonly logger: Logger;
+  /** A longer message ends its connection, in bytes. */
+  readonly largestMessageBytes: number;
+  /** The release, for the document. */
+  readonly version: string;
+}
+
+export class JsonWebSocket {
+  readonly #options: JsonWebSocketOptions;
+  readonly #services: JsonServices;
+
+  constructor(options: JsonWebSocketOptions) {
+    const { gateway, logger } = options;
+    this.#options = options;
+    const nowMs = (): number => gateway.broker.clock.nowMs();
+    this.#services = { gateway, logger, formats: new FrameFormats(), nowMs };
+  }
+
+  register(table: RouteTable): void {
+    table.webSocket<null>({
+      pattern: '/ws',
+      protocols: ['millrace.v1'],
+      hint: 'Connect with a WebSocket, subprotocol millrace.v1; /asyncapi.json describes it.',
+      largestMessageBytes: this.#options.largestMessageBytes,
+      // Records are held back and answers bounded before a frame could be dropped.
+      largestBacklogBytes: 0,
+      read: () => ({ asked: null }),
+      open: (socket) => new JsonLink(socket, this.#services),
+    });
+    let document: string | null = null;
+    table.http('get', '/asyncapi.json', (response) => {
+      document ??= JSON.stringify(asyncApiDocument(this.#options.version), null, 2);
+      answerText(response, '200 OK', document, 'application/json; charset=utf-8');
+    });
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * One subscription of one connection: partitions, where each is, credit, and frames of records. I/O thread.
+ *
+ *   subscribe → selected partitions → RecordReader ─► block.frame ─► socket
+ *                                       ▲ credit in bytes: as fast as the socket takes them
+ *                                       └ credit in records: as many as the client lets come
+ *
+ * Topics that a pattern matches later, and partitions that are added, are read from their first record. It does not know
+ * sockets nor frames that come (json-link.ts).
+ */
+
+import { ErrorCode, errorName } from '../../base/error-code.ts';
+import type { Broker } from '../../broker/broker.ts';
+import type { FrameFormat, RecordBlock } from '../../gateway/record-block.ts';
+import type { RecordFeeds } from '../../gateway/record-feeds.ts';
+import type { ReaderListener, RecordReader, StartPosition } from '../../gateway/record-reader.ts';
+import type { BrokerFrame, ClientFrames, Position, Start, TopicPartition } from './frames.ts';
+import { TopicSelection } from './topic-selection.ts';
+
+/** The connection. */
+export interface SubscriptionOwner {
+  send(frame: BrokerFrame): void;
+  /** Sends a frame of records; false where the client is slower than its records, until `drained`. */
+  sendRecords(frame: Uint8Array): boolean;
+}
+
+/** Why something cannot be done, as frames say it. */
+export interface Refusal {
+  readonly errorCode: ErrorCode;
+  readonly message: string;
+}
+
+/** What one subscription may have under way to a client that does not read, in bytes of keys and values. */
+const windowBytes = 512 * 1024;
+const mostPartitions = 10_000;
+const mostPatterns = 20;
+
+export class Subscription implements ReaderListener {
+  readonly name: string;
+  readonly #owner: SubscriptionOwner;
+  readonly #broker: Broker;
+  readonly #asked: ClientFrames['subscribe'];
+  readonly #selection: TopicSelection;
+  readonly #format: FrameFormat<Uint8Array>;
+  readonly #reader: RecordReader;
+  readonly #partitions = new Map<string, TopicPartition>();
+  readonly #paused = new Set<string>();
+  #stopListening: () => void = () => {};
+  #closed = false;
+
+  constructor(
+    owner: SubscriptionOwner,
+    feeds: RecordFeeds,
+    format: FrameFormat<Uint8Array>,
+    asked: ClientFrames['subscribe'],
+  ) {
+    this.name = asked.subscription;
+    this.#owner = owner;
+    this.#broker = feeds.broker;
+    this.#asked = asked;
+    this.#format = format;
+    this.#selection = new TopicSelection(asked.topics);
+    this.#reader = feeds.openReader(this, { isolation: asked.isolation ?? 'read_committed', creditBytes: windowBytes });
+  }
+
+  /** Begins to read, once `began` was told where; or gives why it does not. */
+  async begin(began: (positions: readonly Position[]) => void): Promise<Refusal | null> {
+    const partitions = this.#selected();
+    if ('errorCode' in partitions) return partitions;
+    if (this.#selection.patternCount > 0 || this.#asked.partitions === undefined) {
+      this.#stopListening = this.#broker.topics.onGrown((topic) => this.#grown(topic.name, topic.partitionCount));
+    }
+    const positions: Position[] = [];
+    for (const each of partitions) {
+      const position = await this.#add(each, this.#startOf(each));
+      if (position !== null) positions.push(position);
+    }
+    if (this.#closed) return null;
+    began(positions);
+    this.#reader.grant(this.#asked.credit ?? Infinity, 0);
+    return null;
+  }
+
+  records(block: RecordBlock, from: number, to: number): void {
+    if (this.#owner.sendRecords(block.frame(this.#format, from, to))) this.drained();
+  }
+
+  failed(topic: string, partition: number, errorCode: ErrorCode, message: string): void {
+    const error = errorName(errorCode);
+    this.#owner.send({ type: 'error', error, message, subscription: this.name, topic, partition });
+  }
+
+  /** The client has read what it was sent. */
+  drained(): void {
+    const missingBytes = windowBytes - this.#reader.creditBytes;
+    if (missingBytes > 0) this.#reader.grant(0, missingBytes);
+  }
+
+  credit(records: number): void {
+    this.#reader.grant(records, 0);
+  }
+
+  pause(partitions: readonly TopicPartition[] = [...this.#partitions.values()]): void {
+    for (const { topic, partition } of partitions) {
+      this.#paused.add(keyOf(topic, partition));
+      this.#reader.pause(topic, partition);
+    }
+  }
+
+  resume(partitions: readonly TopicPartition[] = [...this.#partitions.values()]): void {
+    for (const { topic, partition } of partitions) {
+      this.#paused.delete(keyOf(topic, partition));
+      this.#reader.resume(topic, partition);
+    }
+  }
+
+  /** Moves partitions; nothing of them comes before `sought` was called. Problems of single ones are told by errors. */
+  async seek(
+    to: Start,
+    partitions: readonly TopicPartition[] = [...this.#partitions.values()],
+    sought: (positions: readonly Position[]) => void,
+  ): Promise<void> {
+    const positions: Position[] = [];
+    for (const { topic, partition } of partitions) {
+      this.#reader.pause(topic, partition);
+      const found = await this.#reader.seek(topic, partition, this.#positionAsked(to, { topic, partition }));
+      if (typeof found === 'number') positions.push({ topic, partition, offset: found });
+      else this.failed(topic, partition, found.errorCode, found.message);
+    }
+    if (this.#closed) return;
+    sought(positions);
+    for (const { topic, partition } of partitions) {
+      if (!this.#paused.has(keyOf(topic, partition))) this.#reader.resume(topic, partition);
+    }
+  }
+
+  /** Keeps the group's positions; resolves once they are durable, with what went wrong, partition by partition. */
+  async commit(positions: readonly Position[]): Promise<readonly (Position & Refusal)[]> {
+    const { group } = this.#asked;
+    const { groups, topics } = this.#broker;
+    const problems: (Position & Refusal)[] = [];
+    const offsets = positions.flatMap((position) => {
+      const topic = topics.topic(position.topic);
+      if (topic !== null && position.partition < topic.partitionCount) {
+        const { partition, offset } = position;
+        return [{ position, topicId: topic.id, partition, offset, leaderEpoch: -1, metadata: '' }];
+      }
+      const message = `There is no partition ${position.partition} of a topic ${position.topic}.`;
+      problems.push({ ...position, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message });
+      return [];
+    });
+    if (offsets.length === 0) return problems;
+    const committer = { memberId: '', instanceId: null, generation: -1, knowsMissingGroups: true, retentionMs: -1 };
+    const codes = groups.isActive
+      ? await groups.commits.commit(group ?? '', committer, offsets)
+      : offsets.map(() => ErrorCode.COORDINATOR_NOT_AVAILABLE);
+    for (const [i, errorCode] of codes.entries()) {
+      if (errorCode === ErrorCode.NONE) continue;
+      const { position } = offsets[i]!;
+      const message = `The group ${group} did not take the position ${position.offset} of partition ${position.partition} of ${position.topic}.`;
+      problems.push({ ...position, errorCode, message });
+    }
+    return problems;
+  }
+
+  get hasGroup(): boolean {
+    return this.#asked.group !== undefined;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stopListening();
+    this.#reader.close();
+  }
+
+  #selected(): TopicPartition[] | Refusal {
+    const { topics } = this.#broker;
+    if (this.#selection.patternCount > mostPatterns) {
+      return invalid(`A subscription has at most ${mostPatterns} patterns.`);
+    }
+    const partitions: TopicPartition[] = [];
+    const missing = this.#selection.names.find((name) => topics.topic(name) === null);
+    if (missing !== undefined) {
+      return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message: `There is no topic ${missing}.` };
+    }
+    for (const { name, partitionCount } of topics.image.topics()) {
+      if (!this.#selection.includes(name)) continue;
+      const chosen = this.#asked.partitions ?? Array.from({ length: partitionCount }, (_, partition) => partition);
+      if (partitions.length + chosen.length > mostPartitions) {
+        return invalid(`A subscription reads at most ${mostPartitions} partitions.`);
+      }
+      for (const partition of new Set(chosen)) partitions.push({ topic: name, partition });
+    }
+    return partitions;
+  }
+
+  async #add({ topic, partition }: TopicPartition, start: StartPosition): Promise<Position | null> {
+    const found = await this.#reader.add(topic, partition, start);
+    if (this.#closed) return null;
+    if (typeof found === 'number') {
+      this.#partitions.set(keyOf(topic, partition), { topic, partition });
+      return { topic, partition, offset: found };
+    }
+    this.failed(topic, partition, found.errorCode, found.message);
+    return null;
+  }
+
+  #startOf({ topic, partition }: TopicPartition): StartPosition {
+    const given = this.#asked.positions?.find((each) => each.topic === topic && each.partition === partition);
+    if (given !== undefined) return { offset: given.offset };
+    return this.#positionAsked(this.#asked.from ?? (this.hasGroup ? 'committed' : 'latest'), { topic, partition });
+  }
+
+  #positionAsked(start: Start, { topic, partition }: TopicPartition): StartPosition {
+    if (start === 'earliest' || start === 'latest') return start;
+    if (start !== 'committed') return 'offset' in start ? start : { timestampMs: start.timestamp };
+    const { topics, groups } = this.#broker;
+    const topicId = topics.topic(topic)?.id;
+    const committed =
+      topicId === undefined ? null : groups.commits.get(this.#asked.group ?? '', { topicId, partition });
+    return committed === null ? (this.#asked.otherwise ?? 'latest') : { offset: committed.offset };
+  }
+
+  /** A topic is there, or has more partitions than before. */
+  #grown(name: string, partitionCount: number): void {
+    if (this.#asked.partitions !== undefined || !this.#selection.includes(name)) return;
+    for (let partition = 0; partition < partitionCount; partition++) {
+      if (this.#partitions.has(keyOf(name, partition)) || this.#partitions.size >= mostPartitions) continue;
+      void this.#add({ topic: name, partition }, 'earliest');
+    }
+  }
+}
+
+function keyOf(topic: string, partition: number): string {
+  return `${topic} ${partition}`;
+}
+
+function invalid(message: string): Refusal {
+  return { errorCode: ErrorCode.INVALID_REQUEST, message };
+}
