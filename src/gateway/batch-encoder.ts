@@ -12,7 +12,14 @@ import { writeInt16, writeInt32, writeInt64 } from '../records/big-endian.ts';
 import type { Crc32c } from '../records/crc32c.ts';
 import { batchField, batchHeaderSizeBytes, batchPrefixSizeBytes, currentMagic } from '../records/record-batch.ts';
 import type { RecordHeader } from '../records/record-reader.ts';
-import { varintSizeBytes, varlongSizeBytes, writeVarint, writeVarlong } from '../records/varint.ts';
+import {
+  type Cursor,
+  readVarint,
+  varintSizeBytes,
+  varlongSizeBytes,
+  writeVarint,
+  writeVarlong,
+} from '../records/varint.ts';
 import type { BufferPool } from '../storage/buffer-pool.ts';
 
 /** What the fields of a record take beside key, value and headers, at most: six varints and the attributes. */
@@ -41,6 +48,9 @@ export class BatchEncoder {
   #bytes: Uint8Array;
   #end = batchHeaderSizeBytes;
   #count = 0;
+  /** Of the record appended last: where it begins, and where its headers do with their count. */
+  #lastAt = 0;
+  #lastHeadersAt = 0;
   #baseTimestampMs = 0;
   #maxTimestampMs = 0;
 
@@ -88,6 +98,7 @@ export class BatchEncoder {
 
     if (this.#end + size + 5 > this.#bytes.length) this.#grow(size + 5);
     const bytes = this.#bytes;
+    this.#lastAt = this.#end;
     let at = writeVarint(bytes, this.#end, size);
     bytes[at++] = 0;
     at = writeVarlong(bytes, at, timestampDelta);
@@ -99,6 +110,7 @@ export class BatchEncoder {
       bytes.set(valueSize === value.length ? value : value.subarray(valueStart, valueEnd), at);
       at += valueSize;
     }
+    this.#lastHeadersAt = at;
     if (headers === noHeaders) bytes[at++] = 0;
     else {
       bytes.set(headers, at);
@@ -107,6 +119,30 @@ export class BatchEncoder {
     this.#end = at;
     this.#count++;
     return delta;
+  }
+
+  /** Adds `count` headers, in wire form without a count, to the record that was appended last. */
+  extendLast(headers: Uint8Array, count: number): void {
+    // Both counts, the record's and its headers', may take more bytes than before.
+    if (this.#end + headers.length + 8 > this.#bytes.length) this.#grow(headers.length + 8);
+    const bytes = this.#bytes;
+    const cursor: Cursor = { bytes, at: this.#lastAt, end: this.#end };
+    const sizeBefore = readVarint(cursor);
+    const fieldsAt = cursor.at;
+    cursor.at = this.#lastHeadersAt;
+    const countBefore = readVarint(cursor);
+    const headersAt = cursor.at;
+    const countGrowth = varintSizeBytes(countBefore + count) - varintSizeBytes(countBefore);
+    const size = sizeBefore + countGrowth + headers.length;
+    const sizeGrowth = varintSizeBytes(size) - varintSizeBytes(sizeBefore);
+    const end = this.#end + sizeGrowth + countGrowth;
+    bytes.copyWithin(headersAt + sizeGrowth + countGrowth, headersAt, this.#end);
+    bytes.copyWithin(fieldsAt + sizeGrowth, fieldsAt, this.#lastHeadersAt);
+    writeVarint(bytes, this.#lastAt, size);
+    this.#lastHeadersAt += sizeGrowth;
+    writeVarint(bytes, this.#lastHeadersAt, countBefore + count);
+    bytes.set(headers, end);
+    this.#end = end + headers.length;
   }
 
   /** Writes the header and returns the batch: a view, valid until `release`. */

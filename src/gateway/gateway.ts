@@ -2,6 +2,7 @@
 
 import type { Broker } from '../broker/broker.ts';
 import { GroupMember, type MemberListener, type MemberOptions } from './group-member.ts';
+import type { NamedProducer, ResumedProducer, ResumeOptions } from './named-producers.ts';
 import { RecordFeeds } from './record-feeds.ts';
 import { RecordPublisher } from './record-publisher.ts';
 
@@ -27,6 +28,11 @@ export class Gateway {
     const member = new GroupMember(this.broker, listener, options, () => this.#members.delete(member));
     this.#members.add(member);
     return member;
+  }
+
+  /** Tells a named producer where it goes on in a topic; see `named-producers.ts`. Never rejects. */
+  resume(producer: NamedProducer, topic: string, options: ResumeOptions = {}): Promise<ResumedProducer> {
+    return this.publisher.resume(producer, topic, options);
   }
 
   /** Ends all readers, and hands to the logs what was handed in; before the broker closes. */

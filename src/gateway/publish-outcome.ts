@@ -14,7 +14,9 @@ export class PublishOutcome {
   errorCode: ErrorCode = ErrorCode.NONE;
   /** A sentence where there is an error. */
   message: string | null = null;
-  /** Of the batch's first record; -1 after an error. */
+  /** Whether it was stored before: a named producer's record that came again. */
+  wasStored = false;
+  /** Of the batch's first record; -1 after an error, and where a record was stored before and its offset is not known any more. */
   baseOffset: Offset = noOffset;
   /** -1 unless the topic stamps LogAppendTime. */
   logAppendTimeMs = -1;
@@ -28,6 +30,12 @@ export class PublishOutcome {
     this.settled = true;
     this.baseOffset = baseOffset;
     this.logAppendTimeMs = logAppendTimeMs;
+  }
+
+  storedBefore(offset: Offset): void {
+    this.settled = true;
+    this.wasStored = true;
+    this.baseOffset = offset;
   }
 
   failed(errorCode: ErrorCode, message: string): void {

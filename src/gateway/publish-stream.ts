@@ -12,6 +12,7 @@ import { ErrorCode } from '../base/error-code.ts';
 import type { Offset } from '../base/numbers.ts';
 import type { RecordHeader } from '../records/record-reader.ts';
 import type { Durability } from '../storage/partition-log.ts';
+import type { NamedProducer } from './named-producers.ts';
 import type { PublishOutcome } from './publish-outcome.ts';
 import type { PublishTarget } from './publish-target.ts';
 
@@ -19,6 +20,11 @@ import type { PublishTarget } from './publish-target.ts';
 export interface PublishListener {
   /** The `count` records from `firstOrdinal` on are as durable as the stream asks, at `baseOffset` and what follows it. */
   stored(firstOrdinal: number, count: number, topic: string, partition: number, baseOffset: Offset): void;
+  /**
+   * The `count` records from `firstOrdinal` on were stored before, as durably as the stream asks, at `baseOffset` and what
+   * follows it; -1 where that is not known any more. Where it is left out `stored` is called instead.
+   */
+  duplicate?(firstOrdinal: number, count: number, topic: string, partition: number, baseOffset: Offset): void;
   /** The `count` records from `firstOrdinal` on were not stored, all for the same reason, which `message` says in a sentence. */
   failed(firstOrdinal: number, count: number, errorCode: ErrorCode, message: string): void;
   /** Follows the calls above, once for many: of every record before `endOrdinal` was told what became of it. */
@@ -39,6 +45,9 @@ export interface StreamOwner {
     valueEnd: number,
     timestampMs: number,
     headers: readonly RecordHeader[] | null,
+    producer: NamedProducer | null,
+    number: number,
+    previousNumber: number | null,
   ): void;
   /** Whether so much waits already that streams should hand in no more. */
   readonly crowded: boolean;
@@ -119,13 +128,35 @@ export class PublishStream {
     headers: readonly RecordHeader[] | null = null,
   ): boolean {
     const valueSize = value === null ? 0 : value.length;
-    this.#owner.take(this, target, partition, key, value, 0, valueSize, timestampMs, headers);
+    this.#owner.take(this, target, partition, key, value, 0, valueSize, timestampMs, headers, null, -1, null);
     return this.#mayGoOn();
   }
 
   /** As `publish`, of a value that is `[start, end)` of `bytes`, with neither key nor headers, timed now. */
   publishSlice(target: PublishTarget, partition: number, bytes: Uint8Array, start: number, end: number): boolean {
-    this.#owner.take(this, target, partition, null, bytes, start, end, -1, null);
+    this.#owner.take(this, target, partition, null, bytes, start, end, -1, null, null, -1, null);
+    return this.#mayGoOn();
+  }
+
+  /**
+   * As `publish`, of the record with `number` of `producer`, which is stored once: see `named-producers.ts`. `partition` -1
+   * is the one that the name fixes. `previousNumber` is the number that the producer takes for the last one stored, -1
+   * for none, where it says so; null where it does not.
+   */
+  publishNamed(
+    producer: NamedProducer,
+    number: number,
+    previousNumber: number | null,
+    target: PublishTarget,
+    partition: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    timestampMs = -1,
+    headers: readonly RecordHeader[] | null = null,
+  ): boolean {
+    const size = value === null ? 0 : value.length;
+    const owner = this.#owner;
+    owner.take(this, target, partition, key, value, 0, size, timestampMs, headers, producer, number, previousNumber);
     return this.#mayGoOn();
   }
 
@@ -185,7 +216,10 @@ export class PublishStream {
       this.#toldOrdinal += count;
       if (outcome.errorCode === ErrorCode.NONE) {
         const baseOffset = (outcome.baseOffset + this.#deltas[place]!) as Offset;
-        this.#listener.stored(first, count, outcome.topic, outcome.partition, baseOffset);
+        const { topic, partition } = outcome;
+        if (outcome.wasStored && this.#listener.duplicate !== undefined) {
+          this.#listener.duplicate(first, count, topic, partition, baseOffset);
+        } else this.#listener.stored(first, count, topic, partition, baseOffset);
       } else this.#listener.failed(first, count, outcome.errorCode, outcome.message ?? '');
       // A listener may close the stream.
       if (this.#closed) return;

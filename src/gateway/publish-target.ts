@@ -6,8 +6,9 @@
 
 import type { TopicImage } from '../broker/metadata-image.ts';
 import { partitionOfKey } from '../records/murmur2.ts';
-import type { Durability, PartitionLog } from '../storage/partition-log.ts';
+import type { Durability, NamedAppend, PartitionLog } from '../storage/partition-log.ts';
 import type { BatchEncoder } from './batch-encoder.ts';
+import type { NamedProducer } from './named-producers.ts';
 import type { PublishOutcome } from './publish-outcome.ts';
 import type { PublishStream } from './publish-stream.ts';
 import type { RecordHeader } from '../records/record-reader.ts';
@@ -18,12 +19,20 @@ export interface OpenBatch {
   readonly outcome: PublishOutcome;
   /** Those with records in it; one may come more than once. */
   readonly streams: PublishStream[];
+  /** Whose it is, where it is a named producer's; its last number grows with it. */
+  readonly named: { -readonly [Field in keyof NamedAppend]: NamedAppend[Field] } | null;
 }
 
-/** One partition's way to the log with one durability. */
+/** One partition's way to the log with one durability; or that of one named producer, one batch after the other. */
 export interface Lane {
+  readonly target: PublishTarget;
   readonly log: PartitionLog;
-  readonly durability: Durability;
+  /** Changes only in a named producer's lane, between batches. */
+  durability: Durability;
+  /** The named producer, whose lane goes when nothing is in it; null where it is everybody's. */
+  readonly name: string | null;
+  /** The largest number that was handed in, of a named producer. */
+  lastNumber: number;
   open: OpenBatch | null;
   /** Batches that wait for room in the ring. */
   waiting: number;
@@ -45,6 +54,9 @@ export interface HeldRecord {
   readonly value: Uint8Array | null;
   readonly timestampMs: number;
   readonly headers: readonly RecordHeader[] | null;
+  readonly producer: NamedProducer | null;
+  readonly number: number;
+  readonly previousNumber: number | null;
 }
 
 const durabilities: readonly Durability[] = ['none', 'written', 'synced'];
@@ -59,6 +71,7 @@ export class PublishTarget {
   held: HeldRecord[] | null = null;
   #nextPartition = 0;
   #lanes: (Lane | undefined)[][] = [[], [], []];
+  readonly #namedLanes = new Map<string, Lane>();
 
   constructor(name: string) {
     this.name = name;
@@ -66,7 +79,10 @@ export class PublishTarget {
 
   /** Takes the topic as it is in this turn. */
   refresh(topic: TopicImage | null, turn: number): void {
-    if (topic?.id !== this.topic?.id) this.#lanes = [[], [], []];
+    if (topic?.id !== this.topic?.id) {
+      this.#lanes = [[], [], []];
+      this.#namedLanes.clear();
+    }
     this.topic = topic;
     this.turn = turn;
     this.#nextPartition++;
@@ -86,7 +102,23 @@ export class PublishTarget {
     return this.#lanes[durabilities.indexOf(durability)]![partition];
   }
 
+  namedLane(partition: number, name: string): Lane | undefined {
+    return this.#namedLanes.get(`${partition} ${name}`);
+  }
+
+  /** Takes a named producer's lane away once nothing is in it: there is no end to names. */
+  dropIfEmpty(lane: Lane): void {
+    const place = `${lane.log.partition} ${lane.name}`;
+    if (lane.open === null && lane.waiting === 0 && this.#namedLanes.get(place) === lane) {
+      this.#namedLanes.delete(place);
+    }
+  }
+
   addLane(lane: Lane): void {
+    if (lane.name !== null) {
+      this.#namedLanes.set(`${lane.log.partition} ${lane.name}`, lane);
+      return;
+    }
     this.#lanes[durabilities.indexOf(lane.durability)]![lane.log.partition] = lane;
   }
 }

@@ -7,7 +7,7 @@
  *
  * Records of one turn of the event loop for one partition are one batch, whatever streams they came from; so what only
  * one of them may be blamed for is checked before it is encoded. The order of a stream's records for a partition is
- * kept. Topics are created where `auto.create.topics.enable` says so, as Metadata does it for Kafka's clients.
+ * kept. A named producer's records are batches of their own (`named-producers.ts`). Topics are created where `auto.create.topics.enable` says so, as Metadata does it for Kafka's clients.
  * It does not know sockets; a door that reads too fast is told to stop (`PublishStream.publish`).
  */
 
@@ -17,11 +17,19 @@ import type { Broker } from '../broker/broker.ts';
 import type { TopicImage } from '../broker/metadata-image.ts';
 import { isInternalTopic } from '../broker/topic-name.ts';
 import { crc32c } from '../records/crc32c.ts';
+import { encodeIdentity, identityBoundBytes, identityHeaderCount, noRecordNumber } from '../records/named-records.ts';
 import type { RecordHeader } from '../records/record-reader.ts';
 import { batchHeaderSizeBytes } from '../records/record-batch.ts';
 import { BufferPool } from '../storage/buffer-pool.ts';
-import type { AppendResult, Durability } from '../storage/partition-log.ts';
+import type { AppendOptions, AppendResult, Durability } from '../storage/partition-log.ts';
 import { BatchEncoder, encodeHeaders, recordOverheadBytes } from './batch-encoder.ts';
+import {
+  outOfOrder,
+  resumeProducer,
+  type NamedProducer,
+  type ResumedProducer,
+  type ResumeOptions,
+} from './named-producers.ts';
 import { PublishOutcome } from './publish-outcome.ts';
 import { PublishStream, type PublishListener, type StreamOwner } from './publish-stream.ts';
 import { ensureTopic, problemOfMissing, type Problem } from './topic-creation.ts';
@@ -168,16 +176,42 @@ export class RecordPublisher implements StreamOwner {
     valueEnd: number,
     timestampMs: number,
     headers: readonly RecordHeader[] | null,
+    producer: NamedProducer | null,
+    number: number,
+    previousNumber: number | null,
   ): void {
     this.#startTurn();
     if (target.turn !== this.#turn) target.refresh(this.#broker.topics.topic(target.name), this.#turn);
-    if (stream.overfull) return this.#refuse(stream, noRun, target.name, partition, overfull);
+    if (producer !== null) {
+      const problem = producer.problemOf(target.name, partition, number);
+      if (problem !== null) return this.#refuse(stream, noRun, target.name, partition, problem);
+    }
+    if (stream.overfull) {
+      producer?.refused(target.name, partition, number);
+      return this.#refuse(stream, noRun, target.name, partition, overfull);
+    }
     if (target.topic === null || target.held !== null) {
       const copy = value === null ? null : value.slice(valueStart, valueEnd);
-      this.#hold(target, { stream, partition, key: key?.slice() ?? null, value: copy, timestampMs, headers });
+      const fields = { key: key?.slice() ?? null, value: copy, timestampMs, headers };
+      this.#hold(target, { stream, partition, ...fields, producer, number, previousNumber });
       return;
     }
-    this.#place(stream, noRun, target, target.topic, partition, key, value, valueStart, valueEnd, timestampMs, headers);
+    this.#place(
+      stream,
+      noRun,
+      target,
+      target.topic,
+      partition,
+      key,
+      value,
+      valueStart,
+      valueEnd,
+      timestampMs,
+      headers,
+      producer,
+      number,
+      previousNumber,
+    );
   }
 
   /** Puts a record into its partition's open batch. `run` is the stream's that waits for it; -1 where it is new. */
@@ -193,35 +227,143 @@ export class RecordPublisher implements StreamOwner {
     valueEnd: number,
     timestampMs: number,
     headers: readonly RecordHeader[] | null,
+    producer: NamedProducer | null,
+    number: number,
+    previousNumber: number | null,
   ): void {
-    const chosen = partition < 0 ? target.choose(key, topic) : partition;
-    const lane = target.lane(chosen, stream.durability) ?? this.#addLane(target, topic, chosen, stream.durability);
+    const chosen =
+      partition >= 0
+        ? partition
+        : producer === null
+          ? target.choose(key, topic)
+          : producer.partitionOf(topic.partitionCount);
+    const name = producer === null ? null : producer.name;
+    const known = name === null ? target.lane(chosen, stream.durability) : target.namedLane(chosen, name);
+    const lane = known ?? this.#addLane(target, topic, chosen, stream.durability, name);
     if (lane === null) return this.#refuse(stream, run, target.name, chosen, problemOfPartition(topic, chosen));
     if (lane.turn !== this.#turn) this.#refreshLane(lane);
     const headerBytes = encodeHeaders(headers);
     const boundBytes =
-      recordOverheadBytes + (key === null ? 0 : key.length) + (valueEnd - valueStart) + headerBytes.length;
+      recordOverheadBytes +
+      (key === null ? 0 : key.length) +
+      (valueEnd - valueStart) +
+      headerBytes.length +
+      (name === null ? 0 : identityBoundBytes(name));
     const timeMs = timestampMs < 0 ? this.#nowMs : timestampMs;
     if (boundBytes > lane.maxRecordBytes || timeMs !== this.#nowMs || (key === null && lane.needsKey)) {
       const problem = this.#problemOf(lane, key, timeMs, boundBytes);
-      if (problem !== null) return this.#refuse(stream, run, target.name, chosen, problem);
+      if (problem !== null) {
+        if (name !== null) lane.target.dropIfEmpty(lane);
+        return this.#refuse(stream, run, target.name, chosen, problem);
+      }
     }
+    if (producer !== null && !this.#isNext(stream, run, lane, producer, number, previousNumber)) return;
     let batch = lane.open;
     if (batch === null || batch.encoder.sizeBytes + boundBytes > lane.maxBatchBytes) {
       if (batch !== null) {
         this.#submit(lane, batch);
         if (key === null) target.moveOn();
       }
-      batch = this.#begin(lane, boundBytes);
+      batch = this.#begin(
+        lane,
+        boundBytes,
+        name === null
+          ? null
+          : { name, epoch: producer!.epoch, firstNumber: number, lastNumber: number, previousNumber },
+      );
     }
     const before = batch.encoder.sizeBytes;
     const delta = batch.encoder.append(key, value, valueStart, valueEnd, timeMs, headerBytes);
+    if (batch.named !== null) {
+      batch.named.lastNumber = number;
+      lane.lastNumber = number;
+    }
     const sizeBytes = batch.encoder.sizeBytes - before;
     this.#waitingBytes += sizeBytes;
     const { streams } = batch;
     if (streams.length === 0 || streams[streams.length - 1] !== stream) streams.push(stream);
     if (run === noRun) stream.took(batch.outcome, delta, sizeBytes);
     else stream.moved(run, batch.outcome, delta);
+  }
+
+  /**
+   * Whether `number` of `producer` is to be appended: its lane is ready then. What was handed in before is answered when
+   * that is durable, and what cannot follow is refused; the log looks at it again (`PartitionLog.append`).
+   */
+  #isNext(
+    stream: PublishStream,
+    run: number,
+    lane: Lane,
+    producer: NamedProducer,
+    number: number,
+    previousNumber: number | null,
+  ): boolean {
+    const { name, epoch } = producer;
+    const { open, log } = lane;
+    if (open !== null && (lane.durability !== stream.durability || open.named?.epoch !== epoch))
+      this.#submit(lane, open);
+    // What the log was given it knows best: it may have refused it.
+    if (lane.open === null && lane.waiting === 0) lane.lastNumber = noRecordNumber;
+    const last = Math.max(lane.lastNumber, log.lastNumberOf(name));
+    if (number <= last) {
+      this.#confirm(stream, run, lane, name, number);
+      return false;
+    }
+    if (previousNumber !== null && last >= 0 && previousNumber !== last) {
+      const problem = outOfOrder(
+        `Producer ${name} sent number ${number} to follow ${previousNumber}, and ${last} is the last that came.`,
+      );
+      lane.target.dropIfEmpty(lane);
+      this.#refuse(stream, run, log.topic, log.partition, problem);
+      return false;
+    }
+    lane.durability = stream.durability;
+    return true;
+  }
+
+  /** Answers for a number that was handed in before, once it is as durable as the stream asks. */
+  #confirm(stream: PublishStream, run: number, lane: Lane, name: string, number: number): void {
+    const { log } = lane;
+    const outcome = new PublishOutcome(log.topic, log.partition);
+    if (run === noRun) stream.took(outcome, 0, 0, false);
+    else stream.moved(run, outcome, 0);
+    const failed = (errorCode: ErrorCode, message: string): void => {
+      outcome.failed(errorCode, message);
+      this.tellSoon(stream);
+    };
+    this.#flushLane(lane, () => {
+      if (number > log.lastNumberOf(name)) {
+        const message = `The attempt at number ${number} of producer ${name} before this one was not stored: send it again.`;
+        return failed(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, message);
+      }
+      log.confirm(name, number, stream.durability, ({ errorCode, offset, errorMessage }) => {
+        if (errorCode !== ErrorCode.NONE) {
+          return failed(errorCode, errorMessage ?? `It is not known to be stored: ${errorName(errorCode)}.`);
+        }
+        outcome.storedBefore(offset);
+        this.tellSoon(stream);
+      });
+    });
+  }
+
+  /** Calls `then` once everything that was handed in of a named producer's lane was given to the log. */
+  #flushLane(lane: Lane, then: () => void): void {
+    if (lane.open !== null) this.#submit(lane, lane.open);
+    // The store gives room in the order of asking.
+    this.#broker.store.whenRoom(0, () => {
+      lane.target.dropIfEmpty(lane);
+      then();
+    });
+  }
+
+  /** As `resumeProducer`, which says what it tells; what was handed in before counts. */
+  resume(producer: NamedProducer, topic: string, options: ResumeOptions = {}): Promise<ResumedProducer> {
+    return resumeProducer(this.#broker, producer, topic, options, (partition, then) => {
+      const target = this.target(topic);
+      const lane = target.namedLane(partition, producer.name);
+      if (lane === undefined) then();
+      else this.#flushLane(lane, then);
+    });
   }
 
   tellSoon(stream: PublishStream): void {
@@ -278,12 +420,21 @@ export class RecordPublisher implements StreamOwner {
     }
   }
 
-  #addLane(target: PublishTarget, topic: TopicImage, partition: number, durability: Durability): Lane | null {
+  #addLane(
+    target: PublishTarget,
+    topic: TopicImage,
+    partition: number,
+    durability: Durability,
+    name: string | null,
+  ): Lane | null {
     const found = isInternalTopic(topic.name) ? null : this.#broker.findPartition(topic, partition);
     if (found === null) return null;
     const lane: Lane = {
+      target,
       log: found.log,
       durability,
+      name,
+      lastNumber: noRecordNumber,
       open: null,
       waiting: 0,
       lastSizeBytes: 0,
@@ -306,26 +457,37 @@ export class RecordPublisher implements StreamOwner {
     lane.needsKey = compactPolicy;
   }
 
-  #begin(lane: Lane, recordBytes: number): OpenBatch {
+  #begin(lane: Lane, recordBytes: number, named: OpenBatch['named']): OpenBatch {
     const { topic, partition } = lane.log;
     const firstBytes = Math.max(lane.lastSizeBytes, batchHeaderSizeBytes + recordBytes, smallestBufferBytes);
     const batch: OpenBatch = {
       encoder: new BatchEncoder(this.#buffers, firstBytes),
       outcome: new PublishOutcome(topic, partition),
       streams: [],
+      named,
     };
     this.#waitingBytes += batchHeaderSizeBytes;
     lane.open = batch;
+    // It goes whenever nothing is in it.
+    if (named !== null) lane.target.addLane(lane);
     this.#lanes.push(lane);
     return batch;
   }
 
   /** Hands a batch to the log once the ring has room for it. */
-  #submit(lane: Lane, { encoder, outcome, streams }: OpenBatch): void {
+  #submit(lane: Lane, { encoder, outcome, streams, named }: OpenBatch): void {
     lane.open = null;
     lane.lastSizeBytes = encoder.sizeBytes;
     lane.waiting++;
     const { log, durability } = lane;
+    if (named !== null) {
+      const identity = encodeIdentity(named.name, named.lastNumber);
+      const beforeBytes = encoder.sizeBytes;
+      encoder.extendLast(identity, identityHeaderCount);
+      this.#waitingBytes += encoder.sizeBytes - beforeBytes;
+    }
+    const options: AppendOptions =
+      named === null ? { durability, origin: 'client' } : { durability, origin: 'client', named };
     const bytes = encoder.seal(crc32c);
     const listener = (result: AppendResult): void => {
       take(outcome, result);
@@ -333,9 +495,10 @@ export class RecordPublisher implements StreamOwner {
     };
     this.#broker.store.whenRoom(bytes.length, () => {
       lane.waiting--;
-      log.append(bytes, { durability, origin: 'client' }, listener);
+      log.append(bytes, options, listener);
       encoder.release();
       this.#left(bytes.length);
+      if (lane.name !== null) lane.target.dropIfEmpty(lane);
       if (lane.open !== null && lane.waiting === 0) this.#startTurn();
     });
   }
@@ -398,12 +561,32 @@ export class RecordPublisher implements StreamOwner {
     target.refresh(this.#broker.topics.topic(name), this.#turn);
     if (target.topic === null) this.#targets.delete(name);
     this.#startTurn();
-    for (const { stream, run, partition, key, value, timestampMs, headers } of held) {
+    for (const record of held) {
+      const { stream, run, partition, key, value, timestampMs, headers, producer, number, previousNumber } = record;
       const { topic } = target;
-      if (topic === null)
+      const size = value?.length ?? 0;
+      if (topic === null) {
+        producer?.refused(name, partition, number);
         this.#refuse(stream, run, name, partition, present(problem, 'a topic that is missing has a reason'));
-      else this.#place(stream, run, target, topic, partition, key, value, 0, value?.length ?? 0, timestampMs, headers);
-      this.#left((key?.length ?? 0) + (value?.length ?? 0));
+      } else {
+        this.#place(
+          stream,
+          run,
+          target,
+          topic,
+          partition,
+          key,
+          value,
+          0,
+          size,
+          timestampMs,
+          headers,
+          producer,
+          number,
+          previousNumber,
+        );
+      }
+      this.#left((key?.length ?? 0) + size);
     }
   }
 }

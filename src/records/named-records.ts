@@ -61,6 +61,11 @@ export function isNamedProducerId(producerId: number): boolean {
   return producerId >= firstNamedProducerId && Number.isSafeInteger(producerId);
 }
 
+/** At most so many bytes take the identity of `name` in a record, with what its counts grow. */
+export function identityBoundBytes(name: string): number {
+  return 2 * (1 + producerKeyBytes.length) + 2 + name.length + 1 + 16 + 8;
+}
+
 /** The two headers in wire form, without a count before them. `name` is allowed and `number` a record's. */
 export function encodeIdentity(name: string, number: number): Uint8Array {
   const digits = String(number);
