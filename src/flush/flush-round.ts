@@ -22,6 +22,7 @@ import {
   FlushFailure,
   type Completion,
   type FlushQueue,
+  noLog,
   noSlot,
   type Submission,
   SubmissionFlag,
@@ -101,7 +102,7 @@ export class FlushRound {
 
   /** Whether STOP was dealt with and nothing that was asked for before it is left to do. */
   get finished(): boolean {
-    return this.#stopped && this.#nothingLeft;
+    return this.#stopped && this.nothingLeft;
   }
 
   /** The sync that is under way: resolves when it has ended, never rejects. Null where there is none. */
@@ -116,10 +117,11 @@ export class FlushRound {
 
   /** Whether nothing is left to do but to wait for submissions. */
   get idle(): boolean {
-    return this.#nothingLeft && this.#queue.waitingSubmissions === 0;
+    return this.nothingLeft && this.#queue.waitingSubmissions === 0;
   }
 
-  get #nothingLeft(): boolean {
+  /** Whether all that was taken is done. */
+  get nothingLeft(): boolean {
     return (
       this.#taken === 0 &&
       this.#dealtWith === 0 &&
@@ -239,16 +241,19 @@ export class FlushRound {
 
   #gather(submission: Submission): void {
     const writer = this.#writerOf(submission.slot);
-    if (!takesWrites(writer, submission)) return;
+    const isWritten = (submission.flags & SubmissionFlag.WRITTEN) !== 0;
+    if (!takesWrites(writer, submission)) {
+      assert(!isWritten, 'the I/O thread writes for partitions that take writes');
+      return;
+    }
     if (writer.gathered === maxSourcesPerWrite && !this.#writeGroup(writer)) return;
-    const start = this.#ringAddress + (submission.ringPosition % this.#ringSizeBytes);
+    const { sizeBytes, filePosition, endOffset } = submission;
     const synced = (submission.flags & SubmissionFlag.SYNC) !== 0;
-    writer.gather(
-      this.#bytes.subarray(start, start + submission.sizeBytes),
-      submission.filePosition,
-      submission.endOffset,
-      synced,
-    );
+    if (isWritten) writer.gatherWritten(sizeBytes, filePosition, endOffset);
+    else {
+      const start = this.#ringAddress + (submission.ringPosition % this.#ringSizeBytes);
+      writer.gather(this.#bytes.subarray(start, start + sizeBytes), filePosition, endOffset, synced);
+    }
     if ((submission.flags & SubmissionFlag.OFFSET_INDEX_ENTRY) !== 0) {
       writer.gatherIndexEntry(submission.indexRelativeOffset, submission.filePosition);
     }
@@ -315,6 +320,7 @@ export class FlushRound {
         position: submission.filePosition,
         indexSizeBytes: submission.indexSizeBytes,
         timeIndexSizeBytes: submission.timeIndexSizeBytes,
+        onLogLeft: () => this.#queue.files.leaveLog(),
       }),
     );
   }
@@ -454,6 +460,8 @@ export class FlushRound {
         endOffset: sync.endOffset,
         filePosition: sync.position,
         segmentBaseOffset: sync.segmentBaseOffset,
+        log: noLog,
+        logsLeft: 0,
       });
     }
     for (let i = 0; i < sync.checkpoints && !sync.close && !failed; i++) {
@@ -481,6 +489,8 @@ export class FlushRound {
       endOffset: writer.endOffset,
       filePosition: writer.position,
       segmentBaseOffset: writer.segmentBaseOffset,
+      log: writer.log ?? noLog,
+      logsLeft: this.#queue.files.logsLeft,
     });
   }
 

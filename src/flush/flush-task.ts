@@ -3,7 +3,7 @@
  * Flush thread.
  *
  *   round ──► submissions wait? ──yes──► next round (after a turn of the event loop while a sync is under way)
- *                    └─no──► sync under way? ──no──► block on the queue's counter: costs nothing, wakes in microseconds
+ *                    └─no──► sync under way? ──no──► leave the files, and block on the queue's counter: costs nothing
  *                                    └─yes─► wait for whichever comes first, a submission or the sync's end
  *
  * Where nothing waits and the disk is quick, a sync of one file is done at once, rather than by another thread: two
@@ -14,6 +14,7 @@
 
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { present } from '../base/assert.ts';
+import { QuickCalls } from '../base/quick-calls.ts';
 import type { ArenaTicket } from '../memory/arena.ts';
 import { FlushQueue } from '../memory/flush-queue.ts';
 import { nodeFileSystem } from '../storage/node-file-system.ts';
@@ -49,15 +50,15 @@ export default async function runFlushTask({ ticket, workerIndex }: FlushTaskInp
 
   // One promise at most waits on the counter; it stays until a submission resolves it, over as many syncs as it takes.
   let submissions: Promise<void> | null = null;
-  /** How long the last sync took. */
-  let syncMs = Infinity;
+  const syncs = new QuickCalls(quickSyncMs, false);
+  queue.files.take();
   while (!round.finished) {
     round.take();
     round.write();
     round.publish();
     const startedMs = performance.now();
-    if (round.startSync(syncMs < quickSyncMs && queue.waitingSubmissions === 0)) {
-      const measure = (): void => void (syncMs = performance.now() - startedMs);
+    if (round.startSync(syncs.areQuick && queue.waitingSubmissions === 0)) {
+      const measure = (): void => syncs.took(performance.now() - startedMs);
       if (round.syncUnderWay === null) measure();
       else void round.syncUnderWay.then(measure);
     }
@@ -69,7 +70,11 @@ export default async function runFlushTask({ ticket, workerIndex }: FlushTaskInp
     }
     const sync = round.syncUnderWay;
     if (sync === null) {
-      if (!round.finished) queue.sleepUntilSubmissions(Infinity);
+      if (!round.finished) {
+        queue.files.leave();
+        queue.sleepUntilSubmissions(Infinity);
+        queue.files.take();
+      }
       continue;
     }
     if (round.stopped || round.isHeld) {
@@ -84,4 +89,5 @@ export default async function runFlushTask({ ticket, workerIndex }: FlushTaskInp
     await (submissions === null ? setImmediate() : Promise.race([submissions, sync]));
   }
   round.closeFiles();
+  queue.files.leave();
 }

@@ -24,6 +24,8 @@ export class InThreadExecutor implements FlushExecutor {
     const { layout, memory, bytes } = arena;
     const { ringAddress, ringSizeBytes } = layout;
     this.#queues = layout.queueAddresses.map((address) => new FlushQueue(memory.buffer, address, layout.queueCapacity));
+    // For good: whoever wrote in place would save no wake-up, and not wake these rounds.
+    for (const queue of this.#queues) queue.files.take();
     this.#rounds = this.#queues.map(
       (queue) => new FlushRound({ queue, bytes, ringAddress, ringSizeBytes, fileSystem }),
     );

@@ -42,6 +42,8 @@ export interface PartitionWriterOptions {
   readonly position: number;
   readonly indexSizeBytes: number;
   readonly timeIndexSizeBytes: number;
+  /** Called before the log's descriptor stops being the one that batches go to. */
+  readonly onLogLeft: () => void;
 }
 
 export class PartitionWriter {
@@ -61,6 +63,7 @@ export class PartitionWriter {
 
   readonly #files: FileSystem;
   readonly #topicId: string;
+  readonly #onLogLeft: () => void;
   #create: boolean;
   #log: FileDescriptor | null = null;
   /** The log's file was open and was closed because nothing had to be synced. */
@@ -87,6 +90,7 @@ export class PartitionWriter {
     this.generation = options.generation;
     this.directory = options.directory;
     this.#topicId = options.topicId;
+    this.#onLogLeft = options.onLogLeft;
     this.#create = options.create;
     this.segmentBaseOffset = options.segmentBaseOffset;
     this.endOffset = options.endOffset;
@@ -101,6 +105,11 @@ export class PartitionWriter {
 
   get isLogOpen(): boolean {
     return this.#log !== null;
+  }
+
+  /** The descriptor that the next batch goes to; null where none is open or no batch may go. */
+  get log(): FileDescriptor | null {
+    return this.state === 'open' ? this.#log : null;
   }
 
   /** Descriptors that it holds: the log, sealed files, indexes that were appended to. */
@@ -130,6 +139,16 @@ export class PartitionWriter {
     if (synced) this.#groupSynced = true;
   }
 
+  /** Counts a batch that is in the file already: the I/O thread wrote it while this thread slept. */
+  gatherWritten(sizeBytes: number, filePosition: number, endOffset: number): void {
+    assert(filePosition === this.position && this.gathered === 0, 'a batch continues where the segment ends');
+    assert(this.#log !== null, 'a batch is written to a descriptor of the worker');
+    this.#logDirty = true;
+    this.position += sizeBytes;
+    this.endOffset = endOffset;
+    this.#room.reached(this.position);
+  }
+
   /** An offset index entry for the batch that was gathered last. */
   gatherIndexEntry(relativeOffset: number, position: number): void {
     this.#indexEntries.push({ at: this.#sources.length - 1, relativeOffset, position });
@@ -145,7 +164,8 @@ export class PartitionWriter {
    * afterwards, index entries of whole batches are kept, and the group is empty; the file's error is thrown on.
    */
   writeGroup(): void {
-    if (this.#sources.length === 0) return;
+    // Batches that were written before may have brought index entries.
+    if (this.#sources.length === 0) return this.#settleGroup(0);
     let writtenBytes = 0;
     try {
       const log = this.#openLog();
@@ -187,7 +207,10 @@ export class PartitionWriter {
       this.#removeHalfMade(this.#path(baseOffset, 'log'));
       throw error;
     }
-    if (this.#log !== null) this.#sealed.push(this.#log);
+    if (this.#log !== null) {
+      this.#onLogLeft();
+      this.#sealed.push(this.#log);
+    }
     for (const index of [this.#index, this.#timeIndex]) {
       const file = index.release();
       if (file !== null) this.#sealed.push(file);
@@ -274,6 +297,7 @@ export class PartitionWriter {
 
   /** Closes every descriptor. What is not synced is left to the kernel. */
   close(): void {
+    if (this.#log !== null) this.#onLogLeft();
     for (const file of [this.#log, this.#index.release(), this.#timeIndex.release(), ...this.#sealed]) {
       if (file !== null) this.#files.close(file);
     }

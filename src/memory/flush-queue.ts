@@ -2,23 +2,28 @@
  * The pair of queues between the I/O thread and one flush worker, in the arena. Each has one writer and one reader.
  * The I/O thread pushes submissions (what to do to a partition's files, in order), the worker pushes completions.
  *
- *   header, 256 bytes, one 64-byte line a counter so that the two threads do not share lines:
+ *   header, 320 bytes, one 64-byte line a counter so that the two threads do not share lines:
  *     0 u32 submissionTail (I/O thread)    64 u32 submissionHead (worker)
  *   128 u32 completionTail (worker)       192 u32 completionHead (I/O thread)
+ *   256 whose turn it is with the files (`file-turns.ts`)
  *   then submission slots of 96 bytes, then twice as many completion slots of 48 bytes
  *
  * Counters only grow, modulo 2^32; a slot is `counter % capacity`. A writer fills slots and publishes them with one
  * atomic store of its counter, a reader that loads the counter sees them whole. `submissionHead` moves when a
  * submission has been dealt with (written), not when it was looked at: the ring's bytes are needed until then.
  * The doorbells lie in the same lines as the counters that they announce: waiting is on the counter itself.
+ * What the I/O thread has written to a file itself it submits all the same, marked, so that the worker's books stay true,
+ * but wakes nobody up for it.
  * It does not know what a submission does; see `flush/`.
  */
 
 import { assert } from '../base/assert.ts';
+import { FileTurns } from './file-turns.ts';
 
 export const submissionSizeBytes = 96;
 export const completionSizeBytes = 48;
-const headerSizeBytes = 256;
+const headerSizeBytes = 320;
+const turnsPlace = 256;
 
 /** What a submission asks for. All of one partition are dealt with in the order in which they were pushed. */
 export const SubmissionKind = {
@@ -55,6 +60,8 @@ export const SubmissionFlag = {
   DISCARD: 8,
   /** With OPEN: the directory or the segment is not there yet and is created at the first write. */
   CREATE: 16,
+  /** With WRITE: the bytes are in the file already. */
+  WRITTEN: 32,
 } as const;
 
 /** What a completion reports. */
@@ -86,6 +93,8 @@ export type CompletionKind = (typeof CompletionKind)[keyof typeof CompletionKind
 
 /** The slot of completions that belong to no partition. */
 export const noSlot = 0xffff_ffff;
+/** What a completion tells where no descriptor may be written to. */
+export const noLog = -1;
 
 /** Byte places in a submission slot. */
 const submission = {
@@ -115,6 +124,8 @@ const completion = {
   endOffset: 16, // f64
   filePosition: 24, // f64: bytes of the active segment that count (WRITTEN, WRITE_FAILED, SYNC_FAILED)
   segmentBaseOffset: 32, // f64: of the active segment
+  log: 40, // i32: the descriptor of the active segment, or noLog
+  logsLeft: 44, // u32: `FileTurns.logsLeft` as of then
 } as const;
 
 /** Why a write or a sync failed, as it crosses the threads. */
@@ -149,6 +160,8 @@ export interface Completion {
   endOffset: number;
   filePosition: number;
   segmentBaseOffset: number;
+  log: number;
+  logsLeft: number;
 }
 
 export function blankSubmission(): Submission {
@@ -180,6 +193,8 @@ export function blankCompletion(): Completion {
     endOffset: 0,
     filePosition: 0,
     segmentBaseOffset: 0,
+    log: noLog,
+    logsLeft: 0,
   };
 }
 
@@ -195,6 +210,7 @@ const completionHeadIndex = 48;
 
 export class FlushQueue {
   readonly capacity: number;
+  readonly files: FileTurns;
   readonly #view: DataView;
   readonly #counters: Int32Array;
   readonly #completionBase: number;
@@ -206,6 +222,7 @@ export class FlushQueue {
     this.#view = new DataView(buffer, address, flushQueueSizeBytes(capacity));
     this.#counters = new Int32Array(buffer, address, headerSizeBytes / 4);
     this.#completionBase = headerSizeBytes + capacity * submissionSizeBytes;
+    this.files = new FileTurns(buffer, address + turnsPlace);
   }
 
   // The I/O thread's side.
@@ -243,6 +260,16 @@ export class FlushQueue {
     Atomics.notify(this.#counters, submissionTailIndex);
   }
 
+  /** As `publish` for WRITEs whose bytes are in their file already: marks them so, and leaves the worker asleep. */
+  publishWritten(count: number): void {
+    const tail = this.#load(submissionTailIndex);
+    for (let i = 0; i < count; i++) {
+      const at = headerSizeBytes + (((tail + i) >>> 0) & (this.capacity - 1)) * submissionSizeBytes + submission.flags;
+      this.#view.setUint32(at, this.#view.getUint32(at, true) | SubmissionFlag.WRITTEN, true);
+    }
+    Atomics.add(this.#counters, submissionTailIndex, count);
+  }
+
   /** How many submissions have been dealt with, modulo 2^32. */
   get submissionHead(): number {
     return this.#load(submissionHeadIndex) >>> 0;
@@ -266,6 +293,8 @@ export class FlushQueue {
     into.endOffset = view.getFloat64(at + completion.endOffset, true);
     into.filePosition = view.getFloat64(at + completion.filePosition, true);
     into.segmentBaseOffset = view.getFloat64(at + completion.segmentBaseOffset, true);
+    into.log = view.getInt32(at + completion.log, true);
+    into.logsLeft = view.getUint32(at + completion.logsLeft, true);
   }
 
   /** Gives `count` completion slots back. */
@@ -339,6 +368,8 @@ export class FlushQueue {
     view.setFloat64(at + completion.endOffset, fields.endOffset, true);
     view.setFloat64(at + completion.filePosition, fields.filePosition, true);
     view.setFloat64(at + completion.segmentBaseOffset, fields.segmentBaseOffset, true);
+    view.setInt32(at + completion.log, fields.log, true);
+    view.setUint32(at + completion.logsLeft, fields.logsLeft, true);
   }
 
   /** Declares `count` submissions dealt with, then shows `completionCount` completions and rings the I/O thread. */

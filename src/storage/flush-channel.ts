@@ -1,18 +1,33 @@
 /**
  * The I/O thread's end of one flush queue: submits in order, publishes what one tick submitted in one go, hands
  * completions to the partition that each is for, and knows from where on the ring is still needed. I/O thread.
+ * A tick's small group may be written in place (`in-place-writer.ts`), and is then answered at its end.
  * It does not decide anything about partitions.
  */
 
 import { assert } from '../base/assert.ts';
 import { blankCompletion, type Completion, type FlushQueue, type Submission } from '../memory/flush-queue.ts';
+import type { InPlaceWriter } from './in-place-writer.ts';
 
 /** Receives a completion; the object is reused for the next one. */
 export type CompletionListener = (completion: Completion) => void;
 
+export interface FlushChannelOptions {
+  readonly queue: FlushQueue;
+  /** Writes small groups here; left out, the worker writes all. */
+  readonly inPlace?: InPlaceWriter;
+  /** Submissions became visible to the worker. */
+  readonly onPublished?: () => void;
+  /** A group was written in place: the ring may be needed less. */
+  readonly onWritten?: () => void;
+  /** Publishing at the end of a tick failed by a defect, for which there is no caller. */
+  readonly onDefect?: (error: Error) => void;
+}
+
 export class FlushChannel {
   readonly #queue: FlushQueue;
-  readonly #published: () => void;
+  readonly #options: FlushChannelOptions;
+  readonly #inPlace: InPlaceWriter | null;
   readonly #listeners = new Map<number, CompletionListener>();
   /** Where in the ring each submission that is under way begins, by slot of the queue. */
   readonly #ringStarts: Float64Array;
@@ -21,14 +36,16 @@ export class FlushChannel {
   readonly #overflow: { fields: Submission; ringStart: number }[] = [];
   #submitted = 0;
   #settled = 0;
+  /** Of what was submitted, so much is in its files, though the worker may not know yet. */
+  #written = 0;
   #unpublished = 0;
   #publishScheduled = false;
 
-  /** `published` is called whenever submissions became visible to the worker. */
-  constructor(queue: FlushQueue, published: () => void = () => {}) {
-    this.#queue = queue;
-    this.#published = published;
-    this.#ringStarts = new Float64Array(queue.capacity);
+  constructor(options: FlushChannelOptions) {
+    this.#options = options;
+    this.#queue = options.queue;
+    this.#inPlace = options.inPlace ?? null;
+    this.#ringStarts = new Float64Array(options.queue.capacity);
   }
 
   /** Completions for `slot` go to `listener` until `unbind`. */
@@ -39,6 +56,7 @@ export class FlushChannel {
 
   unbind(slot: number): void {
     this.#listeners.delete(slot);
+    this.#inPlace?.forget(slot);
   }
 
   /**
@@ -60,7 +78,8 @@ export class FlushChannel {
 
   /** From where on the ring's bytes are still needed by this channel; Infinity where they are not. */
   get oldestRingPosition(): number {
-    if (this.#submitted !== this.#settled) return this.#ringStarts[this.#settled % this.#queue.capacity]!;
+    const done = Math.max(this.#settled, this.#written);
+    if (this.#submitted !== done) return this.#ringStarts[done % this.#queue.capacity]!;
     return this.#overflow.length > 0 ? this.#overflow[0]!.ringStart : Infinity;
   }
 
@@ -68,9 +87,17 @@ export class FlushChannel {
   publish(): void {
     if (this.#unpublished === 0) return;
     const count = this.#unpublished;
+    const isAlone = this.#written === this.#submitted - count || this.#queue.waitingSubmissions === 0;
     this.#unpublished = 0;
-    this.#queue.publish(count);
-    this.#published();
+    const written = this.#inPlace?.write(isAlone) ?? null;
+    if (written === null) {
+      this.#queue.publish(count);
+      this.#options.onPublished?.();
+      return;
+    }
+    this.#written = this.#submitted;
+    this.#listeners.get(written.slot)?.(written);
+    this.#options.onWritten?.();
   }
 
   /**
@@ -82,6 +109,7 @@ export class FlushChannel {
     // The head is read after the completions: whatever they report is dealt with, so the ring is free up to there.
     for (let i = 0; i < count; i++) {
       this.#queue.readCompletion(i, this.#completion);
+      this.#inPlace?.told(this.#completion);
       this.#listeners.get(this.#completion.slot)?.(this.#completion);
     }
     if (count > 0) this.#queue.releaseCompletions(count);
@@ -89,6 +117,7 @@ export class FlushChannel {
     // Below zero once a STOP was dealt with: whoever ends the worker pushes it past this channel.
     const underWay = Math.max((published - this.#queue.submissionHead) | 0, 0);
     this.#settled = this.#submitted - this.#unpublished - underWay;
+    if (underWay === 0) this.#inPlace?.returned();
     while (this.#overflow.length > 0 && this.#queue.freeSubmissions > this.#unpublished) {
       const { fields, ringStart } = this.#overflow.shift()!;
       this.#push(fields, ringStart);
@@ -105,13 +134,19 @@ export class FlushChannel {
   #push(fields: Submission, ringStart: number): void {
     this.#ringStarts[this.#submitted % this.#queue.capacity] = ringStart;
     this.#queue.push(fields, this.#unpublished);
+    this.#inPlace?.add(fields);
     this.#submitted++;
     this.#unpublished++;
     if (this.#publishScheduled) return;
     this.#publishScheduled = true;
     queueMicrotask(() => {
       this.#publishScheduled = false;
-      this.publish();
+      try {
+        this.publish();
+      } catch (error) {
+        if (this.#options.onDefect === undefined) throw error;
+        this.#options.onDefect(error instanceof Error ? error : new Error(String(error)));
+      }
     });
   }
 }

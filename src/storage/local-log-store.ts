@@ -25,6 +25,7 @@ import { cutSuffix } from './cut-files.ts';
 import type { FileSystem } from './file-system.ts';
 import { FlushChannel } from './flush-channel.ts';
 import type { FlushExecutor } from './flush-executor.ts';
+import { InPlaceWriter } from './in-place-writer.ts';
 import { IndexCache } from './index-cache.ts';
 import { LocalLog, type LogOwner } from './local-log.ts';
 import type { LogConfig } from './log-config.ts';
@@ -329,9 +330,22 @@ export class LocalLogStore implements LogStore, LogOwner {
     this.#options.onDefect?.(error);
   }
 
+  #makeChannel(address: number, workerIndex: number): FlushChannel {
+    const { arena, fileSystem, clock, executor } = this.#options;
+    const { ringAddress, ringSizeBytes, queueCapacity } = arena.layout;
+    const queue = new FlushQueue(arena.memory.buffer, address, queueCapacity);
+    return new FlushChannel({
+      queue,
+      inPlace: new InPlaceWriter({ queue, fileSystem, clock, bytes: arena.bytes, ringAddress, ringSizeBytes }),
+      onPublished: () => executor.submitted?.(workerIndex),
+      onWritten: () => this.#releaseRing(),
+      onDefect: (error) => this.#workerFailed(error, workerIndex),
+    });
+  }
+
   #makeContext(options: LocalLogStoreOptions, leaderEpoch: number): StoreContext {
     const { arena, fileSystem, directory, clock, random, logger } = options;
-    const { layout, memory } = arena;
+    const { layout } = arena;
     const heap = new ArenaHeap(asAddress(layout.heapAddress), layout.heapSizeBytes, () => {
       logger.warn(
         { heapSizeBytes: layout.heapSizeBytes },
@@ -347,12 +361,7 @@ export class LocalLogStore implements LogStore, LogOwner {
       arena,
       heap,
       ring: new IngestRing(asAddress(layout.ringAddress), layout.ringSizeBytes),
-      channels: layout.queueAddresses.map(
-        (address, workerIndex) =>
-          new FlushChannel(new FlushQueue(memory.buffer, address, layout.queueCapacity), () =>
-            options.executor.submitted?.(workerIndex),
-          ),
-      ),
+      channels: layout.queueAddresses.map((address, workerIndex) => this.#makeChannel(address, workerIndex)),
       segmentFiles: new SegmentFiles(fileSystem, options.maxOpenSegmentFiles),
       indexes: new IndexCache(fileSystem, arena, heap, options.sealedIndexBytesMax),
       buffers: new BufferPool(),

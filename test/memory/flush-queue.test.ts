@@ -90,6 +90,8 @@ describe('FlushQueue', () => {
       endOffset: 2 ** 52 + i,
       filePosition: 2 ** 40 + i,
       segmentBaseOffset: i * 3,
+      log: i - 1,
+      logsLeft: 2 ** 32 - 1 - i,
     }));
     sent.forEach((fields, i) => queue.pushCompletion(fields, i));
     queue.publishCompletions(0, sent.length);

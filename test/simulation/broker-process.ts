@@ -17,6 +17,7 @@ import { Broker } from '../../src/broker/broker.ts';
 import { Dispatcher } from '../../src/broker/dispatcher.ts';
 import { handlers } from '../../src/broker/handlers/index.ts';
 import type { Arena } from '../../src/memory/arena.ts';
+import type { FlushQueue } from '../../src/memory/flush-queue.ts';
 import { AssemblyBudget } from '../../src/server/assembly-budget.ts';
 import { DoorConnection } from '../../src/server/connection.ts';
 import { RequestPipeline } from '../../src/server/request-pipeline.ts';
@@ -34,6 +35,8 @@ import { SimulatedFlushExecutor } from './simulated-flush-executor.ts';
 export interface ProcessWraps {
   fileSystem(inner: FileSystem): FileSystem;
   store(inner: LogStore): LogStore;
+  /** The flush workers' ends of their queues. */
+  queue(inner: FlushQueue): FlushQueue;
 }
 
 export interface BrokerProcessOptions {
@@ -85,6 +88,7 @@ export class BrokerProcess {
       arena,
       fileSystem: this.fileSystem,
       maxStepMs: options.maxFlushStepMs,
+      wrapQueue: (inner) => wraps.queue(inner),
     });
     this.#budget = new AssemblyBudget({ limitBytes: 1024 * 1024, largestFrameBytes, clock: this.clock });
     // A new process finds its memory empty.
@@ -121,7 +125,9 @@ export class BrokerProcess {
       logger,
       arena,
       executor: this.#executor,
-      onDefect: defect,
+      onDefect: (error) => {
+        if (this.#isAlive) defect(error);
+      },
     });
     this.#store = wraps.store(store);
     const { clusterId } = directory;

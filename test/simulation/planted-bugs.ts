@@ -210,6 +210,15 @@ export const plantedBugs: readonly ExpectedBug[] = [
       groups: 0,
     },
   },
+  {
+    name: 'logs left without a word',
+    queue: (inner) => {
+      inner.files.leaveLog = () => {};
+      return inner;
+    },
+    found: /^(lost|two-values|duplicate|a defect: Error: EBADF)/,
+    profile: { segmentBytes: 2048, topics: 3 },
+  },
   { name: 'producers forgotten at a start', fileSystem: (inner) => new EmptySnapshots(inner), found: /^duplicate/ },
   {
     name: 'torn ends that are not cut off',

@@ -48,7 +48,6 @@ export class SimulatedFileSystem implements FileSystem {
   readonly #open = new Map<FileDescriptor, OpenFile>();
   readonly #failures = new FailurePlan();
   readonly #named = new Set<SimulatedFile>();
-  #nextDescriptor = 3;
   #usedBytes = 0;
   #failedSyncs = 0;
   #hasEnded = false;
@@ -130,7 +129,9 @@ export class SimulatedFileSystem implements FileSystem {
       this.#journal.apply({ directory, name, node });
       this.#named.add(node);
     }
-    const descriptor = this.#nextDescriptor++;
+    // The lowest that is free, as systems have it: one that was closed is soon another file's.
+    let descriptor = 3;
+    while (this.#open.has(descriptor)) descriptor++;
     this.#open.set(descriptor, { file: node, path, isWritable: mode !== 'read' });
     return descriptor;
   }

@@ -8,6 +8,7 @@
  */
 
 import { Arena } from '../../src/memory/arena.ts';
+import type { FlushQueue } from '../../src/memory/flush-queue.ts';
 import type { FileSystem } from '../../src/storage/file-system.ts';
 import type { LogConfig } from '../../src/storage/log-config.ts';
 import type { LogStore } from '../../src/storage/partition-log.ts';
@@ -28,6 +29,7 @@ export interface PlantedBug {
   readonly name: string;
   fileSystem?(inner: FileSystem): FileSystem;
   store?(inner: LogStore): LogStore;
+  queue?(inner: FlushQueue): FlushQueue;
 }
 
 export interface SimulationOptions {
@@ -83,6 +85,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     wraps: {
       fileSystem: (inner) => bug?.fileSystem?.(inner) ?? inner,
       store: (inner) => new TunedLogStore(bug?.store?.(inner) ?? inner, tune),
+      queue: (inner) => bug?.queue?.(inner) ?? inner,
     },
   });
   let isDone = false;

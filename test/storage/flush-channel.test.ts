@@ -15,7 +15,7 @@ const capacity = 8;
 function setUp(): { channel: FlushChannel; worker: FlushQueue } {
   const buffer = new SharedArrayBuffer(flushQueueSizeBytes(capacity));
   return {
-    channel: new FlushChannel(new FlushQueue(buffer, 0, capacity)),
+    channel: new FlushChannel({ queue: new FlushQueue(buffer, 0, capacity) }),
     worker: new FlushQueue(buffer, 0, capacity),
   };
 }

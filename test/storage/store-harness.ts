@@ -28,18 +28,23 @@ import type { AppendOptions, AppendResult, PartitionLog } from '../../src/storag
 
 export const topicId = 'FQ0JpJ3yR5iTtAqp5Vbaqg';
 
-/** Runs flush rounds in this thread, one a turn of the event loop. */
+/**
+ * Runs flush rounds in this thread, one a turn of the event loop. Where nothing is left to do it leaves the files, as a
+ * worker that goes to sleep, so that small groups are written in place.
+ */
 export class InlineExecutor implements FlushExecutor {
-  /** While true, nothing that was submitted is taken. */
-  held = false;
   abandoned = false;
   readonly #queues: FlushQueue[];
   readonly #rounds: FlushRound[];
+  /** Whose files were left. */
+  readonly #sleeping = new Set<number>();
+  #held = false;
   #loop: Promise<void> = Promise.resolve();
 
   constructor(arena: Arena, fileSystem: FileSystem) {
     const { layout, memory } = arena;
     this.#queues = layout.queueAddresses.map((address) => new FlushQueue(memory.buffer, address, layout.queueCapacity));
+    for (const queue of this.#queues) queue.files.take();
     this.#rounds = this.#queues.map(
       (queue) =>
         new FlushRound({
@@ -50,6 +55,12 @@ export class InlineExecutor implements FlushExecutor {
           fileSystem,
         }),
     );
+  }
+
+  /** While true, nothing that is submitted is taken, nor written in place. */
+  set held(held: boolean) {
+    this.#held = held;
+    if (held) for (const index of this.#queues.keys()) this.#wake(index);
   }
 
   /** As a worker that ends by a defect. */
@@ -77,17 +88,25 @@ export class InlineExecutor implements FlushExecutor {
   async #run(completionsWait: (workerIndex: number) => void): Promise<void> {
     while (!this.abandoned && !this.#rounds.every((round) => round.finished)) {
       for (const [index, round] of this.#rounds.entries()) {
-        if (this.held) continue;
+        if (this.#held || round.idle) continue;
+        this.#wake(index);
         round.take();
         round.write();
         round.publish();
         round.startSync();
         round.publish();
         completionsWait(index);
+        if (!round.idle) continue;
+        this.#sleeping.add(index);
+        this.#queues[index]!.files.leave();
       }
       await setImmediate();
     }
     if (!this.abandoned) for (const round of this.#rounds) round.closeFiles();
+  }
+
+  #wake(index: number): void {
+    if (this.#sleeping.delete(index)) this.#queues[index]!.files.take();
   }
 }
 
