@@ -245,10 +245,15 @@ function emitApi(api, file) {
   stableVersion: ${api.stable},
   firstFlexibleVersion: ${api.flexible ? api.flexible.from : 'Infinity'},
 `;
-  // Two literals and no spread: a bundler sees that the client's half of a codec is not needed by a server.
+  // Literals and no spread: a bundler sees which half of a codec a server needs, and which a client.
   lines.push(`export const ${constant}ServerApi: ServerCodec<${api.name}Request, ${api.name}Response> = {
 ${range}  decodeRequest: decode${api.name}Request,
   encodeResponse: encode${api.name}Response,
+};
+
+export const ${constant}ClientApi: ClientCodec<${api.name}Request, ${api.name}Response> = {
+${range}  encodeRequest: encode${api.name}Request,
+  decodeResponse: decode${api.name}Response,
 };
 
 export const ${constant}Api: ApiCodec<${api.name}Request, ${api.name}Response> = {
@@ -260,7 +265,7 @@ ${range}  decodeRequest: decode${api.name}Request,
 `);
   const body = lines.join('\n');
   const names = (...all) => all.filter((name) => new RegExp(`\\b${name}\\b`).test(body)).join(', ');
-  let top = `// Generated from schemas/${file} by scripts/generate-codecs.mjs; changes here are lost.\n\nimport type { ApiCodec, ServerCodec } from '../api-codec.ts';\nimport type { Reader } from '../reader.ts';\nimport type { Writer } from '../writer.ts';\n`;
+  let top = `// Generated from schemas/${file} by scripts/generate-codecs.mjs; changes here are lost.\n\nimport type { ApiCodec, ClientCodec, ServerCodec } from '../api-codec.ts';\nimport type { Reader } from '../reader.ts';\nimport type { Writer } from '../writer.ts';\n`;
   if (names('shortSentence')) top += `import { shortSentence } from '../writer.ts';\n`;
   if (names('assert', 'present')) top += `import { ${names('assert', 'present')} } from '../../base/assert.ts';\n`;
   if (names('zeroUuid')) top += `import { zeroUuid } from '../../base/uuid.ts';\n`;

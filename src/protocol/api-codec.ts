@@ -30,8 +30,12 @@ export interface ServerCodec<Request = unknown, Response = unknown> extends ApiV
   encodeResponse(writer: Writer, message: Response, version: number): void;
 }
 
-/** Both directions of one API key. */
-export interface ApiCodec<Request = unknown, Response = unknown> extends ServerCodec<Request, Response> {
+/** A client's half of one API key, by the same rules. */
+export interface ClientCodec<Request = unknown, Response = unknown> extends ApiVersionRange {
   encodeRequest(writer: Writer, message: Request, version: number): void;
   decodeResponse(reader: Reader, version: number): Response;
 }
+
+/** Both directions of one API key. */
+export interface ApiCodec<Request = unknown, Response = unknown>
+  extends ServerCodec<Request, Response>, ClientCodec<Request, Response> {}

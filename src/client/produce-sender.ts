@@ -1,0 +1,445 @@
+/**
+ * Sends what waits in partition queues: which batches go when, to whom, and what an answer means. Any thread; owned by a
+ * `Producer`.
+ *
+ * A node that nothing is on its way to gets what there is at once; behind requests on their way a batch waits until it is
+ * full or `lingerMs` old. So a lone record is never held up, and under load batches fill by themselves. One request
+ * carries one batch a partition, the answers decide: done, again, split, or failed.
+ */
+
+import { ErrorCode } from '../base/error-code.ts';
+import { type ProduceResponse, produceClientApi } from '../protocol/generated/00-produce.ts';
+import { defaultInitProducerIdRequest, initProducerIdClientApi } from '../protocol/generated/22-init-producer-id.ts';
+import { zeroUuid } from '../base/uuid.ts';
+import { type Cluster, mainLane } from './cluster.ts';
+import type { CompressionCodec } from './compression.ts';
+import type { Connection } from './connection.ts';
+import { KafkaError, mayPass } from './kafka-error.ts';
+import type { PartitionQueue } from './partition-queue.ts';
+import type { ProducerBatch } from './producer-batch.ts';
+import { backoffMs } from './waiting.ts';
+
+export interface SenderOptions {
+  /** -1: all, as Kafka has it. */
+  readonly acks: -1 | 0 | 1;
+  readonly idempotent: boolean;
+  readonly codec: CompressionCodec | null;
+  readonly lingerMs: number;
+  readonly deliveryTimeoutMs: number;
+  readonly maxRequestBytes: number;
+}
+
+/** What the sender tells its producer. */
+export interface SenderListener {
+  /** A batch has its answer; it does not take of the buffer any more. `unheard`: failed records nobody waits for. */
+  settled(batch: ProducerBatch, error: Error | null, unheard: number): void;
+  /** Nothing can be sent any more. */
+  failed(error: KafkaError): void;
+}
+
+interface Node {
+  connection: Connection | null;
+  isConnecting: boolean;
+  inFlightCount: number;
+  failures: number;
+  retryAtMs: number;
+}
+
+interface Sent {
+  readonly queue: PartitionQueue;
+  readonly batch: ProducerBatch;
+  readonly bytes: Uint8Array;
+}
+
+/** Kafka remembers the last five batches of a producer, so that no more may be on their way. */
+const maxInFlight = 5;
+/** Topics go by name up to here. */
+const newestProduce = 12;
+
+export class ProduceSender {
+  readonly #cluster: Cluster;
+  readonly #options: SenderOptions;
+  readonly #listener: SenderListener;
+  readonly #active = new Set<PartitionQueue>();
+  readonly #nodes = new Map<number, Node>();
+  #producerId = -1;
+  #isAskingId = false;
+  #isRefreshing = false;
+  #flushing = 0;
+  #isPumpQueued = false;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #timerAtMs = Infinity;
+  #failure: KafkaError | null = null;
+
+  constructor(cluster: Cluster, options: SenderOptions, listener: SenderListener) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#listener = listener;
+  }
+
+  /** -1 before the first batch, and without idempotence. */
+  get producerId(): number {
+    return this.#producerId;
+  }
+
+  /** Something was added to `queue`. */
+  added(queue: PartitionQueue): void {
+    this.#active.add(queue);
+    this.#queuePump();
+  }
+
+  /** While `by` adds up to more than 0, no batch waits for company. */
+  hurry(by: 1 | -1): void {
+    this.#flushing += by;
+    this.#queuePump();
+  }
+
+  /** Fails all that waits; what is on its way is not heard of any more. */
+  stop(error: KafkaError): void {
+    this.#failure ??= error;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    for (const queue of this.#active) {
+      for (const batch of [...queue.onTheirWay, ...queue.waiting]) this.#fail(queue, batch, error);
+    }
+    this.#active.clear();
+  }
+
+  #queuePump(): void {
+    if (this.#isPumpQueued) return;
+    this.#isPumpQueued = true;
+    queueMicrotask(() => {
+      this.#isPumpQueued = false;
+      this.#pump();
+    });
+  }
+
+  #wakeAt(atMs: number): void {
+    if (atMs >= this.#timerAtMs) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timerAtMs = atMs;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = null;
+        this.#timerAtMs = Infinity;
+        this.#pump();
+      },
+      Math.max(0, atMs - performance.now()),
+    );
+  }
+
+  #pump(): void {
+    if (this.#failure !== null) return;
+    const nowMs = performance.now();
+    this.#expire(nowMs);
+    if (this.#active.size === 0) return;
+    if (this.#options.idempotent && this.#producerId < 0) return void this.#askProducerId();
+    for (let going = true; going;) {
+      going = false;
+      for (const [nodeId, queues] of this.#dueByNode(nowMs)) if (this.#sendTo(nodeId, queues)) going = true;
+    }
+  }
+
+  /** The queues whose head may be sent now, by their leader; sets timers for those that come later. */
+  #dueByNode(nowMs: number): Map<number, PartitionQueue[]> {
+    const due = new Map<number, PartitionQueue[]>();
+    const maxOnTheirWay = this.#options.idempotent || this.#options.acks === 0 ? maxInFlight : 1;
+    for (const queue of this.#active) {
+      if (queue.isEmpty) {
+        this.#active.delete(queue);
+        continue;
+      }
+      const head = queue.head(maxOnTheirWay);
+      if (head === null) continue;
+      const leaderId = this.#cluster.leaderId(queue.topic, queue.partition);
+      if (leaderId < 0) {
+        void this.#refreshMetadata();
+        continue;
+      }
+      const node = this.#node(leaderId);
+      if (node.isConnecting || node.inFlightCount >= maxInFlight) continue;
+      const isIdle = node.inFlightCount === 0 || head.isClosed || this.#flushing > 0;
+      const atMs = Math.max(isIdle ? 0 : head.createdMs + this.#options.lingerMs, queue.retryAtMs, node.retryAtMs);
+      if (atMs > nowMs) {
+        this.#wakeAt(atMs);
+        continue;
+      }
+      if (!this.#isReady(queue, head)) continue;
+      const others = due.get(leaderId);
+      if (others === undefined) due.set(leaderId, [queue]);
+      else others.push(queue);
+    }
+    return due;
+  }
+
+  /** Closes the batch and makes its bytes; false while that goes on. */
+  #isReady(queue: PartitionQueue, batch: ProducerBatch): boolean {
+    if (batch.isSealed) return true;
+    if (batch.isClosed && this.#sealing.has(batch)) return false;
+    batch.isClosed = true;
+    const sealing = batch.seal(this.#options.codec);
+    if (sealing === undefined) return true;
+    this.#sealing.add(batch);
+    sealing
+      .catch((error: unknown) => {
+        queue.remove(batch);
+        this.#fail(queue, batch, new KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, 'a batch cannot be compressed', error));
+      })
+      .finally(() => {
+        this.#sealing.delete(batch);
+        this.#queuePump();
+      });
+    return false;
+  }
+
+  readonly #sealing = new Set<ProducerBatch>();
+
+  #node(nodeId: number): Node {
+    let node = this.#nodes.get(nodeId);
+    if (node === undefined) {
+      node = { connection: null, isConnecting: false, inFlightCount: 0, failures: 0, retryAtMs: 0 };
+      this.#nodes.set(nodeId, node);
+    }
+    return node;
+  }
+
+  /** Sends one request with the heads of `queues`; false where nothing was sent. */
+  #sendTo(nodeId: number, queues: readonly PartitionQueue[]): boolean {
+    const node = this.#node(nodeId);
+    if (node.connection?.isOpen !== true) {
+      void this.#connect(nodeId, node);
+      return false;
+    }
+    const sent: Sent[] = [];
+    let sizeBytes = 0;
+    for (const queue of queues) {
+      const batch = queue.waiting[0]!;
+      if (sent.length > 0 && sizeBytes + batch.sizeBytes > this.#options.maxRequestBytes) break;
+      sizeBytes += batch.sizeBytes;
+      const bytes = queue.take(this.#producerId);
+      sent.push({ queue, batch, bytes });
+      // Whoever was first comes last the next time.
+      this.#active.delete(queue);
+      this.#active.add(queue);
+    }
+    node.inFlightCount++;
+    this.#request(node.connection, sent)
+      .then(
+        (response) => {
+          node.failures = 0;
+          this.#answered(sent, response);
+        },
+        (error: unknown) => this.#unanswered(node, sent, error),
+      )
+      .catch((error: unknown) => this.#giveUp(error))
+      .finally(() => {
+        node.inFlightCount--;
+        this.#pump();
+      });
+    return true;
+  }
+
+  async #connect(nodeId: number, node: Node): Promise<void> {
+    node.isConnecting = true;
+    try {
+      node.connection = await this.#cluster.connection(nodeId, mainLane);
+    } catch (error) {
+      if (!mayPass(error)) return this.#giveUp(error);
+      this.#cluster.settings.onRetry(error as Error);
+      node.failures++;
+      node.retryAtMs = performance.now() + backoffMs(this.#cluster.settings.backoff, node.failures);
+      void this.#refreshMetadata();
+    } finally {
+      node.isConnecting = false;
+      this.#queuePump();
+    }
+  }
+
+  #request(connection: Connection, sent: readonly Sent[]): Promise<ProduceResponse | undefined> {
+    const { requestTimeoutMs } = this.#cluster.settings;
+    const topics = new Map<string, { index: number; records: Uint8Array }[]>();
+    for (const { queue, bytes } of sent) {
+      const partition = { index: queue.partition, records: bytes };
+      const others = topics.get(queue.topic);
+      if (others === undefined) topics.set(queue.topic, [partition]);
+      else others.push(partition);
+    }
+    const { acks } = this.#options;
+    return connection.request(
+      produceClientApi,
+      {
+        transactionalId: null,
+        acks,
+        timeoutMs: requestTimeoutMs,
+        topicData: [...topics].map(([name, partitionData]) => ({ topicId: zeroUuid, name, partitionData })),
+      },
+      // The broker gives up by itself; only where it does not, the connection is to blame.
+      { maxVersion: newestProduce, unanswered: acks === 0, timeoutMs: requestTimeoutMs + 5000 },
+    );
+  }
+
+  #answered(sent: readonly Sent[], response: ProduceResponse | undefined): void {
+    for (const { queue, batch } of sent) {
+      if (response === undefined) {
+        this.#settle(queue, batch, -1);
+        continue;
+      }
+      const answer = response.responses
+        .find(({ name }) => name === queue.topic)
+        ?.partitionResponses.find(({ index }) => index === queue.partition);
+      if (answer === undefined) {
+        const error = new KafkaError(ErrorCode.CORRUPT_MESSAGE, `the broker did not answer for ${place(queue)}`);
+        this.#again(queue, batch, error);
+      } else if (answer.errorCode === ErrorCode.NONE) this.#settle(queue, batch, answer.baseOffset);
+      else this.#refused(queue, batch, answer.errorCode, answer.errorMessage);
+    }
+  }
+
+  #refused(queue: PartitionQueue, batch: ProducerBatch, code: number, message: string | null): void {
+    const error = new KafkaError(code, `${message ?? 'the broker refused a batch'} (${place(queue)})`);
+    switch (code) {
+      case ErrorCode.DUPLICATE_SEQUENCE_NUMBER:
+        return this.#settle(queue, batch, -1);
+      case ErrorCode.MESSAGE_TOO_LARGE: {
+        const halves = batch.split();
+        if (halves === null) break;
+        return queue.putBack(batch, halves);
+      }
+      case ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER:
+      case ErrorCode.UNKNOWN_PRODUCER_ID:
+        if (batch.baseSequence < 0) break;
+        return this.#outOfOrder(queue, batch, error);
+      case ErrorCode.INVALID_PRODUCER_EPOCH:
+      case ErrorCode.PRODUCER_FENCED:
+        return this.#giveUp(error);
+    }
+    if (error.retriable) this.#again(queue, batch, error);
+    else this.#fail(queue, batch, error);
+  }
+
+  /** What was sent before a batch decides whether it only came too early, or the broker lost what it knew. */
+  #outOfOrder(queue: PartitionQueue, batch: ProducerBatch, error: KafkaError): void {
+    const wasOldest = queue.isOldest(batch);
+    this.#again(queue, batch, error);
+    if (!wasOldest) return;
+    // Others on their way are refused as well, and come back before anything is sent anew.
+    this.#lost.add(queue);
+    this.#startOver(queue);
+  }
+
+  readonly #lost = new Set<PartitionQueue>();
+
+  #startOver(queue: PartitionQueue): void {
+    if (queue.onTheirWay.length > 0 || !this.#lost.delete(queue)) return;
+    if (queue.startOver()) return;
+    this.#giveUp(new KafkaError(ErrorCode.UNKNOWN_PRODUCER_ID, `the epochs of ${place(queue)} are used up`));
+  }
+
+  #unanswered(node: Node, sent: readonly Sent[], error: unknown): void {
+    if (!mayPass(error)) {
+      for (const { queue, batch } of sent) this.#fail(queue, batch, error as Error);
+      return;
+    }
+    node.failures++;
+    node.retryAtMs = performance.now() + backoffMs(this.#cluster.settings.backoff, node.failures);
+    for (const { queue, batch } of sent) this.#again(queue, batch, error as Error);
+  }
+
+  #again(queue: PartitionQueue, batch: ProducerBatch, error: Error): void {
+    if (this.#failure !== null) return;
+    this.#cluster.settings.onRetry(error);
+    queue.putBack(batch);
+    queue.failures++;
+    queue.retryAtMs = performance.now() + backoffMs(this.#cluster.settings.backoff, queue.failures);
+    this.#startOver(queue);
+    void this.#refreshMetadata([queue.topic]);
+  }
+
+  #settle(queue: PartitionQueue, batch: ProducerBatch, baseOffset: number): void {
+    if (this.#failure !== null) return;
+    queue.remove(batch);
+    queue.failures = 0;
+    this.#startOver(queue);
+    batch.settle(queue.topic, queue.partition, baseOffset);
+    this.#listener.settled(batch, null, 0);
+  }
+
+  #fail(queue: PartitionQueue, batch: ProducerBatch, error: Error): void {
+    queue.remove(batch);
+    this.#startOver(queue);
+    this.#listener.settled(batch, error, batch.fail(error));
+  }
+
+  #giveUp(error: unknown): void {
+    if (this.#failure !== null) return;
+    const failure =
+      error instanceof KafkaError
+        ? error
+        : new KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, 'the producer failed', error);
+    this.stop(failure);
+    this.#listener.failed(failure);
+  }
+
+  /** Fails what waits longer than it may. What is on its way has its request's time. */
+  #expire(nowMs: number): void {
+    const { deliveryTimeoutMs } = this.#options;
+    let nextMs = Infinity;
+    for (const queue of this.#active) {
+      while (queue.waiting.length > 0 && queue.waiting[0]!.createdMs + deliveryTimeoutMs <= nowMs) {
+        const sentence = `a batch for ${place(queue)} was not delivered within ${deliveryTimeoutMs} ms`;
+        this.#fail(queue, queue.waiting[0]!, new KafkaError(ErrorCode.REQUEST_TIMED_OUT, sentence));
+      }
+      if (queue.waiting.length > 0) nextMs = Math.min(nextMs, queue.waiting[0]!.createdMs + deliveryTimeoutMs);
+    }
+    if (nextMs < Infinity) this.#wakeAt(nextMs);
+  }
+
+  async #askProducerId(): Promise<void> {
+    if (this.#isAskingId) return;
+    this.#isAskingId = true;
+    try {
+      const { producerId } = await this.#cluster.retrying(
+        async () => {
+          const connection = await this.#cluster.any();
+          const answer = await connection.request(initProducerIdClientApi, {
+            ...defaultInitProducerIdRequest(),
+            transactionalId: null,
+            // It is for transactions, but no broker takes none.
+            transactionTimeoutMs: 60_000,
+          });
+          if (answer.errorCode !== ErrorCode.NONE) {
+            throw new KafkaError(answer.errorCode, 'the broker gives no producer id');
+          }
+          return answer;
+        },
+        { timeoutMs: this.#options.deliveryTimeoutMs },
+      );
+      this.#producerId = producerId;
+      this.#pump();
+    } catch (error) {
+      if (!mayPass(error)) return this.#giveUp(error);
+      // Its time is up, and so is that of the records that waited for it.
+      for (const queue of this.#active)
+        for (const batch of [...queue.waiting]) this.#fail(queue, batch, error as Error);
+    } finally {
+      this.#isAskingId = false;
+    }
+  }
+
+  async #refreshMetadata(topics?: readonly string[]): Promise<void> {
+    if (this.#isRefreshing) return;
+    this.#isRefreshing = true;
+    try {
+      await this.#cluster.refresh(topics ?? [...new Set([...this.#active].map((queue) => queue.topic))]);
+    } catch (error) {
+      if (!mayPass(error)) return this.#giveUp(error);
+      this.#cluster.settings.onRetry(error as Error);
+    } finally {
+      this.#isRefreshing = false;
+      this.#wakeAt(performance.now() + this.#cluster.settings.backoff.firstMs);
+    }
+  }
+}
+
+function place(queue: PartitionQueue): string {
+  return `partition ${queue.partition} of ${queue.topic}`;
+}
