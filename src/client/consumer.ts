@@ -88,6 +88,8 @@ export interface ConsumerOptions<K, V> {
   readonly maxWaitMs?: number;
   /** A batch may inflate to so much, in bytes. Default: 64 MiB. */
   readonly maxInflatedBytes?: number;
+  /** How often topics that are read without a group are looked at for new partitions, in milliseconds. Default: 30,000. */
+  readonly growthIntervalMs?: number;
   /** Ends the consumer as `close` does; its loops end without an error. */
   readonly signal?: AbortSignal;
 }
@@ -101,8 +103,6 @@ interface Processing {
 
 /** How much of one partition is fetched at once, and read ahead. */
 const partitionBytes = 1024 * 1024;
-/** How often topics are looked at for new partitions where no group does that. */
-const growthIntervalMs = 30_000;
 
 export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable, AsyncIterable<ConsumerRecord<K, V>> {
   readonly #cluster: Cluster;
@@ -168,6 +168,13 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
   /** The member's id in its group; empty while it has none. */
   get memberId(): string {
     return this.#member?.memberId ?? '';
+  }
+
+  /** What was read ahead, in bytes. */
+  get bufferedBytes(): number {
+    let bytes = 0;
+    for (const partition of this.#partitions.values()) bytes += partition.bufferedBytes;
+    return bytes;
   }
 
   /** The offset of the next record that the loop gets, or -1 while that is not known. */
@@ -623,7 +630,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
           const from = isFirst ? {} : ({ from: 'earliest' } as const);
           await this.#assign(added.map(({ partition }) => ({ topic, partition, ...from })));
         }
-        await delay(growthIntervalMs, signal);
+        await delay(this.#options.growthIntervalMs ?? 30_000, signal);
       }
     } catch (error) {
       if (!signal.aborted) throw error;
