@@ -24,6 +24,8 @@ export class ConsumedPartition {
   fetchOffset = -1;
   /** What the group has committed as far as is known; -1 for nothing. */
   committed = -1;
+  /** What was to be committed since then, without an answer that it is or is not. */
+  readonly uncertain = new Set<number>();
   /** The leader epoch of the last record handed out, and that of the last one fetched; -1 where there is none. */
   leaderEpoch = -1;
   lastFetchedEpoch = -1;

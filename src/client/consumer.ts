@@ -258,6 +258,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
     if (group === undefined)
       throw new KafkaError(ErrorCode.INVALID_GROUP_ID, 'a consumer without a group keeps no position');
     if (offsets.length === 0) return;
+    for (const offset of offsets) this.#partition(offset).uncertain.add(offset.offset);
     if (this.#member !== null) await this.#member.commit(offsets, signal);
     else await this.#commitAlone(group, offsets, signal);
     this.#noteCommitted(offsets);
@@ -478,7 +479,11 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
   }
 
   #noteCommitted(offsets: readonly CommittedOffset[]): void {
-    for (const { topic, partition, offset } of offsets) this.#partition({ topic, partition }).committed = offset;
+    for (const { topic, partition, offset } of offsets) {
+      const consumed = this.#partition({ topic, partition });
+      consumed.committed = offset;
+      consumed.uncertain.clear();
+    }
   }
 
   /** Commits what was processed; what fails and may pass is tried again the next time. */
@@ -499,6 +504,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
   }
 
   #commitOnce(offsets: readonly CommittedOffset[]): Promise<void> {
+    for (const offset of offsets) this.#partition(offset).uncertain.add(offset.offset);
     if (this.#member !== null) return this.#member.commitNow(offsets);
     return this.#commitAlone(this.#options.group!, offsets);
   }
@@ -553,8 +559,10 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
     for (const assigned of partitions) {
       const partition = this.#partition(assigned);
       const known = committed.get(placeName(assigned))?.offset ?? -1;
-      const isOurs = partition.position >= 0 && partition.committed === known;
+      // Also where the answer to a commit was lost.
+      const isOurs = partition.position >= 0 && (partition.committed === known || partition.uncertain.has(known));
       partition.committed = known;
+      partition.uncertain.clear();
       if (assigned.from !== undefined) this.#move(partition, await this.#offsetOf(assigned, assigned.from));
       else if (!isOurs && known >= 0) this.#move(partition, known);
       else if (!isOurs) undecided.push(partition);

@@ -102,6 +102,9 @@ export class Fetcher {
         if (led.length === 0) return;
         const wanted = this.#wanted(led);
         if (wanted.length === 0) {
+          // Timers may come early, by as much as the turn that set them took; who is woken too soon waits again.
+          const nextMs = Math.min(...led.map(({ retryAtMs }) => retryAtMs).filter((atMs) => atMs > performance.now()));
+          if (nextMs < Infinity) this.#ringIn(nextMs - performance.now());
           await this.#bell.wait(signal);
           continue;
         }
@@ -114,7 +117,6 @@ export class Fetcher {
           this.#cluster.settings.onRetry(error as Error);
           const waitMs = backoffMs(this.#cluster.settings.backoff, failures);
           for (const partition of wanted) partition.retryAtMs = performance.now() + waitMs;
-          this.#ringIn(waitMs);
           // Where the metadata cannot be had either, this goes on with what is known.
           await this.#refresh(...new Set(wanted.map(({ topic }) => topic)));
         }
@@ -243,9 +245,7 @@ export class Fetcher {
     if (!error.retriable) return this.#listener.failed(error);
     this.#cluster.settings.onRetry(error);
     partition.failures++;
-    const waitMs = backoffMs(this.#cluster.settings.backoff, partition.failures);
-    partition.retryAtMs = performance.now() + waitMs;
-    this.#ringIn(waitMs);
+    partition.retryAtMs = performance.now() + backoffMs(this.#cluster.settings.backoff, partition.failures);
     void this.#refresh(partition.topic);
   }
 

@@ -67,8 +67,8 @@ export class CuttingProxy implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   /** How many connections were made through it. */
   connectionCount = 0;
-  /** Bytes that pass towards the client before a connection is cut by itself. */
-  cutAfterBytes = Infinity;
+  /** How many bytes pass towards the client before the connection with this number is cut. */
+  cutAfterBytes: (connection: number) => number = () => Infinity;
   /** Answers are thrown away: requests arrive, and nobody hears of it. */
   isDeaf = false;
 
@@ -101,9 +101,8 @@ export class CuttingProxy implements AsyncDisposable {
   }
 
   #connect(client: Socket, port: number): void {
-    this.connectionCount++;
+    let leftBytes = this.cutAfterBytes(++this.connectionCount);
     const broker = connect(port, '127.0.0.1');
-    let leftBytes = this.cutAfterBytes;
     for (const [one, other] of [
       [client, broker],
       [broker, client],

@@ -3,7 +3,9 @@
  * on, the same ports, so that clients find it again after it was killed. Tests build first.
  */
 
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ProgramProcess } from '../program/program-process.ts';
@@ -24,6 +26,8 @@ export class Program implements AsyncDisposable {
   /** Starts the program on a new directory; resolves once it serves. */
   static async start(): Promise<Program> {
     const program = new Program(await mkdtemp(join(tmpdir(), 'millrace-clients-')));
+    // uWebSockets.js lets go of a port for the next start only where it was given by its number: not of one that it chose.
+    program.#httpPort = await freePort();
     await program.restart();
     return program;
   }
@@ -58,4 +62,13 @@ export class Program implements AsyncDisposable {
     await rm(this.#directory, { recursive: true, force: true });
     if (ended?.code !== 0) throw new Error(`the program ended with ${ended?.code}: ${this.#process?.stderr}`);
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }
