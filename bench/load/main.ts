@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ceilingScenarios } from './ceiling-scenario.ts';
+import { clientScenarios } from './client-scenario.ts';
 import type { ResultRow } from './figures.ts';
 import { machineFacts, machineSentence } from './machine.ts';
 import { millrace } from './millrace-server.ts';
@@ -30,6 +31,7 @@ const scenarios: readonly Scenario[] = [
   ...ceilingScenarios,
   ...stageScenarios,
   ...startScenarios,
+  ...clientScenarios,
   ...soakScenarios,
 ];
 
