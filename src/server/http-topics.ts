@@ -16,16 +16,18 @@ export interface HttpTopicsOptions {
   readonly gateway: Gateway;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The release, for the document. */
+  readonly version: string;
   readonly bodyLimits?: BodyLimits | undefined;
   readonly heartbeatMs?: number | undefined;
 }
 
-export function httpTopics({ gateway, clock, logger, bodyLimits, heartbeatMs }: HttpTopicsOptions): HttpPart {
+export function httpTopics({ gateway, clock, logger, version, bodyLimits, heartbeatMs }: HttpTopicsOptions): HttpPart {
   const bodies = new BodyReaders(clock, bodyLimits);
   const { broker, publisher, feeds } = gateway;
   const operations = [
     ...ingestOperations({ broker, publisher, bodies }),
     ...readOperations({ broker, feeds, clock, heartbeatMs }),
   ];
-  return operationsPart([...operations, openApiOperation(operations)], clock, logger);
+  return operationsPart([...operations, openApiOperation(operations, version)], clock, logger);
 }

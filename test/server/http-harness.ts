@@ -60,6 +60,7 @@ export class HttpHarness {
       },
       [
         httpTopics({
+          version: '1.2.3',
           gateway,
           clock: systemClock,
           logger,

@@ -2,7 +2,6 @@
  * The OpenAPI 3.1 document, written from the table of operations that the code itself goes by. Any thread.
  */
 
-import { releaseVersion } from '../../version.ts';
 import { commonProblems, type Content, type OperationShape, type Parameter } from './operation.ts';
 import type { Operation } from './operations-part.ts';
 import { problemType, statusLine } from './problem.ts';
@@ -23,8 +22,8 @@ const problemSchema = {
   additionalProperties: false,
 };
 
-/** The operation that serves the document of `operations` and of itself. */
-export function openApiOperation(operations: readonly OperationShape[]): Operation {
+/** The operation that serves the document of `operations` and of itself, with the release `version`. */
+export function openApiOperation(operations: readonly OperationShape[], version: string): Operation {
   let text: string | null = null;
   const shape: OperationShape = {
     method: 'get',
@@ -38,20 +37,20 @@ export function openApiOperation(operations: readonly OperationShape[]): Operati
   return {
     ...shape,
     serve: (exchange) => {
-      text ??= JSON.stringify(openApiDocument([...operations, shape]));
+      text ??= JSON.stringify(openApiDocument([...operations, shape], version));
       exchange.answer(200, text);
     },
   };
 }
 
-export function openApiDocument(operations: readonly OperationShape[]): object {
+function openApiDocument(operations: readonly OperationShape[], version: string): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const operation of operations) (paths[operation.path] ??= {})[operation.method] = describe(operation);
   return {
     openapi: '3.1.0',
     info: {
       title: 'Millrace over HTTP',
-      version: releaseVersion(),
+      version,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
