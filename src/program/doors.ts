@@ -160,7 +160,7 @@ export class Doors {
       (table) => kafka.register(table),
       (table) => raw.register(table),
       (table) => json.register(table),
-      httpTopics({ gateway, clock: systemClock, logger: shared.logger }),
+      httpTopics({ gateway, version, clock: systemClock, logger: shared.logger }),
     ]);
     this.#http = server.address;
     this.#open.push(server);
