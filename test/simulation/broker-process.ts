@@ -16,6 +16,7 @@ import { BrokerConfig } from '../../src/broker/broker-config.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import { Dispatcher } from '../../src/broker/dispatcher.ts';
 import { handlers } from '../../src/broker/handlers/index.ts';
+import { Gateway } from '../../src/gateway/gateway.ts';
 import type { Arena } from '../../src/memory/arena.ts';
 import type { FlushQueue } from '../../src/memory/flush-queue.ts';
 import { AssemblyBudget } from '../../src/server/assembly-budget.ts';
@@ -69,12 +70,17 @@ export class BrokerProcess {
   #store: LogStore | null = null;
   #broker: Broker | null = null;
   #dispatcher: Dispatcher | null = null;
+  #gateway: Gateway | null = null;
+  /** Resolves once it has ended, whatever way. */
+  readonly ended: Promise<void>;
+  #end: () => void = () => {};
   #isAlive = true;
   #connectionCount = 0;
 
   constructor(options: BrokerProcessOptions) {
     const { scheduler, arena, disk, wraps } = options;
     this.#options = options;
+    this.ended = new Promise((resolve) => (this.#end = resolve));
     this.random = new SeededRandom(scheduler.random.nextUint32());
     const fates = new SeededRandom(scheduler.random.nextUint32());
     this.fileSystem = new MortalFileSystem(wraps.fileSystem(disk), fates, () => {
@@ -109,6 +115,11 @@ export class BrokerProcess {
     return this.#broker;
   }
 
+  get gateway(): Gateway {
+    if (this.#gateway === null) throw new Error('the process has no gateway yet');
+    return this.#gateway;
+  }
+
   /** Opens all that the broker is made of. Rejects where the disk does not let it, or where it died meanwhile. */
   async start(): Promise<void> {
     const { arena, wraps, settings, defect } = this.#options;
@@ -133,6 +144,10 @@ export class BrokerProcess {
     const { clusterId } = directory;
     this.#broker = await Broker.open({ store: this.#store, config, clusterId, clock, random, logger });
     this.#dispatcher = new Dispatcher(this.#broker, handlers);
+    const { scheduler } = this.#options;
+    this.#gateway = new Gateway(this.#broker, {
+      afterTurn: (callback) => void scheduler.schedule('gateway turn', 0, () => this.#run(callback)),
+    });
   }
 
   /** Takes a client's connection in. The process has been started and is alive. */
@@ -171,8 +186,10 @@ export class BrokerProcess {
   /** Stops as on SIGTERM: whoever is connected is cut off, all is flushed. */
   async stop(): Promise<void> {
     for (const connection of this.#connections) connection.destroy();
+    this.gateway.close();
     await this.broker.close();
     this.#isAlive = false;
+    this.#end();
     this.#executor.end();
   }
 
@@ -182,6 +199,12 @@ export class BrokerProcess {
     this.#isAlive = false;
     this.#executor.end();
     for (const connection of this.#connections) connection.lost();
+    this.#end();
+  }
+
+  /** Has `callback` done in the process, where it is alive. */
+  within(callback: () => void): void {
+    this.#run(callback);
   }
 
   /** Runs an event of this process; where it died in it, what came out does not matter. */

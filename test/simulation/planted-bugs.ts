@@ -71,6 +71,28 @@ class NoSequences extends WrappedPartitionLog {
   }
 }
 
+/** Nobody looks at the numbers of named producers. */
+class NoNumbers extends WrappedPartitionLog {
+  override append(batch: Uint8Array, { durability, origin }: AppendOptions, listener: AppendListener): void {
+    super.append(batch, { durability, origin }, listener);
+  }
+
+  override lastNumberOf(): number {
+    return -1;
+  }
+}
+
+/** Named producers are told that a number is stored, or is the last, before it is on disk. */
+class EarlyConfirmations extends WrappedPartitionLog {
+  override confirm(...[name, number, , listener]: Parameters<PartitionLog['confirm']>): void {
+    super.confirm(name, number, 'none', listener);
+  }
+
+  override resume(...[name, epoch, , listener]: Parameters<PartitionLog['resume']>): void {
+    super.resume(name, epoch, 'none', listener);
+  }
+}
+
 class OffsetsOffByOne extends WrappedPartitionLog {
   override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
     super.append(batch, options, (result) => {
@@ -177,6 +199,25 @@ export const plantedBugs: readonly ExpectedBug[] = [
   { name: 'syncs that do nothing', fileSystem: (inner) => new NoSyncs(inner), found: /^lost-acknowledged/ },
   { name: 'directories are not synced', fileSystem: (inner) => new NoDirectorySyncs(inner), found: /lost-ack|gone/ },
   { name: 'sequences are not checked', store: inLogs((log) => new NoSequences(log)), found: /^duplicate/ },
+  {
+    name: 'numbers of named producers are not checked',
+    store: inLogs((log) => new NoNumbers(log)),
+    found: /^duplicate.*named/,
+    profile: { named: 3 },
+  },
+  {
+    name: 'named producers told before the sync',
+    store: inLogs((log) => new EarlyConfirmations(log)),
+    found: /^(lost-acknowledged.*named|named.* was acknowledged)/,
+    profile: {
+      named: 4,
+      powerCutChance: 1,
+      crashEveryMs: 100,
+      cutConnectionEveryMs: 20,
+      maxDiskMs: 40,
+      maxNetworkMs: 1,
+    },
+  },
   { name: 'offsets off by one', store: inLogs((log) => new OffsetsOffByOne(log)), found: /^two-values/ },
   {
     name: 'a high watermark past unsynced acks=all',

@@ -25,6 +25,7 @@ export interface Profile {
   readonly clockJumpEveryMs: number;
   readonly topics: number;
   readonly producers: number;
+  readonly named: number;
   readonly consumers: number;
   readonly groups: number;
   readonly membersPerGroup: number;
@@ -58,5 +59,6 @@ export function drawProfile(random: SeededRandom): Profile {
     membersPerGroup: 1 + random.below(3),
     thinkMs: pick(20, 80),
     valueBytes: pick(10, 100, 400),
+    named: random.below(3),
   };
 }

@@ -18,6 +18,7 @@ import { ConsumerActor } from './consumer-actor.ts';
 import { FaultActor } from './fault-actor.ts';
 import { GroupActor } from './group-actor.ts';
 import { scanLogs } from './log-scan.ts';
+import { NamedActor, type NamedActorOptions } from './named-actor.ts';
 import { ProducerActor, type ProducerOptions } from './producer-actor.ts';
 import { drawProfile, type Profile } from './profile.ts';
 import { Scheduler } from './scheduler.ts';
@@ -136,7 +137,13 @@ class Run {
     await world.start();
     const admin = new AdminActor(world);
     await admin.createTopics();
-    const actors = [admin.run(), ...this.#producers(), ...this.#consumers(), new FaultActor(world).run()];
+    const actors = [
+      admin.run(),
+      ...this.#producers(),
+      ...this.#named(),
+      ...this.#consumers(),
+      new FaultActor(world).run(),
+    ];
     const actorsDone = Promise.all(actors);
     await Promise.race([world.sleep(profile.runMs, 'end of the run'), actorsDone]);
     world.isEnding = true;
@@ -158,6 +165,15 @@ class Run {
         window: 1 + random.below(5),
       };
       return new ProducerActor(this.#world, options).run();
+    });
+  }
+
+  #named(): Promise<void>[] {
+    const { random } = this.#world.scheduler;
+    return Array.from({ length: this.#world.profile.named }, (_, index) => {
+      const durability = random.chance(0.75) ? 'synced' : 'written';
+      const options: NamedActorOptions = { name: `named${index}`, durability, window: 1 + random.below(5) };
+      return new NamedActor(this.#world, options).run();
     });
   }
 

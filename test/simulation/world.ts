@@ -35,6 +35,8 @@ export type CrashKind = 'kill' | 'powerCut';
 export type StartListener = (process: BrokerProcess) => Promise<void>;
 
 const settings = [
+  // What names a deleted topic would bring it back.
+  ['auto.create.topics.enable', 'false'],
   ['log.retention.check.interval.ms', '400'],
   ['group.initial.rebalance.delay.ms', '20'],
   ['group.min.session.timeout.ms', '200'],
