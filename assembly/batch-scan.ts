@@ -1,5 +1,5 @@
 // Checks record batches where they lie, and walks them. Any thread. It writes only rows and results, whose layouts
-// are those of `src/memory/core.ts`; nothing is read before its length was checked against the range.
+// are those of `src/memory/core.ts`, and where it is asked to the CRC; nothing is read before its length was checked against the range.
 //
 // A record (every `v` is a zigzag varint of up to 32 bits, `v64` of up to 64):
 //
@@ -28,6 +28,7 @@ import {
   load16,
   load32,
   load64,
+  store32,
 } from './layout';
 
 const ok: i32 = 0;
@@ -41,6 +42,7 @@ const badAttributes: i32 = 7;
 
 const flagRecords: u32 = 1;
 const flagContiguous: u32 = 2;
+const flagSeal: u32 = 4;
 
 const rowSize: usize = 80;
 const codecMask: i32 = 7;
@@ -124,7 +126,9 @@ function scanBatch(address: usize, available: u32, row: usize, maxBatchSize: u32
   store<u32>(row, size, 36);
   if (size > maxBatchSize) return badLength;
   if (size > available) return truncated;
-  if (crc32c(address + atAttributes, size - <u32>atAttributes) != <u32>load32(address + atCrc)) return badCrc;
+  const crc = crc32c(address + atAttributes, size - <u32>atAttributes);
+  if ((flags & flagSeal) != 0) store32(address + atCrc, <i32>crc);
+  else if (crc != <u32>load32(address + atCrc)) return badCrc;
 
   const contiguous = (flags & flagContiguous) != 0;
   if (!isCountRight(recordCount, lastOffsetDelta, contiguous)) return badCount;

@@ -2,14 +2,14 @@
  * The open batch of one partition: records are encoded straight into its buffer, each once. I/O thread; nothing is
  * allocated per record.
  *
- *   │ header, 61 bytes, written by `seal` │ record │ record │ …
+ *   │ header, 61 bytes, written by `finish` │ record │ record │ …
  *
+ * The log writes the CRC, where the batch lies in the ring: its core does that at several times the speed.
  * The layouts are drawn in `records/record-batch.ts` and `records/record-reader.ts`. It does not know topics, streams
  * or the log; buffers come from a pool and go back to it.
  */
 
 import { writeInt16, writeInt32, writeInt64 } from '../records/big-endian.ts';
-import type { Crc32c } from '../records/crc32c.ts';
 import { batchField, batchHeaderSizeBytes, batchPrefixSizeBytes, currentMagic } from '../records/record-batch.ts';
 import type { RecordHeader } from '../records/record-reader.ts';
 import {
@@ -145,8 +145,8 @@ export class BatchEncoder {
     this.#end = end + headers.length;
   }
 
-  /** Writes the header and returns the batch: a view, valid until `release`. */
-  seal(crc32c: Crc32c): Uint8Array {
+  /** Writes the header, but for the CRC, and returns the batch: a view, valid until `release`. */
+  finish(): Uint8Array {
     const batch = this.#bytes.subarray(0, this.#end);
     writeInt64(batch, batchField.baseOffset, 0);
     writeInt32(batch, batchField.length, batch.length - batchPrefixSizeBytes);
@@ -160,7 +160,6 @@ export class BatchEncoder {
     writeInt16(batch, batchField.producerEpoch, -1);
     writeInt32(batch, batchField.baseSequence, -1);
     writeInt32(batch, batchField.recordCount, this.#count);
-    writeInt32(batch, batchField.crc, crc32c(batch.subarray(batchField.attributes)));
     return batch;
   }
 

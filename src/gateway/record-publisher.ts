@@ -16,7 +16,6 @@ import { ErrorCode, errorName } from '../base/error-code.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { TopicImage } from '../broker/metadata-image.ts';
 import { isInternalTopic } from '../broker/topic-name.ts';
-import { crc32c } from '../records/crc32c.ts';
 import { encodeIdentity, identityBoundBytes, identityHeaderCount, noRecordNumber } from '../records/named-records.ts';
 import type { RecordHeader } from '../records/record-reader.ts';
 import { batchHeaderSizeBytes } from '../records/record-batch.ts';
@@ -486,9 +485,13 @@ export class RecordPublisher implements StreamOwner {
       encoder.extendLast(identity, identityHeaderCount);
       this.#waitingBytes += encoder.sizeBytes - beforeBytes;
     }
-    const options: AppendOptions =
-      named === null ? { durability, origin: 'client' } : { durability, origin: 'client', named };
-    const bytes = encoder.seal(crc32c);
+    const options: AppendOptions = {
+      durability,
+      origin: 'client',
+      sealed: false,
+      ...(named === null ? {} : { named }),
+    };
+    const bytes = encoder.finish();
     const listener = (result: AppendResult): void => {
       take(outcome, result);
       for (const stream of streams) this.tellSoon(stream);

@@ -61,6 +61,8 @@ export const ScanFlag = {
   RECORDS: 1,
   /** A client's batch: offset deltas run 0, 1, 2, … and count = last delta + 1 (a compacted batch has gaps). */
   CONTIGUOUS: 2,
+  /** The batches were encoded here and have no CRC yet: it is written, not checked. */
+  SEAL: 4,
 } as const;
 
 /** The result of `validateRecords`, 40 bytes at `resultAddress`. */

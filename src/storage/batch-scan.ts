@@ -8,6 +8,7 @@ import { ScanFlag } from '../memory/core.ts';
 import { isLogAppendTime } from '../records/record-batch.ts';
 import { readScanRow, refusalOf, type Refusal, type ScannedBatch } from './batch-check.ts';
 import type { LogConfig } from './log-config.ts';
+import type { AppendOptions } from './partition-log.ts';
 import { scratchRowsAddress } from './scratch.ts';
 import type { StoreContext } from './store-context.ts';
 
@@ -20,13 +21,14 @@ export function scanProduced(
   { arena, validator }: StoreContext,
   address: Address,
   sizeBytes: number,
-  origin: 'client' | 'coordinator',
+  { origin, sealed = true }: AppendOptions,
   config: LogConfig,
   nowMs: number,
 ): { readonly batch: ScannedBatch; readonly refusal: Refusal | null } {
   const { core, view } = arena;
   const rowsAddress = scratchRowsAddress(arena);
-  core.scanBatches(address, sizeBytes, rowsAddress, 1, sizeBytes, ScanFlag.CONTIGUOUS);
+  const flags = sealed ? ScanFlag.CONTIGUOUS : ScanFlag.CONTIGUOUS | ScanFlag.SEAL;
+  core.scanBatches(address, sizeBytes, rowsAddress, 1, sizeBytes, flags);
   const batch = readScanRow(view, rowsAddress);
   const statedTimestamp = batch.maxTimestamp;
   const refusal = validator.validateBatch(batch, address, config) ?? refusalOf(batch, sizeBytes, origin, config, nowMs);

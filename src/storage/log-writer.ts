@@ -66,7 +66,7 @@ export class LogWriter {
       log.context,
       address,
       batch.length,
-      options.origin,
+      options,
       log.config,
       nowMs,
     );

@@ -16,6 +16,8 @@ export interface AppendOptions {
   readonly durability: Durability;
   /** Coordinators may write what clients may not: to internal topics, control batches. */
   readonly origin: 'client' | 'coordinator';
+  /** False for a batch that was encoded in this process and has no CRC yet: the log writes it into its copy. */
+  readonly sealed?: boolean;
   /** Whose batch it is, where it is a named producer's. */
   readonly named?: NamedAppend;
 }

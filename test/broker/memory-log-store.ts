@@ -7,6 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { ErrorCode } from '../../src/base/error-code.ts';
 import { asOffset, noOffset, type Offset } from '../../src/base/numbers.ts';
 import { writeInt32, writeInt64 } from '../../src/records/big-endian.ts';
+import { crc32c } from '../../src/records/crc32c.ts';
 import {
   attributesAt,
   batchField,
@@ -86,6 +87,7 @@ export class MemoryLog implements PartitionLog {
     const baseOffset = this.endOffset;
     writeInt64(stored, batchField.baseOffset, baseOffset);
     writeInt32(stored, batchField.leaderEpoch, this.leaderEpoch);
+    if (options.sealed === false) writeInt32(stored, batchField.crc, crc32c(stored.subarray(batchField.attributes)));
     this.batches.push(stored);
     if (options.named !== undefined) this.#lastNumbers.set(options.named.name, options.named.lastNumber);
     this.endOffset = asOffset(baseOffset + lastOffsetDeltaAt(stored, 0) + 1);

@@ -15,7 +15,7 @@ describe('a publishing stream', () => {
     const before = store.appended.length;
     await outcomes.all(100);
     expect(store.appended.length - before).toBe(1);
-    expect(store.appended.at(-1)!.options).toEqual({ durability: 'synced', origin: 'client' });
+    expect(store.appended.at(-1)!.options).toEqual({ durability: 'synced', origin: 'client', sealed: false });
     expect(outcomes.told[99]).toBe('orders-0@99');
     expect(await valuesOf(rest.feeds, rest.broker, 'orders')).toEqual(Array.from({ length: 100 }, (_, i) => `v${i}`));
     expect(stream.waitingBytes).toBe(0);
