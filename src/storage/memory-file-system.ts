@@ -175,6 +175,8 @@ export class MemoryFileSystem implements FileSystem {
     const target = normal(to);
     const entry = this.#entries.get(source);
     if (entry === undefined || this.#entries.get(parentOf(target)) !== null) throw failure('ENOENT', from);
+    if (source === target) return;
+    if (target.startsWith(`${source}/`)) throw failure('EINVAL', to);
     const replaced = this.#entries.get(target);
     if (replaced === null && entry !== null) throw failure('EISDIR', to);
     if (replaced === null && !this.#below(target).next().done) throw failure('ENOTEMPTY', to);
