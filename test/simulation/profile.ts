@@ -26,6 +26,8 @@ export interface Profile {
   readonly topics: number;
   readonly producers: number;
   readonly named: number;
+  /** Senders behind doors that are not Kafka's. */
+  readonly publishers: number;
   readonly consumers: number;
   readonly groups: number;
   readonly membersPerGroup: number;
@@ -60,5 +62,6 @@ export function drawProfile(random: SeededRandom): Profile {
     thinkMs: pick(20, 80),
     valueBytes: pick(10, 100, 400),
     named: random.below(3),
+    publishers: random.below(3),
   };
 }

@@ -12,7 +12,14 @@ const exercised = [
   ...['KAFKA_STORAGE_ERROR', 'disk full', 'disk faults set, sync', 'disk faults set, write', 'clock jumps'],
   ...['starts that failed', 'offsets out of range', 'heartbeat: REBALANCE_IN_PROGRESS'],
   ...['named retries', 'named records stored before', 'named producers resumed', 'named: OUT_OF_ORDER_SEQUENCE_NUMBER'],
-  ...['epochs validated', 'cut logs noticed', 'readers compared'],
+  ...[
+    'published',
+    'publishing failed',
+    'publishers held back',
+    'epochs validated',
+    'cut logs noticed',
+    'readers compared',
+  ],
 ];
 
 function told(result: SimulationResult): string {

@@ -21,6 +21,7 @@ import { scanLogs } from './log-scan.ts';
 import { NamedActor, type NamedActorOptions } from './named-actor.ts';
 import { ProducerActor, type ProducerOptions } from './producer-actor.ts';
 import { drawProfile, type Profile } from './profile.ts';
+import { PublisherActor } from './publisher-actor.ts';
 import { Scheduler } from './scheduler.ts';
 import { World } from './world.ts';
 import { TunedLogStore } from './wrapped-log-store.ts';
@@ -141,6 +142,7 @@ class Run {
       admin.run(),
       ...this.#producers(),
       ...this.#named(),
+      ...this.#publishers(),
       ...this.#consumers(),
       new FaultActor(world).run(),
     ];
@@ -174,6 +176,14 @@ class Run {
       const durability = random.chance(0.75) ? 'synced' : 'written';
       const options: NamedActorOptions = { name: `named${index}`, durability, window: 1 + random.below(5) };
       return new NamedActor(this.#world, options).run();
+    });
+  }
+
+  #publishers(): Promise<void>[] {
+    const { random } = this.#world.scheduler;
+    return Array.from({ length: this.#world.profile.publishers }, (_, index) => {
+      const durability = random.chance(0.7) ? 'synced' : random.chance(0.7) ? 'written' : 'none';
+      return new PublisherActor(this.#world, `publisher${index}`, durability).run();
     });
   }
 
