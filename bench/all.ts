@@ -4,6 +4,7 @@ import type { Benchmark } from './benchmark.ts';
 import { batchBenchmarks } from './batches.bench.ts';
 import { checksumBenchmarks } from './checksum.bench.ts';
 import { codecBenchmarks } from './codecs.bench.ts';
+import { gatewayBenchmarks } from './gateway.bench.ts';
 import { indexBenchmarks } from './indexes.bench.ts';
 import { inflationBenchmarks } from './inflation.bench.ts';
 import { primitiveBenchmarks } from './primitives.bench.ts';
@@ -20,5 +21,6 @@ export function benchmarks(): Benchmark[] {
     ...queueBenchmarks(),
     ...indexBenchmarks(),
     ...varintBenchmarks(),
+    ...gatewayBenchmarks(),
   ];
 }
