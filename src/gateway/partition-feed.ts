@@ -12,6 +12,8 @@ import type { Logger } from '../base/logger.ts';
 import type { Offset } from '../base/numbers.ts';
 import { MalformedRecordsError } from '../records/varint.ts';
 import type { IsolationLevel, PartitionLog, ReadResult } from '../storage/partition-log.ts';
+import type { Turns } from '../storage/turns.ts';
+import type { BlockCache, BlockHolder } from './block-cache.ts';
 import { RecordBlock, type Inflate } from './record-block.ts';
 import type { Problem } from './topic-creation.ts';
 
@@ -27,21 +29,21 @@ export interface FeedWaiter {
 export interface FeedOptions {
   readonly inflate: Inflate;
   readonly logger: Logger;
+  /** Of all feeds. */
+  readonly cache: BlockCache;
+  /** For reads of files: so many readers that are behind would take too much memory at once. */
+  readonly turns: Turns;
   /** Nobody reads the partition any more. */
   readonly unused: () => void;
 }
 
-/** What one read takes of the log. */
-const blockBytes = 256 * 1024;
-/** Blocks that are kept for those who come later, and what they may keep alive together. */
-const keptBlocks = 8;
-const keptBytes = 2 * 1024 * 1024;
-
+/** What one read takes of the log: with what comes before it in a file it fills a buffer of 128 KiB. */
+const blockBytes = 120 * 1024;
 export function isProblem(read: FeedRead): read is Problem {
   return read !== null && 'errorCode' in read;
 }
 
-export class PartitionFeed {
+export class PartitionFeed implements BlockHolder {
   readonly log: PartitionLog;
   readonly #options: FeedOptions;
   readonly #stopListening: () => void;
@@ -67,8 +69,15 @@ export class PartitionFeed {
     this.#waiters.delete(waiter);
     if (--this.#users > 0) return;
     this.#stopListening();
+    for (const block of this.#blocks) this.#options.cache.remove(block);
     this.#blocks = [];
     this.#options.unused();
+  }
+
+  /** As `BlockHolder`. */
+  forget(block: RecordBlock): void {
+    const i = this.#blocks.indexOf(block);
+    if (i >= 0) this.#blocks.splice(i, 1);
   }
 
   /** Up to where it can be read. */
@@ -83,20 +92,24 @@ export class PartitionFeed {
 
   /**
    * A block that holds the record at `offset`, or what follows it: at once where it was read lately or still lies in the
-   * ring.
+   * ring. `isBehind` says that what was read before came from files, so that this waits for its turn.
    */
-  read(offset: Offset, isolation: IsolationLevel): FeedRead | Promise<FeedRead> {
+  read(offset: Offset, isolation: IsolationLevel, isBehind = false): FeedRead | Promise<FeedRead> {
     const end = this.endOffset(isolation);
     if (offset === end) return null;
     if (offset >= this.log.logStartOffset) {
       const known = this.#blocks.find((block) => offset >= block.startOffset && offset < block.endOffset);
-      if (known !== undefined && known.endOffset <= end) return known;
+      if (known !== undefined && known.endOffset <= end) {
+        this.#options.cache.used(known);
+        return known;
+      }
     }
     const key = `${offset} ${isolation}`;
     const underWay = this.#reading.get(key);
     if (underWay !== undefined) return underWay;
     try {
-      const result = this.log.read({ offset, maxBytes: blockBytes, minOneBatch: true, isolation });
+      const options = { offset, maxBytes: blockBytes, minOneBatch: true, isolation };
+      const result = isBehind ? this.#options.turns.run(async () => this.log.read(options)) : this.log.read(options);
       if (!(result instanceof Promise)) return this.#took(offset, result);
       const reading = result
         .then((found) => this.#took(offset, found))
@@ -122,7 +135,8 @@ export class PartitionFeed {
       if (result.records.length === 0) return null;
       const bytes = result.records.slice();
       const block = new RecordBlock(topic, partition, offset, result.highWatermark, bytes, this.#options.inflate);
-      this.#keep(block);
+      this.#blocks.unshift(block);
+      this.#options.cache.add(block, this);
       return block;
     } finally {
       result.release();
@@ -139,18 +153,6 @@ export class PartitionFeed {
     const isEnvironment = error instanceof EnvironmentError;
     const errorCode = isEnvironment ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.UNKNOWN_SERVER_ERROR;
     return { errorCode, message: `${where}; see the broker's log.` };
-  }
-
-  #keep(block: RecordBlock): void {
-    this.#blocks.unshift(block);
-    let sizeBytes = 0;
-    let count = 0;
-    while (count < this.#blocks.length && count < keptBlocks) {
-      sizeBytes += this.#blocks[count]!.sizeBytes;
-      if (count > 0 && sizeBytes > keptBytes) break;
-      count++;
-    }
-    this.#blocks.length = count;
   }
 
   #advanced(): void {

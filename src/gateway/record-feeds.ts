@@ -2,8 +2,13 @@
 
 import type { Broker } from '../broker/broker.ts';
 import type { PartitionLog } from '../storage/partition-log.ts';
+import { Turns } from '../storage/turns.ts';
+import { BlockCache } from './block-cache.ts';
 import { PartitionFeed } from './partition-feed.ts';
 import { RecordReader, type ReaderListener, type ReaderOptions, type ReaderOwner } from './record-reader.ts';
+
+/** Reads of files at once; each has a buffer. */
+const fileReadsAtOnce = 64;
 
 export interface FeedsOptions {
   /** Calls back once the event loop's turn is over; by default `setImmediate`. */
@@ -15,6 +20,8 @@ export class RecordFeeds implements ReaderOwner {
   readonly #afterTurn: (callback: () => void) => void;
   readonly #feeds = new Map<PartitionLog, PartitionFeed>();
   readonly #readers = new Set<RecordReader>();
+  readonly #cache = new BlockCache();
+  readonly #turns = new Turns(fileReadsAtOnce);
   readonly #stopListening: () => void;
 
   constructor(broker: Broker, options: FeedsOptions = {}) {
@@ -46,6 +53,8 @@ export class RecordFeeds implements ReaderOwner {
     const feed = new PartitionFeed(log, {
       inflate: (bytes, at, sizeBytes) => store.inflate(bytes, at, sizeBytes),
       logger,
+      turns: this.#turns,
+      cache: this.#cache,
       unused: () => void this.#feeds.delete(log),
     });
     this.#feeds.set(log, feed);

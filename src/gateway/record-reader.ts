@@ -56,6 +56,8 @@ interface ReadPartition extends FeedWaiter {
   offset: Offset;
   state: 'ready' | 'reading' | 'atEnd' | 'failed';
   paused: boolean;
+  /** What was read last came later: from files. */
+  isBehind: boolean;
   removed: boolean;
   /** Counts the moves of the position that were not its own: what was read before one is not told after it. */
   moves: number;
@@ -121,6 +123,7 @@ export class RecordReader {
       offset,
       state: 'ready',
       paused: false,
+      isBehind: false,
       removed: false,
       moves: 0,
       advanced: () => this.#makeReady(added),
@@ -245,8 +248,12 @@ export class RecordReader {
   }
 
   #readOn(read: ReadPartition): void {
-    const found = read.feed.read(read.offset, this.#isolation);
-    if (!(found instanceof Promise)) return this.#took(read, found);
+    const found = read.feed.read(read.offset, this.#isolation, read.isBehind);
+    if (!(found instanceof Promise)) {
+      read.isBehind = false;
+      return this.#took(read, found);
+    }
+    read.isBehind = true;
     read.state = 'reading';
     const { moves } = read;
     void found.then((result) => {
@@ -282,6 +289,7 @@ export class RecordReader {
       }
     }
     read.state = 'atEnd';
+    read.isBehind = false;
     feed.wait(read);
     this.#listener.atEnd?.(topic, feed.log.partition, read.offset);
   }

@@ -130,6 +130,42 @@ describe('over the local store', () => {
     ]);
   });
 
+  it('brings many readers that are behind up to the end, each everything in order', async () => {
+    const gateway = await open(4 * 1024 * 1024);
+    await createTopic(gateway, 't');
+    const count = 6000;
+    for (let i = 0; i < count; i += 500) {
+      const records = Array.from({ length: 500 }, (_, k) => {
+        const value = new Uint8Array(1000);
+        new DataView(value.buffer).setUint32(0, i + k);
+        return { value };
+      });
+      await gateway.publisher.publish('t', records, 'written');
+    }
+    const next = Array.from({ length: 100 }, (_, i) => i * 10);
+    for (const [i, offset] of next.entries()) {
+      const reader = gateway.feeds.openReader(
+        {
+          records(block, from, to) {
+            for (let k = from; k < to; k++) {
+              const value = block.valueAt(k)!;
+              const found = new DataView(value.buffer, value.byteOffset).getUint32(0);
+              if (found !== next[i]) throw new Error(`reader ${i} gets ${found} where ${next[i]} comes next`);
+              next[i]!++;
+            }
+            reader.grant(to - from);
+          },
+          failed: (_topic, _partition, errorCode) => expect(errorCode).toBe(ErrorCode.NONE),
+        },
+        { creditRecords: 300, creditBytes: Infinity },
+      );
+      await reader.add('t', 0, { offset });
+    }
+    while (next.some((offset) => offset < count)) await new Promise((resolve) => setImmediate(resolve));
+    await gateway.publisher.publish('t', [{ value: new Uint8Array([0, 0, count >> 8, count & 0xff]) }]);
+    while (next.some((offset) => offset < count + 1)) await new Promise((resolve) => setImmediate(resolve));
+  });
+
   it('keeps memory flat while records stream through', async () => {
     const gateway = await open();
     await createTopic(gateway, 't', { 'retention.bytes': '1000000', 'segment.bytes': '1048576' });
