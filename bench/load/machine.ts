@@ -30,17 +30,14 @@ export function machineFacts(): MachineFacts {
   };
 }
 
-export function machineSentence({
-  processor,
-  cores,
-  memoryBytes,
-  system,
-  node,
-  commit: at,
-  date,
-}: MachineFacts): string {
-  const gibibytes = Math.round(memoryBytes / 2 ** 30);
-  return `${processor}, ${cores} cores, ${gibibytes} GiB, ${system}, Node ${node}, commit ${at ?? 'unknown'}, ${date}`;
+/** The machine and what runs on it. */
+export function hardwareSentence({ processor, cores, memoryBytes, system, node }: MachineFacts): string {
+  return `${processor}, ${cores} cores, ${Math.round(memoryBytes / 2 ** 30)} GiB, ${system}, Node ${node}`;
+}
+
+/** The same, with the commit and when it was. */
+export function machineSentence(facts: MachineFacts): string {
+  return `${hardwareSentence(facts)}, commit ${facts.commit ?? 'unknown'}, ${facts.date}`;
 }
 
 function commit(): string | null {

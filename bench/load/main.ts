@@ -59,7 +59,9 @@ if (values.list || unknown.length > 0) {
 const sizes = values.quick ? quickSizes : fullSizes;
 const dataParent = values.data ?? tmpdir();
 mkdirSync(dataParent, { recursive: true });
+const isWhole = !values.quick && values.only === '' && values.profile === undefined;
 const context: ScenarioContext = {
+  keepsResults: isWhole && values.out === undefined,
   sizes: {
     ...sizes,
     rounds: numberOf('rounds', sizes.rounds),
@@ -98,8 +100,7 @@ for (const scenario of scenarios.filter(isAskedFor)) {
 }
 if (values.json) console.log(JSON.stringify({ machine, rows }, null, 2));
 if (values.profile !== undefined) console.log(profileSummary(values.profile));
-const isWhole = !values.quick && values.only === '' && values.profile === undefined;
-const folder = values.out ?? (!isWhole ? null : join(projectRoot, 'bench/results'));
+const folder = values.out ?? (isWhole ? join(projectRoot, 'bench/results') : null);
 if (folder !== null) {
   const files = keepResults(folder, `load-${positionals.length === 1 ? positionals[0] : 'all'}`, { machine, rows });
   console.error(`Kept: ${files.join(', ')}`);

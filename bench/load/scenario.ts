@@ -54,6 +54,8 @@ export interface ScenarioContext {
   millrace(settings?: Readonly<Record<string, string>>): ServerKind;
   /** Where servers keep their data, on the disk to be measured. */
   readonly dataParent: string;
+  /** Whether this is a whole run, whose results are kept with the project. */
+  readonly keepsResults: boolean;
   /** Whether a case is wanted whose name this is. */
   includes(what: string): boolean;
   /** A line about how it goes, not a result. */

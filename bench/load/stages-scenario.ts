@@ -14,9 +14,11 @@ import { join } from 'node:path';
 import { ScanFlag } from '../../src/memory/core.ts';
 import { arena, filledBuilder, outputAddress, placed } from '../material.ts';
 import { bareRound, bareSendRound, kept, millraceRound } from './ceiling-scenario.ts';
-import type { Figures, ResultRow } from './figures.ts';
+import { type Figures, plain, type ResultRow, scaled } from './figures.ts';
 import { handOver } from './hand-over.ts';
+import { machineFacts, machineSentence } from './machine.ts';
 import { roundsOf, rowOf } from './produce-case.ts';
+import { writeReadmePart } from './readme-part.ts';
 import { alternate } from './rounds.ts';
 import type { Scenario, ScenarioContext } from './scenario.ts';
 import { syncDisks } from './server-under-test.ts';
@@ -24,10 +26,14 @@ import { syncDisks } from './server-under-test.ts';
 const mebibyte = 2 ** 20;
 const bytesPerGb = 1e9;
 const microsecondsPerSecond = 1e6;
+/** In a second of CPU a GB. */
+const microsecondsPerMiB = (1e6 * 2 ** 20) / 1e9;
 
 interface Stage {
   readonly what: string;
   readonly who: string;
+  /** Where bytes go in this step, and what bounds it. */
+  readonly remark: string;
   round(context: ScenarioContext): Promise<Figures> | Figures;
 }
 
@@ -115,29 +121,108 @@ function stageFigures({ p50Ms, p99Ms, ...figures }: Figures): Figures {
 }
 
 const stages: readonly Stage[] = [
-  { what: 'socket → buffer', who: 'bare server', round: (context) => bareRound('discard', context) },
+  {
+    what: 'socket → buffer',
+    who: 'bare server',
+    remark:
+      'the first copy, from the kernel to one reused buffer, and the kernel serving its loopback; the rest of a large frame goes right to where it is kept',
+    round: (context) => bareRound('discard', context),
+  },
   {
     what: 'buffer → ring',
     who: 'arena.copyIn',
+    remark:
+      'the second copy; memory is the limit. Reading a socket right into the ring would spare it, and let a slow client hold the ring',
     round: (context) => timed(context, batch.length, () => arena.copyIn(batch, address)),
   },
-  { what: 'header and CRC', who: 'core', round: scan(ScanFlag.CONTIGUOUS) },
-  { what: 'header, CRC, every record', who: 'core', round: scan(ScanFlag.CONTIGUOUS | ScanFlag.RECORDS) },
-  { what: 'ring → new file', who: 'write', round: fileWrites(inArena, 0, Infinity, false) },
-  { what: 'ring → file whose pages are there', who: 'write', round: fileWrites(inArena, 0, reusedBytes, false) },
-  { what: 'ring → new file', who: 'O_DIRECT write', round: fileWrites(aligned, constants.O_DIRECT, Infinity, false) },
-  { what: 'ring → new file, synced', who: 'write, fdatasync', round: fileWrites(inArena, 0, Infinity, true) },
-  { what: 'one record to a thread, and back', who: 'Atomics.wait, waitAsync', round: handOver },
+  {
+    what: 'header and CRC',
+    who: 'core',
+    remark: 'no copy, each byte is read once; memory and the width of SIMD are the limit',
+    round: scan(ScanFlag.CONTIGUOUS),
+  },
+  {
+    what: 'header, CRC, every record',
+    who: 'core',
+    remark: 'the same and the structure of each record, byte after byte',
+    round: scan(ScanFlag.CONTIGUOUS | ScanFlag.RECORDS),
+  },
+  {
+    what: 'ring → new file',
+    who: 'write',
+    remark:
+      'the third copy, into pages of the page cache that the kernel has to find first: twice the cost of the copy and more, and no more than the disk takes once its bound for dirty pages is reached',
+    round: fileWrites(inArena, 0, Infinity, false),
+  },
+  {
+    what: 'ring → file whose pages are there',
+    who: 'write',
+    remark: 'the copy alone: what recycled segments would come to',
+    round: fileWrites(inArena, 0, reusedBytes, false),
+  },
+  {
+    what: 'ring → new file',
+    who: 'O_DIRECT write',
+    remark: 'no copy; the disk is the limit',
+    round: fileWrites(aligned, constants.O_DIRECT, Infinity, false),
+  },
+  {
+    what: 'ring → new file, synced',
+    who: 'write, fdatasync',
+    remark: 'the disk is the limit',
+    round: fileWrites(inArena, 0, Infinity, true),
+  },
+  {
+    what: 'one record to a thread, and back',
+    who: 'Atomics.wait, waitAsync',
+    remark: 'two wake-ups of threads; the kernel is the limit',
+    round: handOver,
+  },
   {
     what: 'socket → buffer → ring → new file',
     who: 'bare server',
+    remark: 'all of the above without a broker: nothing is checked, nothing is in order',
     round: (context) => bareRound('copy-write', context),
   },
-  { what: 'the whole, acks=1', who: 'Millrace', round: (context) => millraceRound(1, context) },
-  { what: 'the whole, acks=all', who: 'Millrace', round: (context) => millraceRound(-1, context) },
-  { what: 'file → buffer', who: 'read', round: fileReads },
-  { what: 'file → buffer → socket', who: 'bare server', round: bareSendRound },
+  {
+    what: 'the whole, acks=1',
+    who: 'Millrace',
+    remark: 'three copies; answered once the file has it',
+    round: (context) => millraceRound(1, context),
+  },
+  {
+    what: 'the whole, acks=all',
+    who: 'Millrace',
+    remark: 'three copies; answered once the disk has it',
+    round: (context) => millraceRound(-1, context),
+  },
+  { what: 'file → buffer', who: 'read', remark: 'the first copy of a fetch, from the page cache', round: fileReads },
+  {
+    what: 'file → buffer → socket',
+    who: 'bare server',
+    remark: 'and the second, in the kernel. sendfile, which Node does not have, spares both',
+    round: bareSendRound,
+  },
 ];
+
+/** The rows with what they mean, as Markdown. */
+function stageTable(rows: readonly ResultRow[], machine: string): string {
+  const lines = rows.map(({ what, who, figures }) => {
+    const { bytesPerSecond, brokerCpuSecondsPerGb, p50Ms } = figures;
+    const speed = bytesPerSecond === undefined ? '' : `${scaled(bytesPerSecond.median)}B/s`;
+    const cpu = brokerCpuSecondsPerGb === undefined ? null : brokerCpuSecondsPerGb.median * microsecondsPerMiB;
+    const time = cpu ?? (p50Ms === undefined ? 0 : p50Ms.median * 1000);
+    const { remark } = stages.find((stage) => stage.what === what && stage.who === who)!;
+    return `| ${what} | ${who} | ${speed} | ${plain(time)}${cpu === null ? ' (time, p50)' : ''} | ${remark} |`;
+  });
+  return [
+    '| step | by | at most | CPU µs a MiB | where the bytes go, and the limit |',
+    '| --- | --- | --- | --- | --- |',
+    ...lines,
+    '',
+    `Measured on: ${machine}`,
+  ].join('\n');
+}
 
 const scenario: Scenario = {
   name: 'stages',
@@ -150,6 +235,7 @@ const scenario: Scenario = {
       const [result] = await alternate([contender], roundsOf(context));
       rows.push(rowOf('stages', { what }, result!));
     }
+    if (context.keepsResults) writeReadmePart('stages', stageTable(rows, machineSentence(machineFacts())));
     return rows;
   },
 };

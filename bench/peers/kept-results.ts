@@ -6,13 +6,11 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../load/project-root.ts';
+import { writeReadmePart } from '../load/readme-part.ts';
 import { type KeptResult, markdownTable } from './peer-report.ts';
 
 const folder = join(projectRoot, 'bench', 'results');
 const file = join(folder, 'peers.json');
-const readme = join(projectRoot, 'bench', 'README.md');
-const startMark = '<!-- peers: written by `npm run bench:peers` -->';
-const endMark = '<!-- end of peers -->';
 
 /** `order` has the names of all cases, as tables have them. */
 export function keepPeerResults(results: readonly KeptResult[], order: readonly string[]): void {
@@ -21,21 +19,10 @@ export function keepPeerResults(results: readonly KeptResult[], order: readonly 
   const all = order.flatMap((name) => kept.get(name) ?? []);
   mkdirSync(folder, { recursive: true });
   writeFileSync(file, `${JSON.stringify(all, null, 1)}\n`);
-  writeTable(all);
+  writeReadmePart('peers', markdownTable(all));
 }
 
 /** What is kept, of all cases. */
 export function keptPeerResults(): KeptResult[] {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as KeptResult[]) : [];
-}
-
-function writeTable(results: readonly KeptResult[]): void {
-  const text = existsSync(readme) ? readFileSync(readme, 'utf8') : '# Benchmarks\n';
-  const part = `${startMark}\n\n${markdownTable(results)}\n\n${endMark}`;
-  const start = text.indexOf(startMark);
-  const end = text.indexOf(endMark);
-  const isThere = start !== -1 && end > start;
-  const before = isThere ? text.slice(0, start) : `${text.trimEnd()}\n\n## Beside other brokers\n\n`;
-  const after = isThere ? text.slice(end + endMark.length) : '\n';
-  writeFileSync(readme, `${before}${part}${after}`);
 }

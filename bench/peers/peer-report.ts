@@ -1,7 +1,7 @@
 /** Results as people read them: lines on a terminal, tables in Markdown. */
 
 import { type FigureName, figureFormats, type FigureSpreads, plain, type Spread } from '../load/figures.ts';
-import { type MachineFacts, machineSentence } from '../load/machine.ts';
+import { hardwareSentence, type MachineFacts } from '../load/machine.ts';
 import type { CaseResult, FloorVerdict } from './verdict.ts';
 
 /** A result and what it was measured on. */
@@ -48,7 +48,7 @@ export function terminalText({ name, title, client, sides, medians, ratios, verd
 export function markdownTable(results: readonly KeptResult[]): string {
   const head = ['case', 'Millrace', 'rival', 'ratio (lowest–highest round)', 'floor'];
   const rows = results.map((result) => [
-    `\`${result.name}\`: ${result.title}; ${result.client}; rounds: ${result.rounds.millrace.length}`,
+    `\`${result.name}\`: ${result.title}; ${result.client}; rounds: ${result.rounds.millrace.length}; commit ${result.machine.commit ?? 'unknown'}`,
     figureTexts(result.medians.millrace).join('<br>'),
     [`**${result.sides.peer}**`, ...figureTexts(result.medians.peer), ...probeTexts(result)].join('<br>'),
     shown
@@ -61,14 +61,16 @@ export function markdownTable(results: readonly KeptResult[]): string {
     ].join('<br>'),
   ]);
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  const machines = [...new Set(results.map(({ machine }) => machineSentence(machine)))];
+  const machines = [...new Set(results.map(({ machine }) => hardwareSentence(machine)))];
+  const dates = results.map(({ machine }) => machine.date.slice(0, 10)).toSorted();
+  const days = [...new Set([dates[0], dates.at(-1)])].join(' to ');
   const versions = [...new Set(results.map((result) => versionText(result)))];
   return [
     line(head),
     line(head.map(() => '---')),
     ...rows.map(line),
     '',
-    'Measured on:',
+    `Measured on a machine that others use as well, ${days}:`,
     '',
     ...machines.map((machine) => `- ${machine}`),
     '',
