@@ -151,7 +151,7 @@ const stages: readonly Stage[] = [
     what: 'ring → new file',
     who: 'write',
     remark:
-      'the third copy, into pages of the page cache that the kernel has to find first: twice the cost of the copy and more, and no more than the disk takes once its bound for dirty pages is reached',
+      'the third copy, into pages of the page cache that the kernel has to find first: several times the cost of the copy, and no more than the disk takes once its bound for dirty pages is reached',
     round: fileWrites(inArena, 0, Infinity, false),
   },
   {
