@@ -46,8 +46,9 @@ export function resumeProducer(
 ): void {
   const refused = ({ errorCode, message }: Refusal): void =>
     listener({ errorCode, lastNumber: noRecordNumber, epoch: -1, errorMessage: message });
-  // What is known of producers may be missing with what else is missing.
-  if (log.isDamaged || flusher.state === 'closed') return refused(log.lossRefusal);
+  // What is known of producers may be missing with what else is missing, and a run that only reads has not looked for it.
+  const isUnknown = log.isDamaged || log.context.refusal !== null;
+  if (isUnknown || flusher.state === 'closed') return refused(log.lossRefusal);
   const { named } = log;
   const holds = named.epochOf(name);
   const wanted = epoch === 'takeover' ? holds + 1 : epoch < 0 ? holds : epoch;
