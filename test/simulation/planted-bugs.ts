@@ -73,8 +73,8 @@ class NoSequences extends WrappedPartitionLog {
 
 /** Nobody looks at the numbers of named producers. */
 class NoNumbers extends WrappedPartitionLog {
-  override append(batch: Uint8Array, { durability, origin }: AppendOptions, listener: AppendListener): void {
-    super.append(batch, { durability, origin }, listener);
+  override append(batch: Uint8Array, { named: _, ...options }: AppendOptions, listener: AppendListener): void {
+    super.append(batch, options, listener);
   }
 
   override lastNumberOf(): number {
