@@ -29,7 +29,7 @@ import {
   type TopicPartition,
 } from './offsets.ts';
 import { mainLane } from './cluster.ts';
-import { bytes as plainBytes, type Serializer } from './serializers.ts';
+import { bytes as plainBytes, type Serializer } from '../records/serializers.ts';
 import { Bell, delay } from './waiting.ts';
 
 /** A record that was read. */

@@ -9,7 +9,7 @@ export { Consumer, type AssignedPartition, type ConsumerOptions, type ConsumerRe
 export type { RecordMetadata } from './producer-batch.ts';
 export type { RecordHeader } from '../records/record-reader.ts';
 export type { CommittedOffset, Isolation, Place, TopicPartition, TopicPartitionOffset } from './offsets.ts';
-export { bytes, json, text, type Serializer } from './serializers.ts';
+export { bytes, json, text, type Serializer } from '../records/serializers.ts';
 export { type Assignor, cooperativeSticky, type GroupSubscription, range } from './assignors.ts';
 export type { CompressionCodec } from './compression.ts';
 export { gzip } from './gzip.ts';

@@ -3,7 +3,7 @@
  *
  * By default it is idempotent and waits for acks=all: a record is stored once, in the order of the calls per partition,
  * whatever connections and brokers do in between, or its promise is rejected. Keys choose partitions as Kafka's Java client
- * has it (`murmur2.ts`); records without one stay with a partition until its batch leaves, then with another.
+ * has it (`records/murmur2.ts`); records without one stay with a partition until its batch leaves, then with another.
  */
 
 import { ErrorCode } from '../base/error-code.ts';
@@ -13,11 +13,11 @@ import type { Client } from './client.ts';
 import type { Cluster, TopicMetadata } from './cluster.ts';
 import type { CompressionCodec } from './compression.ts';
 import { KafkaError } from './kafka-error.ts';
-import { partitionOfKey } from './murmur2.ts';
+import { partitionOfKey } from '../records/murmur2.ts';
 import { PartitionQueue } from './partition-queue.ts';
 import { ProduceSender } from './produce-sender.ts';
 import { type ProducerBatch, recordBoundBytes, type RecordMetadata, type RecordWaiter } from './producer-batch.ts';
-import { bytes as plainBytes, type Serializer } from './serializers.ts';
+import { bytes as plainBytes, type Serializer } from '../records/serializers.ts';
 import { abortable } from './waiting.ts';
 
 /** A record to send. Absent is null; a null value is a tombstone. */
