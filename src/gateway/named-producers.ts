@@ -39,6 +39,7 @@ import { ensureTopic, type Problem } from './topic-creation.ts';
 
 /** Refused numbers that one connection's producer remembers, of different partitions. */
 const maxRefused = 1000;
+const maxCached = 10_000;
 const utf8 = new TextEncoder();
 
 /** What is wrong with a name and number from outside, as a sentence; null where they are allowed. */
@@ -82,6 +83,10 @@ export class NamedProducer {
 
   /** Publisher: why `number` may not be sent now; null where it may. `partition` is as the sender gave it. */
   problemOf(topic: string, partition: number, number: number): Problem | null {
+    if (!isRecordNumber(number)) {
+      const message = `The number of a record is at most ${largestRecordNumber}; producer ${this.name} sent ${number}.`;
+      return { errorCode: ErrorCode.INVALID_RECORD, message };
+    }
     const place = `${partition} ${topic}`;
     const before = this.#submitted.get(place) ?? -1;
     if (number <= before) {
@@ -96,7 +101,7 @@ export class NamedProducer {
         `Producer ${this.name} sent number ${number}, and ${refused} before it was not stored: send that first, or ask for the last number stored and go on from there.`,
       );
     }
-    if (number === refused || refused !== Infinity) this.#refused.delete(place);
+    if (refused !== Infinity) this.#refused.delete(place);
     return null;
   }
 
@@ -112,6 +117,25 @@ export class NamedProducer {
   resumed(topic: string, epoch: number): void {
     this.epoch = epoch;
     for (const place of this.#refused.keys()) if (place.endsWith(` ${topic}`)) this.#refused.delete(place);
+  }
+}
+
+/**
+ * Producers of those who have no connection of their own: requests with one name share what is known of refused numbers.
+ * The names that came last are kept.
+ */
+export class NamedProducerCache {
+  readonly #producers = new Map<string, NamedProducer>();
+
+  /** The producer, at the beginning of a submission. */
+  get(name: string, epoch: number): NamedProducer {
+    const producer = this.#producers.get(name) ?? new NamedProducer(name);
+    this.#producers.delete(name);
+    this.#producers.set(name, producer);
+    if (this.#producers.size > maxCached) this.#producers.delete(this.#producers.keys().next().value!);
+    producer.epoch = epoch;
+    producer.beginSubmission();
+    return producer;
   }
 }
 

@@ -23,6 +23,7 @@ import { BufferPool } from '../storage/buffer-pool.ts';
 import type { AppendOptions, AppendResult, Durability } from '../storage/partition-log.ts';
 import { BatchEncoder, encodeHeaders, recordOverheadBytes } from './batch-encoder.ts';
 import {
+  NamedProducerCache,
   outOfOrder,
   resumeProducer,
   type NamedProducer,
@@ -72,6 +73,8 @@ const defaultMaxWaitingBytes = 16 * 1024 * 1024;
 const defaultStreamBytes = 8 * 1024 * 1024;
 
 export class RecordPublisher implements StreamOwner {
+  /** For doors whose senders have no connection of their own. */
+  readonly producers = new NamedProducerCache();
   readonly #broker: Broker;
   readonly #afterTurn: (callback: () => void) => void;
   readonly #maxWaitingBytes: number;

@@ -9,6 +9,7 @@ import { openApiOperation } from './http-api/open-api.ts';
 import { operationsPart } from './http-api/operations-part.ts';
 import { ingestOperations } from './http-ingest/ingest-operations.ts';
 import { BodyReaders, type BodyLimits } from './http-ingest/request-body.ts';
+import { producerOperations } from './http-ingest/producer-operations.ts';
 import { readOperations } from './http-read/read-operations.ts';
 import type { HttpPart } from './http-route.ts';
 
@@ -27,6 +28,7 @@ export function httpTopics({ gateway, clock, logger, version, bodyLimits, heartb
   const { broker, publisher, feeds } = gateway;
   const operations = [
     ...ingestOperations({ broker, publisher, bodies }),
+    ...producerOperations(gateway),
     ...readOperations({ broker, feeds, clock, heartbeatMs }),
   ];
   return operationsPart([...operations, openApiOperation(operations, version)], clock, logger);

@@ -59,6 +59,8 @@ const statuses: ReadonlyMap<ErrorCode, number> = new Map<ErrorCode, number>([
   [ErrorCode.RECORD_LIST_TOO_LARGE, 413],
   [ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, 409],
   [ErrorCode.INVALID_PRODUCER_EPOCH, 409],
+  [ErrorCode.PRODUCER_FENCED, 409],
+  [ErrorCode.DUPLICATE_SEQUENCE_NUMBER, 409],
   [ErrorCode.POLICY_VIOLATION, 403],
   [ErrorCode.THROTTLING_QUOTA_EXCEEDED, 429],
   [ErrorCode.REQUEST_TIMED_OUT, 408],

@@ -164,9 +164,9 @@ class Ingest {
   }
 
   /** Publishes the draft as the one record of the exchange. */
-  #single(exchange: Exchange, topic: string, { durability }: RecordArguments): void {
+  #single(exchange: Exchange, topic: string, records: RecordArguments): void {
     exchange.owing = true;
-    this.#singles.publish(topic, durability, this.#draft, new SingleAnswer(exchange));
+    this.#singles.publish(topic, records, this.#draft, new SingleAnswer(exchange));
   }
 
   #lines(exchange: Exchange, request: HttpRequest, topic: string, records: RecordArguments, shape: RecordShape): void {
@@ -260,6 +260,10 @@ class SingleAnswer implements SingleListener {
     this.#exchange.answer(200, storedText(topic, partition, offset));
   }
 
+  duplicate(topic: string, partition: number, offset: Offset): void {
+    this.#exchange.answer(200, duplicateText(topic, partition, offset));
+  }
+
   failed(errorCode: ErrorCode, message: string): void {
     this.#exchange.fail(problemOf(errorCode, message));
   }
@@ -271,17 +275,28 @@ function storedText(topic: string, partition: number, offset: Offset | number): 
   return `{"topic":"${topic}","partition":${partition},"offset":${offset}}`;
 }
 
-function answerOne(exchange: Exchange, topic: string, { errorCode, message, partition, offset }: SettledRecord): void {
-  if (errorCode === ErrorCode.NONE) exchange.answer(200, storedText(topic, partition, offset));
+/** As `storedText`, of one that was stored before. */
+function duplicateText(topic: string, partition: number, offset: Offset | number): string {
+  return `{"topic":"${topic}","partition":${partition},"offset":${offset < 0 ? null : offset},"duplicate":true}`;
+}
+
+function answerOne(
+  exchange: Exchange,
+  topic: string,
+  { errorCode, message, partition, offset, wasStored }: SettledRecord,
+): void {
+  if (wasStored) exchange.answer(200, duplicateText(topic, partition, offset));
+  else if (errorCode === ErrorCode.NONE) exchange.answer(200, storedText(topic, partition, offset));
   else exchange.fail(problemOf(errorCode, message));
 }
 
 /** All stored: 200. Some: 207. None: the first one's problem, with what became of each. */
 function answerMany(exchange: Exchange, topic: string, settled: readonly SettledRecord[]): void {
   const failures = settled.filter(({ errorCode }) => errorCode !== ErrorCode.NONE);
-  const records = settled.map(({ errorCode, message, partition, offset }) =>
-    errorCode === ErrorCode.NONE ? { partition, offset } : { error: errorName(errorCode), detail: message },
-  );
+  const records = settled.map(({ errorCode, message, partition, offset, wasStored }) => {
+    if (wasStored) return { partition, offset: offset < 0 ? null : offset, duplicate: true };
+    return errorCode === ErrorCode.NONE ? { partition, offset } : { error: errorName(errorCode), detail: message };
+  });
   const first = failures[0];
   if (first === undefined || failures.length < settled.length) {
     return exchange.answerJson(first === undefined ? 200 : 207, { topic, records });

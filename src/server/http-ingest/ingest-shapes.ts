@@ -106,7 +106,11 @@ export const produceBody: NonNullable<OperationShape['body']> = {
   },
 };
 
-const place = { partition: integer, offset: integer };
+const place = {
+  partition: integer,
+  offset: { type: ['integer', 'null'], minimum: 0 } satisfies JsonSchema,
+  duplicate: { type: 'boolean' } satisfies JsonSchema,
+};
 const stored: JsonSchema = {
   type: 'object',
   properties: { topic: text, ...place },

@@ -11,12 +11,15 @@
  *   {"record": 1, "count": 500, "partition": 0, "offset": 1000}      where asked for: so many from record 1 on
  *   {"done": true, "stored": 4999, "failed": 1}       the last line; without it the answer is not whole
  *
+ * Of a named producer's, what was stored before counts as stored; "duplicates" in the last line says how many that were.
+ *
  * Records are counted from 1; blank lines are none. Acknowledgements are written while the client takes them, and the
  * latest stands for those before it: a client that reads only once it has sent everything is not stuck.
  */
 
 import { errorName, ErrorCode } from '../../base/error-code.ts';
 import type { Offset } from '../../base/numbers.ts';
+import { NamedProducer } from '../../gateway/named-producers.ts';
 import type { PublishListener, PublishStream } from '../../gateway/publish-stream.ts';
 import type { PublishTarget } from '../../gateway/publish-target.ts';
 import type { RecordPublisher } from '../../gateway/record-publisher.ts';
@@ -63,6 +66,7 @@ export class LineIngest implements PublishListener {
   readonly #target: PublishTarget;
   readonly #shape: RecordShape;
   readonly #records: RecordArguments;
+  readonly #named: NamedProducer | null;
   readonly #isPlain: boolean;
   readonly #offsets: boolean;
   readonly #splitter: LineSplitter;
@@ -78,6 +82,7 @@ export class LineIngest implements PublishListener {
   #toldAcknowledged = 0;
   #stored = 0;
   #failed = 0;
+  #duplicates = 0;
   /** The publisher asked to hold back. */
   #blocked = false;
   #unsent = '';
@@ -95,7 +100,9 @@ export class LineIngest implements PublishListener {
     this.#stream = publisher.openStream(this, { durability: records.durability, maxWaitingBytes: waitingBytes });
     this.#splitter = new LineSplitter(longestLineBytes, (bytes, start, end) => this.#lines(bytes, start, end));
     const { key, timestampMs, headers } = records;
-    this.#isPlain = shape === valueShape && key === null && timestampMs < 0 && headers === null;
+    const { producer } = records;
+    this.#named = producer === null ? null : new NamedProducer(producer.name, producer.epoch);
+    this.#isPlain = shape === valueShape && key === null && timestampMs < 0 && headers === null && producer === null;
     exchange.wait({
       aborted: () => this.#stream.close(),
       finish: () => this.#stop(stopping),
@@ -119,6 +126,17 @@ export class LineIngest implements PublishListener {
       const offset = baseOffset + from - first;
       this.#tell(`{"record":${number},"count":${to - from},"partition":${partition},"offset":${offset}}\n`);
       from = to;
+    }
+  }
+
+  duplicate(first: number, count: number, _topic: string, partition: number, baseOffset: Offset): void {
+    this.#stored += count;
+    this.#duplicates += count;
+    if (!this.#offsets) return;
+    for (let i = 0; i < count; i++) {
+      const offset = baseOffset < 0 ? null : baseOffset + i;
+      const number = this.#numberOf(first + i);
+      this.#tell(`{"record":${number},"count":1,"partition":${partition},"offset":${offset},"duplicate":true}\n`);
     }
   }
 
@@ -194,7 +212,17 @@ export class LineIngest implements PublishListener {
     const problem = this.#shape(bytes, start, end, draft);
     if (problem !== null) return this.#refuse(problem);
     const { partition, key, value, timestampMs, headers } = draft;
-    if (!this.#stream.publish(this.#target, partition, key, value, timestampMs, headers)) this.#blocked = true;
+    const { producer } = this.#records;
+    const [stream, target] = [this.#stream, this.#target];
+    if (producer === null || this.#named === null) {
+      if (!stream.publish(target, partition, key, value, timestampMs, headers)) this.#blocked = true;
+      return;
+    }
+    const number = producer.firstNumber + this.#count - 1;
+    const previous = this.#count === 1 || producer.previousNumber === null ? producer.previousNumber : number - 1;
+    if (!stream.publishNamed(this.#named, number, previous, target, partition, key, value, timestampMs, headers)) {
+      this.#blocked = true;
+    }
   }
 
   /** The record that came last is wrong. */
@@ -227,7 +255,14 @@ export class LineIngest implements PublishListener {
     if (this.#exchange.over) return;
     this.#begin();
     const { error, detail } = this.#problem ?? {};
-    const last = { done: this.#problem === null, stored: this.#stored, failed: this.#failed, error, detail };
+    const last = {
+      done: this.#problem === null,
+      stored: this.#stored,
+      failed: this.#failed,
+      duplicates: this.#duplicates || undefined,
+      error,
+      detail,
+    };
     this.#exchange.end(`${this.#takeUnsent()}${JSON.stringify(last)}\n`);
   }
 

@@ -9,6 +9,16 @@ import { shown, type Arguments } from '../http-api/arguments.ts';
 import type { Parameter } from '../http-api/operation.ts';
 import { badRequest, type Problem } from '../http-api/problem.ts';
 
+/** Whose records a request brings, and their numbers. */
+export interface ProducerArguments {
+  readonly name: string;
+  readonly epoch: number;
+  /** Of the body's first record; those after it have the numbers that follow. */
+  readonly firstNumber: number;
+  /** The number that the producer takes for the last one stored, -1 for none; null where it does not say. */
+  readonly previousNumber: number | null;
+}
+
 export interface RecordArguments {
   readonly key: Uint8Array | null;
   /** -1: chosen by the key, else one after the other. */
@@ -17,6 +27,8 @@ export interface RecordArguments {
   readonly timestampMs: number;
   readonly headers: readonly RecordHeader[] | null;
   readonly durability: Durability;
+  /** Null where no producer is named. */
+  readonly producer: ProducerArguments | null;
 }
 
 const base64Pattern = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$';
@@ -24,6 +36,7 @@ export const timestampPattern =
   '^(?:\\d{1,15}|\\d{4}-\\d{2}-\\d{2}[Tt]\\d{2}:\\d{2}:\\d{2}(?:\\.\\d{1,9})?(?:[Zz]|[+-]\\d{2}:\\d{2}))$';
 
 export const largestPartition = 2_147_483_647;
+export const producerNamePattern = '^[\\x21-\\x7e]{1,128}$';
 
 const acksParameter: Parameter = {
   name: 'acks',
@@ -91,6 +104,31 @@ export const recordParameters: readonly Parameter[] = [
     description: 'Headers of each record, as name=value&name=value, percent-encoded.',
     schema: { type: 'string', pattern: '^(?:[^=&]+=[^=&]*&?)+$' },
   },
+  {
+    name: 'Millrace-Producer',
+    in: 'header',
+    description:
+      'Whose the records are: each number of a name is stored once in a partition, however often it is sent.',
+    schema: { type: 'string', pattern: producerNamePattern },
+  },
+  {
+    name: 'Millrace-Sequence',
+    in: 'header',
+    description: 'The number of the first record; the others have those that follow. It comes with Millrace-Producer.',
+    schema: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+  },
+  {
+    name: 'Millrace-Previous-Sequence',
+    in: 'header',
+    description: 'The number that is the last stored, -1 for none: where another is, nothing is stored.',
+    schema: { type: 'integer', minimum: -1, maximum: Number.MAX_SAFE_INTEGER },
+  },
+  {
+    name: 'Millrace-Epoch',
+    in: 'header',
+    description: 'What taking over the name gave.',
+    schema: { type: 'integer', minimum: 0, maximum: 32_767, default: 0 },
+  },
 ];
 
 const encoder = new TextEncoder();
@@ -116,13 +154,27 @@ export function recordArguments(args: Arguments): RecordArguments | Problem {
   if (timestampMs === null) return badRequest(`The timestamp ${shown(time ?? '')} is no time that there is.`);
   const headers = headersOf(args);
   if (headers !== null && 'status' in headers) return headers;
+  const producer = producerOf(args);
+  if (producer !== null && 'status' in producer) return producer;
   return {
     key: key !== undefined ? encoder.encode(key) : keyBase64 !== undefined ? Buffer.from(keyBase64, 'base64') : null,
     partition: args.number('partition') ?? args.number('Millrace-Partition') ?? -1,
     timestampMs,
     headers,
     durability: durabilityOf(args.text('acks')),
+    producer,
   };
+}
+
+function producerOf(args: Arguments): ProducerArguments | Problem | null {
+  const name = args.text('Millrace-Producer');
+  const firstNumber = args.number('Millrace-Sequence');
+  const previousNumber = args.number('Millrace-Previous-Sequence') ?? null;
+  if (name === undefined && firstNumber === undefined && previousNumber === null) return null;
+  if (name === undefined || firstNumber === undefined) {
+    return badRequest('Millrace-Producer and Millrace-Sequence come together.');
+  }
+  return { name, epoch: args.number('Millrace-Epoch') ?? 0, firstNumber, previousNumber };
 }
 
 function headersOf(args: Arguments): RecordHeader[] | Problem | null {

@@ -12,10 +12,13 @@ import type { PublishListener, PublishStream } from '../../gateway/publish-strea
 import type { PublishTarget } from '../../gateway/publish-target.ts';
 import type { RecordPublisher } from '../../gateway/record-publisher.ts';
 import type { Durability } from '../../storage/partition-log.ts';
+import type { RecordArguments } from './record-arguments.ts';
 import type { RecordDraft } from './record-shape.ts';
 
 /** Hears what became of its one record. */
 export interface SingleListener {
+  /** It was stored before; -1 where its offset is not known any more. */
+  duplicate(topic: string, partition: number, offset: Offset): void;
   stored(topic: string, partition: number, offset: Offset): void;
   failed(errorCode: ErrorCode, message: string): void;
 }
@@ -40,6 +43,10 @@ class Lane implements PublishListener {
 
   stored(_first: number, count: number, topic: string, partition: number, baseOffset: Offset): void {
     for (let i = 0; i < count; i++) this.#next().stored(topic, partition, (baseOffset + i) as Offset);
+  }
+
+  duplicate(_first: number, count: number, topic: string, partition: number, baseOffset: Offset): void {
+    for (let i = 0; i < count; i++) this.#next().duplicate(topic, partition, (baseOffset + i) as Offset);
   }
 
   failed(_first: number, count: number, errorCode: ErrorCode, message: string): void {
@@ -79,10 +86,27 @@ export class SingleRecords {
   }
 
   /** Publishes one record, whose bytes are copied. `listener` is told later, once. */
-  publish(topic: string, durability: Durability, draft: RecordDraft, listener: SingleListener): void {
+  publish(
+    topic: string,
+    { durability, producer }: RecordArguments,
+    draft: RecordDraft,
+    listener: SingleListener,
+  ): void {
+    const { stream, target } = this.#laneFor(topic, durability, listener);
+    const { partition, key, value, timestampMs, headers } = draft;
+    if (producer === null) {
+      stream.publish(target, partition, key, value, timestampMs, headers);
+      return;
+    }
+    const { firstNumber, previousNumber } = producer;
+    const named = this.#publisher.producers.get(producer.name, producer.epoch);
+    stream.publishNamed(named, firstNumber, previousNumber, target, partition, key, value, timestampMs, headers);
+  }
+
+  #laneFor(topic: string, durability: Durability, listener: SingleListener): Lane {
     const lane = this.#lane(topic, durability);
     lane.add(listener);
-    lane.stream.publish(lane.target, draft.partition, draft.key, draft.value, draft.timestampMs, draft.headers);
+    return lane;
   }
 
   #lane(topic: string, durability: Durability): Lane {

@@ -6,6 +6,7 @@
 
 import { ErrorCode } from '../../base/error-code.ts';
 import type { Offset } from '../../base/numbers.ts';
+import { NamedProducer } from '../../gateway/named-producers.ts';
 import type { PublishListener, PublishStream } from '../../gateway/publish-stream.ts';
 import type { PublishTarget } from '../../gateway/publish-target.ts';
 import type { RecordPublisher } from '../../gateway/record-publisher.ts';
@@ -22,6 +23,8 @@ export interface SettledRecord {
   message: string;
   partition: number;
   offset: number;
+  /** It was stored before, as a named producer's; the offset is -1 where it is not known any more. */
+  wasStored: boolean;
 }
 
 const openArray = 0x5b;
@@ -42,6 +45,7 @@ export class WholeIngest implements PublishListener {
   readonly #stream: PublishStream;
   readonly #target: PublishTarget;
   readonly #records: RecordArguments;
+  readonly #named: NamedProducer | null;
   readonly #draft = emptyDraft();
   readonly #settledRecords: SettledRecord[] = [];
   /** Which of the records each one of the stream is. */
@@ -50,6 +54,7 @@ export class WholeIngest implements PublishListener {
 
   constructor(publisher: RecordPublisher, topic: string, records: RecordArguments) {
     this.#records = records;
+    this.#named = records.producer === null ? null : new NamedProducer(records.producer.name, records.producer.epoch);
     this.#target = publisher.target(topic);
     // The body is in memory already, and its bound bounds this.
     this.#stream = publisher.openStream(this, { durability: records.durability, maxWaitingBytes: Infinity });
@@ -69,11 +74,19 @@ export class WholeIngest implements PublishListener {
     const problem = shape(body, start, end, draft);
     const index = this.#settledRecords.length;
     const errorCode = problem === null ? ErrorCode.NONE : ErrorCode.INVALID_RECORD;
-    this.#settledRecords.push({ errorCode, message: problem ?? '', partition: -1, offset: -1 });
+    this.#settledRecords.push({ errorCode, message: problem ?? '', partition: -1, offset: -1, wasStored: false });
     if (problem !== null) return;
     this.#indexes.push(index);
     const { partition, key, value, timestampMs, headers } = draft;
-    this.#stream.publish(this.#target, partition, key, value, timestampMs, headers);
+    const { producer } = this.#records;
+    if (producer === null || this.#named === null) {
+      this.#stream.publish(this.#target, partition, key, value, timestampMs, headers);
+      return;
+    }
+    const number = producer.firstNumber + index;
+    const previous = index === 0 || producer.previousNumber === null ? producer.previousNumber : number - 1;
+    const [stream, target] = [this.#stream, this.#target];
+    stream.publishNamed(this.#named, number, previous, target, partition, key, value, timestampMs, headers);
   }
 
   /** Calls `done` once all that were handed in are settled, in their order. */
@@ -95,6 +108,11 @@ export class WholeIngest implements PublishListener {
       record.partition = partition;
       record.offset = baseOffset + i;
     }
+  }
+
+  duplicate(first: number, count: number, topic: string, partition: number, baseOffset: Offset): void {
+    this.stored(first, count, topic, partition, baseOffset);
+    for (let i = 0; i < count; i++) this.#settledRecords[this.#indexes[first + i]!]!.wasStored = true;
   }
 
   failed(first: number, count: number, errorCode: ErrorCode, message: string): void {
