@@ -4,6 +4,8 @@
  *   /acknowledge   WebSocket: counts messages, and says once a turn of the event loop how many came
  *   /publish       WebSocket: hands each message to all who are at /read, with uWebSockets.js's own `publish`, once a turn
  *   /read          WebSocket
+ *   /answer        POST: answers as soon as the body has come
+ *   /lines         POST: parses each line of the body, and says after each part of it how many there were
  */
 
 import uWebSockets, { type us_listen_socket, type us_socket, type WebSocket } from 'uWebSockets.js';
@@ -53,6 +55,26 @@ app.ws<object>('/publish', {
 app.ws<object>('/read', {
   ...noBound,
   open: (socket) => void socket.subscribe('all'),
+});
+
+app.post('/answer', (response) => {
+  response.onAborted(() => {});
+  response.onData((_chunk, isLast) => {
+    if (isLast)
+      response.writeHeader('content-type', 'application/json').end('{"topic":"bench","partition":0,"offset":0}');
+  });
+});
+
+app.post('/lines', (response) => {
+  let rest = '';
+  let count = 0;
+  response.onAborted(() => {});
+  response.onData((chunk) => {
+    const lines = (rest + Buffer.from(chunk).toString()).split('\n');
+    rest = lines.pop()!;
+    for (const line of lines) if (JSON.parse(line) !== undefined) count++;
+    response.write(`{"acknowledged":${count}}\n`);
+  });
 });
 
 app.listen('127.0.0.1', 0, (listening: us_listen_socket | false) => {

@@ -7,11 +7,12 @@
 import { parseArgs } from 'node:util';
 import { machineFacts, machineSentence } from '../load/machine.ts';
 import { median, perSecond, runCase, type DoorCase } from './door-case.ts';
+import { httpCases } from './http-cases.ts';
 import { measureHeld } from './memory-case.ts';
 import { buildLoad } from './native-load.ts';
 import { fanOutCases, webSocketCases } from './web-socket-cases.ts';
 
-const cases: readonly DoorCase[] = [...webSocketCases, ...fanOutCases];
+const cases: readonly DoorCase[] = [...webSocketCases, ...fanOutCases, ...httpCases];
 
 const { values } = parseArgs({
   options: {

@@ -1,7 +1,7 @@
 /*
  * A load generator for the HTTP port: one thread, epoll, sockets of this machine. Each way to load is one file.
  *
- *   load publish|fan-out|hold … prints one line of JSON at its end; a failure is one sentence and exit code 1
+ *   load publish|fan-out|hold|http-post|http-lines … prints one line of JSON at its end; a failure is one sentence and exit code 1
  */
 #ifndef LOAD_H
 #define LOAD_H
@@ -75,5 +75,6 @@ bool receive_frames(struct connection *connection, frame_taker *take, void *cont
 int run_publish(const struct options *options);
 int run_fan_out(const struct options *options);
 int run_hold(const struct options *options);
+int run_http(const struct options *options, bool is_lines);
 
 #endif

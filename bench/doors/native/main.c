@@ -81,6 +81,8 @@ int main(int count, char **arguments) {
   if (strcmp(arguments[1], "publish") == 0) return run_publish(&options);
   if (strcmp(arguments[1], "fan-out") == 0) return run_fan_out(&options);
   if (strcmp(arguments[1], "hold") == 0) return run_hold(&options);
+  if (strcmp(arguments[1], "http-post") == 0) return run_http(&options, false);
+  if (strcmp(arguments[1], "http-lines") == 0) return run_http(&options, true);
   fail("there is no such way to load");
   return 1;
 }

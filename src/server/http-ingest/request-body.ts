@@ -83,8 +83,24 @@ export class BodyReaders {
     if (exchange.bodyBytes > this.limits.largestBodyBytes && exchange.bodyBytes !== Infinity) {
       return exchange.fail(this.tooLarge());
     }
-    const sink = new CollectingSink(this, exchange, take);
-    new BodyReader(this, exchange, coding, sink, take).start();
+    // Nearly always the first chunk is the body, and then nothing need be made for it.
+    let reader: BodyReader | null = null;
+    exchange.response.onData((chunk, isLast) => {
+      if (reader === null && !exchange.over) {
+        const bytes = new Uint8Array(chunk);
+        if (isLast && coding === 'identity') return exchange.guard(() => this.#atOnce(exchange, bytes, take));
+        if (bytes.length === 0 && !isLast) return;
+        reader = new BodyReader(this, exchange, coding, new CollectingSink(this, exchange, take), true);
+        reader.began();
+      }
+      reader?.take(chunk, isLast);
+    });
+  }
+
+  #atOnce(exchange: Exchange, bytes: Uint8Array, take: (body: Uint8Array) => void): void {
+    exchange.bodyBytes = 0;
+    if (bytes.length > this.limits.largestBodyBytes) exchange.fail(this.tooLarge());
+    else take(bytes);
   }
 
   /** Gives the body to `sink` as it comes. Called as `whole`. */
@@ -94,8 +110,9 @@ export class BodyReaders {
       exchange.fail(unknownCoding);
       return null;
     }
-    const reader = new BodyReader(this, exchange, coding, sink, null);
-    reader.start();
+    const reader = new BodyReader(this, exchange, coding, sink, false);
+    reader.began();
+    exchange.response.onData((chunk, isLast) => reader.take(chunk, isLast));
     return reader;
   }
 
@@ -169,8 +186,7 @@ export class BodyReader {
   readonly #readers: BodyReaders;
   readonly #exchange: Exchange;
   readonly #sink: BodySink;
-  /** Takes the body at once where it is wanted whole; null where it is wanted as it comes. */
-  readonly #take: ((body: Uint8Array) => void) | null;
+  readonly #isWhole: boolean;
   readonly #gunzip: Gunzip | null;
   #compressed: Collected | null;
   #movedMs: number;
@@ -181,29 +197,24 @@ export class BodyReader {
   #sinkIsFull = false;
   #over = false;
 
-  constructor(
-    readers: BodyReaders,
-    exchange: Exchange,
-    coding: Coding,
-    sink: BodySink,
-    take: ((body: Uint8Array) => void) | null,
-  ) {
+  constructor(readers: BodyReaders, exchange: Exchange, coding: Coding, sink: BodySink, isWhole: boolean) {
     this.#readers = readers;
     this.#exchange = exchange;
     this.#sink = sink;
-    this.#take = take;
+    this.#isWhole = isWhole;
     this.#gunzip = coding === 'gzip' ? this.#startGunzip() : null;
     this.#compressed = coding === 'zstd' ? new Collected(readers) : null;
     this.#movedMs = readers.clock.monotonicMs();
   }
 
-  /** Within the request's handler. */
-  start(): void {
+  began(): void {
     this.#readers.began(this);
     this.#exchange.whenOver = () => this.stop();
-    this.#exchange.response.onData((chunk, isLast) => {
-      this.#exchange.guard(() => this.#came(new Uint8Array(chunk), isLast));
-    });
+  }
+
+  /** What came. */
+  take(chunk: ArrayBuffer, isLast: boolean): void {
+    this.#exchange.guard(() => this.#came(new Uint8Array(chunk), isLast));
   }
 
   /** The sink can take more. */
@@ -227,7 +238,7 @@ export class BodyReader {
   /** Called every few seconds: gives up a body that stands still, and keeps one that may from being ended. */
   hold(): void {
     const { clock, limits } = this.#readers;
-    if (this.#take !== null && clock.monotonicMs() - this.#movedMs > limits.stillMs) return this.#fail(stoodStill);
+    if (this.#isWhole && clock.monotonicMs() - this.#movedMs > limits.stillMs) return this.#fail(stoodStill);
     if (!this.#paused) this.#exchange.hold();
   }
 
@@ -241,16 +252,8 @@ export class BodyReader {
     exchange.bodyBytes = isLast ? 0 : Math.max(1, exchange.bodyBytes - bytes.length);
     if (this.#gunzip !== null) return this.#inflate(this.#gunzip, bytes, isLast);
     if (this.#compressed !== null) return this.#collect(this.#compressed, bytes, isLast);
-    if (isLast && this.#take !== null && bytes.length === this.#cameBytes) return this.#atOnce(this.#take, bytes);
     if (bytes.length > 0) this.#give(bytes);
     if (isLast && !this.#over) this.#ended();
-  }
-
-  /** Nearly always the first chunk is the body. */
-  #atOnce(take: (body: Uint8Array) => void, bytes: Uint8Array): void {
-    this.stop();
-    if (bytes.length > this.#readers.limits.largestBodyBytes) this.#exchange.fail(this.#readers.tooLarge());
-    else take(bytes);
   }
 
   #give(bytes: Uint8Array): void {
