@@ -37,7 +37,7 @@ import { firstNamedProducerId, noRecordNumber } from '../records/named-records.t
 import type { NamedAppend } from './partition-log.ts';
 import { rememberedBatches, sequencePlus, type ProducerEntry } from './producer-state.ts';
 
-/** Names that all partitions of a store may have together: some 400 bytes each. */
+/** Names that all partitions of a store may have together: some 800 bytes each, with five batches remembered. */
 export const maxNamedProducers = 250_000;
 /** How far apart the ids of names lie whose checksums follow each other. */
 const idsPerChecksum = 2 ** 20;
