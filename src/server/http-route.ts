@@ -63,6 +63,8 @@ export interface WebSocketRoute<Asked> {
   readonly largestMessageBytes: number;
   /** A client that has not read as many bytes gets no more queued: `send` gives 2. 0: no bound. */
   readonly largestBacklogBytes: number;
+  /** A client that does not answer pings for so long is gone, in seconds; default 120. */
+  readonly deadAfterS?: number;
   /** Reads what the path and query ask for. */
   readonly read: (request: HttpRequest) => { readonly asked: Asked } | HttpRefusal;
   /** The WebSocket is open. */

@@ -136,7 +136,7 @@ export class HttpServer implements RouteTable {
     this.#app.ws<Peer<Asked>>(route.pattern, {
       maxPayloadLength: route.largestMessageBytes,
       maxBackpressure: route.largestBacklogBytes,
-      idleTimeout: pingTimeoutS,
+      idleTimeout: route.deadAfterS ?? pingTimeoutS,
       sendPingsAutomatically: true,
       upgrade: (response, request, context) => this.#upgrade(route, response, request, context),
       open: (socket) => {

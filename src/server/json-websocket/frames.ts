@@ -4,7 +4,7 @@
  *
  *   client                                            broker
  *   configure, publish, subscribe, credit, pause,     configured, ack, subscribed, records, assigned, revoked,
- *   resume, seek, commit, unsubscribe, ping           done, sought, pong, error
+ *   resume, seek, commit, release, unsubscribe, ping  done, sought, pong, error
  *
  * Whatever has an `id` is answered with that id: by what it asks for, or by an error.
  */
@@ -160,7 +160,8 @@ export const clientFrames = {
         type: 'string',
         minLength: 1,
         maxLength: 255,
-        description: 'Become a member of this Kafka group: its members share the partitions.',
+        description:
+          'Become a member of this Kafka group: its members share the partitions. With `partitions` only positions are kept in it.',
       },
       credit: {
         type: 'integer',
@@ -195,6 +196,12 @@ export const clientFrames = {
     "Keeps the group's position: the offset that is to be read next.",
     { id, subscription, positions: { type: 'array', items: position, minItems: 1, maxItems: 10_000 } },
     ['subscription', 'positions'],
+  ),
+  release: frame(
+    'release',
+    'Answers revoked: everything that is to be committed was. Without it, or a commit, the group waits a few seconds.',
+    { id, subscription },
+    ['subscription'],
   ),
   unsubscribe: frame('unsubscribe', 'Ends a subscription.', { id, subscription }, ['subscription']),
   ping: frame('ping', 'Is answered with a pong.', { id }, []),
@@ -281,7 +288,9 @@ export const brokerFrames = {
     'subscription',
     'positions',
   ]),
-  done: frame('done', 'Answers credit, pause, resume, commit and unsubscribe that have an id.', { id }, ['id']),
+  done: frame('done', 'Answers credit, pause, resume, commit, release and unsubscribe that have an id.', { id }, [
+    'id',
+  ]),
   pong: frame('pong', 'Answers ping.', { id, time: timestamp }, ['time']),
   error: frame(
     'error',

@@ -45,6 +45,7 @@ type Frames = { readonly [T in keyof ClientFrames]: (frame: ClientFrames[T]) => 
 export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner {
   /** uWebSockets.js's pings tell whether somebody is there; who waits for records may stay. */
   readonly idleSinceMs = Infinity;
+  readonly clientHost: string;
   readonly #socket: PeerSocket<null>;
   readonly #services: JsonServices;
   #publishing: Publishing | null = null;
@@ -53,8 +54,9 @@ export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner 
   #open = true;
   #finishing = false;
 
-  constructor(socket: PeerSocket<null>, services: JsonServices) {
+  constructor(socket: PeerSocket<null>, clientHost: string, services: JsonServices) {
     this.#socket = socket;
+    this.clientHost = clientHost;
     this.#services = services;
   }
 
@@ -179,6 +181,11 @@ export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner 
       ),
     commit: (frame) =>
       this.#with(frame, (subscription) => this.#guard(frame.id, () => this.#commit(subscription, frame))),
+    release: (frame) =>
+      this.#with(frame, (subscription) => {
+        subscription.release();
+        this.#done(frame.id);
+      }),
     unsubscribe: (frame) =>
       this.#with(frame, (subscription) => {
         subscription.close();

@@ -35,8 +35,10 @@ export class JsonWebSocket {
       largestMessageBytes: this.#options.largestMessageBytes,
       // Records are held back and answers bounded before a frame could be dropped.
       largestBacklogBytes: 0,
+      // A member that is gone without a word gives its partitions up this soon.
+      deadAfterS: 32,
       read: () => ({ asked: null }),
-      open: (socket) => new JsonLink(socket, this.#services),
+      open: (socket, { clientHost }) => new JsonLink(socket, clientHost, this.#services),
     });
     let document: string | null = null;
     table.http('get', '/asyncapi.json', (response) => {

@@ -9,8 +9,10 @@
  * sockets nor frames that come (json-link.ts).
  */
 
+import type { Timer } from '../../base/clock.ts';
 import { ErrorCode, errorName } from '../../base/error-code.ts';
 import type { Broker } from '../../broker/broker.ts';
+import { GroupMember, type MemberListener } from '../../gateway/group-member.ts';
 import type { FrameFormat, RecordBlock } from '../../gateway/record-block.ts';
 import type { RecordFeeds } from '../../gateway/record-feeds.ts';
 import type { ReaderListener, RecordReader, StartPosition } from '../../gateway/record-reader.ts';
@@ -19,6 +21,8 @@ import { TopicSelection } from './topic-selection.ts';
 
 /** The connection. */
 export interface SubscriptionOwner {
+  /** Of the client, as the group shows it. */
+  readonly clientHost: string;
   send(frame: BrokerFrame): void;
   /** Sends a frame of records; false where the client is slower than its records, until `drained`. */
   sendRecords(frame: Uint8Array): boolean;
@@ -34,8 +38,10 @@ export interface Refusal {
 const windowBytes = 512 * 1024;
 const mostPartitions = 10_000;
 const mostPatterns = 20;
+/** So long a member whose partitions are revoked may take to commit what it was sent, before it joins again. */
+const handoverMs = 3000;
 
-export class Subscription implements ReaderListener {
+export class Subscription implements ReaderListener, MemberListener {
   readonly name: string;
   readonly #owner: SubscriptionOwner;
   readonly #broker: Broker;
@@ -46,6 +52,10 @@ export class Subscription implements ReaderListener {
   readonly #partitions = new Map<string, TopicPartition>();
   readonly #paused = new Set<string>();
   #stopListening: () => void = () => {};
+  #member: GroupMember | null = null;
+  /** Whether the client got records since it committed last. */
+  #owesCommit = false;
+  #handedOver: (() => void) | null = null;
   #closed = false;
 
   constructor(
@@ -70,6 +80,13 @@ export class Subscription implements ReaderListener {
     if (this.#selection.patternCount > 0 || this.#asked.partitions === undefined) {
       this.#stopListening = this.#broker.topics.onGrown((topic) => this.#grown(topic.name, topic.partitionCount));
     }
+    if (this.#isMember) {
+      began([]);
+      this.#reader.grant(this.#asked.credit ?? Infinity, 0);
+      this.#member = this.#join(this.#asked.group!);
+      this.#member.start();
+      return null;
+    }
     const positions: Position[] = [];
     for (const each of partitions) {
       const position = await this.#add(each, this.#startOf(each));
@@ -82,12 +99,45 @@ export class Subscription implements ReaderListener {
   }
 
   records(block: RecordBlock, from: number, to: number): void {
+    this.#owesCommit = true;
     if (this.#owner.sendRecords(block.frame(this.#format, from, to))) this.drained();
   }
 
-  failed(topic: string, partition: number, errorCode: ErrorCode, message: string): void {
-    const error = errorName(errorCode);
-    this.#owner.send({ type: 'error', error, message, subscription: this.name, topic, partition });
+  /** A partition cannot be read on, or the member cannot be in its group. */
+  failed(topic: string, partition: number, errorCode: ErrorCode, message: string): void;
+  failed(errorCode: ErrorCode, message: string): void;
+  failed(...told: [string, number, ErrorCode, string] | [ErrorCode, string]): void {
+    const [errorCode, message] = told.slice(-2) as [ErrorCode, string];
+    const of = told.length === 4 ? { topic: told[0], partition: told[1] } : {};
+    this.#owner.send({ type: 'error', error: errorName(errorCode), message, subscription: this.name, ...of });
+  }
+
+  // What the group says.
+
+  assigned(partitions: readonly Position[]): void {
+    void this.#assigned(partitions);
+  }
+
+  async revoked(partitions: readonly TopicPartition[]): Promise<void> {
+    if (this.#closed) return;
+    this.lost(partitions);
+    if (!this.#owesCommit || partitions.length === 0) return;
+    let timer: Timer | null = null;
+    await new Promise<void>((resolve) => {
+      this.#handedOver = resolve;
+      timer = this.#broker.clock.setTimer(handoverMs, resolve);
+    });
+    (timer as Timer | null)?.cancel();
+    this.#handOver();
+  }
+
+  lost(partitions: readonly TopicPartition[]): void {
+    if (this.#closed) return;
+    for (const { topic, partition } of partitions) {
+      this.#reader.remove(topic, partition);
+      this.#partitions.delete(keyOf(topic, partition));
+    }
+    this.#owner.send({ type: 'revoked', subscription: this.name, partitions });
   }
 
   /** The client has read what it was sent. */
@@ -150,6 +200,7 @@ export class Subscription implements ReaderListener {
       return [];
     });
     if (offsets.length === 0) return problems;
+    if (this.#member !== null) return [...problems, ...(await this.#commitAsMember(this.#member, positions))];
     const committer = { memberId: '', instanceId: null, generation: -1, knowsMissingGroups: true, retentionMs: -1 };
     const codes = groups.isActive
       ? await groups.commits.commit(group ?? '', committer, offsets)
@@ -163,6 +214,11 @@ export class Subscription implements ReaderListener {
     return problems;
   }
 
+  /** The client has committed what it wanted to of what was revoked. */
+  release(): void {
+    this.#handOver();
+  }
+
   get hasGroup(): boolean {
     return this.#asked.group !== undefined;
   }
@@ -172,6 +228,63 @@ export class Subscription implements ReaderListener {
     this.#closed = true;
     this.#stopListening();
     this.#reader.close();
+    this.#handOver();
+    void this.#member?.leave();
+  }
+
+  /** With partitions of its own choice it only keeps its positions in the group. */
+  get #isMember(): boolean {
+    return this.hasGroup && this.#asked.partitions === undefined;
+  }
+
+  #join(groupId: string): GroupMember {
+    const { clientHost } = this.#owner;
+    return new GroupMember(this.#broker, this, {
+      groupId,
+      topics: this.#topicNames(),
+      clientId: 'millrace-ws',
+      clientHost,
+    });
+  }
+
+  #topicNames(): string[] {
+    return [...this.#broker.topics.image.topics()]
+      .map(({ name }) => name)
+      .filter((name) => this.#selection.includes(name));
+  }
+
+  async #assigned(partitions: readonly Position[]): Promise<void> {
+    const positions: Position[] = [];
+    for (const { topic, partition, offset } of partitions) {
+      const { from = 'committed', otherwise = 'latest' } = this.#asked;
+      const first = this.#positionAsked(from === 'committed' ? otherwise : from, { topic, partition });
+      const position = await this.#add({ topic, partition }, offset < 0 ? first : { offset }, first);
+      if (position === null) continue;
+      // Nothing is sent before `assigned`.
+      this.#reader.pause(topic, partition);
+      positions.push(position);
+    }
+    if (this.#closed) return;
+    this.#owner.send({ type: 'assigned', subscription: this.name, positions });
+    this.resume(positions);
+  }
+
+  async #commitAsMember(member: GroupMember, positions: readonly Position[]): Promise<(Position & Refusal)[]> {
+    const outcomes = await member.commit(positions);
+    this.#owesCommit = false;
+    this.#handOver();
+    return outcomes.flatMap(({ topic, partition, errorCode }) => {
+      if (errorCode === ErrorCode.NONE) return [];
+      const message = `The group did not take a position in partition ${partition} of ${topic}: ${errorName(errorCode)}.`;
+      return [{ topic, partition, offset: 0, errorCode, message }];
+    });
+  }
+
+  #handOver(): void {
+    const done = this.#handedOver;
+    this.#handedOver = null;
+    this.#owesCommit = false;
+    done?.();
   }
 
   #selected(): TopicPartition[] | Refusal {
@@ -195,8 +308,16 @@ export class Subscription implements ReaderListener {
     return partitions;
   }
 
-  async #add({ topic, partition }: TopicPartition, start: StartPosition): Promise<Position | null> {
-    const found = await this.#reader.add(topic, partition, start);
+  /** Begins at `start`, or `otherwise` where that offset is not there any more. */
+  async #add(
+    { topic, partition }: TopicPartition,
+    start: StartPosition,
+    otherwise: StartPosition = start,
+  ): Promise<Position | null> {
+    let found = await this.#reader.add(topic, partition, start);
+    if (typeof found !== 'number' && found.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE && otherwise !== start) {
+      found = await this.#reader.add(topic, partition, otherwise);
+    }
     if (this.#closed) return null;
     if (typeof found === 'number') {
       this.#partitions.set(keyOf(topic, partition), { topic, partition });
@@ -225,6 +346,8 @@ export class Subscription implements ReaderListener {
   /** A topic is there, or has more partitions than before. */
   #grown(name: string, partitionCount: number): void {
     if (this.#asked.partitions !== undefined || !this.#selection.includes(name)) return;
+    // A member hears of it by its group.
+    if (this.#member !== null) return this.#member.subscribe(this.#topicNames());
     for (let partition = 0; partition < partitionCount; partition++) {
       if (this.#partitions.has(keyOf(name, partition)) || this.#partitions.size >= mostPartitions) continue;
       void this.#add({ topic: name, partition }, 'earliest');

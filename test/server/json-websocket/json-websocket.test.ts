@@ -1,5 +1,6 @@
 /** JSON over WebSocket, with real sockets and a whole broker: publish, acknowledge, read. */
 
+import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { JsonClient, startDoors, type DoorBroker } from '../door-harness.ts';
 
@@ -186,6 +187,45 @@ describe('reading', () => {
     await client.ask({ type: 'unsubscribe', id: 1, subscription: 'a' });
     await client.ask({ ...subscribe, subscription: 'b' });
     expect((await client.records(1))[0]).toMatchObject({ offset: 2, value: 2 });
+  });
+
+  it('shares the partitions of a group with the other members, Kafka clients among them', async () => {
+    await using doors = await startDoors({ 'num.partitions': '4', 'group.initial.rebalance.delay.ms': '0' });
+    await using first = await JsonClient.open(doors.url);
+    const records = Array.from({ length: 8 }, (_, value) => ({ value, partition: value % 4 }));
+    await first.ask({ type: 'publish', id: 1, topic: 'shared', records });
+    const subscribe = { type: 'subscribe', subscription: 's', topics: ['shared'], group: 'g', otherwise: 'earliest' };
+    expect(await first.ask(subscribe)).toMatchObject({ type: 'subscribed', positions: [] });
+    expect((await first.frame())['positions']).toHaveLength(4);
+    expect((await first.records(8)).length).toBe(8);
+    const kafka = new Kafka({ brokers: [`127.0.0.1:${doors.broker.kafka!.port}`], logLevel: logLevel.NOTHING });
+    const consumer = kafka.consumer({ groupId: 'g', heartbeatInterval: 200 });
+    await consumer.connect();
+    await consumer.subscribe({ topic: 'shared', fromBeginning: true });
+    const values: number[] = [];
+    const joined = new Promise<Record<string, number[]>>((resolve) => {
+      consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => resolve(payload.memberAssignment));
+    });
+    const running = consumer.run({
+      eachMessage: async ({ message }) => void values.push(Number(message.value!.toString())),
+    });
+    // What it was sent it commits before another takes over.
+    expect(await first.frame()).toMatchObject({ type: 'revoked', subscription: 's' });
+    const positions = [0, 1, 2, 3].map((partition) => ({ topic: 'shared', partition, offset: 2 }));
+    expect(await first.ask({ type: 'commit', id: 'c', subscription: 's', positions })).toEqual({
+      type: 'done',
+      id: 'c',
+    });
+    const own = (await first.frame())['positions'] as { partition: number; offset: number }[];
+    expect(own.map(({ offset }) => offset)).toEqual([2, 2]);
+    const others = (await joined)['shared']!;
+    expect([...own.map(({ partition }) => partition), ...others].toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3]);
+    await running;
+    // The one who stays gets everything.
+    await consumer.disconnect();
+    expect(await first.frame()).toMatchObject({ type: 'revoked' });
+    expect((await first.frame())['positions']).toHaveLength(4);
+    expect(values).toEqual([]);
   });
 
   it('shows what is JSON as a value, other texts as texts, and all else as base64', async () => {
