@@ -126,7 +126,7 @@ class RawLink implements SocketLink, PublishListener {
   #send(text: string): void {
     if (!this.#open) return;
     this.#socket.send(text);
-    if (this.#socket.getBufferedAmount() > largestBacklogBytes) this.#end(tryAgainLater, 'what was told is not read');
+    if (this.#socket.getBufferedAmount() > largestBacklogBytes) this.destroy();
   }
 
   #end(code: number, reason: string): void {

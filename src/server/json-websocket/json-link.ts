@@ -5,7 +5,7 @@
  *                                 └─► any other: JSON.parse, checked against its schema ─► Subscription …
  *
  * What is wrong with one frame is answered with an error frame, and the connection goes on. It ends where a client does
- * not read what it is told, or publishes on though the log is behind (1013, "try again later").
+ * not read what it is told (without a word), or publishes on though the log is behind (1013, "try again later").
  */
 
 import { ErrorCode, errorName } from '../../base/error-code.ts';
@@ -124,7 +124,8 @@ export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner 
   #answer(text: string): void {
     if (!this.#open || this.#socket.send(text, false, false) === 1) return;
     this.#unreadBytes += text.length;
-    if (this.#unreadBytes > unreadAnswersBytes) this.#end(tryAgainLater, 'what was answered is not read');
+    // It would not read why, either.
+    if (this.#unreadBytes > unreadAnswersBytes) this.destroy();
   }
 
   #publish(bytes: Uint8Array): void {
