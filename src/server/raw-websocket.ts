@@ -1,21 +1,26 @@
 /**
  * The shortest way from a socket to the log: every WebSocket message is one record. I/O thread.
  *
- *   /topics/{topic}/produce?acks=all|1|0&key=K&partition=N&first=1
+ *   /topics/{topic}/produce?acks=all|1|0&key=K&partition=N&first=1&producer=NAME
  *
  *   device → broker   a text or binary message: the value of a record, byte by byte
  *   broker → device   a text message with a number: every record up to it is stored as the acks ask, but for those that an
  *                     error named before; told once for many. Records are numbered from `first` on, by default from 1.
  *                     {"error":"MESSAGE_TOO_LARGE","message":"…","from":7,"count":1}
  *                     the records 7 to 7 were not stored
+ *                     {"last":41}   first of all where there is a producer: the last of its numbers that is stored
+ *
+ * With a producer's name numbers belong to it: what is stored already is acknowledged and not stored again, so a device
+ * comes back with `first` as the number of the oldest message that was not acknowledged, and sends from there on again.
  *
  * uWebSockets.js cannot stop reading one socket, so a device that sends on while the log is behind has its records kept
  * up to a bound, beyond which the connection ends with code 1013, "try again later": what was not acknowledged is sent
  * again then. It does not open records.
  */
 
-import { errorName, type ErrorCode } from '../base/error-code.ts';
+import { ErrorCode, errorName } from '../base/error-code.ts';
 import { problemOfTopicName } from '../broker/topic-name.ts';
+import { NamedProducer, problemOfIdentity } from '../gateway/named-producers.ts';
 import type { PublishListener, PublishStream } from '../gateway/publish-stream.ts';
 import type { PublishTarget } from '../gateway/publish-target.ts';
 import type { RecordPublisher } from '../gateway/record-publisher.ts';
@@ -37,6 +42,8 @@ interface Asked {
   readonly partition: number;
   /** The number of the first record. */
   readonly first: number;
+  /** Whose numbers they are; null: nobody's. */
+  readonly producer: string | null;
 }
 
 type Target = PeerSocket<Asked>;
@@ -47,6 +54,10 @@ const tryAgainLater = 1013;
 const numbersWaitFromBytes = 16 * 1024;
 /** A device that does not read so much of what it is told is ended, in bytes. */
 const largestBacklogBytes = 1024 * 1024;
+
+/** What a message costs beside its bytes while it waits for the producer's last number, and what all may take, in bytes. */
+const earlyMessageBytes = 100;
+const earlyMostBytes = 8 * 1024 * 1024;
 
 const durabilityByAcks: ReadonlyMap<string, Durability> = new Map([
   ['all', 'synced'],
@@ -65,12 +76,18 @@ class RawLink implements SocketLink, PublishListener {
   #finishing = false;
   #toldEnd = 0;
   #settledEnd = 0;
+  readonly #producer: NamedProducer | null;
+  /** What came before the producer's last number was known; null once it is. */
+  #early: Uint8Array[] | null = null;
+  #earlyBytes = 0;
 
   constructor(socket: Target, asked: Asked, publisher: RecordPublisher) {
     this.#socket = socket;
     this.#asked = asked;
     this.#target = publisher.target(asked.topic);
     this.#stream = publisher.openStream(this, { durability: asked.durability });
+    this.#producer = asked.producer === null ? null : new NamedProducer(asked.producer);
+    if (this.#producer !== null) this.#resume(this.#producer, publisher);
   }
 
   message(message: ArrayBuffer): void {
@@ -78,9 +95,41 @@ class RawLink implements SocketLink, PublishListener {
     const { key, partition } = this.#asked;
     const bytes = new Uint8Array(message);
     const stream = this.#stream;
+    if (this.#producer !== null) return this.#numbered(this.#producer, bytes);
     if (key === null) stream.publishSlice(this.#target, partition, bytes, 0, bytes.length);
     else stream.publish(this.#target, partition, key, bytes);
     if (stream.overfull) this.#end(tryAgainLater, 'the broker is behind');
+  }
+
+  #resume(producer: NamedProducer, publisher: RecordPublisher): void {
+    const { topic, partition, durability } = this.#asked;
+    this.#early = [];
+    void publisher.resume(producer, topic, { partition, durability }).then(({ errorCode, message, lastNumber }) => {
+      const early = this.#early ?? [];
+      this.#early = null;
+      if (!this.#open) return;
+      if (errorCode === ErrorCode.NONE) this.#send(JSON.stringify({ last: lastNumber }));
+      else {
+        const { first } = this.#asked;
+        this.#send(JSON.stringify({ error: errorName(errorCode), message, from: first, count: early.length }));
+        return this.#end(tryAgainLater, 'the producer cannot go on');
+      }
+      for (const bytes of early) this.#numbered(producer, bytes);
+    });
+  }
+
+  #numbered(producer: NamedProducer, bytes: Uint8Array): void {
+    if (this.#early !== null) {
+      this.#early.push(bytes.slice());
+      this.#earlyBytes += bytes.length + earlyMessageBytes;
+      if (this.#earlyBytes > earlyMostBytes) this.#end(tryAgainLater, 'the broker is behind');
+      return;
+    }
+    const { key, partition, first } = this.#asked;
+    const number = first + this.#stream.endOrdinal;
+    producer.beginSubmission();
+    this.#stream.publishNamed(producer, number, null, this.#target, partition, key, bytes);
+    if (this.#stream.overfull) this.#end(tryAgainLater, 'the broker is behind');
   }
 
   settled(endOrdinal: number): void {
@@ -104,7 +153,7 @@ class RawLink implements SocketLink, PublishListener {
 
   finish(): void {
     this.#finishing = true;
-    if (this.#stream.waitingCount === 0) this.#end(goingAway, 'the broker stops');
+    if (this.#early === null && this.#stream.waitingCount === 0) this.#end(goingAway, 'the broker stops');
   }
 
   destroy(): void {
@@ -156,7 +205,7 @@ export class RawWebSocket {
   }
 }
 
-const asksFor = new Set(['acks', 'key', 'partition', 'first']);
+const asksFor = new Set(['acks', 'key', 'partition', 'first', 'producer']);
 const longestQueryBytes = 4096;
 
 function readAsked(topicText: string, query: string): { readonly asked: Asked } | HttpRefusal {
@@ -176,7 +225,11 @@ function readAsked(topicText: string, query: string): { readonly asked: Asked } 
   const first = integerOf(parameters.get('first'), 1, 0, 2 ** 52);
   if (first === null) return badRequest('The parameter first is a whole number from 0 on.');
   const key = parameters.get('key');
-  return { asked: { topic, durability, partition, first, key: key === null ? null : new TextEncoder().encode(key) } };
+  const producer = parameters.get('producer');
+  const wrongName = producer === null ? null : problemOfIdentity(producer, first);
+  if (wrongName !== null) return badRequest(wrongName);
+  const keyBytes = key === null ? null : new TextEncoder().encode(key);
+  return { asked: { topic, durability, partition, first, producer, key: keyBytes } };
 }
 
 function decoded(text: string): string | null {

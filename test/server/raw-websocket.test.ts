@@ -59,6 +59,21 @@ describe('the raw door', () => {
     expect((await readAll('sizes', 2)).map(({ text }) => text)).toEqual(['a', 'c']);
   });
 
+  it('stores once what a named device sends again after a cut', async () => {
+    const url = `${doors.url}/topics/named/produce?producer=device-7`;
+    await using device = await SocketClient.open(`${url}&first=1`);
+    for (const message of ['a', 'b', 'c']) device.socket.send(message);
+    expect(JSON.parse(await device.next())).toEqual({ last: -1 });
+    await numbersUpTo(device, 3);
+    device.socket.terminate();
+    // It did not hear of 2 and 3.
+    await using again = await SocketClient.open(`${url}&first=2`);
+    for (const message of ['b', 'c', 'd']) again.socket.send(message);
+    expect(JSON.parse(await again.next())).toEqual({ last: 3 });
+    await numbersUpTo(again, 4);
+    expect((await readAll('named', 4)).map(({ text }) => text)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
   it('stores without acknowledging where acks is 0', async () => {
     await using device = await SocketClient.open(`${doors.url}/topics/quiet/produce?acks=0`);
     device.socket.send('a');
@@ -74,6 +89,7 @@ describe('the raw door', () => {
     ['/topics/t/produce?acks=2', 'acks'],
     ['/topics/t/produce?partition=-1', 'partition'],
     ['/topics/t/produce?first=1e3', 'first'],
+    ['/topics/t/produce?producer=a%20b', 'name'],
     ['/topics/t/produce?wrong=1', 'wrong'],
   ])('refuses %s with a sentence', async (path, word) => {
     const client = new SocketClient(`${doors.url}${path}`);

@@ -36,6 +36,10 @@ export function asyncApiDocument(version: string): object {
             summary: 'The number up to which all records are settled.',
             payload: { type: 'string', pattern: '^[0-9]+$' },
           },
+          last: {
+            summary: 'With a producer, first of all: the last of its numbers that is stored, or -1.',
+            payload: { type: 'object', properties: { last: { type: 'integer', minimum: -1 } }, required: ['last'] },
+          },
           failed: { summary: 'Records that were not stored.', payload: rawFailure },
         },
         bindings: {
@@ -48,6 +52,7 @@ export function asyncApiDocument(version: string): object {
                 key: { type: 'string' },
                 partition: { type: 'integer', minimum: 0 },
                 first: { type: 'integer', minimum: 0, default: 1 },
+                producer: { type: 'string', minLength: 1 },
               },
             },
           },
@@ -58,7 +63,7 @@ export function asyncApiDocument(version: string): object {
       receiveFrames: operation('receive', jsonChannel, Object.keys(fromClient)),
       sendFrames: operation('send', jsonChannel, Object.keys(fromBroker)),
       receiveValues: operation('receive', rawChannel, ['value']),
-      sendNumbers: operation('send', rawChannel, ['stored', 'failed']),
+      sendNumbers: operation('send', rawChannel, ['stored', 'last', 'failed']),
     },
   };
 }

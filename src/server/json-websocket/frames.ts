@@ -3,8 +3,8 @@
  * these tables (`async-api.ts`), frames that come are checked against them, and those that leave have their types.
  *
  *   client                                            broker
- *   configure, publish, subscribe, credit, pause,     configured, ack, subscribed, records, assigned, revoked,
- *   resume, seek, commit, release, unsubscribe, ping  done, sought, pong, error
+ *   configure, publish, producer, subscribe, credit,  configured, ack, last, subscribed, records, assigned, revoked,
+ *   pause, resume, seek, commit, release, unsubscribe, ping  done, sought, pong, error
  *
  * Whatever has an `id` is answered with that id: by what it asks for, or by an error.
  */
@@ -22,6 +22,17 @@ const timestamp = {
   type: 'integer',
   minimum: 0,
   description: 'In milliseconds since 1970.',
+} as const satisfies Schema;
+const producer = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 200,
+  description: 'Who numbers its records, strictly upwards in each partition: none of them is stored twice.',
+} as const satisfies Schema;
+const sequence = {
+  type: 'integer',
+  minimum: 0,
+  description: "The record's number, where the frame names a producer.",
 } as const satisfies Schema;
 const subscription = {
   type: 'string',
@@ -53,6 +64,7 @@ const recordFields = {
   headers,
   partition: { ...partition, description: 'By default the key tells, or any.' },
   timestamp,
+  sequence,
 } as const satisfies Readonly<Record<string, Schema>>;
 
 const partitionOf = {
@@ -122,6 +134,7 @@ export const clientFrames = {
     {
       id,
       topic,
+      producer,
       ...recordFields,
       records: {
         type: 'array',
@@ -130,6 +143,18 @@ export const clientFrames = {
       },
     },
     ['topic'],
+  ),
+  producer: frame(
+    'producer',
+    'Asks which number of a named producer was stored last in its partition of a topic.',
+    {
+      id,
+      producer,
+      topic,
+      partition: { ...partition, description: 'By default the one that its name fixes.' },
+      takeover: { type: 'boolean', description: 'Fences whoever uses the name so far.' },
+    },
+    ['producer', 'topic'],
   ),
   subscribe: frame(
     'subscribe',
@@ -259,6 +284,22 @@ export const brokerFrames = {
       },
     },
     [],
+  ),
+  last: frame(
+    'last',
+    'Answers producer.',
+    {
+      id,
+      producer,
+      topic,
+      partition,
+      last: {
+        type: 'integer',
+        minimum: -1,
+        description: 'The number stored last; -1 where none is, or none is known any more.',
+      },
+    },
+    ['producer', 'topic', 'partition', 'last'],
   ),
   subscribed: frame(
     'subscribed',

@@ -11,6 +11,7 @@
 import { ErrorCode, errorName } from '../../base/error-code.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
+import { problemOfIdentity } from '../../gateway/named-producers.ts';
 import type { PeerSocket, SocketLink } from '../http-route.ts';
 import { clientFrames, type BrokerFrame, type ClientFrame, type ClientFrames, type FrameId } from './frames.ts';
 import { field, PublishScanner, Scanned } from './publish-scanner.ts';
@@ -156,6 +157,7 @@ export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner 
       this.#publishing = new Publishing(this, this.#services.gateway.publisher, frame);
       this.send({ type: 'configured', ...given(frame.id) });
     },
+    producer: (frame) => this.#guard(frame.id, () => this.#resumeProducer(frame)),
     subscribe: (frame) => this.#guard(frame.id, () => this.#subscribe(frame)),
     credit: (frame) =>
       this.#with(frame, (subscription) => {
@@ -216,6 +218,17 @@ export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner 
     subscription.close();
     if (subscriptions.get(name) === subscription) subscriptions.delete(name);
     this.#refuse(id, refusal.message, refusal.errorCode, name);
+  }
+
+  async #resumeProducer({ id, producer: name, topic, partition = -1, takeover = false }: ClientFrames['producer']) {
+    const { gateway } = this.#services;
+    const wrong = problemOfIdentity(name, 0);
+    if (wrong !== null) return this.#refuse(id, wrong);
+    this.#publishing ??= new Publishing(this, gateway.publisher, { type: 'configure' });
+    const resumed = await gateway.resume(this.#publishing.producer(name), topic, { partition, takeover });
+    if (resumed.errorCode !== ErrorCode.NONE) return this.#refuse(id, resumed.message ?? '', resumed.errorCode);
+    const { lastNumber: last } = resumed;
+    this.send({ type: 'last', ...given(id), producer: name, topic, partition: resumed.partition, last });
   }
 
   async #commit(subscription: Subscription, { id, positions }: ClientFrames['commit']): Promise<void> {

@@ -15,7 +15,9 @@ export const publishFields = [
   'type',
   'id',
   'topic',
+  'producer',
   'records',
+  'sequence',
   'key',
   'keyBase64',
   'value',
@@ -31,7 +33,7 @@ export const field = Object.fromEntries(publishFields.map((name, i) => [name, i]
   Record<PublishField, number>
 >;
 /** From here on fields are a record's own as well. */
-const firstOfRecord = field.key;
+const firstOfRecord = field.sequence;
 const noField = -1;
 
 const encoder = new TextEncoder();
@@ -199,7 +201,8 @@ export class PublishScanner {
     if (id !== JsonKind.ABSENT && this.endOf(field.id) - this.startOf(field.id) > longestId) {
       return this.#wrong('id', `at most ${longestId} bytes long`);
     }
-    return true;
+    const producer = this.kind(field.producer);
+    return producer === JsonKind.ABSENT || isString(producer) || this.#wrong('producer', 'a string');
   }
 
   #checkRecord(): boolean {
@@ -223,7 +226,9 @@ export class PublishScanner {
       return this.#wrong('headers', 'an object');
     }
     return (
-      this.#checkInteger(field.partition, 2 ** 31 - 1) && this.#checkInteger(field.timestamp, Number.MAX_SAFE_INTEGER)
+      this.#checkInteger(field.partition, 2 ** 31 - 1) &&
+      this.#checkInteger(field.timestamp, Number.MAX_SAFE_INTEGER) &&
+      this.#checkInteger(field.sequence, Number.MAX_SAFE_INTEGER)
     );
   }
 

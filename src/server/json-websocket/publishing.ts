@@ -9,6 +9,7 @@
 
 import { ErrorCode, errorName } from '../../base/error-code.ts';
 import type { Offset } from '../../base/numbers.ts';
+import { NamedProducer, problemOfIdentity } from '../../gateway/named-producers.ts';
 import type { PublishListener, PublishStream } from '../../gateway/publish-stream.ts';
 import type { PublishTarget } from '../../gateway/publish-target.ts';
 import type { RecordPublisher } from '../../gateway/record-publisher.ts';
@@ -47,6 +48,7 @@ interface Run {
 }
 
 const durabilityByAcks = { all: 'synced', '1': 'written', '0': 'none' } as const satisfies Record<string, Durability>;
+const mostProducers = 100;
 const encoder = new TextEncoder();
 const noBytes = new Uint8Array(0);
 const base64Text = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
@@ -67,7 +69,10 @@ export class Publishing implements PublishListener {
   #toldEnd = 0;
   #topicBytes: Uint8Array = noBytes;
   #target: PublishTarget | null = null;
+  /** Whom this connection speaks for; more names than a few find the oldest forgotten. */
+  readonly #producers = new Map<string, NamedProducer>();
   // The record that is being prepared.
+  #producer: NamedProducer | null = null;
   #key: Uint8Array | null = null;
   #value: Uint8Array | null = null;
   #valueStart = 0;
@@ -95,6 +100,14 @@ export class Publishing implements PublishListener {
   /** Hands the records of the frame that `scanner` has read on; gives why none of them was, as a sentence, or null. */
   publish(scanner: PublishScanner, bytes: Uint8Array): string | null {
     const start = this.#stream.endOrdinal;
+    this.#producer = null;
+    if (scanner.kind(field.producer) !== JsonKind.ABSENT) {
+      const name = scanner.textOf(field.producer);
+      const problem = problemOfIdentity(name, 0);
+      if (problem !== null) return problem;
+      this.#producer = this.producer(name);
+      this.#producer.beginSubmission();
+    }
     if (scanner.isBatch) {
       const problem = this.#publishBatch(scanner, bytes);
       if (problem !== null) return problem;
@@ -108,6 +121,17 @@ export class Publishing implements PublishListener {
       this.#waiting.push({ id: scanner.rawOf(field.id), start, end, runs: scanner.isBatch ? [] : null });
     }
     return null;
+  }
+
+  /** This connection's use of a name, which is allowed. */
+  producer(name: string): NamedProducer {
+    const known = this.#producers.get(name);
+    if (known !== undefined) return known;
+    const oldest = this.#producers.keys().next();
+    if (this.#producers.size >= mostProducers && oldest.done !== true) this.#producers.delete(oldest.value);
+    const producer = new NamedProducer(name);
+    this.#producers.set(name, producer);
+    return producer;
   }
 
   /** Calls `done` once of all records is told what became of them. */
@@ -224,6 +248,22 @@ export class Publishing implements PublishListener {
     const partition = scanner.integerOf(field.partition);
     const timestampMs = scanner.integerOf(field.timestamp);
     const value = this.#value;
+    if (this.#producer !== null) {
+      const number = scanner.integerOf(field.sequence);
+      const slice = value === null ? null : value.subarray(this.#valueStart, this.#valueEnd);
+      this.#stream.publishNamed(
+        this.#producer,
+        number,
+        null,
+        target,
+        partition,
+        this.#key,
+        slice,
+        timestampMs,
+        this.#headers,
+      );
+      return;
+    }
     if (this.#key === null && this.#headers === null && timestampMs < 0 && value !== null) {
       this.#stream.publishSlice(target, partition, value, this.#valueStart, this.#valueEnd);
     } else {
@@ -250,6 +290,9 @@ export class Publishing implements PublishListener {
   #prepare(scanner: PublishScanner, bytes: Uint8Array): string | null {
     this.#key = null;
     this.#headers = null;
+    const isNumbered = scanner.kind(field.sequence) !== JsonKind.ABSENT;
+    if (isNumbered !== (this.#producer !== null))
+      return 'A record has a sequence exactly where its frame names a producer.';
     const keyKind = scanner.kind(field.key);
     if (keyKind === JsonKind.STRING) this.#key = bytes.subarray(scanner.startOf(field.key), scanner.endOf(field.key));
     else if (keyKind === JsonKind.ESCAPED_STRING) this.#key = encoder.encode(scanner.textOf(field.key));

@@ -85,6 +85,26 @@ describe('publishing', () => {
     expect(client.received.length).toBeLessThan(500);
   });
 
+  it('stores each numbered record of a named producer once, and tells the last number', async () => {
+    await using client = await JsonClient.open(doors.url);
+    const asked = { type: 'producer', id: 'p', producer: 'device-7', topic: 'once' };
+    expect(await client.ask(asked)).toMatchObject({ type: 'last', id: 'p', partition: 0, last: -1 });
+    const numbered = { type: 'publish', topic: 'once', producer: 'device-7' };
+    const first = { type: 'ack', partition: 0, offset: 0 };
+    expect(await client.ask({ ...numbered, id: 1, sequence: 5, text: 'a' })).toEqual({ ...first, id: 1 });
+    expect(await client.ask({ ...numbered, id: 2, sequence: 5, text: 'a' })).toMatchObject({ type: 'ack', id: 2 });
+    const records = [
+      { sequence: 7, text: 'b' },
+      { sequence: 9, text: 'c' },
+    ];
+    expect(await client.ask({ ...numbered, id: 3, records })).toMatchObject({ runs: [{ count: 2, offset: 1 }] });
+    expect(await client.ask({ ...numbered, id: 4, text: 'no number' })).toMatchObject({ error: 'INVALID_REQUEST' });
+    await using other = await JsonClient.open(doors.url);
+    expect(await other.ask(asked)).toMatchObject({ last: 9 });
+    await other.ask({ type: 'subscribe', subscription: 's', topics: ['once'], from: 'earliest' });
+    expect((await other.records(3)).map(({ text }) => text)).toEqual(['a', 'b', 'c']);
+  });
+
   it('tells which records of a frame were not stored, and stores the others', async () => {
     await using client = await JsonClient.open(doors.url);
     const records = [{ text: 'a' }, { text: 'b', partition: 99 }, { text: 'c' }];
