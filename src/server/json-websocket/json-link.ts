@@ -67,7 +67,7 @@ export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner 
     const bytes = new Uint8Array(message);
     switch (scanner.scan(bytes)) {
       case Scanned.PUBLISH:
-        return this.#publish(bytes);
+        return this.#publish(scanner.bytes);
       case Scanned.INVALID:
         return this.#refuse(idOf(scanner), scanner.problem);
       case Scanned.OTHER:

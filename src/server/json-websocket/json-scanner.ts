@@ -27,7 +27,14 @@ const minus = 0x2d;
 const zero = 0x30;
 const nine = 0x39;
 
+/** 1 for bytes that a string holds as they are. */
+const plain = Uint8Array.from({ length: 256 }, (_, byte) =>
+  Number(byte >= 0x20 && byte !== quote && byte !== backslash),
+);
+
 export class JsonScanner {
+  /** The bytes four at a time, where that is possible. */
+  #words: Int32Array | null = null;
   bytes: Uint8Array = new Uint8Array(0);
   at = 0;
   end = 0;
@@ -37,9 +44,10 @@ export class JsonScanner {
   valueStart = 0;
   valueEnd = 0;
 
-  /** Begins with `[start, end)` of `bytes`. */
-  begin(bytes: Uint8Array, start = 0, end = bytes.length): void {
+  /** Begins with `[start, end)` of `bytes`; `words` are the same bytes, for who has them at hand: long strings go quicker. */
+  begin(bytes: Uint8Array, start = 0, end = bytes.length, words: Int32Array | null = null): void {
     this.bytes = bytes;
+    this.#words = words;
     this.at = start;
     this.end = end;
     this.problem = null;
@@ -73,10 +81,14 @@ export class JsonScanner {
   /** Passes over a string whose opening quote is next. */
   string(): JsonKind {
     const { bytes, end } = this;
-    let at = this.at + 1;
-    const start = at;
+    const words = this.#words;
+    const start = this.at + 1;
+    let at = start;
     let kind: JsonKind = JsonKind.STRING;
-    while (at < end) {
+    for (;;) {
+      if (words !== null) at = skipPlainWords(words, bytes, at, end);
+      while (at < end && plain[bytes[at]!] !== 0) at++;
+      if (at >= end) break;
       const byte = bytes[at]!;
       if (byte === quote) {
         this.valueStart = start;
@@ -84,18 +96,14 @@ export class JsonScanner {
         this.at = at + 1;
         return kind;
       }
-      if (byte === backslash) {
-        kind = JsonKind.ESCAPED_STRING;
-        const size = escapeSizeBytes(bytes, at, end);
-        if (size === 0) {
-          this.at = at;
-          return this.fail('there is an escape that does not exist');
-        }
-        at += size;
-      } else if (byte < 0x20) {
+      const size = byte === backslash ? escapeSizeBytes(bytes, at, end) : 0;
+      if (size === 0) {
         this.at = at;
-        return this.fail('a string holds a control character that is not escaped');
-      } else at++;
+        const what = byte === backslash ? 'there is an escape that does not exist' : controlCharacter;
+        return this.fail(what);
+      }
+      kind = JsonKind.ESCAPED_STRING;
+      at += size;
     }
     this.at = at;
     return this.fail('a string does not end');
@@ -196,6 +204,35 @@ export function integerAt(bytes: Uint8Array, start: number, end: number): number
     if (number > Number.MAX_SAFE_INTEGER) return Number.NaN;
   }
   return negative ? -number : number;
+}
+
+const controlCharacter = 'a string holds a control character that is not escaped';
+
+/**
+ * Passes over bytes that a string holds as they are, four at a time; returns where it cannot go on so. A byte is zero in
+ * one of the three words below where it is a quote, a backslash, or below 0x20 (the zero byte test of H. Warren, Hacker's Delight).
+ */
+function skipPlainWords(words: Int32Array, bytes: Uint8Array, from: number, end: number): number {
+  let at = from;
+  while ((at & 3) !== 0) {
+    if (at >= end || plain[bytes[at]!] === 0) return at;
+    at++;
+  }
+  let word = at >> 2;
+  const lastWord = end >> 2;
+  while (word < lastWord) {
+    const four = words[word]!;
+    const quotes = four ^ 0x22222222;
+    const backslashes = four ^ 0x5c5c5c5c;
+    const controls = four & 0xe0e0e0e0;
+    const zeros =
+      ((quotes - 0x01010101) & ~quotes) |
+      ((backslashes - 0x01010101) & ~backslashes) |
+      ((controls - 0x01010101) & ~controls);
+    if ((zeros & 0x80808080) !== 0) break;
+    word++;
+  }
+  return word << 2;
 }
 
 function isSpace(byte: number): boolean {

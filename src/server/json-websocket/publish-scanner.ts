@@ -44,7 +44,12 @@ const publishText = encoder.encode('publish');
 export const Scanned = { PUBLISH: 0, OTHER: 1, INVALID: 2 } as const;
 export type Scanned = (typeof Scanned)[keyof typeof Scanned];
 
+/** Messages up to this size are copied here first, where they can be looked at in words, in bytes. */
+const roomBytes = 64 * 1024;
+
 export class PublishScanner {
+  readonly #room = new Uint8Array(roomBytes);
+  readonly #words = new Int32Array(this.#room.buffer);
   readonly #scanner = new JsonScanner();
   readonly #kinds = new Uint8Array(publishFields.length);
   readonly #starts = new Int32Array(publishFields.length);
@@ -57,13 +62,23 @@ export class PublishScanner {
   /** Why the frame or the record was refused, as a sentence. */
   problem = '';
 
+  /** The bytes that places mean, until the next `scan`. */
+  get bytes(): Uint8Array {
+    return this.#scanner.bytes;
+  }
+
   /** Reads a frame. After INVALID there is a `problem`; OTHER is a JSON object of another type, or of none. */
-  scan(bytes: Uint8Array): Scanned {
-    this.#scanner.begin(bytes);
+  scan(message: Uint8Array): Scanned {
+    const { length } = message;
+    if (length > roomBytes) this.#scanner.begin(message);
+    else {
+      this.#room.set(message);
+      this.#scanner.begin(this.#room, 0, length, this.#words);
+    }
     this.#recordsAt = -1;
     if (!this.#readObject(0)) return Scanned.INVALID;
     this.#scanner.space();
-    if (this.#scanner.at !== bytes.length) return this.#refuse('The frame is not JSON: something follows its object.');
+    if (this.#scanner.at !== length) return this.#refuse('The frame is not JSON: something follows its object.');
     if (!this.#isPublish()) return Scanned.OTHER;
     if (this.#unknown !== null) return this.#refuse(`A publish frame has no field ${this.#unknown}.`);
     if (this.kind(field.records) !== JsonKind.ABSENT) return this.#beginRecords();
@@ -138,7 +153,7 @@ export class PublishScanner {
   /** Reads the fields from place `first` on of the object that is next. */
   #readObject(first: number): boolean {
     const scanner = this.#scanner;
-    this.#kinds.fill(JsonKind.ABSENT, first);
+    for (let of = first; of < this.#kinds.length; of++) this.#kinds[of] = JsonKind.ABSENT;
     this.#unknown = null;
     scanner.space();
     if (!scanner.take(0x7b)) {
@@ -256,12 +271,24 @@ function isString(kind: JsonKind): boolean {
   return kind === JsonKind.STRING || kind === JsonKind.ESCAPED_STRING;
 }
 
+/** Places of fields by what is quickly seen of their names; -1 where there is none. Names that look the same come behind one another. */
+const buckets = new Int8Array(256).fill(noField);
+const nextInBucket = names.map((name, of) => {
+  const bucket = bucketOf(name, 0, name.length);
+  const next = buckets[bucket]!;
+  buckets[bucket] = of;
+  return next;
+});
+
+function bucketOf(bytes: Uint8Array, start: number, end: number): number {
+  return (bytes[start]! * 3 + bytes[end - 1]! * 5 + (end - start) * 17) & 0xff;
+}
+
 /** The place of the field with this name, from `first` on, or `noField`. */
 function fieldAt(bytes: Uint8Array, start: number, end: number, first: number): number {
-  const initial = bytes[start];
-  for (let of = first; of < names.length; of++) {
-    const name = names[of]!;
-    if (name[0] === initial && name.length === end - start && equal(bytes, start, end, name)) return of;
+  if (end === start) return noField;
+  for (let of = buckets[bucketOf(bytes, start, end)]!; of >= 0; of = nextInBucket[of]!) {
+    if (equal(bytes, start, end, names[of]!)) return of >= first ? of : noField;
   }
   return noField;
 }
