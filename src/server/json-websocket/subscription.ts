@@ -51,6 +51,8 @@ export class Subscription implements ReaderListener, MemberListener {
   readonly #reader: RecordReader;
   readonly #partitions = new Map<string, TopicPartition>();
   readonly #paused = new Set<string>();
+  /** Where to begin, by partition, where the client said so. */
+  readonly #given: ReadonlyMap<string, number>;
   #stopListening: () => void = () => {};
   #member: GroupMember | null = null;
   /** Whether the client got records since it committed last. */
@@ -70,6 +72,8 @@ export class Subscription implements ReaderListener, MemberListener {
     this.#asked = asked;
     this.#format = format;
     this.#selection = new TopicSelection(asked.topics);
+    const given = asked.positions ?? [];
+    this.#given = new Map(given.map(({ topic, partition, offset }) => [keyOf(topic, partition), offset]));
     this.#reader = feeds.openReader(this, { isolation: asked.isolation ?? 'read_committed', creditBytes: windowBytes });
   }
 
@@ -293,7 +297,7 @@ export class Subscription implements ReaderListener, MemberListener {
       return invalid(`A subscription has at most ${mostPatterns} patterns.`);
     }
     const partitions: TopicPartition[] = [];
-    const missing = this.#selection.names.find((name) => topics.topic(name) === null);
+    const missing = [...this.#selection.names].find((name) => topics.topic(name) === null);
     if (missing !== undefined) {
       return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message: `There is no topic ${missing}.` };
     }
@@ -328,8 +332,8 @@ export class Subscription implements ReaderListener, MemberListener {
   }
 
   #startOf({ topic, partition }: TopicPartition): StartPosition {
-    const given = this.#asked.positions?.find((each) => each.topic === topic && each.partition === partition);
-    if (given !== undefined) return { offset: given.offset };
+    const given = this.#given.get(keyOf(topic, partition));
+    if (given !== undefined) return { offset: given };
     return this.#positionAsked(this.#asked.from ?? (this.hasGroup ? 'committed' : 'latest'), { topic, partition });
   }
 

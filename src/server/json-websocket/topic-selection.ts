@@ -6,12 +6,12 @@
 import { isInternalTopic, isStateLogTopic } from '../../broker/topic-name.ts';
 
 export class TopicSelection {
-  /** Topics that are meant by name, each once. */
-  readonly names: readonly string[];
+  /** Topics that are meant by name. */
+  readonly names: ReadonlySet<string>;
   readonly #patterns: readonly string[];
 
   constructor(entries: readonly string[]) {
-    this.names = [...new Set(entries.filter((entry) => !isPattern(entry)))];
+    this.names = new Set(entries.filter((entry) => !isPattern(entry)));
     this.#patterns = entries.filter(isPattern);
   }
 
@@ -22,7 +22,7 @@ export class TopicSelection {
   /** Whether a topic that exists is meant. Patterns do not mean topics that coordinators write. */
   includes(topic: string): boolean {
     if (isStateLogTopic(topic)) return false;
-    if (this.names.includes(topic)) return true;
+    if (this.names.has(topic)) return true;
     return !isInternalTopic(topic) && this.#patterns.some((pattern) => matches(pattern, topic));
   }
 }
