@@ -44,6 +44,7 @@ function examplesOf(page: string): Example[] {
 async function compile(directory: string, examples: readonly Example[], broker: RunningBroker): Promise<void> {
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
+  if (!examples.some(({ language }) => language === 'ts')) return;
   const compilerOptions = { target: 'es2022', rootDir: '.', outDir: 'out', declaration: false, sourceMap: false };
   const configuration = { extends: '../../../tsconfig.json', compilerOptions, include: ['*.ts'] };
   await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(configuration));

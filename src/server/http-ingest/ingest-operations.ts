@@ -222,7 +222,7 @@ class Ingest {
       return problemOf(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, detail);
     }
     const problem = problemOfTopicName(name);
-    if (problem !== null) return problemOf(ErrorCode.INVALID_TOPIC_EXCEPTION, problem);
+    if (problem !== null) return problemOf(ErrorCode.INVALID_TOPIC_EXCEPTION, `${problem}.`);
     if (!isStateLogTopic(name) && this.#broker.config.boolean('auto.create.topics.enable')) return null;
     return problemOf(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `There is no topic ${name}.`);
   }

@@ -1,0 +1,67 @@
+/** What HTTP clients must not do: each gets a clear error, and others go on. */
+
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HttpHarness, linesOf } from './http-harness.ts';
+
+let http: HttpHarness;
+
+beforeEach(async () => {
+  http = await HttpHarness.open({ bodyLimits: { largestBodyBytes: 10_000, allBodiesBytes: 15_000, stillMs: 100 } });
+  await http.broker.broker.topics.create({ name: 't', partitionCount: 1, replicationFactor: -1, configs: [] });
+});
+
+afterEach(async () => {
+  // The others are unharmed.
+  expect((await http.post('/topics/t', '1')).status).toBe(200);
+  await http.close();
+});
+
+describe('a request that is wrong', () => {
+  it('gets a problem that says what is wrong', async () => {
+    const cases: [path: string, body: string | Uint8Array<ArrayBuffer>, status: number][] = [
+      ['/topics/t', '{', 400],
+      ['/topics/t', '1 2', 400],
+      ['/topics/t', Buffer.from([0x22, 0xff, 0x22]), 400],
+      ['/topics/t', '['.repeat(5000), 400],
+      ['/topics/..%2F..%2Fetc%2Fpasswd', '1', 400],
+      ['/topics/%ff', '1', 400],
+      ['/topics/a%00b', '1', 400],
+      [`/topics/${'a'.repeat(300)}`, '1', 400],
+      ['/topics/__millrace_groups', '1', 404],
+      ['/topics/t?partition=1', '1', 404],
+      ['/topics/t?partition=-1', '1', 400],
+      ['/topics/t?acks=2', '1', 400],
+      ['/topics/t?key=%zz', '1', 400],
+      ['/topics/t', `"${'x'.repeat(20_000)}"`, 413],
+    ];
+    for (const [path, body, status] of cases) {
+      const response = await http.post(path, body);
+      const problem = (await response.json()) as { status: number; error: string; detail: string };
+      expect([path, response.status, problem.status]).toEqual([path, status, status]);
+      expect(problem.detail).toMatch(/[.]$/);
+    }
+    const coding = await http.post('/topics/t', '1', 'application/json', { 'content-encoding': 'br' });
+    expect(coding.status).toBe(415);
+    const origin = await http.post('/topics/t', '1', 'application/json', { origin: 'https://elsewhere.example' });
+    expect(origin.status).toBe(403);
+    expect(await http.stored('t')).toEqual([]);
+  });
+
+  it('may not be a bomb, nor what its coding does not say', async () => {
+    const headers = { 'content-encoding': 'gzip' };
+    const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024, '1'));
+    expect((await http.post('/topics/t', gzipSync(Buffer.alloc(1_000_000, '1')), 'text/plain', headers)).status).toBe(
+      413,
+    );
+    expect((await http.post('/topics/t', 'no gzip', 'text/plain', headers)).status).toBe(400);
+    const lines = await http.post('/topics/t', bomb, 'application/x-ndjson', headers);
+    expect(linesOf(await lines.text()).at(-1)).toMatchObject({ done: false, error: 'MESSAGE_TOO_LARGE' });
+  });
+
+  it('may not stand still half-way', async () => {
+    const client = http.raw('POST /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nabc');
+    expect(await client.until((text) => text.includes('}'))).toContain('408 Request Timeout');
+    client.end();
+  });
+});
