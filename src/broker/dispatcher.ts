@@ -80,13 +80,13 @@ export class Dispatcher {
     const route = this.#routes.get(start.apiKey);
     if (route === undefined) throw new ConnectionMustClose(`API key ${start.apiKey} is not served`);
     const { api, handler } = route;
-    const { apiVersion } = start;
+    const { apiKey, apiVersion, correlationId } = start;
     if (apiVersion < api.minVersion || apiVersion > api.stableVersion) {
       if (start.apiKey === apiVersionsKey) return unsupportedApiVersions(api, start.correlationId);
       throw new ConnectionMustClose(`${api.name} version ${apiVersion} is not served`);
     }
     const { clientId, request } = decode(reader, api, apiVersion);
-    const context: RequestContext = { ...start, clientId, connection };
+    const context: RequestContext = { apiKey, apiVersion, correlationId, clientId, connection };
     let outcome: unknown;
     try {
       outcome = handler.handle(request, context, this.#broker);

@@ -1,7 +1,7 @@
 /**
  * Writes the primitives of Kafka's protocol into a growing buffer. Any thread; no `node:`, browsers use it.
  *
- *   buffer:  [size][header, fields …)(fields …)(fields …]      one allocation, grown by doubling
+ *   buffer:  [size][header, fields …)(fields …)(fields …]      in a slab that small frames share, or grown by doubling
  *   records:                         ^view    ^view            at or above `scatterBytes`: kept, not copied
  *   finish():  [buffer part] [view] [buffer part] [view] [buffer part]
  *
@@ -25,6 +25,33 @@ const int64Limit = 2 ** 63;
 /** Thrown by `Writer` for a frame that grows beyond what whoever writes it allows. */
 export class FrameTooLarge extends Error {
   override readonly name = 'FrameTooLarge';
+}
+
+/**
+ * Small frames lie in one slab, one after the other: a buffer of its own costs each of them a microsecond and the
+ * garbage collector more. A slab is kept as long as one of its frames is, so that it must not be large.
+ */
+const slabBytes = 8192;
+const slabAlignmentBytes = 8;
+let slab = new ArrayBuffer(slabBytes);
+let slabUsedBytes = 0;
+
+/** A place for a frame of `capacityBytes`, in the slab where it is small. It may hold what was written there before. */
+function place(capacityBytes: number): Uint8Array {
+  if (capacityBytes > slabBytes / 4) return new Uint8Array(capacityBytes);
+  if (slabUsedBytes + capacityBytes > slabBytes) {
+    slab = new ArrayBuffer(slabBytes);
+    slabUsedBytes = 0;
+  }
+  const bytes = new Uint8Array(slab, slabUsedBytes, capacityBytes);
+  slabUsedBytes += capacityBytes;
+  return bytes;
+}
+
+/** Gives back what lies behind the first `usedBytes` of a place, if no other place was taken since. */
+function giveBack(bytes: Uint8Array, usedBytes: number): void {
+  if (bytes.buffer !== slab || bytes.byteOffset + bytes.length !== slabUsedBytes) return;
+  slabUsedBytes = bytes.byteOffset + Math.ceil(usedBytes / slabAlignmentBytes) * slabAlignmentBytes;
 }
 
 /** As much as anyone reads of an error's sentence, in UTF-16 units. */
@@ -55,7 +82,7 @@ export class Writer {
     this.#maxBytes = maxBytes;
     this.#sizePrefixed = sizePrefixed;
     this.#position = sizePrefixed ? sizePrefixBytes : 0;
-    this.#buffer = new Uint8Array(Math.max(capacity, 16));
+    this.#buffer = place(Math.max(capacity, 16));
   }
 
   /** Bytes written so far, with the size prefix and the views kept. */
@@ -78,6 +105,7 @@ export class Writer {
       start = at;
     }
     if (this.#position > start) chunks.push(this.#buffer.subarray(start, this.#position));
+    giveBack(this.#buffer, this.#position);
     return chunks;
   }
 

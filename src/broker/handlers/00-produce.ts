@@ -71,7 +71,8 @@ export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
       const topic = topicOf(topicData, context, broker);
       const responses = pending.startTopic(topicData);
       for (const { index, records } of topicData.partitionData) {
-        const response = { ...defaultProduceResponseResponsesPartitionResponses(), index };
+        const response = defaultProduceResponseResponsesPartitionResponses();
+        response.index = index;
         responses.push(response);
         const refusal = problem ?? problemOfRecords(records, context.apiVersion) ?? problemOfTopic(topic, context);
         const found = refusal === null ? broker.findPartition(topic, index) : null;
@@ -88,7 +89,8 @@ export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
 /** The response in the making: filled by the logs as they finish, given out once all have or time is up. */
 class PendingProduce {
   readonly #response: ProduceResponse = defaultProduceResponse();
-  readonly #waiting = new Set<ProduceResponseResponsesPartitionResponses>();
+  /** Partitions whose log has not answered; until it does they say that time is up. */
+  #waiting = 0;
   readonly #withIds: boolean;
   readonly #broker: Broker;
   #finish: (() => void) | null = null;
@@ -106,13 +108,14 @@ class PendingProduce {
   }
 
   listenerFor(response: ProduceResponseResponsesPartitionResponses): (result: AppendResult) => void {
-    this.#waiting.add(response);
+    this.#waiting++;
+    refuse(response, timedOut);
     return (result) => {
       // After a timeout the response has left; what the log says then is nobody's any more.
       if (this.#given) return;
-      this.#waiting.delete(response);
+      this.#waiting--;
       take(response, result);
-      if (this.#waiting.size === 0) this.#finish?.();
+      if (this.#waiting === 0) this.#finish?.();
     };
   }
 
@@ -122,14 +125,13 @@ class PendingProduce {
       this.#closeIfFailed();
       return null;
     }
-    if (this.#waiting.size === 0) return this.#response;
+    if (this.#waiting === 0) return this.#response;
     return new Promise((resolve) => {
       const timer = this.#broker.clock.setTimer(Math.max(timeoutMs, 0), () => this.#finish?.());
       this.#finish = () => {
         if (this.#given) return;
         this.#given = true;
         timer.cancel();
-        for (const response of this.#waiting) refuse(response, timedOut);
         resolve(this.#response);
       };
     });
@@ -231,6 +233,7 @@ function take(response: ProduceResponseResponsesPartitionResponses, result: Appe
   response.baseOffset = result.baseOffset;
   response.logAppendTimeMs = result.logAppendTimeMs;
   response.logStartOffset = result.logStartOffset;
+  if (result.recordErrors.length === 0) return;
   response.recordErrors = result.recordErrors.map(({ index, message }) => ({
     batchIndex: index,
     batchIndexErrorMessage: message,
