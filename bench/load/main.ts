@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { ceilingScenarios } from './ceiling-scenario.ts';
 import { clientScenarios } from './client-scenario.ts';
 import type { ResultRow } from './figures.ts';
+import { latencyScenario } from './latency-scenario.ts';
 import { machineFacts, machineSentence } from './machine.ts';
 import { millrace } from './millrace-server.ts';
 import { produceScenarios } from './produce-scenarios.ts';
@@ -27,6 +28,7 @@ import { startScenarios } from './start-scenario.ts';
 
 const scenarios: readonly Scenario[] = [
   ...produceScenarios,
+  latencyScenario,
   ...readScenarios,
   ...ceilingScenarios,
   ...stageScenarios,

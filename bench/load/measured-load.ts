@@ -34,7 +34,7 @@ export async function measureLoad(server: ServerUnderTest, job: LoadJob): Promis
   const perSecond = (count: number): number => (count * 1000) / result.elapsedMs;
   const perGb = (seconds: number): number => (seconds * bytesPerGb) / result.bytes;
   const { rssBytes, peakRssBytes } = server.memory;
-  const latencies = result.deliveryLatencies ?? (isPaced(job) ? result.latencies : null);
+  const latencies = result.deliveryLatencies ?? (isPaced(job) || isOneByOne(job) ? result.latencies : null);
   return {
     result,
     figures: {
@@ -77,6 +77,11 @@ export async function checkRecords(
       setTimeout(resolve, pollMs);
     });
   }
+}
+
+/** With more in flight a latency is that of a queue of the client's making. */
+function isOneByOne(job: LoadJob): boolean {
+  return job.kind === 'produce' && job.connections === 1 && job.inFlight === 1;
 }
 
 function isPaced(job: LoadJob): boolean {

@@ -116,7 +116,8 @@ export function rowOf(
   return { scenario, what, who: name, figures, rounds, repeated, ...(sweep === undefined ? {} : { sweep }) };
 }
 
-function only(figures: Figures, names: readonly FigureName[]): Figures {
+/** Those of `figures` that `names` names. */
+export function only(figures: Figures, names: readonly FigureName[]): Figures {
   return Object.fromEntries(names.map((name) => [name, figures[name]]).filter(([, value]) => value !== undefined));
 }
 

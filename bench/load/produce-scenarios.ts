@@ -1,12 +1,6 @@
 /** Scenarios that only write: sizes, acks, partitions, compressions, transports, crowds. */
 
-import {
-  latencyFigureNames,
-  produceRows,
-  requestFigures,
-  throughputFigures,
-  type ProduceCase,
-} from './produce-case.ts';
+import { produceRows, requestFigures, throughputFigures, type ProduceCase } from './produce-case.ts';
 import { acksName, type Scenario, sizeName } from './scenario.ts';
 
 const largeBatch = 2 ** 20;
@@ -170,24 +164,6 @@ const fanIn: Scenario = {
   },
 };
 
-const latency: Scenario = {
-  name: 'latency',
-  title: 'acknowledgements of single records of 1 KiB at fixed rates, from intended send times',
-  run: (context) => {
-    const cases = context.sizes.rates.flatMap((recordsPerSecond) =>
-      ([1, -1] as const).map((each): ProduceCase => ({
-        what: `${recordsPerSecond}/s, ${acksName(each)}`,
-        recordBytes: 1024,
-        batchBytes: 0,
-        acks: each,
-        inFlight: 1024,
-        recordsPerSecond,
-      })),
-    );
-    return produceRows('latency', cases, latencyFigureNames, context);
-  },
-};
-
 export const produceScenarios: readonly Scenario[] = [
   produce,
   acks,
@@ -197,5 +173,4 @@ export const produceScenarios: readonly Scenario[] = [
   transports,
   oneRecord,
   fanIn,
-  latency,
 ];
