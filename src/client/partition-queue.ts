@@ -102,7 +102,11 @@ export class PartitionQueue {
   }
 }
 
-/** Whether `one` was sent before `other`; without sequences they come back in the order in which they were sent. */
+/**
+ * Whether `one`, which waits to be sent again, goes before `other`, which comes back. Where sequences were begun anew those
+ * without one come later; where there are none, batches come back in the order in which they were sent.
+ */
 function isBefore(one: ProducerBatch, other: ProducerBatch): boolean {
-  return one.baseSequence < 0 || ((other.baseSequence - one.baseSequence) & 0x7fff_ffff) < 2 ** 30;
+  if (one.baseSequence < 0) return other.baseSequence < 0;
+  return ((other.baseSequence - one.baseSequence) & 0x7fff_ffff) < 2 ** 30;
 }

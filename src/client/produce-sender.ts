@@ -273,7 +273,7 @@ export class ProduceSender {
         topicData: [...topics].map(([name, partitionData]) => ({ topicId: zeroUuid, name, partitionData })),
       },
       // The broker gives up by itself; only where it does not, the connection is to blame.
-      { maxVersion: newestProduce, unanswered: acks === 0, timeoutMs: requestTimeoutMs + 5000 },
+      { maxVersion: newestProduce, unanswered: acks === 0, timeoutMs: requestTimeoutMs * 1.2 },
     );
   }
 
