@@ -20,6 +20,7 @@ import { Dispatcher } from './broker/dispatcher.ts';
 import { handlers } from './broker/handlers/index.ts';
 import { checkOptions, type BrokerOptions, type CheckedOptions } from './config.ts';
 import { InThreadExecutor } from './flush/in-thread-executor.ts';
+import type { DirectWriting } from './flush/way-of-writing.ts';
 import { WorkerExecutor } from './flush/worker-executor.ts';
 import {
   EmbeddedClient,
@@ -122,7 +123,7 @@ export interface RunningBroker extends AsyncDisposable {
 interface Storage {
   readonly fileSystem: FileSystem;
   readonly arena: ArenaOptions;
-  executor(arena: Arena, fileSystem: FileSystem): FlushExecutor;
+  executor(arena: Arena, fileSystem: FileSystem, config: BrokerConfig): FlushExecutor;
 }
 
 /** Of a broker in memory: what it uses of it grows with what is written, up to this and the records. */
@@ -184,7 +185,10 @@ function storageFor({ storage = 'disk', memoryBytes = defaultMemoryBytes }: Star
   return {
     fileSystem: nodeFileSystem,
     arena: defaultArenaOptions,
-    executor: (arena) => new WorkerExecutor({ arena, workerUrl: flushTaskUrl() }),
+    executor: (arena, _fileSystem, config) => {
+      const directWriting = config.text('millrace.direct.writes') as DirectWriting;
+      return new WorkerExecutor({ arena, directWriting, workerUrl: flushTaskUrl() });
+    },
   };
 }
 
@@ -324,7 +328,7 @@ async function openBroker(
   onDefect: (error: Error) => void,
 ): Promise<{ broker: Broker; store: LocalLogStore; arena: Arena; descriptors: DescriptorShares }> {
   const arena = Arena.create(arenaOptions);
-  const executor = executorOf(arena, fileSystem);
+  const executor = executorOf(arena, fileSystem, config);
   undo.add(() => executor.stop());
   const shared = { clock: systemClock, random: systemRandom, logger };
   const storage = { directory: path, fileSystem, arena, executor, onDefect };

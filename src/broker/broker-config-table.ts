@@ -192,6 +192,15 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
       "Millrace's own: origins of web pages that may connect by WebSocket, such as https://shop.example, beside the broker's own; * stands for all.",
   },
   {
+    name: 'millrace.direct.writes',
+    type: 'string',
+    default: 'auto',
+    choices: ['auto', 'always', 'never'],
+    update: 'read-only',
+    documentation:
+      "Millrace's own: whether written batches go past the page cache to the disk. auto: those of 256 KiB and more, where the disk is measured to be quicker than the page cache; always: all, for tests; never: none.",
+  },
+  {
     name: 'node.id',
     type: 'int',
     default: '0',

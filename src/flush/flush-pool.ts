@@ -9,9 +9,11 @@ import type { Piscina } from 'piscina';
 import type { Arena } from '../memory/arena.ts';
 import { blankSubmission, FlushQueue, SubmissionKind } from '../memory/flush-queue.ts';
 import type { FlushTaskInput } from './flush-task.ts';
+import type { DirectWriting } from './way-of-writing.ts';
 
 export interface FlushPoolOptions {
   readonly arena: Arena;
+  readonly directWriting: DirectWriting;
   /** Hears of a worker that ended by a defect; its partitions will never be answered again. At most once a worker. */
   readonly onFailure: (error: Error, workerIndex: number) => void;
   /** The compiled task; by default the one of this build. */
@@ -23,6 +25,7 @@ const fullQueuePauseMs = 1;
 
 export class FlushPool {
   readonly #arena: Arena;
+  readonly #directWriting: DirectWriting;
   readonly #pool: Piscina<FlushTaskInput, void>;
   readonly #tasks: Promise<void>[];
   readonly #ended = new Set<number>();
@@ -30,6 +33,7 @@ export class FlushPool {
 
   private constructor(options: FlushPoolOptions, Pool: typeof Piscina) {
     this.#arena = options.arena;
+    this.#directWriting = options.directWriting;
     const count = options.arena.layout.flushWorkerCount;
     this.#pool = new Pool<FlushTaskInput, void>({
       filename: (options.workerUrl ?? defaultWorkerUrl()).href,
@@ -63,7 +67,7 @@ export class FlushPool {
 
   async #run(workerIndex: number, onFailure: FlushPoolOptions['onFailure']): Promise<void> {
     try {
-      await this.#pool.run({ ticket: this.#arena.ticket, workerIndex });
+      await this.#pool.run({ ticket: this.#arena.ticket, directWriting: this.#directWriting, workerIndex });
     } catch (error) {
       onFailure(error instanceof Error ? error : new Error(String(error)), workerIndex);
     } finally {

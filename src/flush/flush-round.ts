@@ -30,6 +30,7 @@ import {
 } from '../memory/flush-queue.ts';
 import type { FileSystem } from '../storage/file-system.ts';
 import { DescriptorLimit, openedBy } from './descriptor-limit.ts';
+import type { DirectWrites } from './direct-file.ts';
 import { flushFailureOf } from './flush-failure.ts';
 import { maxSourcesPerWrite, PartitionWriter } from './partition-writer.ts';
 import { syncInPlace, syncPartitions, type PartitionSync } from './sync-round.ts';
@@ -50,6 +51,8 @@ export interface FlushRoundOptions {
   readonly ringAddress: number;
   readonly ringSizeBytes: number;
   readonly fileSystem: FileSystem;
+  /** How large groups are written past the page cache; never, unless given. */
+  readonly direct?: DirectWrites;
   /** Files that may be open until a LIMIT says otherwise. */
   readonly maxOpenFiles?: number;
 }
@@ -60,6 +63,7 @@ export class FlushRound {
   readonly #ringAddress: number;
   readonly #ringSizeBytes: number;
   readonly #files: FileSystem;
+  readonly #direct: DirectWrites | null;
 
   /** Writers by slot, and those that were given up by a CLOSE and still have something to sync. */
   readonly #writers = new Map<number, PartitionWriter>();
@@ -86,6 +90,7 @@ export class FlushRound {
     this.#ringAddress = options.ringAddress;
     this.#ringSizeBytes = options.ringSizeBytes;
     this.#files = options.fileSystem;
+    this.#direct = options.direct ?? null;
     const isBusy = (writer: PartitionWriter): boolean => this.#gathering.has(writer) || this.#syncing.has(writer);
     this.#descriptors = new DescriptorLimit(options.maxOpenFiles ?? defaultMaxOpenFiles, isBusy, this.#syncs);
   }
@@ -309,7 +314,7 @@ export class FlushRound {
     const [path = '', topicId = ''] = text.split('\n');
     this.#writers.set(
       submission.slot,
-      new PartitionWriter(this.#files, {
+      new PartitionWriter(this.#files, this.#direct, {
         slot: submission.slot,
         generation: submission.generation,
         directory: path,
@@ -377,7 +382,7 @@ export class FlushRound {
   #writeGroup(writer: PartitionWriter): boolean {
     const before = writer.endOffset;
     const done = this.#attempt(writer, () => {
-      writer.writeGroup();
+      writer.writeGroup(() => this.#descriptors.makeRoom(openedBy.direct));
       const hasFull = writer.hasFullIndexes;
       if (hasFull && this.#descriptors.makeRoom(openedBy.indexes)) writer.appendIndexes();
     });

@@ -15,13 +15,15 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { present } from '../base/assert.ts';
 import { QuickCalls } from '../base/quick-calls.ts';
-import type { ArenaTicket } from '../memory/arena.ts';
+import { Arena, flushStagingBytes, type ArenaTicket } from '../memory/arena.ts';
 import { FlushQueue } from '../memory/flush-queue.ts';
 import { nodeFileSystem } from '../storage/node-file-system.ts';
 import { FlushRound } from './flush-round.ts';
+import { WayOfWriting, type DirectWriting } from './way-of-writing.ts';
 
 export interface FlushTaskInput {
   readonly ticket: ArenaTicket;
+  readonly directWriting: DirectWriting;
   /** Which of the arena's queues is this worker's. */
   readonly workerIndex: number;
 }
@@ -36,16 +38,25 @@ const fullQueuePauseMs = 1;
  * Runs until STOP; resolves once what was asked for is on disk and all descriptors are closed. Rejects for defects
  * only: failures of the disk are completions.
  */
-export default async function runFlushTask({ ticket, workerIndex }: FlushTaskInput): Promise<void> {
-  const { memory, layout } = ticket;
+export default async function runFlushTask({ ticket, directWriting, workerIndex }: FlushTaskInput): Promise<void> {
+  const { memory, layout, bytes, core } = Arena.attach(ticket);
   const address = present(layout.queueAddresses[workerIndex], 'each worker has a queue');
   const queue = new FlushQueue(memory.buffer, address, layout.queueCapacity);
   const round = new FlushRound({
     queue,
-    bytes: new Uint8Array(memory.buffer),
+    bytes,
     ringAddress: layout.ringAddress,
     ringSizeBytes: layout.ringSizeBytes,
     fileSystem: nodeFileSystem,
+    direct: {
+      way: new WayOfWriting(directWriting, () => performance.now()),
+      staging: {
+        bytes,
+        address: present(layout.stagingAddresses[workerIndex], 'each worker has a staging'),
+        sizeBytes: flushStagingBytes,
+        copy: (target, source, sizeBytes) => core.copyBytes(target, source, sizeBytes),
+      },
+    },
   });
 
   // One promise at most waits on the counter; it stays until a submission resolves it, over as many syncs as it takes.

@@ -20,6 +20,7 @@ import { asOffset } from '../base/numbers.ts';
 import type { FileDescriptor, FileSystem } from '../storage/file-system.ts';
 import { partitionMetadataName, partitionMetadataText } from '../storage/partition-metadata.ts';
 import { segmentFileName } from '../storage/segment-name.ts';
+import { DirectFile, type DirectWrites } from './direct-file.ts';
 import { IndexAppender } from './index-appender.ts';
 import { RoomAhead } from './room-ahead.ts';
 
@@ -69,6 +70,8 @@ export class PartitionWriter {
   /** The log's file was open and was closed because nothing had to be synced. */
   #isParked = false;
   #logDirty = false;
+  /** The log's file as large groups are written to it. */
+  readonly #direct: DirectFile | null;
   #index: IndexAppender;
   #timeIndex: IndexAppender;
   #dirtyDirectories: string[] = [];
@@ -84,8 +87,9 @@ export class PartitionWriter {
   #indexEntries: { at: number; relativeOffset: number; position: number }[] = [];
   #timeIndexEntries: { at: number; timestamp: number; relativeOffset: number }[] = [];
 
-  constructor(fileSystem: FileSystem, options: PartitionWriterOptions) {
+  constructor(fileSystem: FileSystem, direct: DirectWrites | null, options: PartitionWriterOptions) {
     this.#files = fileSystem;
+    this.#direct = direct === null ? null : new DirectFile(fileSystem, direct);
     this.slot = options.slot;
     this.generation = options.generation;
     this.directory = options.directory;
@@ -115,7 +119,8 @@ export class PartitionWriter {
   /** Descriptors that it holds: the log, sealed files, indexes that were appended to. */
   get openFileCount(): number {
     const indexes = (this.#index.isOpen ? 1 : 0) + (this.#timeIndex.isOpen ? 1 : 0);
-    return (this.#log === null ? 0 : 1) + this.#sealed.length + indexes;
+    const direct = this.#direct?.isOpen === true ? 1 : 0;
+    return (this.#log === null ? 0 : 1) + direct + this.#sealed.length + indexes;
   }
 
   /** Whether what it holds must be synced before it can be closed; nothing is promised of one whose sync failed. */
@@ -162,8 +167,9 @@ export class PartitionWriter {
   /**
    * Writes the group. Whatever happens, `position` and `endOffset` name the last batch that is whole in the file
    * afterwards, index entries of whole batches are kept, and the group is empty; the file's error is thrown on.
+   * `mayOpen` tells whether there is room for another descriptor, which a large group may need.
    */
-  writeGroup(): void {
+  writeGroup(mayOpen: () => boolean): void {
     // Batches that were written before may have brought index entries.
     if (this.#sources.length === 0) return this.#settleGroup(0);
     let writtenBytes = 0;
@@ -171,17 +177,20 @@ export class PartitionWriter {
       const log = this.#openLog();
       // From here on bytes may be in the file, whole or not.
       this.#logDirty = true;
-      const zeros = this.#sources.length < maxSourcesPerWrite ? this.#zerosBehind() : null;
+      const path = this.#path(this.segmentBaseOffset, 'log');
+      const isDirect = this.#direct?.begin(path, this.#groupBytes, mayOpen) ?? false;
+      const zeros = isDirect || this.#sources.length === maxSourcesPerWrite ? null : this.#zerosBehind();
       let rest: readonly Uint8Array[] = zeros === null ? this.#sources : [...this.#sources, zeros];
       while (writtenBytes < this.#groupBytes) {
-        const size = this.#files.write(log, rest, this.position + writtenBytes);
+        const position = this.position + writtenBytes;
+        const size = this.#direct?.write(log, rest, position) ?? this.#files.write(log, rest, position);
         // A disk that takes nothing and reports nothing would keep the worker here for ever.
         if (size <= 0) throw noProgress(this.directory);
         writtenBytes += size;
         // Zeros that found no room are none that anybody waits for.
         if (writtenBytes < this.#groupBytes) rest = without(rest, size);
       }
-      this.#room.reached(this.position + writtenBytes);
+      this.#room.reached(Math.max(this.position + writtenBytes, this.#direct?.end() ?? 0));
     } finally {
       this.#settleGroup(writtenBytes);
     }
@@ -215,6 +224,7 @@ export class PartitionWriter {
       const file = index.release();
       if (file !== null) this.#sealed.push(file);
     }
+    this.#direct?.close();
     this.#log = next;
     this.#logDirty = true;
     this.#room.begin();
@@ -301,6 +311,7 @@ export class PartitionWriter {
     for (const file of [this.#log, this.#index.release(), this.#timeIndex.release(), ...this.#sealed]) {
       if (file !== null) this.#files.close(file);
     }
+    this.#direct?.close();
     this.#log = null;
     this.#sealed = [];
   }

@@ -16,9 +16,12 @@ import type { Arena } from '../memory/arena.ts';
 import { FlushQueue } from '../memory/flush-queue.ts';
 import type { FlushExecutor } from '../storage/flush-executor.ts';
 import { FlushPool } from './flush-pool.ts';
+import type { DirectWriting } from './way-of-writing.ts';
 
 export interface WorkerExecutorOptions {
   readonly arena: Arena;
+  /** Whether large groups are written past the page cache; by default where that is quicker. */
+  readonly directWriting?: DirectWriting;
   /** The compiled flush task; by default the one of this build. */
   readonly workerUrl?: URL;
 }
@@ -65,9 +68,14 @@ export class WorkerExecutor implements FlushExecutor {
 
   async #startPool(failed: (error: Error, workerIndex: number) => void): Promise<FlushPool | null> {
     await setImmediate();
-    const { arena, workerUrl } = this.#options;
+    const { arena, directWriting = 'auto', workerUrl } = this.#options;
     try {
-      return await FlushPool.start({ arena, onFailure: failed, ...(workerUrl === undefined ? {} : { workerUrl }) });
+      return await FlushPool.start({
+        arena,
+        directWriting,
+        onFailure: failed,
+        ...(workerUrl === undefined ? {} : { workerUrl }),
+      });
     } catch (error) {
       const reason = error instanceof Error ? error : new Error(String(error));
       for (const workerIndex of this.#queues.keys()) failed(reason, workerIndex);

@@ -4,8 +4,9 @@
  * length; pages that nobody touches cost nothing.
  *
  *   0       1024        32 KiB                                                       sizeBytes
- *   │ empty │ CRC tables │ flush queues (one per worker) │ ingest ring │ scratch │ heap │
+ *   │ empty │ CRC tables │ flush queues (one per worker) │ ingest ring │ staging (one per worker) │ scratch │ heap │
  *
+ * The staging is where a flush worker puts together what it writes in whole blocks.
  * The scratch and the heap belong to the I/O thread alone (see `arena-heap.ts`).
  */
 
@@ -17,6 +18,8 @@ import { flushQueueSizeBytes } from './flush-queue.ts';
 const pageSizeBytes = 65536;
 const lineSizeBytes = 64;
 const wordSizeBytes = 8;
+/** What a flush worker writes at once in whole blocks. */
+export const flushStagingBytes = 1024 * 1024;
 /** What `copyIn` and `copyOut` use of the scratch: it stays in the cache. */
 const stagingBytes = 64 * 1024;
 const smallPageBytes = 4096;
@@ -42,6 +45,8 @@ export interface ArenaOptions {
 export interface ArenaLayout extends ArenaOptions {
   readonly queueAddresses: readonly number[];
   readonly ringAddress: number;
+  /** Of `flushStagingBytes` each, at the begin of a page. */
+  readonly stagingAddresses: readonly number[];
   readonly scratchAddress: number;
   readonly heapAddress: number;
   readonly sizeBytes: number;
@@ -164,11 +169,13 @@ function layOut(options: ArenaOptions): ArenaLayout {
     address = alignUp(address + flushQueueSizeBytes(options.queueCapacity), lineSizeBytes);
   }
   const ringAddress = alignUp(address, pageSizeBytes);
-  const scratchAddress = alignUp(ringAddress + options.ringSizeBytes, pageSizeBytes);
+  const stagingAddress = alignUp(ringAddress + options.ringSizeBytes, pageSizeBytes);
+  const stagingAddresses = queueAddresses.map((_, i) => stagingAddress + i * flushStagingBytes);
+  const scratchAddress = stagingAddress + options.flushWorkerCount * flushStagingBytes;
   const heapAddress = alignUp(scratchAddress + options.scratchSizeBytes, pageSizeBytes);
   const sizeBytes = alignUp(heapAddress + options.heapSizeBytes, pageSizeBytes);
   assert(sizeBytes < 2 ** 32, 'an arena is smaller than 4 GiB');
-  return { ...options, queueAddresses, ringAddress, scratchAddress, heapAddress, sizeBytes };
+  return { ...options, queueAddresses, ringAddress, stagingAddresses, scratchAddress, heapAddress, sizeBytes };
 }
 
 function alignUp(value: number, alignment: number): number {

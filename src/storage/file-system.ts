@@ -14,9 +14,18 @@ export type FileDescriptor = number;
 /** read: must exist; write: must exist, read and write; create: read and write, made where it is missing. */
 export type OpenMode = 'read' | 'write' | 'create';
 
+/** What is written past the page cache is written in such blocks; no disk in use has larger ones. */
+export const directBlockBytes = 4096;
+
 export interface FileSystem {
   // Synchronous.
   open(path: string, mode: OpenMode): FileDescriptor;
+  /**
+   * Opens the file at `path`, which exists, to be written past the page cache (O_DIRECT); null where that cannot be had
+   * here. Through this descriptor `write` takes one source, and position, length and address in memory must be whole
+   * blocks; a file system may still refuse with EINVAL.
+   */
+  openDirect(path: string): FileDescriptor | null;
   close(file: FileDescriptor): void;
   /** Reads up to `target.length` bytes at `position`; returns how many (0 at the end). */
   read(file: FileDescriptor, target: Uint8Array, position: number): number;

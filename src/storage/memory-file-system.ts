@@ -109,6 +109,10 @@ export class MemoryFileSystem implements FileSystem {
     return this.#nextDescriptor++;
   }
 
+  openDirect(): null {
+    return null;
+  }
+
   close(descriptor: FileDescriptor): void {
     if (!this.#open.delete(descriptor)) throw failure('EBADF');
   }

@@ -27,6 +27,17 @@ export const nodeFileSystem: FileSystem = {
   open(path: string, mode: OpenMode): FileDescriptor {
     return fs.openSync(path, openFlags[mode], fileMode);
   },
+  openDirect(path) {
+    // Windows and macOS know no such flag.
+    const flag: number | undefined = fs.constants.O_DIRECT;
+    if (flag === undefined || process.platform === 'win32') return null;
+    try {
+      return fs.openSync(path, fs.constants.O_WRONLY | flag);
+    } catch (error) {
+      if (['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'].includes(systemErrorCode(error) ?? '')) return null;
+      throw error;
+    }
+  },
   close(file) {
     fs.closeSync(file);
   },

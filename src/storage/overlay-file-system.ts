@@ -56,6 +56,10 @@ export class OverlayFileSystem implements FileSystem {
     return file;
   }
 
+  openDirect(): null {
+    return null;
+  }
+
   close(file: FileDescriptor): void {
     this.#open.delete(file);
     if (this.#paths.delete(file)) this.#disk.close(file);

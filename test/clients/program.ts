@@ -11,21 +11,23 @@ import { join } from 'node:path';
 import { ProgramProcess } from '../program/program-process.ts';
 
 /** Groups form at once, so that tests do not wait for members that do not come. */
-const settings = ['--set', 'group.initial.rebalance.delay.ms=0'];
+const usualSettings = ['group.initial.rebalance.delay.ms=0'];
 
 export class Program implements AsyncDisposable {
   readonly #directory: string;
+  readonly #settings: readonly string[];
   #kafkaPort = 0;
   #httpPort = 0;
   #process: ProgramProcess | null = null;
 
-  private constructor(directory: string) {
+  private constructor(directory: string, settings: readonly string[]) {
     this.#directory = directory;
+    this.#settings = settings;
   }
 
-  /** Starts the program on a new directory; resolves once it serves. */
-  static async start(): Promise<Program> {
-    const program = new Program(await mkdtemp(join(tmpdir(), 'millrace-clients-')));
+  /** Starts the program on a new directory, with `--set` for each of `settings`; resolves once it serves. */
+  static async start(settings: readonly string[] = []): Promise<Program> {
+    const program = new Program(await mkdtemp(join(tmpdir(), 'millrace-clients-')), settings);
     // uWebSockets.js lets go of a port for the next start only where it was given by its number: not of one that it chose.
     program.#httpPort = await freePort();
     await program.restart();
@@ -45,6 +47,7 @@ export class Program implements AsyncDisposable {
   /** Starts it again after `kill`. */
   async restart(): Promise<void> {
     const ports = ['--kafka', this.kafka, '--http', this.http];
+    const settings = [...usualSettings, ...this.#settings].flatMap((setting) => ['--set', setting]);
     const started = await ProgramProcess.serving(this.#directory, [...ports, ...settings]);
     this.#process = started;
     this.#kafkaPort = started.kafkaPort;

@@ -8,10 +8,10 @@ const rounds = Number(process.env.CRASH_ROUNDS ?? 4);
 const seed = Number(process.env.CRASH_SEED ?? 1);
 
 describe('the program under load, killed again and again', () => {
-  it(
-    `loses nothing that it acknowledged, in ${rounds} rounds`,
-    async () => {
-      const program = await Program.start();
+  it.each(['auto', 'always'])(
+    `loses nothing that it acknowledged, in ${rounds} rounds, with direct writes: %s`,
+    async (directWrites) => {
+      const program = await Program.start([`millrace.direct.writes=${directWrites}`]);
       try {
         const onRound = (done: number): void => {
           if (process.env.CRASH_ROUNDS !== undefined) process.stdout.write(`round ${done} of ${rounds}\n`);

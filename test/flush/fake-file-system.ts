@@ -4,6 +4,7 @@
  */
 
 import type { FileDescriptor, FileSystem, OpenMode } from '../../src/storage/file-system.ts';
+import { checkDirect } from '../simulation/simulated-file.ts';
 
 export function systemError(code: string): Error {
   return Object.assign(new Error(code), { code });
@@ -16,13 +17,15 @@ export class FakeFileSystem implements FileSystem {
   readonly synced: string[] = [];
   readonly opened = new Map<FileDescriptor, string>();
   /** Asked before each write: bytes it may take, or an error to throw. */
-  onWrite: (path: string, sizeBytes: number) => number = (_path, sizeBytes) => sizeBytes;
+  onWrite: (path: string, sizeBytes: number, isDirect: boolean) => number = (_path, sizeBytes) => sizeBytes;
   onOpen: (path: string) => void = () => {};
   /** Called at each asynchronous sync; what it returns is awaited. */
   onSync: (path: string) => Promise<void> = () => Promise.resolve();
   onSyncInPlace: () => void = () => {};
   /** The path of each write, in order. */
   readonly written: string[] = [];
+  takesDirect = false;
+  readonly direct = new Set<FileDescriptor>();
   #next = 3;
 
   open(path: string, mode: OpenMode): FileDescriptor {
@@ -35,7 +38,14 @@ export class FakeFileSystem implements FileSystem {
     this.opened.set(this.#next, path);
     return this.#next++;
   }
+  openDirect(path: string): FileDescriptor | null {
+    if (!this.takesDirect) return null;
+    const file = this.open(path, 'write');
+    this.direct.add(file);
+    return file;
+  }
   close(file: FileDescriptor): void {
+    this.direct.delete(file);
     if (!this.opened.delete(file)) throw systemError('EBADF');
   }
   read(file: FileDescriptor, target: Uint8Array, position: number): number {
@@ -45,9 +55,10 @@ export class FakeFileSystem implements FileSystem {
   }
   write(file: FileDescriptor, sources: readonly Uint8Array[], position: number): number {
     const path = this.#path(file);
-    this.written.push(path);
+    if (this.direct.has(file)) checkDirect(sources, position);
+    this.written.push(this.direct.has(file) ? `${path} direct` : path);
     const all = Buffer.concat(sources.map((source) => Uint8Array.from(source)));
-    const piece = all.subarray(0, this.onWrite(path, all.length));
+    const piece = all.subarray(0, this.onWrite(path, all.length, this.direct.has(file)));
     const old = this.contents.get(path)!;
     const content = new Uint8Array(Math.max(old.length, position + piece.length));
     content.set(old);

@@ -46,7 +46,7 @@ describe('FlushPool', () => {
     const queue = new FlushQueue(arena.memory.buffer, arena.layout.queueAddresses[0]!, 64);
     const ring = new IngestRing(asAddress(arena.layout.ringAddress), arena.layout.ringSizeBytes);
     const failures: Error[] = [];
-    const pool = await FlushPool.start({ arena, onFailure: (error) => failures.push(error) });
+    const pool = await FlushPool.start({ arena, directWriting: 'never', onFailure: (error) => failures.push(error) });
 
     const slots = 7;
     const batchCount = 3000;
@@ -138,7 +138,11 @@ describe('FlushPool', () => {
     });
     let report = (_workerIndex: number): void => {};
     const reported = new Promise<number>((resolve) => (report = resolve));
-    const pool = await FlushPool.start({ arena, onFailure: (_error, workerIndex) => report(workerIndex) });
+    const pool = await FlushPool.start({
+      arena,
+      directWriting: 'never',
+      onFailure: (_error, workerIndex) => report(workerIndex),
+    });
     const queue = new FlushQueue(arena.memory.buffer, arena.layout.queueAddresses[1]!, 2);
     queue.push({ ...blankSubmission(), kind: SubmissionKind.WRITE, slot: 9 }, 0);
     queue.publish(1);

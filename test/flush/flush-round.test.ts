@@ -364,26 +364,31 @@ describe('indexes and the end', () => {
     expect(harness.files.opened.size).toBe(0);
   });
 
-  it('ends up with exactly the batches it reported, whatever the disk does', async () => {
+  it.each([
+    { way: 'through the page cache', directFromBytes: Infinity, scale: 1 },
+    { way: 'past it', directFromBytes: 1, scale: 150 },
+    { way: 'one way or the other', directFromBytes: 1500, scale: 150 },
+  ])('ends up with exactly the batches it reported, whatever the disk does, $way', async (kind) => {
+    const { directFromBytes, scale } = kind;
     const outcome = fc.oneof(fc.constant('full' as const), fc.nat(20), fc.constant(1000));
     await fc.assert(
       fc.asyncProperty(
         fc.array(outcome, { maxLength: 30 }),
         fc.array(fc.nat(9), { maxLength: 40 }),
         async (disk, sizes) => {
-          const harness = new RoundHarness(256);
+          const harness = new RoundHarness(256, undefined, directFromBytes);
           const outcomes = [...disk];
           harness.files.onWrite = (_path, sizeBytes) => {
             const next = outcomes.shift() ?? 1000;
             if (next === 'full') throw systemError('ENOSPC');
-            return Math.min(next, sizeBytes);
+            return Math.min(next * scale, sizeBytes);
           };
           harness.open();
           let expected = '';
           let generation = 0;
           let pending = '';
           for (const [i, sizeBytes] of sizes.entries()) {
-            const text = String.fromCharCode(97 + (i % 26)).repeat(sizeBytes + 1);
+            const text = String.fromCharCode(97 + (i % 26)).repeat(sizeBytes * scale + 1);
             const at = expected.length + pending.length;
             harness.write(text, at, at, { generation });
             pending += text;

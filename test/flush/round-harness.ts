@@ -11,12 +11,17 @@ import {
   SubmissionKind,
 } from '../../src/memory/flush-queue.ts';
 import { FlushRound } from '../../src/flush/flush-round.ts';
+import { WayOfWriting } from '../../src/flush/way-of-writing.ts';
+import { directBlockBytes } from '../../src/storage/file-system.ts';
 import { FakeFileSystem } from './fake-file-system.ts';
 
 export const directory = '/data/topic-0';
 export const metadata = `${directory}/partition.metadata`;
 export const topicId = 'FQ0JpJ3yR5iTtAqp5Vbaqg';
 export const logOf = (baseOffset: number): string => `${directory}/${String(baseOffset).padStart(20, '0')}.log`;
+
+/** Two blocks and some: larger groups are written in parts. */
+const stagingBytes = 12_288;
 
 export class RoundHarness {
   readonly files = new FakeFileSystem();
@@ -27,10 +32,13 @@ export class RoundHarness {
   readonly #ringSizeBytes = 65536;
   #ringHead = 0;
 
-  constructor(capacity = 64, maxOpenFiles?: number) {
+  /** Groups from `directFromBytes` on go past the page cache. */
+  constructor(capacity = 64, maxOpenFiles?: number, directFromBytes = Infinity) {
     this.#ringAddress = flushQueueSizeBytes(capacity);
-    const buffer = new SharedArrayBuffer(this.#ringAddress + this.#ringSizeBytes);
+    const stagingAddress = Math.ceil((this.#ringAddress + this.#ringSizeBytes) / directBlockBytes) * directBlockBytes;
+    const buffer = new SharedArrayBuffer(stagingAddress + stagingBytes);
     this.#bytes = new Uint8Array(buffer);
+    this.files.takesDirect = true;
     this.queue = new FlushQueue(buffer, 0, capacity);
     this.round = new FlushRound({
       queue: this.queue,
@@ -38,8 +46,22 @@ export class RoundHarness {
       ringAddress: this.#ringAddress,
       ringSizeBytes: this.#ringSizeBytes,
       fileSystem: this.files,
+      direct: {
+        way: new WayOfWriting('always', () => 0, directFromBytes),
+        staging: {
+          bytes: this.#bytes,
+          address: stagingAddress,
+          sizeBytes: stagingBytes,
+          copy: (target, source, sizeBytes) => this.#bytes.copyWithin(target, source, source + sizeBytes),
+        },
+      },
       ...(maxOpenFiles === undefined ? {} : { maxOpenFiles }),
     });
+  }
+
+  /** One whose groups of at least so many bytes go past the page cache. */
+  static direct(fromBytes: number): RoundHarness {
+    return new RoundHarness(64, undefined, fromBytes);
   }
 
   submit(fields: Partial<Submission>): void {

@@ -49,6 +49,8 @@ export interface BrokerProcessOptions {
   readonly settings: readonly (readonly [name: string, text: string])[];
   /** The longest that one step of a flush round waits, in virtual milliseconds. */
   readonly maxFlushStepMs: number;
+  /** Groups from so many bytes on are written past the page cache. */
+  readonly directFromBytes: number;
   /** The process died in a call of the file system. */
   readonly died: () => void;
   /** A flush worker ended by a defect, or an event of the process threw. */
@@ -95,6 +97,7 @@ export class BrokerProcess {
       fileSystem: this.fileSystem,
       maxStepMs: options.maxFlushStepMs,
       wrapQueue: (inner) => wraps.queue(inner),
+      directFromBytes: options.directFromBytes,
     });
     this.#budget = new AssemblyBudget({ limitBytes: 1024 * 1024, largestFrameBytes, clock: this.clock });
     // A new process finds its memory empty.

@@ -5,7 +5,12 @@
  */
 
 import type { SeededRandom } from '../../src/base/random.ts';
-import type { FileDescriptor, FileSystem, OpenMode } from '../../src/storage/file-system.ts';
+import {
+  directBlockBytes,
+  type FileDescriptor,
+  type FileSystem,
+  type OpenMode,
+} from '../../src/storage/file-system.ts';
 import { joined } from './simulated-file.ts';
 import { WrappedFileSystem } from './wrapped-file-system.ts';
 
@@ -17,6 +22,7 @@ export class ProcessDied extends Error {
 export class MortalFileSystem extends WrappedFileSystem {
   readonly #random: SeededRandom;
   readonly #died: () => void;
+  readonly #direct = new Set<FileDescriptor>();
   #callsLeft = Number.POSITIVE_INFINITY;
 
   /** `died` is called once, in the call that does not return. */
@@ -40,13 +46,26 @@ export class MortalFileSystem extends WrappedFileSystem {
     return mode === 'create' ? this.#change(() => super.open(path, mode)) : super.open(path, mode);
   }
 
+  override openDirect(path: string): FileDescriptor | null {
+    const file = super.openDirect(path);
+    if (file !== null) this.#direct.add(file);
+    return file;
+  }
+
+  override close(file: FileDescriptor): void {
+    this.#direct.delete(file);
+    super.close(file);
+  }
+
   override write(file: FileDescriptor, sources: readonly Uint8Array[], position: number): number {
     return this.#change(
       () => super.write(file, sources, position),
       () => {
         const whole = joined(sources);
-        if (whole.length > 1)
-          super.write(file, [whole.subarray(0, 1 + this.#random.below(whole.length - 1))], position);
+        const unitBytes = this.#direct.has(file) ? directBlockBytes : 1;
+        if (whole.length <= unitBytes) return;
+        const partBytes = unitBytes * (1 + this.#random.below(whole.length / unitBytes - 1));
+        super.write(file, [whole.subarray(0, partBytes)], position);
       },
     );
   }

@@ -9,7 +9,7 @@ import { stateLogTopics } from '../../src/broker/topic-name.ts';
 import { writeInt16, writeInt32, writeInt64 } from '../../src/records/big-endian.ts';
 import { crc32c } from '../../src/records/crc32c.ts';
 import { batchField, batchSizeAt } from '../../src/records/record-batch.ts';
-import type { FileDescriptor, OpenMode } from '../../src/storage/file-system.ts';
+import { directBlockBytes, type FileDescriptor, type OpenMode } from '../../src/storage/file-system.ts';
 import type {
   AppendListener,
   AppendOptions,
@@ -168,6 +168,31 @@ class EmptySnapshots extends WrappedFileSystem {
   }
 }
 
+/** Blocks that are written again past the page cache lose what they held. */
+class ForgottenBlocks extends WrappedFileSystem {
+  readonly #direct = new Set<FileDescriptor>();
+
+  override openDirect(path: string): FileDescriptor | null {
+    const file = super.openDirect(path);
+    if (file !== null) this.#direct.add(file);
+    return file;
+  }
+
+  override close(file: FileDescriptor): void {
+    this.#direct.delete(file);
+    super.close(file);
+  }
+
+  override write(file: FileDescriptor, sources: readonly Uint8Array[], position: number): number {
+    if (!this.#direct.has(file)) return super.write(file, sources, position);
+    const held = new Uint8Array(directBlockBytes);
+    const heldBytes = this.inner.read(file, held, position);
+    const source = Uint8Array.from(sources[0]!);
+    if (heldBytes > 0) source.fill(0, 0, held.findLastIndex((byte) => byte !== 0) + 1);
+    return super.write(file, [source], position);
+  }
+}
+
 /** What is to be cut off the end of a log stays. */
 class NoTruncation extends WrappedFileSystem {
   readonly #logs = new Set<FileDescriptor>();
@@ -261,6 +286,12 @@ export const plantedBugs: readonly ExpectedBug[] = [
     profile: { segmentBytes: 2048, topics: 3 },
   },
   { name: 'producers forgotten at a start', fileSystem: (inner) => new EmptySnapshots(inner), found: /^duplicate/ },
+  {
+    name: 'blocks written again without what they held',
+    fileSystem: (inner) => new ForgottenBlocks(inner),
+    found: /^(lost|two-values|unreadable)/,
+    profile: { directFromBytes: 1, directWrites: 'taken' },
+  },
   {
     name: 'torn ends that are not cut off',
     fileSystem: (inner) => new NoTruncation(inner),

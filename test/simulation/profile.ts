@@ -4,6 +4,7 @@
  */
 
 import type { SeededRandom } from '../../src/base/random.ts';
+import type { DirectSupport } from './simulated-file-system.ts';
 
 export interface Profile {
   /** How long the actors work, in virtual milliseconds, before the run calms down and is judged. */
@@ -34,6 +35,9 @@ export interface Profile {
   /** The longest that a producer thinks between two rounds, in virtual milliseconds. */
   readonly thinkMs: number;
   readonly valueBytes: number;
+  /** Groups from so many bytes on are written past the page cache. */
+  readonly directFromBytes: number;
+  readonly directWrites: DirectSupport;
 }
 
 /** Draws a profile. */
@@ -63,5 +67,7 @@ export function drawProfile(random: SeededRandom): Profile {
     valueBytes: pick(10, 100, 400),
     named: random.below(3),
     publishers: random.below(3),
+    directFromBytes: pick(1, 1000, never),
+    directWrites: pick<DirectSupport>('taken', 'taken', 'taken', 'refused by open', 'refused by write'),
   };
 }

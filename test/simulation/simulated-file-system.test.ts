@@ -383,3 +383,60 @@ describe('asynchronous calls', () => {
     expect(() => fileSystem.open('/f', 'read')).toThrow('ended');
   });
 });
+
+describe('SimulatedFileSystem past the page cache', () => {
+  const blocks = new Uint8Array(3 * 4096).fill(7);
+
+  it('shows the same bytes as the cache does, and needs a sync as well', () => {
+    const { fileSystem } = fresh();
+    const file = fileSystem.open('/f', 'create');
+    fileSystem.syncDirectory('/');
+    fileSystem.write(file, [filled(5000, 1)], 0);
+    const direct = fileSystem.openDirect('/f')!;
+    expect(fileSystem.write(direct, [blocks.subarray(4096)], 4096)).toBe(8192);
+    const whole = new Uint8Array(12_288).fill(7).fill(1, 0, 4096);
+    expectBytes(content(fileSystem, '/f'), whole);
+    fileSystem.sync(file);
+    expectBytes(content(fileSystem.powerCut(new SeededRandom(1)), '/f'), whole);
+  });
+
+  it('faults who writes what are no whole blocks', () => {
+    const { fileSystem } = fresh();
+    fileSystem.open('/f', 'create');
+    const direct = fileSystem.openDirect('/f')!;
+    const codeless = (write: () => void): void => {
+      try {
+        write();
+      } catch (error) {
+        expect((error as { code?: string }).code).toBeUndefined();
+        return;
+      }
+      expect.fail('it was taken');
+    };
+    codeless(() => fileSystem.write(direct, [blocks], 512));
+    codeless(() => fileSystem.write(direct, [blocks.subarray(0, 5000)], 0));
+    codeless(() => fileSystem.write(direct, [blocks.subarray(8, 4104)], 0));
+    codeless(() => fileSystem.write(direct, [blocks, blocks], 0));
+    expect(fileSystem.sizeAt('/f')).toBe(0);
+  });
+
+  it('falls short by whole blocks, and has no room for a part of one', () => {
+    const { fileSystem } = fresh(1, 6000);
+    fileSystem.open('/f', 'create');
+    const direct = fileSystem.openDirect('/f')!;
+    expect(fileSystem.write(direct, [blocks], 0)).toBe(4096);
+    expect(() => fileSystem.write(direct, [blocks], 4096)).toThrow('ENOSPC');
+  });
+
+  it('refuses where it is told to', () => {
+    const completions = waiting();
+    const refusing = (directWrites: 'refused by open' | 'refused by write'): SimulatedFileSystem =>
+      new SimulatedFileSystem({ completions, random: new SeededRandom(1), directWrites });
+    const closed = refusing('refused by open');
+    closed.open('/f', 'create');
+    expect(closed.openDirect('/f')).toBeNull();
+    const open = refusing('refused by write').kill();
+    open.open('/f', 'create');
+    expect(() => open.write(open.openDirect('/f')!, [blocks], 0)).toThrow('EINVAL');
+  });
+});

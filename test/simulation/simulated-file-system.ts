@@ -8,14 +8,22 @@
  * - Failures: a capacity (short write, then ENOSPC), `inject` (any call, any code), short writes by chance. A sync that
  *   fails marks what it should have written as clean and loses part of it, as Linux does.
  *
+ * - Writes past the page cache: in whole blocks, else the caller is at fault; refused where `directWrites` says so. They
+ *   are lost by a power cut like others, as a disk has a cache of its own.
+ *
  * It does not model permissions, links, times, or two processes on one disk.
  */
 
-import type { FileDescriptor, FileSystem, OpenMode } from '../../src/storage/file-system.ts';
+import {
+  directBlockBytes,
+  type FileDescriptor,
+  type FileSystem,
+  type OpenMode,
+} from '../../src/storage/file-system.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { MetadataJournal, SimulatedDirectory, type SimulatedNode } from './simulated-directory.ts';
 import { FailurePlan, type FileSystemCall, type InjectedFailure, systemError } from './injected-failures.ts';
-import { type Fate, SimulatedFile, drawFate, joined } from './simulated-file.ts';
+import { type Fate, SimulatedFile, checkDirect, drawFate, joined } from './simulated-file.ts';
 
 /** Where asynchronous calls wait until they complete; `Scheduler` is one. */
 export interface CompletionQueue {
@@ -28,12 +36,17 @@ export interface SimulatedFileSystemOptions {
   readonly random: SeededRandom;
   /** Bytes of content the disk holds, in sectors of 512; no limit unless given. */
   readonly capacityBytes?: number;
+  /** Whether files can be written past the page cache, or which call refuses; they can, unless given. */
+  readonly directWrites?: DirectSupport;
 }
+
+export type DirectSupport = 'taken' | 'refused by open' | 'refused by write';
 
 interface OpenFile {
   readonly file: SimulatedFile;
   readonly path: string;
   readonly isWritable: boolean;
+  readonly isDirect: boolean;
 }
 
 export class SimulatedFileSystem implements FileSystem {
@@ -42,6 +55,7 @@ export class SimulatedFileSystem implements FileSystem {
   /** Bytes of content that the disk holds; may be set at any time. */
   capacityBytes: number;
   readonly #completions: CompletionQueue;
+  readonly #directWrites: DirectSupport;
   readonly #random: SeededRandom;
   readonly #root: SimulatedDirectory;
   readonly #journal: MetadataJournal;
@@ -55,6 +69,7 @@ export class SimulatedFileSystem implements FileSystem {
   constructor(options: SimulatedFileSystemOptions, root?: SimulatedDirectory, journal?: MetadataJournal) {
     this.#completions = options.completions;
     this.#random = options.random;
+    this.#directWrites = options.directWrites ?? 'taken';
     this.capacityBytes = options.capacityBytes ?? Number.MAX_SAFE_INTEGER;
     this.#root = root ?? new SimulatedDirectory();
     this.#journal = journal ?? new MetadataJournal();
@@ -129,11 +144,15 @@ export class SimulatedFileSystem implements FileSystem {
       this.#journal.apply({ directory, name, node });
       this.#named.add(node);
     }
-    // The lowest that is free, as systems have it: one that was closed is soon another file's.
-    let descriptor = 3;
-    while (this.#open.has(descriptor)) descriptor++;
-    this.#open.set(descriptor, { file: node, path, isWritable: mode !== 'read' });
-    return descriptor;
+    return this.#describe({ file: node, path, isWritable: mode !== 'read', isDirect: false });
+  }
+
+  openDirect(path: string): FileDescriptor | null {
+    this.#enter('open', path);
+    const file = this.#find(path);
+    if (!(file instanceof SimulatedFile)) throw systemError('ENOENT', 'open', path);
+    if (this.#directWrites === 'refused by open') return null;
+    return this.#describe({ file, path, isWritable: true, isDirect: true });
   }
 
   close(descriptor: FileDescriptor): void {
@@ -149,13 +168,19 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   write(descriptor: FileDescriptor, sources: readonly Uint8Array[], position: number): number {
-    const { file, path, isWritable } = this.#enterOpen('write', descriptor);
+    const { file, path, isWritable, isDirect } = this.#enterOpen('write', descriptor);
     if (!isWritable) throw systemError('EBADF', 'write', path);
     this.#checkNumber('write', path, position);
+    if (isDirect) checkDirect(sources, position);
+    if (isDirect && this.#directWrites === 'refused by write') throw systemError('EINVAL', 'write', path);
     const whole = joined(sources);
     let length = whole.length;
-    if (length > 1 && this.#random.chance(this.shortWriteChance)) length = 1 + this.#random.below(length - 1);
-    const fitting = file.fittingBytes(position, length, this.capacityBytes - this.#usedBytes);
+    const leastBytes = isDirect ? directBlockBytes : 1;
+    if (length > leastBytes && this.#random.chance(this.shortWriteChance)) {
+      length = leastBytes * (1 + this.#random.below(length / leastBytes - 1));
+    }
+    let fitting = file.fittingBytes(position, length, this.capacityBytes - this.#usedBytes);
+    fitting -= fitting % leastBytes;
     if (fitting === 0 && length > 0) throw systemError('ENOSPC', 'write', path);
     this.#accounted(file, () => file.write(whole.subarray(0, fitting), position));
     return fitting;
@@ -281,12 +306,25 @@ export class SimulatedFileSystem implements FileSystem {
     });
   }
 
+  #describe(open: OpenFile): FileDescriptor {
+    // The lowest that is free, as systems have it: one that was closed is soon another file's.
+    let descriptor = 3;
+    while (this.#open.has(descriptor)) descriptor++;
+    this.#open.set(descriptor, open);
+    return descriptor;
+  }
+
   #pathOf(descriptor: FileDescriptor): string {
     return this.#open.get(descriptor)?.path ?? `descriptor ${descriptor}`;
   }
 
   #options(): SimulatedFileSystemOptions {
-    return { completions: this.#completions, random: this.#random, capacityBytes: this.capacityBytes };
+    return {
+      completions: this.#completions,
+      random: this.#random,
+      capacityBytes: this.capacityBytes,
+      directWrites: this.#directWrites,
+    };
   }
 
   #later<T>(label: string, effect: () => T): Promise<T> {

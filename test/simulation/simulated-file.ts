@@ -15,6 +15,7 @@
  * Sectors are never changed in place, so copies share them. It knows no names, descriptors or injected failures.
  */
 
+import { directBlockBytes } from '../../src/storage/file-system.ts';
 import type { SeededRandom } from '../../src/base/random.ts';
 
 export const sectorBytes = 512;
@@ -38,6 +39,15 @@ export function joined(sources: readonly Uint8Array[]): Uint8Array {
     length += source.length;
   }
   return whole;
+}
+
+/** What a disk in use may want of a write past the page cache. Throws what nobody takes for a failure of the disk. */
+export function checkDirect(sources: readonly Uint8Array[], position: number): void {
+  const [source] = sources;
+  if (sources.length !== 1 || source === undefined) throw new Error('a direct write has one source');
+  for (const [what, value] of Object.entries({ position, length: source.length, address: source.byteOffset })) {
+    if (value % directBlockBytes !== 0) throw new Error(`the ${what} ${value} of a direct write is no whole block`);
+  }
 }
 
 interface SectorVersion {

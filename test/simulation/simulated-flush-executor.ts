@@ -13,6 +13,7 @@
 
 import { assert, present } from '../../src/base/assert.ts';
 import { FlushRound } from '../../src/flush/flush-round.ts';
+import { WayOfWriting } from '../../src/flush/way-of-writing.ts';
 import type { Arena } from '../../src/memory/arena.ts';
 import { blankSubmission, FlushQueue, SubmissionFlag, SubmissionKind } from '../../src/memory/flush-queue.ts';
 import type { FileSystem } from '../../src/storage/file-system.ts';
@@ -27,6 +28,8 @@ export interface SimulatedFlushExecutorOptions {
   readonly maxStepMs: number;
   /** Between a worker and its end of a queue; a planted bug sits here. */
   wrapQueue(inner: FlushQueue): FlushQueue;
+  /** Groups from so many bytes on are written past the page cache. */
+  readonly directFromBytes: number;
 }
 
 type Step = 'take' | 'write' | 'publish' | 'startSync';
@@ -73,6 +76,8 @@ export class SimulatedFlushExecutor implements FlushExecutor {
 const wakesByItself = 0.05;
 /** So few that partitions' files are closed and opened again all the time. */
 const maxOpenFiles = 16;
+/** So little that groups of everyday size are written in parts. */
+const stagingBytes = 8192;
 
 class Worker {
   readonly #options: SimulatedFlushExecutorOptions;
@@ -108,6 +113,16 @@ class Worker {
       ringSizeBytes: layout.ringSizeBytes,
       fileSystem: options.fileSystem,
       maxOpenFiles,
+      direct: {
+        // A disk without time has no quicker way, so all groups that are large enough go the same.
+        way: new WayOfWriting('always', () => 0, options.directFromBytes),
+        staging: {
+          bytes,
+          address: present(layout.stagingAddresses[index], 'each worker has a staging'),
+          sizeBytes: stagingBytes,
+          copy: (target, source, sizeBytes) => options.arena.core.copyBytes(target, source, sizeBytes),
+        },
+      },
     });
   }
 

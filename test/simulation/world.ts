@@ -74,7 +74,11 @@ export class World {
     this.profile = profile;
     this.topics = new TopicLedger((message) => this.breakPromise(message));
     this.commits = new CommitLedger((message) => this.breakPromise(message));
-    this.#disk = new SimulatedFileSystem({ completions: scheduler, random: scheduler.random });
+    this.#disk = new SimulatedFileSystem({
+      completions: scheduler,
+      random: scheduler.random,
+      directWrites: profile.directWrites,
+    });
     this.#disk.shortWriteChance = profile.shortWriteChance;
   }
 
@@ -235,6 +239,7 @@ export class World {
       settings,
       disk: this.#disk,
       maxFlushStepMs: profile.maxFlushStepMs,
+      directFromBytes: profile.directFromBytes,
       died: () => {
         this.count('deaths within a call');
         // Not within the call: what the process still does must find its disk as it was.

@@ -16,6 +16,10 @@ export class WrappedFileSystem implements FileSystem {
     return this.inner.open(path, mode);
   }
 
+  openDirect(path: string): FileDescriptor | null {
+    return this.inner.openDirect(path);
+  }
+
   close(file: FileDescriptor): void {
     this.inner.close(file);
   }

@@ -23,6 +23,26 @@ describe('nodeFileSystem', () => {
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
+  it('writes whole blocks past the page cache, where the file system takes that', ({ skip }) => {
+    const path = join(root, 'direct');
+    const file = files.open(path, 'create');
+    const direct = files.openDirect(path);
+    if (direct === null) return skip();
+    const memory = new Uint8Array(new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer);
+    memory.fill(7, 4096, 12_288);
+    files.write(file, [bytes('before')], 0);
+    expect(files.write(direct, [memory.subarray(4096, 12_288)], 4096)).toBe(8192);
+    files.write(file, [bytes('after')], 5000);
+    const expected = Buffer.alloc(12_288, 7);
+    expected.fill(0, 0, 4096);
+    expected.write('before', 0);
+    expected.write('after', 5000);
+    expect(readFileSync(path).equals(expected)).toBe(true);
+    expect(codeOf(() => files.openDirect(join(root, 'missing')))).toBe('ENOENT');
+    files.close(direct);
+    files.close(file);
+  });
+
   it('writes gathered sources, also from shared memory, at a position', async () => {
     const shared = new Uint8Array(new SharedArrayBuffer(4));
     shared.set(bytes('wxyz'));

@@ -1,0 +1,71 @@
+/**
+ * Which way a worker's groups go into their files: through the page cache, or past it, straight to the disk. Flush
+ * thread, one per worker; pure but for its clock. It writes nothing; see `direct-file.ts`.
+ *
+ *   group ──small──► page cache
+ *     └────large──► whichever way takes less time a byte; now and then the other one, in order to know
+ *
+ * 1. Groups of at least 256 KiB go the way that took less time a byte; every 64th goes the other way, the more seldom
+ *    the slower that was.
+ * 2. A disk that is slower than memory so has its bursts taken up by the page cache.
+ * 3. Where the file system refuses, everything goes through the cache.
+ *
+ * What makes the page cache the slower way is memory that the machine has to fetch first: in a virtual machine whose free memory went back to its host,
+ * a fresh page cost 2 CPU seconds per GB, one that the machine still had 0.22, and a write past the cache 0.1.
+ */
+
+/** As `millrace.direct.writes` has it. */
+export type DirectWriting = 'auto' | 'always' | 'never';
+
+export type Way = 'cached' | 'direct';
+
+/** Below, a disk's own latency outweighs what the page cache costs. */
+const largeGroupBytes = 256 * 1024;
+const groupsBetweenTries = 64;
+const mostGroupsBetweenTries = 4096;
+/** The weight of the newest measurement. */
+const weight = 1 / 8;
+
+export class WayOfWriting {
+  readonly nowMs: () => number;
+  readonly #mode: DirectWriting;
+  readonly #leastBytes: number;
+  readonly #msPerByte: Record<Way, number | null> = { cached: null, direct: null };
+  #groupsUntilTry = groupsBetweenTries;
+  #isRefused = false;
+
+  /** `leastBytes`: groups that are smaller go through the page cache. */
+  constructor(mode: DirectWriting, nowMs: () => number, leastBytes = mode === 'auto' ? largeGroupBytes : 1) {
+    this.#mode = mode;
+    this.nowMs = nowMs;
+    this.#leastBytes = leastBytes;
+  }
+
+  /** The way for a group of `groupBytes`. */
+  of(groupBytes: number): Way {
+    if (this.#isRefused || this.#mode === 'never' || groupBytes < this.#leastBytes) return 'cached';
+    if (this.#mode === 'always') return 'direct';
+    const { cached, direct } = this.#msPerByte;
+    if (direct === null) return 'direct';
+    if (cached === null) return 'cached';
+    const isDirectBetter = direct <= cached;
+    const better: Way = isDirectBetter ? 'direct' : 'cached';
+    if (--this.#groupsUntilTry > 0) return better;
+    const slowness = Math.max(direct, cached) / Math.max(Math.min(direct, cached), Number.MIN_VALUE);
+    this.#groupsUntilTry = Math.min(Math.ceil(groupsBetweenTries * slowness), mostGroupsBetweenTries);
+    return isDirectBetter ? 'cached' : 'direct';
+  }
+
+  /** A group of `groupBytes` that was large enough to go either way took `ms` milliseconds. */
+  took(way: Way, groupBytes: number, ms: number): void {
+    if (groupBytes < this.#leastBytes) return;
+    const newest = ms / groupBytes;
+    const before = this.#msPerByte[way];
+    this.#msPerByte[way] = before === null ? newest : before + (newest - before) * weight;
+  }
+
+  /** The file system takes no writes past the page cache. */
+  refused(): void {
+    this.#isRefused = true;
+  }
+}
