@@ -23,7 +23,14 @@ import { answerText } from './http-route.ts';
 import type { HttpHandler, HttpMethod, HttpPart, Living, Peer, RouteTable, WebSocketRoute } from './http-route.ts';
 import { sweepIdle } from './idle-sweep.ts';
 import { listenError, probeListen } from './listen-error.ts';
-import { addressText, chooseSubprotocol, hostAndPort, isOriginAllowed } from './upgrade-request.ts';
+import {
+  addressText,
+  chooseSubprotocol,
+  hostAndPort,
+  isHostAllowed,
+  isLoopback,
+  isOriginAllowed,
+} from './upgrade-request.ts';
 
 /** uWebSockets.js. */
 export type NativePart = typeof import('uWebSockets.js');
@@ -51,6 +58,7 @@ export interface HttpServerOptions {
   readonly native?: NativePart;
 }
 
+const commonHost = /^(?:127\.0\.0\.1|localhost)(?::\d{1,5})?$/;
 const closeWithinMs = 800;
 /** In seconds; uWebSockets.js pings by itself so that proxies keep the connection, and ends one that is dead. */
 const pingTimeoutS = 120;
@@ -82,6 +90,7 @@ export class HttpServer implements RouteTable {
   readonly #clock: Clock;
   readonly #native: NativePart;
   readonly #app: TemplatedApp;
+  readonly #isLoopback: boolean;
   readonly #live = new Set<Living>();
   #webSocketCount = 0;
   #listenSocket: us_listen_socket | null = null;
@@ -95,6 +104,7 @@ export class HttpServer implements RouteTable {
     this.#clock = options.clock ?? systemClock;
     this.#native = native;
     this.#app = native.App();
+    this.#isLoopback = isLoopback(options.host);
   }
 
   /**
@@ -175,7 +185,12 @@ export class HttpServer implements RouteTable {
   isOriginAllowed(request: HttpRequest): boolean {
     const { advertised, allowedOrigins } = this.#options;
     const origin = request.getHeader('origin');
-    return isOriginAllowed(origin, request.getHeader('host'), allowedOrigins ?? [], advertised?.host ?? null);
+    const host = request.getHeader('host');
+    const ownName = advertised?.host ?? null;
+    // Reading the header as a URL is left out where it is what nearly everybody has.
+    if (origin === '' && (!this.#isLoopback || commonHost.test(host))) return true;
+    if (origin === '') return isHostAllowed(host, allowedOrigins ?? [], ownName);
+    return isOriginAllowed(origin, host, allowedOrigins ?? [], ownName);
   }
 
   get stopping(): boolean {
@@ -271,7 +286,8 @@ export class HttpServer implements RouteTable {
     const { advertised, quota, logger } = this.#options;
     const reached = hostAndPort(request.getHeader('host'));
     if (reached === null) return answerText(response, '400 Bad Request', 'The Host header names no host.\n');
-    if (!this.isOriginAllowed(request)) {
+    // Browsers name the origin with every handshake; who names none may use any name of this host.
+    if (request.getHeader('origin') !== '' && !this.isOriginAllowed(request)) {
       return answerText(response, '403 Forbidden', 'Pages of this origin may not connect.\n');
     }
     const protocol = chooseSubprotocol(request.getHeader('sec-websocket-protocol'), route.protocols);

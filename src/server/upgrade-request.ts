@@ -40,6 +40,26 @@ export function isOriginAllowed(
   return URL.canParse(own) && new URL(own).host === url.host && isOwnName(url.hostname, ownName);
 }
 
+/**
+ * Whether a request without an Origin header may come by the name in `host`, over a port that only this machine reaches.
+ * Browsers send none where a page reads from the server that it came from, so that a page whose name was made to lead
+ * here (DNS rebinding) shows by its Host header alone: it must be an address, localhost, `ownName`, or that of an origin
+ * in `allowed` (`*`: any).
+ */
+export function isHostAllowed(host: string, allowed: readonly string[], ownName: string | null): boolean {
+  if (allowed.includes('*')) return true;
+  if (!URL.canParse(`http://${host}`)) return false;
+  const { hostname } = new URL(`http://${host}`);
+  return (
+    isOwnName(hostname, ownName) || allowed.some((entry) => URL.canParse(entry) && new URL(entry).hostname === hostname)
+  );
+}
+
+/** Whether `host`, on which a server listens, is reached from this machine only. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
 /** Whether a page can have come from `hostname`, as URLs have it, only where that is this machine. */
 function isOwnName(hostname: string, ownName: string | null): boolean {
   const isAddress = hostname.startsWith('[') || /^\d+(\.\d+){3}$/.test(hostname);

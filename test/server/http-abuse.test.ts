@@ -48,6 +48,15 @@ describe('a request that is wrong', () => {
     expect(await http.stored('t')).toEqual([]);
   });
 
+  it('may not come from a page whose name was made to lead here', async () => {
+    for (const host of ['evil.example:8080', '127.0.0.1.evil.example']) {
+      const client = http.raw(`GET /topics HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+      expect(await client.until((text) => text.includes('}'))).toContain(' 403 Forbidden');
+    }
+    const own = http.raw('GET /topics HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n');
+    expect(await own.until((text) => text.includes('}'))).toContain(' 200 OK');
+  });
+
   it('may not be a bomb, nor what its coding does not say', async () => {
     const headers = { 'content-encoding': 'gzip' };
     const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024, '1'));

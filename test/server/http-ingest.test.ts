@@ -165,6 +165,26 @@ describe('NDJSON', () => {
     expect(await values('t')).toEqual(['1', '[1]', '7']);
   });
 
+  it('is not looked at further where ten thousand lines in a row are no records', async () => {
+    const body = `1\n${'x\n'.repeat(9999)}2\n${'x\n'.repeat(10_001)}3\n`;
+    const told = linesOf(await (await http.post('/topics/t', body, 'application/x-ndjson')).text());
+    expect(told.at(-1)).toMatchObject({ done: false, stored: 2, failed: 19_999, error: 'INVALID_RECORD' });
+    expect(await values('t')).toEqual(['1', '2']);
+  });
+
+  it('is acknowledged where all that came was wrong, so that nothing of it is kept', async () => {
+    const client = http.raw(
+      'POST /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-ndjson\r\n' +
+        'Transfer-Encoding: chunked\r\n\r\n4\r\nx\ny\n\r\n',
+    );
+    expect(await client.until((text) => text.includes('"acknowledged":2'))).toContain('"record":2,"error"');
+    client.send('4\r\nz\n1\n\r\n0\r\n\r\n');
+    const text = await client.until((received) => received.includes('"done"'));
+    expect(text).toContain('"record":3,"error"');
+    expect(text).toContain('{"done":true,"stored":1,"failed":3}');
+    expect(await values('t')).toEqual(['1']);
+  });
+
   it('is acknowledged while it is sent', async () => {
     const client = http.raw(
       'POST /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n',

@@ -2,7 +2,14 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addressText, chooseSubprotocol, hostAndPort, isOriginAllowed } from '../../src/server/upgrade-request.ts';
+import {
+  addressText,
+  chooseSubprotocol,
+  hostAndPort,
+  isHostAllowed,
+  isLoopback,
+  isOriginAllowed,
+} from '../../src/server/upgrade-request.ts';
 
 describe('hostAndPort', () => {
   it.each([
@@ -58,6 +65,38 @@ describe('isOriginAllowed', () => {
     ['http://[::1]:8080', '[::1]:8080', null, true],
   ])('page of %j at %j, told to use %j: %j', (origin, host, ownName, expected) => {
     expect(isOriginAllowed(origin, host, [], ownName)).toBe(expected);
+  });
+});
+
+describe('isHostAllowed', () => {
+  it.each([
+    ['127.0.0.1:8080', [], true],
+    ['[::1]:8080', [], true],
+    ['LOCALHOST', [], true],
+    ['here:8080', [], true],
+    ['evil.example:8080', [], false],
+    ['127.0.0.1.evil.example', [], false],
+    ['127.0.0.1@evil.example', [], false],
+    ['', [], false],
+    ['shop.example:1', ['https://shop.example'], true],
+    ['evil.example', ['https://shop.example', 'none'], false],
+    ['evil.example', ['*'], true],
+  ])('%j, allowed %j: %j', (host, allowed, expected) => {
+    expect(isHostAllowed(host, allowed, 'Here')).toBe(expected);
+  });
+});
+
+describe('isLoopback', () => {
+  it.each([
+    ['127.0.0.1', true],
+    ['127.1.2.3', true],
+    ['::1', true],
+    ['localhost', true],
+    ['0.0.0.0', false],
+    ['::', false],
+    ['127.0.0.1.example', false],
+  ])('%j: %j', (host, expected) => {
+    expect(isLoopback(host)).toBe(expected);
   });
 });
 

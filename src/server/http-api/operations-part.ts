@@ -50,7 +50,7 @@ function serverOf(
   const takesBody = operation.method === 'post';
   return (response, request, headOnly) => {
     const origin = request.getHeader('origin');
-    const isAllowed = origin === '' || server.isOriginAllowed(request);
+    const isAllowed = server.isOriginAllowed(request);
     const exchange = new Exchange({
       response,
       operation,
@@ -79,7 +79,8 @@ function serverOf(
 const foreignOrigin: Problem = {
   status: 403,
   error: 'CLUSTER_AUTHORIZATION_FAILED',
-  detail: 'Pages of this origin may not ask; the setting millrace.allowed.origins names those that may.',
+  detail:
+    'Pages of this origin, or by this host name, may not ask; the setting millrace.allowed.origins names those that may.',
 };
 const stopping = problemOf(ErrorCode.BROKER_NOT_AVAILABLE, 'The broker stops.');
 

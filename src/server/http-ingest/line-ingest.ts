@@ -49,6 +49,8 @@ const newline = 0x0a;
 const waitingBytes = 4 * 1024 * 1024;
 /** From here on the client is held back: answers that it has not taken, in characters. */
 const mostUnsent = 256 * 1024;
+/** Where so many lines in a row are no records, the rest is not looked at: it costs more to refuse than to send. */
+const mostRefusedInARow = 10_000;
 
 const scanner = new JsonScanner({ newlineEnds: true });
 
@@ -76,6 +78,9 @@ export class LineIngest implements PublishListener {
   /** For each refused record that lies among those not told yet: how many were handed in before it. */
   #refusedAfter: number[] = [];
   #passedRefused = 0;
+  #refusedInARow = 0;
+  /** Where the last refused record stood among those that were handed in. */
+  #lastRefusedAfter = -1;
   /** Refused records that are not in the list any more. */
   #refusedBefore = 0;
   #acknowledged = 0;
@@ -180,7 +185,7 @@ export class LineIngest implements PublishListener {
     let at = start;
     while (at < end) {
       at = scanner.skipSpace(bytes, at, end);
-      if (at === end) break;
+      if (at === end || this.#problem !== null) break;
       if (bytes[at] === newline) {
         at++;
         continue;
@@ -227,9 +232,13 @@ export class LineIngest implements PublishListener {
 
   /** The record that came last is wrong. */
   #refuse(detail: string): void {
+    const { endOrdinal } = this.#stream;
     this.#failed++;
-    this.#refusedAfter.push(this.#stream.endOrdinal);
+    this.#refusedAfter.push(endOrdinal);
     this.#tellFailure(this.#count, ErrorCode.INVALID_RECORD, detail);
+    this.#refusedInARow = endOrdinal === this.#lastRefusedAfter ? this.#refusedInARow + 1 : 1;
+    this.#lastRefusedAfter = endOrdinal;
+    if (this.#refusedInARow === mostRefusedInARow) this.#stop(noRecords);
   }
 
   /** The number of a record that was handed in; asked for in their order. */
@@ -312,4 +321,8 @@ export class LineIngest implements PublishListener {
 }
 
 const lineTooLong = problemOf(ErrorCode.MESSAGE_TOO_LARGE, 'A line is too long; what follows it was not read.');
+const noRecords = problemOf(
+  ErrorCode.INVALID_RECORD,
+  `Of the body ${mostRefusedInARow} lines in a row are no records; what follows them was not read.`,
+);
 const stopping = problemOf(ErrorCode.BROKER_NOT_AVAILABLE, 'The broker stops; send again what is not acknowledged.');

@@ -56,7 +56,10 @@ export function startsOf(
     }
     return starts;
   }
-  if (text.includes(':')) return badRequest(`The positions ${text.slice(0, 60)} name a partition twice.`);
+  if (text.includes(':'))
+    return badRequest(
+      `The positions ${text.slice(0, 60)} name a partition twice, or an offset beyond ${Number.MAX_SAFE_INTEGER}.`,
+    );
   for (const log of logs) {
     if (text === 'earliest' || text === 'latest') starts.set(log, text);
     else if (text.startsWith('latest-')) {

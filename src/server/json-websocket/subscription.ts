@@ -156,7 +156,8 @@ export class Subscription implements ReaderListener, MemberListener {
 
   pause(partitions: readonly TopicPartition[] = [...this.#partitions.values()]): void {
     for (const { topic, partition } of partitions) {
-      this.#paused.add(keyOf(topic, partition));
+      // What is not read has nothing to pause, and there is no end to its names.
+      if (this.#partitions.has(keyOf(topic, partition))) this.#paused.add(keyOf(topic, partition));
       this.#reader.pause(topic, partition);
     }
   }
