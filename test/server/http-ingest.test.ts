@@ -225,6 +225,17 @@ describe('NDJSON', () => {
 });
 
 describe('compressed bodies', () => {
+  it('leave their connection usable where they do not inflate while they are held back', async () => {
+    const client = http.raw(
+      'POST /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Encoding: gzip\r\nContent-Length: 100000\r\n\r\n',
+      Buffer.alloc(60_000, 'x'),
+    );
+    await client.until((text) => text.includes('400 Bad Request'));
+    client.send(Buffer.alloc(40_000, 'x'));
+    client.send('GET /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    expect(await client.until((text) => text.includes('"name":"t"'))).toContain('200 OK');
+  });
+
   it('are inflated', async () => {
     const headers = { 'content-encoding': 'gzip' };
     const one = await http.post('/topics/t', gzipSync('{"a":1}'), 'application/json', headers);

@@ -65,6 +65,8 @@ export class Exchange implements Living {
   #over = false;
   #streaming = false;
   #movedMs = 0;
+  /** Nothing is read of the body at the moment. */
+  #heldBack = false;
   #owing = false;
 
   constructor(options: ExchangeOptions) {
@@ -120,11 +122,25 @@ export class Exchange implements Living {
 
   /**
    * Begins the time anew that uWebSockets.js gives a client to send or take something, some ten seconds; for those that
-   * may be slow. Not while the body is held back.
+   * may be slow. While the body is held back it gives no time.
    */
   hold(): void {
-    if (this.#over) return;
+    if (this.#over || this.#heldBack) return;
     this.response.pause();
+    this.response.resume();
+  }
+
+  /** Reads no more of the body until `letFlow`, or until the response ends. */
+  holdBack(): void {
+    if (this.#over || this.#heldBack || this.bodyBytes === 0) return;
+    this.#heldBack = true;
+    this.response.pause();
+  }
+
+  /** After `holdBack`. */
+  letFlow(): void {
+    if (this.#over || !this.#heldBack) return;
+    this.#heldBack = false;
     this.response.resume();
   }
 
@@ -148,6 +164,8 @@ export class Exchange implements Living {
     assert(this.#allows(status), `the table names ${status} for ${this.#operation.id}`);
     if (this.#over) return;
     const close = status >= 400 && this.bodyBytes > drainedBodyBytes;
+    // Else nothing that follows over the connection would ever be read.
+    this.letFlow();
     this.#end();
     this.response.cork(() => {
       this.#writeHead(status, type, headers);
@@ -212,6 +230,7 @@ export class Exchange implements Living {
   end(last = ''): void {
     if (this.#over) return;
     const close = this.bodyBytes > 0;
+    this.letFlow();
     this.#end();
     this.response.cork(() => {
       if (last !== '') this.response.write(last);

@@ -163,7 +163,9 @@ export class LineIngest implements PublishListener {
 
   #chunk(bytes: Uint8Array): boolean {
     if (!this.#splitter.chunk(bytes) && this.#problem === null) this.#stop(lineTooLong);
-    this.#send();
+    // Where all that came was refused nothing else tells that it is settled.
+    if (this.#stream.waitingCount === 0 && !this.#bodyIsOver) this.#settle();
+    else this.#send();
     return !this.#isFull;
   }
 

@@ -16,6 +16,7 @@ import { assert } from '../../base/assert.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { ErrorCode } from '../../base/error-code.ts';
 import { InflationFailure } from '../../records/inflation.ts';
+import { walkZstdFrames } from '../../records/zstd-frame.ts';
 import { inflateZstd } from '../../storage/zstd-inflater.ts';
 import type { Exchange } from '../http-api/exchange.ts';
 import { badRequest, problemOf, type Problem } from '../http-api/problem.ts';
@@ -192,8 +193,6 @@ export class BodyReader {
   #movedMs: number;
   #cameBytes = 0;
   #inflatedBytes = 0;
-  /** The client is held back. */
-  #paused = false;
   #sinkIsFull = false;
   #over = false;
 
@@ -222,7 +221,7 @@ export class BodyReader {
     if (this.#over || !this.#sinkIsFull) return;
     this.#sinkIsFull = false;
     if (this.#gunzip !== null) this.#gunzip.resume();
-    else this.#flow();
+    else this.#exchange.letFlow();
   }
 
   /** Nothing more is wanted of it. */
@@ -239,7 +238,7 @@ export class BodyReader {
   hold(): void {
     const { clock, limits } = this.#readers;
     if (this.#isWhole && clock.monotonicMs() - this.#movedMs > limits.stillMs) return this.#fail(stoodStill);
-    if (!this.#paused) this.#exchange.hold();
+    this.#exchange.hold();
   }
 
   #came(bytes: Uint8Array, isLast: boolean): void {
@@ -259,19 +258,7 @@ export class BodyReader {
   #give(bytes: Uint8Array): void {
     if (this.#sink.chunk(bytes) || this.#over) return;
     this.#sinkIsFull = true;
-    this.#hold();
-  }
-
-  #hold(): void {
-    if (this.#paused || this.#exchange.over || this.#exchange.bodyBytes === 0) return;
-    this.#paused = true;
-    this.#exchange.response.pause();
-  }
-
-  #flow(): void {
-    if (!this.#paused || this.#exchange.over) return;
-    this.#paused = false;
-    this.#exchange.response.resume();
+    this.#exchange.holdBack();
   }
 
   #ended(): void {
@@ -287,27 +274,31 @@ export class BodyReader {
 
   #startGunzip(): Gunzip {
     const gunzip = createGunzip();
-    gunzip.on('data', (bytes: Buffer) => {
-      if (this.#over) return;
-      this.#inflatedBytes += bytes.length;
-      if (this.#inflatedBytes > Math.max(freelyInflatedBytes, this.#cameBytes * mostInflation))
-        return this.#fail(tooMuch);
-      if (!this.#sink.chunk(bytes) && !this.#over) {
-        this.#sinkIsFull = true;
-        gunzip.pause();
-      }
-    });
-    gunzip.on('drain', () => this.#flow());
-    gunzip.on('end', () => {
-      if (!this.#over) this.#ended();
-    });
+    gunzip.on('data', (bytes: Buffer) => this.#exchange.guard(() => this.#inflated(gunzip, bytes)));
+    gunzip.on('drain', () => this.#exchange.letFlow());
+    gunzip.on('end', () =>
+      this.#exchange.guard(() => {
+        if (!this.#over) this.#ended();
+      }),
+    );
     gunzip.on('error', () => this.#fail(malformed));
     return gunzip;
   }
 
+  #inflated(gunzip: Gunzip, bytes: Uint8Array): void {
+    if (this.#over) return;
+    this.#inflatedBytes += bytes.length;
+    if (this.#inflatedBytes > Math.max(freelyInflatedBytes, this.#cameBytes * mostInflation)) {
+      return this.#fail(tooMuch);
+    }
+    if (this.#sink.chunk(bytes) || this.#over) return;
+    this.#sinkIsFull = true;
+    gunzip.pause();
+  }
+
   #inflate(gunzip: Gunzip, bytes: Uint8Array, isLast: boolean): void {
     // The bytes are uWebSockets.js's and gone after this call.
-    if (bytes.length > 0 && !gunzip.write(bytes.slice())) this.#hold();
+    if (bytes.length > 0 && !gunzip.write(bytes.slice())) this.#exchange.holdBack();
     if (isLast) gunzip.end();
   }
 
@@ -317,7 +308,14 @@ export class BodyReader {
     if (problem !== null) return this.#fail(problem);
     if (!isLast) return;
     const source = compressed.take();
-    const mostBytes = Math.min(limits.largestBodyBytes, Math.max(freelyInflatedBytes, source.length * mostInflation));
+    const frames = walkZstdFrames(source, 0, source.length);
+    if (typeof frames === 'number') return this.#fail(malformed);
+    // A small body gets no more room than it says that it needs.
+    const mostBytes = Math.min(
+      frames.boundBytes,
+      limits.largestBodyBytes,
+      Math.max(freelyInflatedBytes, source.length * mostInflation),
+    );
     const room = new Uint8Array(source.length + mostBytes);
     room.set(source);
     const size = inflateZstd(room, 0, source.length, source.length, mostBytes);
