@@ -6,7 +6,8 @@
  *   if (!telemetry.send({ sensor: 7, celsius: 21.5 })) await telemetry.writable();
  *   const { stored, failed } = await telemetry.end();
  *
- * A request that is cut rejects `end`; `acknowledged` says how many are on disk for certain.
+ * A request that is cut rejects `end`; `acknowledged` says how many are settled: on disk, unless
+ * they were refused or less than acks=all was asked for.
  */
 
 import { request } from 'node:http';

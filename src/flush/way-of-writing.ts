@@ -10,8 +10,9 @@
  * 2. A disk that is slower than memory so has its bursts taken up by the page cache.
  * 3. Where the file system refuses, everything goes through the cache.
  *
- * What makes the page cache the slower way is memory that the machine has to fetch first: in a virtual machine whose free memory went back to its host,
- * a fresh page cost 2 CPU seconds per GB, one that the machine still had 0.22, and a write past the cache 0.1.
+ * What makes the page cache the slower way is memory that the machine has to fetch first: in a virtual machine whose free
+ * memory went back to its host, a fresh page cost 2 CPU seconds per GB, one that it still had 0.22, and a write past the
+ * cache 0.1.
  */
 
 /** As `millrace.direct.writes` has it. */
