@@ -32,6 +32,7 @@ import type {
   ReadResult,
   ResumeResult,
   TimestampedOffset,
+  TransactionMarker,
 } from './partition-log.ts';
 import type { PartitionState } from './partition-state.ts';
 import { confirmStored, resumeProducer } from './named-resumption.ts';
@@ -42,6 +43,9 @@ import type { Turns } from './turns.ts';
 
 /** A checkpoint is due, whatever the time, once so much was appended: recovery reads it all. */
 const checkpointAfterBytes = 64 * 1024 * 1024;
+
+/** Named producers have none. */
+const noTransactions = { coordinatorEpoch: -1, currentTransactionFirstOffset: -1 };
 
 /** What the log asks of the store when it goes away. */
 export interface LogOwner {
@@ -59,6 +63,7 @@ export class LocalLog implements PartitionLog, Closable {
   readonly #retention: LogRetention;
   readonly #listeners = new Set<() => void>();
   #highWatermark: Offset;
+  #lastStableOffset: Offset;
   #producersLoaded: boolean;
   /** The checkpoint made last, which may be under way; never rejects. */
   #checkpoint: Promise<unknown> = Promise.resolve();
@@ -73,6 +78,7 @@ export class LocalLog implements PartitionLog, Closable {
     this.#reader = new LogReader(this.state);
     this.#retention = new LogRetention(this.state, this.#writer);
     this.#highWatermark = this.state.progress.highWatermark;
+    this.#lastStableOffset = this.state.lastStableOffset;
     // One that takes no writes has no use for them, and its snapshot may be gone with the rest.
     this.#producersLoaded = known.producerSnapshot === null || this.state.refusal !== null;
   }
@@ -98,7 +104,7 @@ export class LocalLog implements PartitionLog, Closable {
   }
 
   get lastStableOffset(): Offset {
-    return this.state.progress.highWatermark;
+    return this.state.lastStableOffset;
   }
 
   get endOffset(): Offset {
@@ -126,6 +132,18 @@ export class LocalLog implements PartitionLog, Closable {
     this.#writer.append(batch, options, listener);
     this.#context.used(this);
     if (this.checkpointIsUrgent) this.#context.checkpointSoon();
+  }
+
+  appendMarker(marker: TransactionMarker, listener: AppendListener): void {
+    if (!this.#producersLoaded) this.#loadProducers();
+    this.#writer.appendMarker(marker, listener);
+    this.#context.used(this);
+    if (this.checkpointIsUrgent) this.#context.checkpointSoon();
+  }
+
+  hasOpenTransaction(producerId: number, producerEpoch: number): boolean {
+    if (!this.#producersLoaded) this.#loadProducers();
+    return this.state.producers.hasOpenTransaction(producerId, producerEpoch);
   }
 
   lastNumberOf(name: string): number {
@@ -203,7 +221,8 @@ export class LocalLog implements PartitionLog, Closable {
     if (!this.#producersLoaded) this.#loadProducers();
     const { producers, named } = this.state;
     const namedOnes = Array.from(named.entries(), ({ producerId, producerEpoch, lastSequence, batches }) => {
-      return { producerId, producerEpoch, lastSequence, lastTimestampMs: batches.at(-1)!.timestampMs };
+      const lastTimestampMs = batches.at(-1)!.timestampMs;
+      return { producerId, producerEpoch, lastSequence, lastTimestampMs, ...noTransactions };
     });
     return [...producers.activeProducers(), ...namedOnes];
   }
@@ -314,10 +333,13 @@ export class LocalLog implements PartitionLog, Closable {
   }
 
   #advanced(): void {
+    const { lastStableOffset } = this.state;
     const { highWatermark } = this.state.progress;
     const closed = this.#flusher.state === 'closed';
-    if (highWatermark === this.#highWatermark && !closed) return;
+    const isSame = highWatermark === this.#highWatermark && lastStableOffset === this.#lastStableOffset;
+    if (isSame && !closed) return;
     this.#highWatermark = highWatermark;
+    this.#lastStableOffset = lastStableOffset;
     for (const listener of [...this.#listeners]) listener();
   }
 }

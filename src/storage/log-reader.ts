@@ -51,22 +51,23 @@ export class LogReader {
     const { offset } = options;
     if (offset < logStartOffset || offset > this.#log.endOffset)
       return this.#result(ErrorCode.OFFSET_OUT_OF_RANGE, options);
-    const endOffset = progress.highWatermark;
+    const endOffset = options.isolation === 'read_committed' ? this.#log.lastStableOffset : progress.highWatermark;
     const wantsNothing = options.maxBytes <= 0 && !options.minOneBatch;
     if (offset >= endOffset || wantsNothing) return this.#result(ErrorCode.NONE, options);
     return this.#fromRing(options, endOffset) ?? this.#fromFiles(options, endOffset);
   }
 
   /** As `PartitionLog.availableBytes`. */
-  availableBytes(offset: Offset, _isolation: IsolationLevel): number {
-    const { progress, recent, segments } = this.#log;
-    const endOffset = progress.highWatermark;
+  availableBytes(offset: Offset, isolation: IsolationLevel): number {
+    const { progress, recent, segments, lastStableOffset } = this.#log;
+    const endOffset = isolation === 'read_committed' ? lastStableOffset : progress.highWatermark;
     if (offset >= endOffset) return 0;
     const first = recent.find(offset);
     if (first >= 0) return recent.sizeBytesBetween(first, endOffset);
     let sum = 0;
     for (let i = Math.max(segments.find(offset), 0); i < segments.count; i++) {
       const segment = segments.at(i);
+      if (segment.baseOffset >= endOffset) break;
       // An index that is not loaded is not loaded for an estimate.
       const before = segment.baseOffset < offset ? (segment.index?.positionBefore(offset) ?? 0) : 0;
       sum += segment.sizeBytes - before;
@@ -191,13 +192,13 @@ export class LogReader {
   }
 
   #result(errorCode: ErrorCode, { isolation }: Pick<ReadOptions, 'isolation'>): ReadResult {
-    const { progress, logStartOffset } = this.#log;
+    const { progress, logStartOffset, lastStableOffset } = this.#log;
     const failed = errorCode !== ErrorCode.NONE && errorCode !== ErrorCode.OFFSET_OUT_OF_RANGE;
     return {
       errorCode,
       records: nothing,
       highWatermark: failed ? noOffset : progress.highWatermark,
-      lastStableOffset: failed ? noOffset : progress.highWatermark,
+      lastStableOffset: failed ? noOffset : lastStableOffset,
       logStartOffset,
       abortedTransactions: isolation === 'read_committed' ? [] : null,
       release: doNothing,

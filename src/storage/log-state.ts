@@ -75,6 +75,7 @@ export class LogState {
     this.named = new NamedProducers(context.names);
     this.logStartOffset = known.logStartOffset;
     this.producerSnapshot = known.producerSnapshot;
+    this.producers.transactions.tell(known.firstOpenTransaction ?? -1);
     this.recoveryPoint = known.recoveryPoint;
     this.savedRecoveryPoint = known.recoveryPoint;
     this.confirmedSegment = known.segments.at(-1)?.baseOffset ?? firstOffset;
@@ -91,6 +92,14 @@ export class LogState {
   get endOffset(): Offset {
     const { end } = this.progress;
     return this.isDamaged && this.recoveryPoint > end ? this.recoveryPoint : end;
+  }
+
+  /** What consumers that read committed may read up to (exclusive). */
+  get lastStableOffset(): Offset {
+    const { highWatermark } = this.progress;
+    const firstOffset = this.producers.transactions.firstUndecided(highWatermark);
+    if (firstOffset < 0) return highWatermark;
+    return Math.min(highWatermark, Math.max(firstOffset, this.logStartOffset)) as Offset;
   }
 
   /** What an append waits for that asks for `durability`. */
@@ -120,6 +129,7 @@ export class LogState {
       segments: this.hasFiles ? this.segments.all().map((segment) => segment.state) : [],
       epochs: this.epochs.starts,
       producerSnapshot: this.producerSnapshot,
+      firstOpenTransaction: this.producers.transactions.firstOpen,
       refusal: this.isDamaged ? this.refusal : null,
     };
   }

@@ -14,13 +14,22 @@ import { ErrorCode } from '../base/error-code.ts';
 import { asOffset, asPosition, noOffset, type Address, type Offset, type RingPosition } from '../base/numbers.ts';
 import { SubmissionFlag, type Submission } from '../memory/flush-queue.ts';
 import { readIdentity, type RecordIdentity } from '../records/named-records.ts';
-import { attributeBit, batchHeaderSizeBytes } from '../records/record-batch.ts';
+import { attributeBit, batchHeaderSizeBytes, isTransactional } from '../records/record-batch.ts';
+import { encodeMarker, markerSizeBytes } from '../records/transaction-marker.ts';
 import type { Stage } from './append-progress.ts';
 import type { Refusal, ScannedBatch } from './batch-check.ts';
 import { scanProduced } from './batch-scan.ts';
 import type { LogFlusher } from './log-flusher.ts';
 import type { LogState } from './log-state.ts';
-import type { AppendListener, AppendOptions, AppendResult, NamedAppend, RecordError } from './partition-log.ts';
+import type {
+  AppendListener,
+  AppendOptions,
+  AppendResult,
+  NamedAppend,
+  RecordError,
+  TransactionMarker,
+} from './partition-log.ts';
+import type { EndMarker } from './producer-state.ts';
 import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
 import { emptySegment, type Segment } from './segment.ts';
 
@@ -35,6 +44,7 @@ interface PlacedBatch {
 const ringAlignmentBytes = 8;
 
 const noRecordErrors: readonly RecordError[] = [];
+const markerOptions: AppendOptions = { durability: 'synced', origin: 'coordinator', sealed: false };
 
 export class LogWriter {
   readonly #log: LogState;
@@ -56,11 +66,9 @@ export class LogWriter {
       if (named !== undefined && passes(refusal)) log.named.owe(named.name, named.firstNumber);
       return listener(this.#refused(refusal));
     }
-    const { ring, arena } = log.context;
-    const position = present(ring.reserve(batch.length), 'the caller made sure of room in the ring');
-    const address = ring.addressOf(position);
-    arena.copyIn(batch, address);
-    const placed = { position, address, sizeBytes: batch.length };
+    const placed = this.#place(batch);
+    const { position, address } = placed;
+    const { ring } = log.context;
     const nowMs = log.context.clock.nowMs();
     const { batch: scanned, refusal: problem } = scanProduced(
       log.context,
@@ -77,7 +85,35 @@ export class LogWriter {
     if (options.named !== undefined) {
       if (this.#isRefusedNamed(scanned, placed, options.named, listener)) return;
     } else if (scanned.producerId >= 0 && this.#isRepeatedOrRefused(scanned, placed, options, listener)) return;
-    this.#accept(scanned, placed, options, nowMs, listener);
+    this.#accept(scanned, placed, options, null, nowMs, listener);
+  }
+
+  /** As `PartitionLog.appendMarker`. */
+  appendMarker(given: TransactionMarker, listener: AppendListener): void {
+    const log = this.#log;
+    const { clock, ring } = log.context;
+    const nowMs = clock.nowMs();
+    const marker: EndMarker = { timestampMs: nowMs, transactionVersion: 0, ...given };
+    const refusal = this.#refusalBefore(markerSizeBytes, markerOptions) ?? log.producers.refusalOfMarker(marker);
+    const problem = refusal ?? this.#open();
+    if (problem !== null) return listener(this.#refused({ recordErrors: noRecordErrors, ...problem }));
+    const placed = this.#place(encodeMarker(marker));
+    const { position, address, sizeBytes } = placed;
+    const scan = scanProduced(log.context, address, sizeBytes, markerOptions, log.config, nowMs);
+    if (scan.refusal !== null) {
+      ring.withdraw(position, sizeBytes);
+      return listener(this.#refused(scan.refusal));
+    }
+    this.#accept(scan.batch, placed, markerOptions, marker, nowMs, listener);
+  }
+
+  /** Copies the batch into the ring. */
+  #place(batch: Uint8Array): PlacedBatch {
+    const { ring, arena } = this.#log.context;
+    const position = present(ring.reserve(batch.length), 'the caller made sure of room in the ring');
+    const address = ring.addressOf(position);
+    arena.copyIn(batch, address);
+    return { position, address, sizeBytes: batch.length };
   }
 
   /** Ends the active segment, though it is not full, where it can be done now: it becomes old enough to be deleted. */
@@ -215,6 +251,7 @@ export class LogWriter {
     scanned: ScannedBatch,
     placed: PlacedBatch,
     options: AppendOptions,
+    marker: EndMarker | null,
     nowMs: number,
     listener: AppendListener,
   ): void {
@@ -233,12 +270,14 @@ export class LogWriter {
       this.#roll(baseOffset);
     }
     context.arena.core.assignOffsets(placed.address, baseOffset, context.leaderEpoch);
-    const forced = this.#syncForced(scanned.recordCount);
+    // A marker that a power cut took would leave its transaction open for good: its coordinator takes it for ended.
+    const forced = this.#syncForced(scanned.recordCount) || marker !== null;
     const synced = this.#stageOf(options, forced) === 'synced';
     this.#submit(scanned, placed, baseOffset, endOffset, synced);
     if (log.epochs.assign(context.leaderEpoch, baseOffset)) log.epochsChanged = true;
     if (scanned.producerId >= 0) {
-      if (options.named === undefined) log.producers.apply(producedBatch(scanned), baseOffset);
+      if (marker !== null) log.producers.applyMarker(marker, baseOffset);
+      else if (options.named === undefined) log.producers.apply(producedBatch(scanned), baseOffset);
       else log.named.apply(options.named, namedBatch(scanned, baseOffset), nowMs);
       log.producersChanged = true;
     }
@@ -364,6 +403,7 @@ function producedBatch(scanned: ScannedBatch) {
     baseSequence: scanned.baseSequence,
     lastOffsetDelta: scanned.lastOffsetDelta,
     maxTimestampMs: scanned.maxTimestamp,
+    isTransactional: isTransactional(scanned.attributes),
   };
 }
 

@@ -7,6 +7,7 @@
 
 import type { ErrorCode } from '../base/error-code.ts';
 import type { Offset } from '../base/numbers.ts';
+import type { TransactionOutcome } from '../records/transaction-marker.ts';
 import type { LogConfig } from './log-config.ts';
 
 /** What an append waits for: nothing (acks=0), the write (acks=1: survives kill -9), the sync (acks=all). */
@@ -37,6 +38,22 @@ export interface NamedAppend {
   /** The number that the producer takes for the last one stored, -1 for none; null where it does not say. */
   readonly previousNumber: number | null;
 }
+
+/** The marker that ends a transaction in one partition. */
+export interface TransactionMarker {
+  readonly producerId: number;
+  /** From transaction version 2 on the epoch that the end raised it to. */
+  readonly producerEpoch: number;
+  readonly coordinatorEpoch: number;
+  readonly outcome: TransactionOutcome;
+  /** In milliseconds since 1970; the clock's time where it is left out. */
+  readonly timestampMs?: number;
+  /** The feature `transaction.version` that the transaction was run with; 0 where it is left out. */
+  readonly transactionVersion?: number;
+}
+
+/** What `appendMarker` takes of the ring, at most: for `LogStore.whenRoom`. */
+export const markerRoomBytes = 128;
 
 /** What became of numbers that were stored before. */
 export interface ConfirmResult {
@@ -123,6 +140,10 @@ export interface ActiveProducer {
   readonly producerEpoch: number;
   readonly lastSequence: number;
   readonly lastTimestampMs: number;
+  /** -1 where no transaction has ended here. */
+  readonly coordinatorEpoch: number;
+  /** -1 where no transaction is open. */
+  readonly currentTransactionFirstOffset: number;
 }
 
 export interface PartitionLog {
@@ -133,6 +154,7 @@ export interface PartitionLog {
   readonly logStartOffset: Offset;
   /** What consumers may read up to (exclusive). */
   readonly highWatermark: Offset;
+  /** What consumers that read committed may read up to (exclusive): before the first transaction of unknown outcome. */
   readonly lastStableOffset: Offset;
   /** The offset after the last that was assigned; at or past the high watermark. */
   readonly endOffset: Offset;
@@ -156,6 +178,16 @@ export interface PartitionLog {
    * higher epoch. THROTTLING_QUOTA_EXCEEDED: there are too many names.
    */
   append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void;
+  /**
+   * Ends the producer's transaction here: appends a control batch, whose durability is always 'synced', whatever the
+   * topic says. The caller has made sure that the ring has room (`markerRoomBytes`). It is written also where no
+   * transaction is open, so that a coordinator may repeat it. TRANSACTION_COORDINATOR_FENCED: a higher coordinator epoch
+   * has been seen. INVALID_PRODUCER_EPOCH: a higher producer epoch has been seen, or, from transaction version 2 on, the
+   * same one with a transaction that is open. Else errors as `append` gives them.
+   */
+  appendMarker(marker: TransactionMarker, listener: AppendListener): void;
+  /** Whether a transaction of that producer and epoch is open here, also where its first batch is not durable yet. */
+  hasOpenTransaction(producerId: number, producerEpoch: number): boolean;
 
   /** The last number stored of the named producer, -1 where none is known: what `append` compares with. */
   lastNumberOf(name: string): number;

@@ -21,6 +21,8 @@ export interface PartitionState {
   readonly epochs: readonly EpochStart[];
   /** The end offset that the newest producer snapshot is named after; null where no producer was ever known. */
   readonly producerSnapshot: Offset | null;
+  /** Where the oldest transaction began that is open; -1 where none is, or left out, as files of version 1 do. */
+  readonly firstOpenTransaction?: number;
   /** Null unless the partition takes no writes until someone decides. */
   readonly refusal: string | null;
 }

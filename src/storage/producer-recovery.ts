@@ -5,6 +5,9 @@
 
 import type { Offset } from '../base/numbers.ts';
 import type { Arena } from '../memory/arena.ts';
+import { isControl, isTransactional } from '../records/record-batch.ts';
+import { RecordReader } from '../records/record-reader.ts';
+import { readControlRecord } from '../records/transaction-marker.ts';
 import { isNamedProducerId, noRecordNumber, readIdentity } from '../records/named-records.ts';
 import type { FileSystem } from './file-system.ts';
 import { NamedProducers } from './named-producers.ts';
@@ -38,6 +41,11 @@ export class ProducerRecovery {
     return this.#savedAs;
   }
 
+  /** Where the oldest transaction began that is open; -1 where none is. */
+  get firstOpenTransaction(): number {
+    return this.#state.transactions.firstOpen;
+  }
+
   /** Reads the snapshot named after `offset`, nothing for null; false where it cannot be used. */
   load(offset: Offset | null): boolean {
     if (offset === null) return true;
@@ -61,17 +69,45 @@ export class ProducerRecovery {
     if (batch.producerId < 0) return;
     this.#changed = true;
     const endOffset = (batch.lastOffset + 1) as Offset;
-    const { producerId, producerEpoch, baseSequence, lastOffsetDelta, maxTimestamp } = batch;
+    const { producerId, producerEpoch, baseSequence, lastOffsetDelta, maxTimestamp, attributes } = batch;
     if (isNamedProducerId(producerId)) {
       this.#takeNamed(batch);
       this.#named.settleUpTo(endOffset);
       return;
     }
-    this.#state.apply(
-      { producerId, producerEpoch, baseSequence, lastOffsetDelta, maxTimestampMs: maxTimestamp },
-      batch.baseOffset,
-    );
+    if (isControl(attributes)) this.#takeMarker(batch);
+    else {
+      this.#state.apply(
+        {
+          producerId,
+          producerEpoch,
+          baseSequence,
+          lastOffsetDelta,
+          maxTimestampMs: maxTimestamp,
+          isTransactional: isTransactional(attributes),
+        },
+        batch.baseOffset,
+      );
+    }
     this.#state.settleUpTo(endOffset);
+  }
+
+  #takeMarker({
+    address,
+    sizeBytes,
+    recordCount,
+    producerId,
+    producerEpoch,
+    maxTimestamp,
+    baseOffset,
+  }: FileBatch): void {
+    // Compaction leaves an empty batch of a marker that nobody needs any more.
+    if (recordCount === 0) return;
+    const { bytes } = this.#tools.arena;
+    const record = new RecordReader(bytes, address, address + sizeBytes);
+    const marker = record.next() ? readControlRecord(record) : null;
+    if (marker !== null)
+      this.#state.applyMarker({ producerId, producerEpoch, timestampMs: maxTimestamp, ...marker }, baseOffset);
   }
 
   #takeNamed(batch: FileBatch): void {

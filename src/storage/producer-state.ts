@@ -1,20 +1,24 @@
 /**
- * The idempotent producers of one partition: what each sent last, and what to do with the batch it sends now.
- * I/O thread, one per partition. The rules are those of Apache Kafka 4.x (KIP-98, KIP-360).
+ * The idempotent and transactional producers of one partition: what each sent last, which transaction of theirs is open,
+ * and what to do with the batch that comes now. I/O thread, one per partition. The rules are those of Apache Kafka 4.x
+ * (KIP-98, KIP-360, KIP-890).
  *
  *   decide(batch) ─ accept ──→ apply(batch, offset) ──→ settleUpTo(written)      the batch is in the file
  *        │                                        └───→ rollBackTo(written)      the write failed: as if never applied
  *        ├─ duplicate of one of the producer's last five batches, with that one's offsets
- *        └─ refuse: OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH
+ *        └─ refuse: OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE
+ *   refusalOfMarker(marker) ─ null ──→ applyMarker(marker, offset) ──→ as above
  *
  * Batches are applied when they are accepted, before they are written, so that a producer's next batch in flight finds
- * its predecessor. It keeps no files (`producer-snapshot.ts` has the format) and does not decide about transactions;
- * it carries their two fields from snapshot to snapshot.
+ * its predecessor. It keeps no files (`producer-snapshot.ts` has the format), and asks nobody whether a transaction may
+ * begin here (`transaction-verification.ts`).
  */
 
 import { assert } from '../base/assert.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import { asOffset, type Offset } from '../base/numbers.ts';
+import type { TransactionOutcome } from '../records/transaction-marker.ts';
+import { OpenTransactions } from './open-transactions.ts';
 import type { ActiveProducer } from './partition-log.ts';
 
 /** How many batches of a producer are remembered; Kafka's clients keep at most as many in flight. */
@@ -32,6 +36,25 @@ export interface ProducedBatch {
   readonly baseSequence: number;
   readonly lastOffsetDelta: number;
   readonly maxTimestampMs: number;
+  readonly isTransactional: boolean;
+}
+
+/** What the state needs of the marker that ends a transaction. */
+export interface EndMarker {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly coordinatorEpoch: number;
+  readonly outcome: TransactionOutcome;
+  readonly timestampMs: number;
+  /** As finalized for the feature `transaction.version`; from 2 on each marker raises the producer's epoch. */
+  readonly transactionVersion: number;
+}
+
+/** A transaction that a marker ended. */
+export interface EndedTransaction {
+  readonly firstOffset: number;
+  /** Of the oldest transaction that is still open then, or the offset after the marker. */
+  readonly lastStableOffset: number;
 }
 
 export type ProducerDecision =
@@ -44,9 +67,11 @@ export type ProducerDecision =
     }
   | {
       readonly outcome: 'refuse';
-      readonly errorCode: typeof ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER | typeof ErrorCode.INVALID_PRODUCER_EPOCH;
+      readonly errorCode: ErrorCode;
       readonly message: string;
     };
+
+type ProducerRefusal = Extract<ProducerDecision, { outcome: 'refuse' }>;
 
 /**
  * One remembered batch of a producer, as an entry of Kafka's snapshot files. Kafka writes the last batch only and takes
@@ -90,9 +115,12 @@ interface UndoStep {
   readonly lastOffset: number;
   readonly producer: Producer;
   readonly wasNew: boolean;
+  readonly isMarker: boolean;
   readonly baseSequence: number;
   readonly previousEpoch: number;
   readonly previousTimestampMs: number;
+  readonly previousCoordinatorEpoch: number;
+  readonly previousFirstOffset: number;
   /** The batches of the epoch before, where this batch began a new one. */
   readonly previousBatches: RememberedBatch[] | null;
   /** The oldest batch, where this one pushed it out. */
@@ -100,8 +128,12 @@ interface UndoStep {
 }
 
 const accepted: ProducerDecision = { outcome: 'accept' };
+const noTransaction = -1;
+const bumpingVersion = 2;
+const largestEpoch = 2 ** 15 - 1;
 
 export class ProducerState {
+  readonly transactions = new OpenTransactions();
   readonly #producers = new Map<number, Producer>();
   /**
    * What producers must send again, of whom nothing but batches that were rolled back is known: whoever is not known may
@@ -145,11 +177,51 @@ export class ProducerState {
         message: `Producer ${batch.producerId} sent epoch ${batch.producerEpoch}, but epoch ${producer.producerEpoch} has been seen.`,
       };
     }
-    if (origin === 'coordinator') return accepted;
+    if (origin === 'coordinator') return refusalOfMixing(producer, batch) ?? accepted;
     // After a new epoch 0 must come; within one, the number after the last. With no batch in this epoch that is 0 too.
     const expected = batch.producerEpoch === producer.producerEpoch ? sequenceAfter(lastSequenceOf(producer)) : 0;
-    if (batch.baseSequence === expected) return accepted;
+    if (batch.baseSequence === expected) return refusalOfMixing(producer, batch) ?? accepted;
     return outOfOrder(batch, expected);
+  }
+
+  /**
+   * Null where the marker may be written, also where it ends nothing; a coordinator repeats what it did not see answered.
+   * Else INVALID_PRODUCER_EPOCH (from version 2 on the epoch must be a new one, unless the transaction has ended already)
+   * or TRANSACTION_COORDINATOR_FENCED.
+   */
+  refusalOfMarker(marker: EndMarker): ProducerRefusal | null {
+    const producer = this.#producers.get(marker.producerId);
+    if (producer === undefined) return null;
+    const { producerId, producerEpoch, coordinatorEpoch } = marker;
+    const raises = marker.transactionVersion >= bumpingVersion;
+    const isRepeated =
+      producerEpoch === producer.producerEpoch &&
+      (producer.currentTransactionFirstOffset === noTransaction || producerEpoch === largestEpoch);
+    const isOld = producerEpoch < producer.producerEpoch || (raises && producerEpoch === producer.producerEpoch);
+    if (isOld && !(raises && isRepeated)) {
+      const message = `A marker of producer ${producerId} has epoch ${producerEpoch}, but epoch ${producer.producerEpoch} has been seen.`;
+      return { outcome: 'refuse', errorCode: ErrorCode.INVALID_PRODUCER_EPOCH, message };
+    }
+    if (coordinatorEpoch >= producer.coordinatorEpoch) return null;
+    return {
+      outcome: 'refuse',
+      errorCode: ErrorCode.TRANSACTION_COORDINATOR_FENCED,
+      message: `A marker of producer ${producerId} has coordinator epoch ${coordinatorEpoch}, but ${producer.coordinatorEpoch} has been seen.`,
+    };
+  }
+
+  /** The transaction that a marker of `producerId` at `offset` would end; null where none is open. */
+  endedBy(producerId: number, offset: Offset): EndedTransaction | null {
+    const firstOffset = this.#producers.get(producerId)?.currentTransactionFirstOffset ?? noTransaction;
+    if (firstOffset === noTransaction) return null;
+    const next = this.transactions.firstOpenBeside(producerId);
+    return { firstOffset, lastStableOffset: next === noTransaction ? offset + 1 : next };
+  }
+
+  /** Whether a transaction of that producer and epoch is open, whose first batch may still wait for its write. */
+  hasOpenTransaction(producerId: number, producerEpoch: number): boolean {
+    const producer = this.#producers.get(producerId);
+    return producer?.producerEpoch === producerEpoch && producer.currentTransactionFirstOffset !== noTransaction;
   }
 
   #decideUnknown(batch: ProducedBatch, origin: 'client' | 'coordinator'): ProducerDecision {
@@ -164,32 +236,11 @@ export class ProducerState {
    */
   apply(batch: ProducedBatch, baseOffset: Offset): void {
     const lastOffset = baseOffset + batch.lastOffsetDelta;
-    assert(
-      this.#steps.length === this.#firstStep || this.#steps.at(-1)!.lastOffset < baseOffset,
-      'batches are applied in the order of their offsets',
-    );
-    let producer = this.#producers.get(batch.producerId);
-    const wasNew = producer === undefined;
-    if (producer === undefined) {
-      producer = {
-        producerId: batch.producerId,
-        producerEpoch: batch.producerEpoch,
-        batches: [],
-        lastTimestampMs: -1,
-        coordinatorEpoch: -1,
-        currentTransactionFirstOffset: -1,
-      };
-      this.#producers.set(batch.producerId, producer);
-      this.#takenBack.delete(batch.producerId);
-    }
+    const { producer, wasNew } = this.#producerFor(batch.producerId, batch.producerEpoch, baseOffset);
+    const { currentTransactionFirstOffset: previousFirstOffset, coordinatorEpoch: previousCoordinatorEpoch } = producer;
     const previousEpoch = producer.producerEpoch;
     const previousTimestampMs = producer.lastTimestampMs;
-    let previousBatches: RememberedBatch[] | null = null;
-    if (batch.producerEpoch !== producer.producerEpoch) {
-      previousBatches = producer.batches;
-      producer.batches = [];
-      producer.producerEpoch = batch.producerEpoch;
-    }
+    const previousBatches = raiseEpoch(producer, batch.producerEpoch);
     const forgotten = producer.batches.length === rememberedBatches ? producer.batches.shift()! : null;
     producer.batches.push({
       lastSequence: batch.baseSequence < 0 ? noSequence : sequencePlus(batch.baseSequence, batch.lastOffsetDelta),
@@ -198,16 +249,69 @@ export class ProducerState {
       timestampMs: batch.maxTimestampMs,
     });
     producer.lastTimestampMs = batch.maxTimestampMs;
+    if (batch.isTransactional && previousFirstOffset === noTransaction) {
+      producer.currentTransactionFirstOffset = baseOffset;
+      this.transactions.begin(batch.producerId, baseOffset);
+    }
     this.#steps.push({
       lastOffset,
       producer,
       wasNew,
+      isMarker: false,
       baseSequence: batch.baseSequence,
       previousEpoch,
       previousTimestampMs,
+      previousCoordinatorEpoch,
+      previousFirstOffset,
       previousBatches,
       forgotten,
     });
+  }
+
+  /** Takes `marker`, about to be written at `offset`, as `apply` takes batches. */
+  applyMarker(marker: Omit<EndMarker, 'transactionVersion'>, offset: Offset): void {
+    const { producer, wasNew } = this.#producerFor(marker.producerId, marker.producerEpoch, offset);
+    const { currentTransactionFirstOffset: previousFirstOffset, coordinatorEpoch: previousCoordinatorEpoch } = producer;
+    const previousEpoch = producer.producerEpoch;
+    const previousTimestampMs = producer.lastTimestampMs;
+    const previousBatches = raiseEpoch(producer, marker.producerEpoch);
+    producer.coordinatorEpoch = marker.coordinatorEpoch;
+    producer.lastTimestampMs = marker.timestampMs;
+    producer.currentTransactionFirstOffset = noTransaction;
+    if (previousFirstOffset !== noTransaction) this.transactions.end(previousFirstOffset, offset);
+    this.#steps.push({
+      lastOffset: offset,
+      producer,
+      wasNew,
+      isMarker: true,
+      baseSequence: noSequence,
+      previousEpoch,
+      previousTimestampMs,
+      previousCoordinatorEpoch,
+      previousFirstOffset,
+      previousBatches,
+      forgotten: null,
+    });
+  }
+
+  #producerFor(producerId: number, producerEpoch: number, baseOffset: Offset): { producer: Producer; wasNew: boolean } {
+    assert(
+      this.#steps.length === this.#firstStep || this.#steps.at(-1)!.lastOffset < baseOffset,
+      'batches are applied in the order of their offsets',
+    );
+    const known = this.#producers.get(producerId);
+    if (known !== undefined) return { producer: known, wasNew: false };
+    const producer = {
+      producerId,
+      producerEpoch,
+      batches: [],
+      lastTimestampMs: -1,
+      coordinatorEpoch: -1,
+      currentTransactionFirstOffset: noTransaction,
+    };
+    this.#producers.set(producerId, producer);
+    this.#takenBack.delete(producerId);
+    return { producer, wasNew: true };
   }
 
   /** Everything before `endOffset` is in the file: it will not be rolled back any more. */
@@ -227,18 +331,28 @@ export class ProducerState {
     while (this.#steps.length > this.#firstStep && this.#steps.at(-1)!.lastOffset >= endOffset) {
       const step = this.#steps.pop()!;
       const { producer } = step;
+      this.#rollBackTransaction(producer, step.previousFirstOffset);
       if (step.wasNew) {
         this.#producers.delete(producer.producerId);
         const { producerId, producerEpoch } = producer;
-        this.#takenBack.set(producerId, { producerEpoch, baseSequence: step.baseSequence });
+        if (!step.isMarker) this.#takenBack.set(producerId, { producerEpoch, baseSequence: step.baseSequence });
         continue;
       }
-      producer.batches.pop();
+      if (!step.isMarker) producer.batches.pop();
       if (step.forgotten !== null) producer.batches.unshift(step.forgotten);
       if (step.previousBatches !== null) producer.batches = step.previousBatches;
       producer.producerEpoch = step.previousEpoch;
       producer.lastTimestampMs = step.previousTimestampMs;
+      producer.coordinatorEpoch = step.previousCoordinatorEpoch;
     }
+  }
+
+  #rollBackTransaction(producer: Producer, previousFirstOffset: number): void {
+    const { currentTransactionFirstOffset } = producer;
+    if (currentTransactionFirstOffset === previousFirstOffset) return;
+    if (previousFirstOffset === noTransaction) this.transactions.unbegin(currentTransactionFirstOffset);
+    else this.transactions.reopen(previousFirstOffset);
+    producer.currentTransactionFirstOffset = previousFirstOffset;
   }
 
   /**
@@ -266,6 +380,8 @@ export class ProducerState {
       producerEpoch: producer.producerEpoch,
       lastSequence: lastSequenceOf(producer),
       lastTimestampMs: producer.lastTimestampMs,
+      coordinatorEpoch: producer.coordinatorEpoch,
+      currentTransactionFirstOffset: producer.currentTransactionFirstOffset,
     }));
   }
 
@@ -312,7 +428,30 @@ export class ProducerState {
         currentTransactionFirstOffset: entry.currentTransactionFirstOffset,
       });
     }
+    const open = [...this.#producers.values()].filter((producer) => producer.currentTransactionFirstOffset >= 0);
+    this.transactions.load(
+      open.map(({ producerId, currentTransactionFirstOffset: firstOffset }) => ({ producerId, firstOffset })),
+    );
   }
+}
+
+/** The batches of the epoch before, where `producerEpoch` begins a new one; else null. */
+function raiseEpoch(producer: Producer, producerEpoch: number): RememberedBatch[] | null {
+  if (producerEpoch === producer.producerEpoch) return null;
+  const before = producer.batches;
+  producer.batches = [];
+  producer.producerEpoch = producerEpoch;
+  return before;
+}
+
+/** Refuses what a producer writes outside its open transaction. */
+function refusalOfMixing(producer: Producer, batch: ProducedBatch): ProducerRefusal | null {
+  if (batch.isTransactional || producer.currentTransactionFirstOffset === noTransaction) return null;
+  return {
+    outcome: 'refuse',
+    errorCode: ErrorCode.INVALID_TXN_STATE,
+    message: `Producer ${batch.producerId} sent a batch outside of its transaction, which is open since offset ${producer.currentTransactionFirstOffset}.`,
+  };
 }
 
 function outOfOrder(batch: ProducedBatch, expected: number): ProducerDecision {

@@ -433,6 +433,7 @@ class Recovery {
       segments,
       epochs: this.#epochs.starts,
       producerSnapshot: this.#producers.savedAs,
+      firstOpenTransaction: this.#producers.firstOpenTransaction,
       refusal,
     };
   }

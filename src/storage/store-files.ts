@@ -31,7 +31,9 @@ export const leaderEpochName = 'millrace.leader-epoch';
 export const recoveryPointsName = 'millrace.recovery-points';
 export const logStartsName = 'millrace.log-starts';
 export const cleanStopName = 'millrace.clean-stop';
-const cleanStopVersion = 1;
+/** Version 2 says where open transactions began, and how large transaction indexes are; 1 is of before there were any. */
+const cleanStopVersion = 2;
+const oldestCleanStopVersion = 1;
 const largestCleanStopBytes = 1024 * 1024 * 1024;
 const largestEpoch = 2 ** 31 - 1;
 const nothing = '-';
@@ -112,7 +114,7 @@ export function readCleanStop(fileSystem: FileSystem, directory: string): readon
   const content: unknown = JSON.parse(new TextDecoder().decode(body));
   // What this program wrote it wrote whole, or the CRC would not fit.
   const { version, partitions } = content as { version: number; partitions: PartitionState[] };
-  if (version === cleanStopVersion) return partitions;
+  if (version >= oldestCleanStopVersion && version <= cleanStopVersion) return partitions;
   throw new EnvironmentError(
     EnvironmentErrorCode.DATA_DIRECTORY_NEWER,
     `The file ${directory}/${cleanStopName} was written by another Millrace (version ${version}, and this one knows ${cleanStopVersion}): use that release.`,

@@ -21,6 +21,7 @@ import {
   maxTimestampAt,
   wholeBatchesEnd,
 } from '../../src/records/record-batch.ts';
+import { encodeMarker } from '../../src/records/transaction-marker.ts';
 import type { LogConfig } from '../../src/storage/log-config.ts';
 import type {
   AppendListener,
@@ -35,6 +36,7 @@ import type {
   ReadResult,
   ResumeResult,
   TimestampedOffset,
+  TransactionMarker,
 } from '../../src/storage/partition-log.ts';
 
 export class MemoryLog implements PartitionLog {
@@ -99,6 +101,15 @@ export class MemoryLog implements PartitionLog {
     };
     if (this.store.held === null) finish();
     else this.store.held.push(finish);
+  }
+
+  appendMarker(marker: TransactionMarker, listener: AppendListener): void {
+    const batch = encodeMarker({ timestampMs: 0, ...marker });
+    this.append(batch, { durability: 'synced', origin: 'coordinator', sealed: false }, listener);
+  }
+
+  hasOpenTransaction(): boolean {
+    return false;
   }
 
   lastNumberOf(name: string): number {

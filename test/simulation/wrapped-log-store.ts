@@ -73,6 +73,14 @@ export class WrappedPartitionLog implements PartitionLog {
     this.inner.append(batch, options, listener);
   }
 
+  appendMarker(...given: Parameters<PartitionLog['appendMarker']>): void {
+    this.inner.appendMarker(...given);
+  }
+
+  hasOpenTransaction(producerId: number, producerEpoch: number): boolean {
+    return this.inner.hasOpenTransaction(producerId, producerEpoch);
+  }
+
   lastNumberOf(name: string): number {
     return this.inner.lastNumberOf(name);
   }

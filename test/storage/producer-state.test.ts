@@ -7,7 +7,14 @@ import { type ProducedBatch, ProducerState, sequencePlus } from '../../src/stora
 const lastSequence = 2 ** 31 - 1;
 
 function batch(baseSequence: number, count = 1, producerEpoch = 0, producerId = 7): ProducedBatch {
-  return { producerId, producerEpoch, baseSequence, lastOffsetDelta: count - 1, maxTimestampMs: 1000 };
+  return {
+    producerId,
+    producerEpoch,
+    baseSequence,
+    lastOffsetDelta: count - 1,
+    maxTimestampMs: 1000,
+    isTransactional: false,
+  };
 }
 
 /** Decides, and applies where the decision is to accept; returns the outcome or the error code. */
@@ -181,6 +188,7 @@ it('a producer whose first batches were taken back has to begin with the first o
     baseSequence,
     lastOffsetDelta: 0,
     maxTimestampMs: 1,
+    isTransactional: false,
   });
   state.apply(batch(3), asOffset(0));
   state.apply(batch(4), asOffset(1));
