@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ErrorCode } from '../../src/base/error-code.ts';
 import { asOffset } from '../../src/base/numbers.ts';
-import type { AppendResult, PartitionLog, TransactionMarker } from '../../src/storage/partition-log.ts';
+import {
+  markerRoomBytes,
+  type AppendResult,
+  type PartitionLog,
+  type TransactionMarker,
+} from '../../src/storage/partition-log.ts';
 import { append, batchOf, StoreHarness } from './store-harness.ts';
 
 let harness: StoreHarness;
@@ -31,7 +36,8 @@ function mark(
   more: Partial<TransactionMarker> = {},
 ): Promise<AppendResult> {
   return new Promise((resolve) => {
-    log.appendMarker({ producerId, producerEpoch: 0, coordinatorEpoch: 0, outcome, ...more }, resolve);
+    const marker = { producerId, producerEpoch: 0, coordinatorEpoch: 0, outcome, ...more };
+    harness.store.whenRoom(markerRoomBytes, () => log.appendMarker(marker, resolve));
   });
 }
 
