@@ -15,8 +15,8 @@ export interface BlockHolder {
 
 export class BlockCache {
   readonly #maxBytes: number;
-  /** The one used least recently first. */
-  readonly #holders = new Map<RecordBlock, BlockHolder>();
+  /** The one used least recently first; with what it counted for then. */
+  readonly #blocks = new Map<RecordBlock, { readonly holder: BlockHolder; readonly sizeBytes: number }>();
   #sizeBytes = 0;
 
   constructor(maxBytes = defaultMaxBytes) {
@@ -29,24 +29,28 @@ export class BlockCache {
 
   /** Takes a block in; others may have to go, also of other holders. */
   add(block: RecordBlock, holder: BlockHolder): void {
-    this.#holders.set(block, holder);
-    this.#sizeBytes += block.sizeBytes;
-    for (const [oldest, its] of this.#holders) {
+    const { sizeBytes } = block;
+    this.#blocks.set(block, { holder, sizeBytes });
+    this.#sizeBytes += sizeBytes;
+    for (const [oldest, its] of this.#blocks) {
       if (this.#sizeBytes <= this.#maxBytes || oldest === block) return;
       this.remove(oldest);
-      its.forget(oldest);
+      its.holder.forget(oldest);
     }
   }
 
-  /** It was asked for again. */
+  /** It was asked for again: by now frames may have been made of it, which count as well. */
   used(block: RecordBlock): void {
-    const holder = this.#holders.get(block);
-    if (holder === undefined) return;
-    this.#holders.delete(block);
-    this.#holders.set(block, holder);
+    const known = this.#blocks.get(block);
+    if (known === undefined) return;
+    this.remove(block);
+    this.add(block, known.holder);
   }
 
   remove(block: RecordBlock): void {
-    if (this.#holders.delete(block)) this.#sizeBytes -= block.sizeBytes;
+    const known = this.#blocks.get(block);
+    if (known === undefined) return;
+    this.#blocks.delete(block);
+    this.#sizeBytes -= known.sizeBytes;
   }
 }

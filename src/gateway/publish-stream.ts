@@ -31,6 +31,8 @@ export interface PublishListener {
   settled?(endOrdinal: number): void;
   /** After `publish` returned false: now there is room again. */
   resumed?(): void;
+  /** One of the calls above threw. The stream is closed, and nothing is told any more: whoever waits for it is to be sent away. */
+  broken?(): void;
 }
 
 /** What a stream asks of the publisher. */
@@ -58,8 +60,9 @@ export interface StreamOwner {
 }
 
 const firstCapacity = 4;
-/** What a record counts for beside its bytes. */
+/** What a record counts for beside its bytes; and one that has an outcome of its own, with a sentence. */
 const recordCostBytes = 16;
+const ownOutcomeCostBytes = 400;
 
 export class PublishStream {
   readonly durability: Durability;
@@ -168,9 +171,12 @@ export class PublishStream {
     this.#waitingBytes = 0;
   }
 
-  /** Publisher: the next record is the one `delta` records after the first of `outcome`; returns its run's number. */
+  /**
+   * Publisher: the next record is the one `delta` records after the first of `outcome`, which others share unless
+   * `mayJoin` is false; returns its run's number.
+   */
   took(outcome: PublishOutcome, delta: number, sizeBytes: number, mayJoin = true): number {
-    const costBytes = sizeBytes + recordCostBytes;
+    const costBytes = sizeBytes + (mayJoin ? recordCostBytes : ownOutcomeCostBytes);
     this.#waitingBytes += costBytes;
     this.#endOrdinal++;
     const mask = this.#counts.length - 1;
@@ -197,6 +203,12 @@ export class PublishStream {
     const place = run & (this.#counts.length - 1);
     this.#outcomes[place] = outcome;
     this.#deltas[place] = delta;
+  }
+
+  /** Publisher: a call of the listener threw. */
+  break(): void {
+    this.close();
+    this.#listener.broken?.();
   }
 
   /** Publisher: tells of everything up to the first record of which nothing is known yet. */

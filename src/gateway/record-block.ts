@@ -30,7 +30,9 @@ export type Inflate = (bytes: Uint8Array, at: number, sizeBytes: number) => Uint
 
 /** What a block keeps of each record beside its bytes, roughly. */
 const tableBytesPerRecord = 48;
+/** Of one block, for all formats and parts together: readers that take other parts each, as slow ones do, share little. */
 const framesMax = 64;
+const framesMaxBytes = 2 * 1024 * 1024;
 
 export class RecordBlock {
   readonly topic: string;
@@ -43,14 +45,15 @@ export class RecordBlock {
   readonly count: number;
   /** Up to where the partition could be read when this was read. */
   readonly highWatermark: Offset;
-  /** What it keeps alive, roughly. */
-  readonly sizeBytes: number;
   readonly #sources: Uint8Array[] = [];
   readonly #offsets: Float64Array;
   readonly #timestamps: Float64Array;
   /** Per record: source, key at and size, value at and size, headers at and count. */
   readonly #places: Int32Array;
+  readonly #ownBytes: number;
   readonly #frames = new Map<FrameFormat<unknown>, Map<number, unknown>>();
+  #frameCount = 0;
+  #frameBytes = 0;
 
   /**
    * The records from `startOffset` on of the whole batches that fill `bytes`, which become the block's own. Throws
@@ -88,7 +91,12 @@ export class RecordBlock {
     }
     this.endOffset = endOffset;
     this.count = this.#filled;
-    this.sizeBytes = sourceBytes + most * tableBytesPerRecord;
+    this.#ownBytes = sourceBytes + most * tableBytesPerRecord;
+  }
+
+  /** What it keeps alive, roughly; grows with the frames that are made of it. */
+  get sizeBytes(): number {
+    return this.#ownBytes + this.#frameBytes;
   }
 
   #filled = 0;
@@ -173,15 +181,21 @@ export class RecordBlock {
   }
 
   /** Records `[from, to)` as `format` writes them: made at the first call, and the same for all who ask for them. */
-  frame<Frame>(format: FrameFormat<Frame>, from = 0, to = this.count): Frame {
-    let frames = this.#frames.get(format);
-    if (frames === undefined) this.#frames.set(format, (frames = new Map()));
+  frame<Frame extends Uint8Array | string>(format: FrameFormat<Frame>, from = 0, to = this.count): Frame {
     const key = from * 2 ** 26 + to;
-    const known = frames.get(key) as Frame | undefined;
+    const known = this.#frames.get(format)?.get(key) as Frame | undefined;
     if (known !== undefined) return known;
     const frame = format.encode(this, from, to);
-    // Readers that take other parts each, as slow ones do, share little.
-    if (frames.size < framesMax) frames.set(key, frame);
+    if (this.#frameCount >= framesMax || this.#frameBytes + frame.length > framesMaxBytes) {
+      this.#frames.clear();
+      this.#frameCount = 0;
+      this.#frameBytes = 0;
+    }
+    let frames = this.#frames.get(format);
+    if (frames === undefined) this.#frames.set(format, (frames = new Map()));
+    frames.set(key, frame);
+    this.#frameCount++;
+    this.#frameBytes += frame.length;
     return frame;
   }
 

@@ -84,6 +84,7 @@ export class RecordPublisher implements StreamOwner {
   #lanes: Lane[] = [];
   #turn = 0;
   #turnScheduled = false;
+  #closed = false;
   #nowMs = 0;
   /** Bytes in open batches, in batches that wait for room, and of records that wait for their topic. */
   #waitingBytes = 0;
@@ -164,6 +165,7 @@ export class RecordPublisher implements StreamOwner {
   /** Hands to the logs what was handed in, before they are closed. */
   close(): void {
     this.#stopListening();
+    this.#closed = true;
     this.#endTurn();
   }
 
@@ -242,7 +244,10 @@ export class RecordPublisher implements StreamOwner {
     const name = producer === null ? null : producer.name;
     const known = name === null ? target.lane(chosen, stream.durability) : target.namedLane(chosen, name);
     const lane = known ?? this.#addLane(target, topic, chosen, stream.durability, name);
-    if (lane === null) return this.#refuse(stream, run, target.name, chosen, problemOfPartition(topic, chosen));
+    if (lane === null) {
+      producer?.refused(target.name, partition, number);
+      return this.#refuse(stream, run, target.name, chosen, problemOfPartition(topic, chosen));
+    }
     if (lane.turn !== this.#turn) this.#refreshLane(lane);
     const headerBytes = encodeHeaders(headers);
     const boundBytes =
@@ -382,7 +387,20 @@ export class RecordPublisher implements StreamOwner {
   #tell(): void {
     const streams = this.#toTell;
     this.#toTell = [];
-    for (const stream of streams) stream.tell();
+    for (const stream of streams) this.#guard(stream, () => stream.tell());
+  }
+
+  /** A defect in who listens to a stream costs that stream: the others are told all the same. */
+  #guard(stream: PublishStream, step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#broker.logger.error(
+        { error },
+        'What became of records could not be told, by a defect; who sent them is sent away.',
+      );
+      stream.break();
+    }
   }
 
   /** Bytes went on their way, or will never: those that were told to stop may go on. */
@@ -417,7 +435,7 @@ export class RecordPublisher implements StreamOwner {
       const batch = lane.open;
       if (batch === null) continue;
       // While earlier ones wait for room a batch may as well grow.
-      if (lane.waiting > 0 && batch.encoder.sizeBytes < targetBatchBytes) this.#lanes.push(lane);
+      if (lane.waiting > 0 && batch.encoder.sizeBytes < targetBatchBytes && !this.#closed) this.#lanes.push(lane);
       else this.#submit(lane, batch);
     }
   }
@@ -548,7 +566,10 @@ export class RecordPublisher implements StreamOwner {
     const { stream, partition, key, value } = record;
     if (target.held === null) {
       const problem = problemOfMissing(this.#broker, target.name);
-      if (problem !== null) return this.#refuse(stream, noRun, target.name, partition, problem);
+      if (problem !== null) {
+        record.producer?.refused(target.name, partition, record.number);
+        return this.#refuse(stream, noRun, target.name, partition, problem);
+      }
       target.held = [];
       this.#targets.set(target.name, target);
       void this.#create(target);

@@ -26,7 +26,10 @@ export type StartPosition = 'earliest' | 'latest' | { readonly offset: number } 
 export interface ReaderListener {
   /** Records `[from, to)` of `block` are the next of its partition. `block.frame` makes of them what readers share. */
   records(block: RecordBlock, from: number, to: number): void;
-  /** The partition is read no further, until `seek` or `remove`. */
+  /**
+   * The partition is read no further, until `seek` or `remove`; with UNKNOWN_SERVER_ERROR also where the call above threw,
+   * which is logged.
+   */
   failed(topic: string, partition: number, errorCode: ErrorCode, message: string): void;
   /** All that is there of the partition was told; more will follow when it comes. */
   atEnd?(topic: string, partition: number, offset: Offset): void;
@@ -205,8 +208,7 @@ export class RecordReader {
       if (read.topicId !== topicId) continue;
       const { topic, feed } = read;
       this.remove(topic, feed.log.partition);
-      const { errorCode, message } = noSuchPartition(topic, feed.log.partition);
-      this.#listener.failed(topic, feed.log.partition, errorCode, message);
+      this.#tellFailure(read, noSuchPartition(topic, feed.log.partition));
     }
   }
 
@@ -240,7 +242,7 @@ export class RecordReader {
         this.#ready.push(...turns.slice(i));
         break;
       }
-      this.#readOn(read);
+      this.#guard(read, () => this.#readOn(read));
       if (this.#closed) break;
     }
     this.#pumping = false;
@@ -263,17 +265,41 @@ export class RecordReader {
         this.#ready.push(read);
         return;
       }
-      this.#took(read, result);
+      this.#guard(read, () => this.#took(read, result));
       if (this.#ready.length > 0) this.#pumpLater();
     });
+  }
+
+  /** A defect in who listens costs this partition's reading, or all of this reader, and no others. */
+  #guard(read: ReadPartition, step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      const { topic, feed } = read;
+      const { partition } = feed.log;
+      this.#owner.broker.logger.error({ topic, partition, error }, 'Records could not be told, by a defect.');
+      read.state = 'failed';
+      const message = `Partition ${partition} of ${topic} is read no further, by a defect; see the broker's log.`;
+      this.#tellFailure(read, { errorCode: ErrorCode.UNKNOWN_SERVER_ERROR, message });
+    }
+  }
+
+  /** Whoever cannot even hear of a failure is told nothing any more. */
+  #tellFailure({ topic, feed }: ReadPartition, { errorCode, message }: Problem): void {
+    const { partition } = feed.log;
+    try {
+      this.#listener.failed(topic, partition, errorCode, message);
+    } catch (error) {
+      this.#owner.broker.logger.error({ topic, partition, error }, 'A failed reading could not be told, by a defect.');
+      this.close();
+    }
   }
 
   #took(read: ReadPartition, found: FeedRead): void {
     const { topic, feed } = read;
     if (isProblem(found)) {
       read.state = 'failed';
-      this.#listener.failed(topic, feed.log.partition, found.errorCode, found.message);
-      return;
+      return this.#tellFailure(read, found);
     }
     if (found !== null) {
       const from = found.indexOf(read.offset);

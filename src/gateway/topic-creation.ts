@@ -2,7 +2,7 @@
 
 import { ErrorCode, errorName } from '../base/error-code.ts';
 import type { Broker } from '../broker/broker.ts';
-import { isStateLogTopic, problemOfTopicName } from '../broker/topic-name.ts';
+import { isInternalTopic, isStateLogTopic, problemOfTopicName } from '../broker/topic-name.ts';
 
 /** What is wrong, by Kafka's number and in a sentence. */
 export interface Problem {
@@ -14,6 +14,10 @@ export interface Problem {
 export function problemOfMissing(broker: Broker, name: string): Problem | null {
   const problem = problemOfTopicName(name);
   if (problem !== null) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, message: `${problem}.` };
+  if (isInternalTopic(name)) {
+    const message = `The topic ${name} is internal: only coordinators write to it, and naming it does not create it.`;
+    return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, message };
+  }
   if (!isStateLogTopic(name) && broker.config.boolean('auto.create.topics.enable')) return null;
   return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message: `There is no topic ${name}.` };
 }

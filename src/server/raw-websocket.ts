@@ -147,6 +147,10 @@ class RawLink implements SocketLink, PublishListener {
     // The numbers say so.
   }
 
+  broken(): void {
+    this.destroy();
+  }
+
   drained(): void {
     this.#tell();
   }

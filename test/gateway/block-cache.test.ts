@@ -31,3 +31,25 @@ it('lets those go that were used least recently, and never the newest', () => {
   expect(small.sizeBytes).toBe(sizeBytes);
   expect(forgotten.at(-1)).toBe(blocks[0]);
 });
+
+it('counts the frames that were made of a block, of which a block keeps few', () => {
+  const one = block();
+  const cache = new BlockCache(10 * 1024 * 1024);
+  const forgotten: RecordBlock[] = [];
+  cache.add(block(), { forget: (gone: RecordBlock) => void forgotten.push(gone) });
+  cache.add(one, { forget: (gone: RecordBlock) => void forgotten.push(gone) });
+  const before = one.sizeBytes;
+  let encodings = 0;
+  // As many readers of server-sent events, each at other positions than the rest.
+  for (let reader = 0; reader < 1000; reader++) {
+    const format = { encode: () => (encodings++, new Uint8Array(100_000)) };
+    expect(one.frame(format)).toBe(one.frame(format));
+    cache.used(one);
+    expect(one.sizeBytes - before).toBeLessThanOrEqual(2 * 1024 * 1024);
+    expect(cache.sizeBytes).toBeGreaterThanOrEqual(one.sizeBytes);
+  }
+  expect(encodings).toBe(1000);
+  cache.remove(one);
+  expect(cache.sizeBytes).toBeLessThan(10_000);
+  expect(forgotten).toEqual([]);
+});

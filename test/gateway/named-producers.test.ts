@@ -242,6 +242,26 @@ describe('named producers behind a door', () => {
     ]);
   });
 
+  it.each([
+    ['a topic', 'false'],
+    ['a partition', 'true'],
+  ])('let nothing pass a number that found %s missing', async (_missing, auto) => {
+    const machine = await start({ 'auto.create.topics.enable': auto });
+    const { topics } = machine.broker;
+    const { stream, outcomes } = machine.open();
+    const producer = new NamedProducer('sensor');
+    const send = async (number: number): Promise<unknown> => {
+      producer.beginSubmission();
+      stream.publishNamed(producer, number, null, machine.gateway.publisher.target('orders'), 1, null, bytes('a'));
+      return (await outcomes.all(outcomes.told.length + 1)).at(-1);
+    };
+    expect(await send(1)).toBe(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+    if (auto === 'true') await topics.addPartitions('orders', 2, false);
+    else await topics.create({ name: 'orders', partitionCount: 2, replicationFactor: 1, configs: [] });
+    expect(await send(2)).toBe(OUT_OF_ORDER_SEQUENCE_NUMBER);
+    expect([await send(1), await send(2), await send(1)]).toEqual(['orders-1@0', 'orders-1@1', '=orders-1@0']);
+  });
+
   it('of whom a record is refused for good go on', async () => {
     const machine = await start({ 'message.max.bytes': '2000' });
     const { stream, outcomes } = machine.open();

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ErrorCode } from '../../src/base/error-code.ts';
+import { silentLogger, type Logger } from '../../src/base/logger.ts';
+import type { PublishListener } from '../../src/gateway/publish-stream.ts';
 import { partitionOfKey } from '../../src/records/murmur2.ts';
 import { bytes, openGateway, Outcomes, valuesOf } from './gateway-harness.ts';
 
@@ -71,6 +73,14 @@ describe('a publishing stream', () => {
     stream.publish(gateway.publisher.target('fresh'), -1, null, bytes('v3'));
     expect((await outcomes.all(4))[3]).toBe('fresh-0@3');
     expect(gateway.publisher.waitingBytes).toBe(0);
+  });
+
+  it('creates no internal topic', async () => {
+    const { publisher, broker } = await openGateway();
+    expect(await publisher.publish('__consumer_offsets', [{ value: bytes('a') }])).toMatchObject([
+      { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION },
+    ]);
+    expect(broker.topics.topic('__consumer_offsets')).toBeNull();
   });
 
   it('refuses single records for what only they are to blame', async () => {
@@ -151,6 +161,68 @@ describe('a publishing stream', () => {
     expect(told.slice(40).every((code) => code === ErrorCode.THROTTLING_QUOTA_EXCEEDED)).toBe(true);
   });
 
+  it('counts what a record that is refused by itself costs until it is told', async () => {
+    const { publisher, store } = await openWithTopic('costly');
+    store.held = [];
+    const outcomes = new Outcomes();
+    const stream = publisher.openStream(outcomes, { maxWaitingBytes: 100_000 });
+    const target = publisher.target('costly');
+    stream.publish(target, 0, null, bytes('first'));
+    let refused = 0;
+    while (stream.publish(target, 7, null, null)) refused++;
+    expect(refused).toBeLessThan(300);
+    await turn();
+    store.finishHeld();
+    expect((await outcomes.all(refused + 2)).at(-1)).toBe(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+    expect(stream.waitingBytes).toBe(0);
+  });
+
+  it('whose listener throws is broken off alone, and the others are told', async () => {
+    const log: string[] = [];
+    const logger = { ...silentLogger, error: (_fields: object, sentence: string) => void log.push(sentence) };
+    const { publisher } = await openWithTopic('defect', 1, {}, logger);
+    const target = publisher.target('defect');
+    let breaks = 0;
+    const broken: PublishListener = {
+      stored: () => {
+        throw new Error('a defect');
+      },
+      failed: () => {},
+      broken: () => void breaks++,
+    };
+    const before = new Outcomes();
+    const after = new Outcomes();
+    const streams = [before, broken, after].map((listener) => publisher.openStream(listener));
+    for (const stream of streams) stream.publish(target, -1, null, bytes('a'));
+    expect(await before.all(1)).toEqual(['defect-0@0']);
+    expect(await after.all(1)).toEqual(['defect-0@2']);
+    expect(breaks).toBe(1);
+    expect(log.join()).toMatch(/by a defect/);
+    streams[1]!.publish(target, -1, null, bytes('b'));
+    streams[2]!.publish(target, -1, null, bytes('c'));
+    expect(await after.all(2)).toEqual(['defect-0@2', 'defect-0@4']);
+    expect(breaks).toBe(1);
+  });
+
+  it('whose batch waits for room behind another goes to the log at the close all the same', async () => {
+    const { publisher, store } = await openWithTopic('closing');
+    store.waitingForRoom = [];
+    const outcomes = new Outcomes();
+    const stream = publisher.openStream(outcomes);
+    const target = publisher.target('closing');
+    stream.publish(target, -1, null, bytes('a'));
+    await turn();
+    stream.publish(target, -1, null, bytes('b'));
+    await turn();
+    expect(store.waitingForRoom.length).toBe(1);
+    publisher.close();
+    const waiting = store.waitingForRoom;
+    store.waitingForRoom = null;
+    for (const proceed of waiting) proceed();
+    expect(await outcomes.all(2)).toEqual(['closing-0@0', 'closing-0@1']);
+    expect(waiting.length).toBe(2);
+  });
+
   it('tells nothing after it was closed', async () => {
     const { publisher } = await openWithTopic('gone');
     const outcomes = new Outcomes();
@@ -201,8 +273,8 @@ function turn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(() => setImmediate(resolve)));
 }
 
-async function openWithTopic(name: string, partitionCount = 1, publisher = {}) {
-  const gateway = await openGateway({ publisher });
+async function openWithTopic(name: string, partitionCount = 1, publisher = {}, logger: Logger = silentLogger) {
+  const gateway = await openGateway({ publisher, logger });
   await gateway.createTopic(name, partitionCount);
   return gateway;
 }

@@ -92,6 +92,43 @@ describe('a reader', () => {
     expect(await reader.add('short', 0, 'latest')).toMatchObject({ errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION });
   });
 
+  it('whose listener throws is told so alone, and others hear of the same records', async () => {
+    const gateway = await openWithTopic('defect');
+    const failures: unknown[] = [];
+    const broken = gateway.feeds.openReader(
+      {
+        records: () => {
+          throw new Error('a defect');
+        },
+        failed: (...told) => void failures.push(told),
+      },
+      unlimited,
+    );
+    const deaf = gateway.feeds.openReader(
+      {
+        records: () => {
+          throw new Error('a defect');
+        },
+        failed: () => {
+          throw new Error('another');
+        },
+      },
+      unlimited,
+    );
+    const readings = new Readings();
+    const sound = gateway.feeds.openReader(readings, unlimited);
+    for (const reader of [broken, deaf, sound]) await reader.add('defect', 0, 'latest');
+    await turn();
+    await publish(gateway, 'defect', ['a']);
+    expect(await readings.count(1)).toEqual(['defect-0@0=a']);
+    expect(failures).toMatchObject([['defect', 0, ErrorCode.UNKNOWN_SERVER_ERROR, expect.stringMatching(/defect/)]]);
+    await publish(gateway, 'defect', ['b']);
+    expect(await readings.count(2)).toEqual(['defect-0@0=a', 'defect-0@1=b']);
+    await gateway.broker.topics.delete(gateway.broker.topics.topic('defect')!.id);
+    await readings.until(() => readings.failures.length > 0);
+    expect(failures.length).toBe(2);
+  });
+
   it('reads and writes frames once for all readers', async () => {
     const gateway = await openWithTopic('fan');
     let encodings = 0;

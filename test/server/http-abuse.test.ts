@@ -29,6 +29,7 @@ describe('a request that is wrong', () => {
       ['/topics/a%00b', '1', 400],
       [`/topics/${'a'.repeat(300)}`, '1', 400],
       ['/topics/__millrace_groups', '1', 404],
+      ['/topics/__consumer_offsets', '1', 400],
       ['/topics/t?partition=1', '1', 404],
       ['/topics/t?partition=-1', '1', 400],
       ['/topics/t?acks=2', '1', 400],
@@ -46,6 +47,23 @@ describe('a request that is wrong', () => {
     const origin = await http.post('/topics/t', '1', 'application/json', { origin: 'https://elsewhere.example' });
     expect(origin.status).toBe(403);
     expect(await http.stored('t')).toEqual([]);
+    expect(await (await http.fetch('/topics')).json()).toMatchObject({ topics: [{ name: 't' }] });
+  });
+
+  it('may not hold more records in one body than are kept track of', async () => {
+    const roomy = await HttpHarness.open();
+    const body = (count: number): string => `[${'0,'.repeat(count - 1)}0]`;
+    expect((await roomy.post('/topics/t', body(100_000))).status).toBe(200);
+    const refused = await roomy.post('/topics/t', body(100_001));
+    expect([refused.status, await refused.json()]).toMatchObject([413, { error: 'RECORD_LIST_TOO_LARGE' }]);
+    const proxied = await roomy.post(
+      '/topics/t',
+      `{"records":[${'{},'.repeat(100_000)}{}]}`,
+      'application/vnd.kafka.json.v2+json',
+    );
+    expect([proxied.status, await proxied.json()]).toMatchObject([413, { error_code: 413 }]);
+    expect((await roomy.stored('t')).length).toBe(100_000);
+    await roomy.close();
   });
 
   it('may not come from a page whose name was made to lead here', async () => {

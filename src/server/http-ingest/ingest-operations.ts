@@ -36,7 +36,7 @@ import type { BodyReaders } from './request-body.ts';
 import { proxyV2Answer, proxyV2Shape, proxyV2Type, recordsOf } from './rest-proxy-v2.ts';
 import { ProxyV3Ingest } from './rest-proxy-v3.ts';
 import { SingleRecords, type SingleListener } from './single-records.ts';
-import { checkJson, WholeIngest, type SettledRecord } from './whole-ingest.ts';
+import { checkJson, hasTooManyRecords, mostRecords, WholeIngest, type SettledRecord } from './whole-ingest.ts';
 
 export interface IngestOptions {
   readonly broker: Broker;
@@ -200,8 +200,9 @@ class Ingest {
         return this.#single(exchange, topic, records);
       } else if (kind === 'cloud-events' && !isArray) return exchange.fail(noBatch);
       else if (kind === 'cloud-event' && isArray) return exchange.fail(aBatch);
+      if (hasTooManyRecords(body, start)) return exchange.fail(tooManyRecords);
       exchange.owing = true;
-      ingest = new WholeIngest(this.#publisher, topic, records);
+      ingest = new WholeIngest(this.#publisher, topic, records, () => exchange.destroy());
       ingest.addAll(body, start, text.end, shapes[kind]!);
       ingest.settle((settled) => {
         if (kind === 'proxy-json' || kind === 'proxy-binary') {
@@ -214,9 +215,9 @@ class Ingest {
 
   /** What can be said before there is a record; null where nothing can. */
   #problemOf(name: string, partition: number): Problem | null {
+    if (isInternalTopic(name)) return problemOf(ErrorCode.INVALID_TOPIC_EXCEPTION, `${name} is an internal topic.`);
     const topic = this.#broker.topics.topic(name);
     if (topic !== null) {
-      if (isInternalTopic(name)) return problemOf(ErrorCode.INVALID_TOPIC_EXCEPTION, `${name} is an internal topic.`);
       if (partition < topic.partitionCount) return null;
       const detail = `The topic ${name} has ${topic.partitionCount} partitions, and none with the number ${partition}.`;
       return problemOf(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, detail);
@@ -237,6 +238,10 @@ const shapes: Readonly<Partial<Record<BodyKind, RecordShape>>> = {
   'proxy-binary': proxyV2Shape('binary'),
 };
 
+const tooManyRecords = problemOf(
+  ErrorCode.RECORD_LIST_TOO_LARGE,
+  `A body has at most ${mostRecords} records, but for NDJSON, which may have any number.`,
+);
 const noBatch = badRequest('A batch of CloudEvents is an array.');
 const aBatch = badRequest('One CloudEvent is an object; a batch of them is application/cloudevents-batch+json.');
 

@@ -161,6 +161,10 @@ export class LineIngest implements PublishListener {
     this.#goOn();
   }
 
+  broken(): void {
+    this.#exchange.destroy();
+  }
+
   #chunk(bytes: Uint8Array): boolean {
     if (!this.#splitter.chunk(bytes) && this.#problem === null) this.#stop(lineTooLong);
     // Where all that came was refused nothing else tells that it is settled.

@@ -134,6 +134,10 @@ export class ProxyV3Ingest implements PublishListener {
     if (!this.#isFull) this.body?.resume();
   }
 
+  broken(): void {
+    this.#options.exchange.destroy();
+  }
+
   get #isFull(): boolean {
     return this.#blocked || !this.#flowing;
   }

@@ -5,7 +5,7 @@
  *   request ─► stream of (topic, durability) ─► told in order ─► the request that waits longest is answered
  */
 
-import type { ErrorCode } from '../../base/error-code.ts';
+import { ErrorCode } from '../../base/error-code.ts';
 import type { Offset } from '../../base/numbers.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { PublishListener, PublishStream } from '../../gateway/publish-stream.ts';
@@ -29,14 +29,18 @@ const waitingBytes = 16 * 1024 * 1024;
 class Lane implements PublishListener {
   readonly target: PublishTarget;
   readonly stream: PublishStream;
+  readonly #gone: () => void;
   #waiting: SingleListener[] = [];
   #first = 0;
 
-  constructor(publisher: RecordPublisher, topic: string, durability: Durability) {
+  /** `gone` is called when nothing may be handed in any more. */
+  constructor(publisher: RecordPublisher, topic: string, durability: Durability, gone: () => void) {
+    this.#gone = gone;
     this.target = publisher.target(topic);
     this.stream = publisher.openStream(this, { durability, maxWaitingBytes: waitingBytes });
   }
 
+  /** Who hears of the record that was handed in last. */
   add(listener: SingleListener): void {
     this.#waiting.push(listener);
   }
@@ -51,6 +55,15 @@ class Lane implements PublishListener {
 
   failed(_first: number, count: number, errorCode: ErrorCode, message: string): void {
     for (let i = 0; i < count; i++) this.#next().failed(errorCode, message);
+  }
+
+  broken(): void {
+    this.#gone();
+    const waiting = this.#waiting.slice(this.#first);
+    this.#waiting = [];
+    this.#first = 0;
+    const message = 'Whether the record was stored could not be told, by a defect; the log of the broker says more.';
+    for (const listener of waiting) listener.failed(ErrorCode.UNKNOWN_SERVER_ERROR, message);
   }
 
   #next(): SingleListener {
@@ -92,28 +105,26 @@ export class SingleRecords {
     draft: RecordDraft,
     listener: SingleListener,
   ): void {
-    const { stream, target } = this.#laneFor(topic, durability, listener);
+    const lane = this.#lane(topic, durability);
+    const { stream, target } = lane;
     const { partition, key, value, timestampMs, headers } = draft;
     if (producer === null) {
       stream.publish(target, partition, key, value, timestampMs, headers);
-      return;
+      return lane.add(listener);
     }
     const { firstNumber, previousNumber } = producer;
     const named = this.#publisher.producers.get(producer.name, producer.epoch);
     stream.publishNamed(named, firstNumber, previousNumber, target, partition, key, value, timestampMs, headers);
-  }
-
-  #laneFor(topic: string, durability: Durability, listener: SingleListener): Lane {
-    const lane = this.#lane(topic, durability);
     lane.add(listener);
-    return lane;
   }
 
   #lane(topic: string, durability: Durability): Lane {
     const lanes = this.#lanes[durability];
     const known = lanes.get(topic);
     if (known !== undefined) return known;
-    const lane = new Lane(this.#publisher, topic, durability);
+    const lane: Lane = new Lane(this.#publisher, topic, durability, () => {
+      if (lanes.get(topic) === lane) lanes.delete(topic);
+    });
     // A name that no topic has is nothing to keep: there is no end to them.
     if (this.#broker.topics.topic(topic) !== null) lanes.set(topic, lane);
     return lane;

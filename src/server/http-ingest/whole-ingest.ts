@@ -30,6 +30,19 @@ export interface SettledRecord {
 const openArray = 0x5b;
 const scanner = new JsonScanner();
 
+/** More records in one body are refused: what becomes of each is kept until all are settled. NDJSON may have any number. */
+export const mostRecords = 100_000;
+
+/** Whether the array at `start` of a checked body has more elements than `mostRecords`. */
+export function hasTooManyRecords(body: Uint8Array, start: number): boolean {
+  // Each takes two bytes at least.
+  if (body[start] !== openArray || body.length <= 2 * mostRecords) return false;
+  const walker = new JsonWalker(body, start);
+  let count = 0;
+  while (count <= mostRecords && walker.next()) count++;
+  return count > mostRecords;
+}
+
 /** Where the one JSON value of `body` begins and ends, or what is wrong with it. */
 export function checkJson(body: Uint8Array): { readonly start: number; readonly end: number } | Problem {
   const start = scanner.skipSpace(body, 0, body.length);
@@ -50,10 +63,13 @@ export class WholeIngest implements PublishListener {
   readonly #settledRecords: SettledRecord[] = [];
   /** Which of the records each one of the stream is. */
   readonly #indexes: number[] = [];
+  readonly #broken: () => void;
   #done: ((records: readonly SettledRecord[]) => void) | null = null;
 
-  constructor(publisher: RecordPublisher, topic: string, records: RecordArguments) {
+  /** `broken` is called where nothing will be settled, by a defect. */
+  constructor(publisher: RecordPublisher, topic: string, records: RecordArguments, broken: () => void) {
     this.#records = records;
+    this.#broken = broken;
     this.#named = records.producer === null ? null : new NamedProducer(records.producer.name, records.producer.epoch);
     this.#target = publisher.target(topic);
     // The body is in memory already, and its bound bounds this.
@@ -121,6 +137,10 @@ export class WholeIngest implements PublishListener {
       record.errorCode = errorCode;
       record.message = message;
     }
+  }
+
+  broken(): void {
+    this.#broken();
   }
 
   settled(): void {

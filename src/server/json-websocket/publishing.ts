@@ -26,6 +26,8 @@ export interface PublishingOwner {
   sendAll(frames: readonly string[]): void;
   /** Whether the client has not read what it was told already: an acknowledgement waits for the next then. */
   readonly isBehind: boolean;
+  /** Ends the connection at once. */
+  destroy(): void;
 }
 
 /** A frame with an id that waits for its records. */
@@ -49,6 +51,9 @@ interface Run {
 
 const durabilityByAcks = { all: 'synced', '1': 'written', '0': 'none' } as const satisfies Record<string, Durability>;
 const mostProducers = 100;
+/** What a frame with an id costs until it is acknowledged, and what all may cost, in bytes. */
+const waitingFrameBytes = 128;
+const mostWaitingFrameBytes = 32 * 1024 * 1024;
 const encoder = new TextEncoder();
 const noBytes = new Uint8Array(0);
 const base64Text = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
@@ -69,7 +74,7 @@ export class Publishing implements PublishListener {
   #toldEnd = 0;
   #topicBytes: Uint8Array = noBytes;
   #target: PublishTarget | null = null;
-  /** Whom this connection speaks for; more names than a few find the oldest forgotten. */
+  /** Whom this connection speaks for; more names than a few find the one forgotten that was used least recently. */
   readonly #producers = new Map<string, NamedProducer>();
   // The record that is being prepared.
   #producer: NamedProducer | null = null;
@@ -89,7 +94,8 @@ export class Publishing implements PublishListener {
 
   /** The client sent on though the log is behind: its records would be refused from here on. */
   get isOverfull(): boolean {
-    return this.#stream.overfull;
+    const waitingFrames = this.#waiting.length - this.#firstWaiting;
+    return this.#stream.overfull || waitingFrames * waitingFrameBytes > mostWaitingFrameBytes;
   }
 
   /** Whether anything was handed in. */
@@ -125,12 +131,11 @@ export class Publishing implements PublishListener {
 
   /** This connection's use of a name, which is allowed. */
   producer(name: string): NamedProducer {
-    const known = this.#producers.get(name);
-    if (known !== undefined) return known;
-    const oldest = this.#producers.keys().next();
-    if (this.#producers.size >= mostProducers && oldest.done !== true) this.#producers.delete(oldest.value);
-    const producer = new NamedProducer(name);
+    const producer = this.#producers.get(name) ?? new NamedProducer(name);
+    this.#producers.delete(name);
     this.#producers.set(name, producer);
+    const oldest = this.#producers.keys().next();
+    if (this.#producers.size > mostProducers && oldest.done !== true) this.#producers.delete(oldest.value);
     return producer;
   }
 
@@ -180,6 +185,10 @@ export class Publishing implements PublishListener {
     if (this.#isCumulative) this.#tellCumulative();
     this.#sendOut();
     if (this.#drained !== null && this.#stream.waitingCount === 0) this.#drained();
+  }
+
+  broken(): void {
+    this.#owner.destroy();
   }
 
   #tellCumulative(): void {
