@@ -33,3 +33,15 @@ export function batchOf(texts, change = () => {}, options = {}) {
   change(batch);
   return batch;
 }
+
+/** Resolves once the broker leads partition 0 of the topic: Kafka opens its logs some time after it has answered. */
+export async function hosted(target, ...topics) {
+  for (const name of topics) {
+    for (let tries = 0; tries < 200; tries++) {
+      const partitions = [{ partitionIndex: 0, timestamp: -1 }];
+      const answer = await target.peek(2, 1, { replicaId: -1, topics: [{ name, partitions }] });
+      if (answer.topics[0].partitions[0].errorCode === 0) break;
+      await settled();
+    }
+  }
+}

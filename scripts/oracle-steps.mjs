@@ -3,8 +3,20 @@
  * in names from `target.topic`, and takes back what it changed of the broker's settings.
  */
 
+import {
+  alterReplicaLogDirs,
+  describeLogDirs,
+  describeQuorum,
+  electLeaders,
+  nodes,
+  partitionReassignments,
+  shareGroupState,
+  updateFeatures,
+} from './oracle-cluster-steps.mjs';
 import { alterConfigs, describeConfigs, incrementalAlterConfigs } from './oracle-config-steps.mjs';
+import { clientQuotas, listConfigResources, telemetry } from './oracle-quota-steps.mjs';
 import { deleteRecords, initProducerId, listOffsets, offsetForLeaderEpoch, produce } from './oracle-record-steps.mjs';
+import { acls, delegationTokens, sasl, scramCredentials } from './oracle-security-steps.mjs';
 import {
   apiVersions,
   createPartitions,
@@ -31,4 +43,19 @@ export const scenarios = [
   { name: 'DescribeConfigs', run: describeConfigs },
   { name: 'AlterConfigs', run: alterConfigs },
   { name: 'IncrementalAlterConfigs', run: incrementalAlterConfigs },
+  { name: 'DescribeLogDirs', run: describeLogDirs },
+  { name: 'AlterReplicaLogDirs', run: alterReplicaLogDirs },
+  { name: 'ElectLeaders', run: electLeaders },
+  { name: 'PartitionReassignments', run: partitionReassignments },
+  { name: 'DescribeQuorum', run: describeQuorum },
+  { name: 'UpdateFeatures', run: updateFeatures },
+  { name: 'Nodes', run: nodes },
+  { name: 'ShareGroupState', run: shareGroupState },
+  { name: 'Acls', run: acls },
+  { name: 'Sasl', run: sasl },
+  { name: 'DelegationTokens', run: delegationTokens },
+  { name: 'ScramCredentials', run: scramCredentials },
+  { name: 'ClientQuotas', run: clientQuotas },
+  { name: 'ListConfigResources', run: listConfigResources },
+  { name: 'Telemetry', run: telemetry },
 ];

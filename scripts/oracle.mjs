@@ -88,9 +88,12 @@ async function answersOf(address, runId) {
       topic: (topic) => `oracle-${runId}-${topic}`,
       ask: async (label, apiKey, version, fields) => {
         const answer = await client.ask(apiKey, version, fields);
-        answers.set(`${name} v${version} ${label}`, normalized(answer, { nodeId: described.controllerId }));
+        const fullLabel = `${name} v${version} ${label}`;
+        answers.set(fullLabel, normalized(answer, { nodeId: described.controllerId }, fullLabel));
         return answer;
       },
+      /** An answer that is not compared. */
+      peek: (apiKey, version, fields) => client.ask(apiKey, version, fields),
     };
     await run(target);
   }
@@ -98,23 +101,34 @@ async function answersOf(address, runId) {
   return answers;
 }
 
-const idFields = new Set(['brokerId', 'controllerId', 'leaderId', 'nodeId']);
+const nameFields = [
+  ...['resourceName', 'apiKey', 'index', 'topicId', 'topicName', 'topic', 'partitionIndex', 'partitionId', 'user'],
+  ...['entityType', 'key', 'feature'],
+];
+const idFields = new Set(['brokerId', 'controllerId', 'leaderId', 'nodeId', 'replicaId']);
+const offsetsOfTheirOwn = new Set(['highWatermark', 'logEndOffset', 'lastFetchTimestamp', 'lastCaughtUpTimestamp']);
 const nodeListFields = new Set(['replicaNodes', 'isrNodes']);
 
+/** What tells the things of a list apart, where they have such; Kafka gives many lists in no order. */
+function nameOf(item) {
+  if (item?.entity !== undefined) return JSON.stringify(Object.entries(item.entity).toSorted());
+  if (item?.resourceType !== undefined && item.configs === undefined)
+    return `${item.resourceType} ${item.resourceName}`;
+  return item?.name || nameFields.map((field) => item?.[field]).find((name) => name !== undefined);
+}
+
 /** The answer with what must differ made equal, and lists of named things as objects by name. */
-function normalized(value, known, field = '') {
+function normalized(value, known, label, field = '') {
   if (Array.isArray(value)) {
     if (nodeListFields.has(field)) return value.map((id) => (id === known.nodeId ? '<node>' : id));
-    const items = value.map((item) => normalized(item, known));
-    const names = items.map(
-      (item) => item?.name || (item?.resourceName ?? item?.apiKey ?? item?.index ?? item?.topicId),
-    );
+    const items = value.map((item) => normalized(item, known, label));
+    const names = items.map(nameOf);
     const areNamed =
       items.length > 0 && names.every((name) => name !== undefined) && new Set(names).size === items.length;
     return areNamed ? Object.fromEntries(items.map((item, i) => [names[i], item])) : items;
   }
   if (typeof value === 'object' && value !== null) {
-    const fields = Object.entries(value).map(([key, item]) => [key, normalized(item, known, key)]);
+    const fields = Object.entries(value).map(([key, item]) => [key, normalized(item, known, label, key)]);
     // With a code other than 0 the sentence is each broker's own.
     return Object.fromEntries(fields.filter(([key]) => key !== 'errorMessage' || value.errorCode === 0));
   }
@@ -123,6 +137,10 @@ function normalized(value, known, field = '') {
     if (value === String(known.nodeId)) return '<node>';
     if (value === String(known.nodeId + 1)) return '<another>';
   }
+  if (label.startsWith('DescribeQuorum') && offsetsOfTheirOwn.has(field) && value > 0) return '<growing>';
+  if (field === 'logDir') return '<directory>';
+  if (field === 'totalBytes' || field === 'usableBytes') return value > 0 ? '<bytes>' : value;
+  if (field === 'subscriptionId' || field === 'clientInstanceId') return '<id>';
   if (field === 'clusterId' && value !== null) return '<cluster>';
   if (field === 'topicId' && !/^A+$/.test(value)) return '<id>';
   if (field === 'host' || field === 'port') return '<address>';

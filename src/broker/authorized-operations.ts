@@ -3,19 +3,7 @@
  * There is no authorizer yet, so everybody may do everything that the resource knows.
  */
 
-/** The numbers of operations in Kafka's access control lists. */
-const Operation = {
-  READ: 3,
-  WRITE: 4,
-  CREATE: 5,
-  DELETE: 6,
-  ALTER: 7,
-  DESCRIBE: 8,
-  CLUSTER_ACTION: 9,
-  DESCRIBE_CONFIGS: 10,
-  ALTER_CONFIGS: 11,
-  IDEMPOTENT_WRITE: 12,
-} as const;
+import { AclOperation } from './authorizer.ts';
 
 function bitsOf(operations: readonly number[]): number {
   return operations.reduce((bits, operation) => bits | (1 << operation), 0);
@@ -25,30 +13,30 @@ function bitsOf(operations: readonly number[]): number {
 export const operationsNotAsked = -(2 ** 31);
 
 export const topicOperations = bitsOf([
-  Operation.READ,
-  Operation.WRITE,
-  Operation.CREATE,
-  Operation.DELETE,
-  Operation.ALTER,
-  Operation.DESCRIBE,
-  Operation.DESCRIBE_CONFIGS,
-  Operation.ALTER_CONFIGS,
+  AclOperation.READ,
+  AclOperation.WRITE,
+  AclOperation.CREATE,
+  AclOperation.DELETE,
+  AclOperation.ALTER,
+  AclOperation.DESCRIBE,
+  AclOperation.DESCRIBE_CONFIGS,
+  AclOperation.ALTER_CONFIGS,
 ]);
 
 export const clusterOperations = bitsOf([
-  Operation.CREATE,
-  Operation.ALTER,
-  Operation.DESCRIBE,
-  Operation.CLUSTER_ACTION,
-  Operation.DESCRIBE_CONFIGS,
-  Operation.ALTER_CONFIGS,
-  Operation.IDEMPOTENT_WRITE,
+  AclOperation.CREATE,
+  AclOperation.ALTER,
+  AclOperation.DESCRIBE,
+  AclOperation.CLUSTER_ACTION,
+  AclOperation.DESCRIBE_CONFIGS,
+  AclOperation.ALTER_CONFIGS,
+  AclOperation.IDEMPOTENT_WRITE,
 ]);
 
 export const groupOperations = bitsOf([
-  Operation.READ,
-  Operation.DELETE,
-  Operation.DESCRIBE,
-  Operation.DESCRIBE_CONFIGS,
-  Operation.ALTER_CONFIGS,
+  AclOperation.READ,
+  AclOperation.DELETE,
+  AclOperation.DESCRIBE,
+  AclOperation.DESCRIBE_CONFIGS,
+  AclOperation.ALTER_CONFIGS,
 ]);

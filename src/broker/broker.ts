@@ -12,16 +12,18 @@ import type { Logger } from '../base/logger.ts';
 import type { RandomSource } from '../base/random.ts';
 import { metadataTopicUuid, type Uuid } from '../base/uuid.ts';
 import type { LogStore, PartitionLog } from '../storage/partition-log.ts';
+import { allowAll, type Authorizer } from './authorizer.ts';
 import type { BrokerConfig } from './broker-config.ts';
 import { FetchMemory } from './fetch-memory.ts';
 import { FetchSessionCache } from './fetch-session.ts';
 import { FetchTurns } from './fetch-turns.ts';
 import { FetchWaits } from './fetch-wait.ts';
 import { GroupCoordinator } from './groups/group-coordinator.ts';
+import type { KeyedRecord } from './keyed-batch.ts';
 import { MetadataImage, producerIdsRecord, type TopicImage } from './metadata-image.ts';
 import { producerIdBlockSize, ProducerIds } from './producer-ids.ts';
 import { StateLog, stateLogConfig, type KeyedState } from './state-log.ts';
-import { TopicCatalog } from './topic-catalog.ts';
+import { TopicCatalog, type ChangeResult } from './topic-catalog.ts';
 import { isStateLogTopic, stateLogTopics, type StateLogTopic } from './topic-name.ts';
 
 export interface BrokerOptions {
@@ -32,6 +34,8 @@ export interface BrokerOptions {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly logger: Logger;
+  /** Who may do what; everybody everything unless given. */
+  readonly authorizer?: Authorizer;
   /** What fetched records may take between the logs and the clients, in bytes; 256 MiB unless given. */
   readonly fetchMemoryBytes?: number;
 }
@@ -47,6 +51,8 @@ const stateLogIds: Readonly<Record<StateLogTopic, Uuid>> = {
   [stateLogTopics.groups]: `${'A'.repeat(21)}g` as Uuid,
 };
 
+const unchanged: ChangeResult = { errorCode: ErrorCode.NONE, message: null };
+
 export class Broker {
   readonly clusterId: string;
   readonly nodeId: number;
@@ -55,6 +61,7 @@ export class Broker {
   readonly logger: Logger;
   readonly store: LogStore;
   readonly config: BrokerConfig;
+  readonly authorizer: Authorizer;
   readonly topics: TopicCatalog;
   readonly producerIds: ProducerIds;
   readonly fetchSessions: FetchSessionCache;
@@ -77,6 +84,7 @@ export class Broker {
     this.logger = options.logger;
     this.store = options.store;
     this.config = options.config;
+    this.authorizer = options.authorizer ?? allowAll;
     this.topics = new TopicCatalog({
       image: this.#image,
       store: options.store,
@@ -106,6 +114,11 @@ export class Broker {
     return broker;
   }
 
+  /** The log of all that `changeMetadata` and the catalog of topics write. */
+  get metadataLog(): PartitionLog {
+    return present(this.#metadataLog, 'the metadata log is open').log;
+  }
+
   /** The coordinator of all groups. */
   get groups(): GroupCoordinator {
     return present(this.#groups, 'the broker is open');
@@ -120,6 +133,20 @@ export class Broker {
   refusing(): PartitionLog[] {
     const all = [...this.#stateLogs.map(({ log }) => log), ...this.topics.openLogs()];
     return all.filter(({ refusal }) => refusal !== null);
+  }
+
+  /**
+   * Changes what the metadata log keeps, after all changes before it. `change` looks at the image as it is then and gives
+   * the records to write, or what refuses them.
+   */
+  changeMetadata(change: (image: MetadataImage) => readonly KeyedRecord[] | ChangeResult): Promise<ChangeResult> {
+    return this.topics.inTurn(async () => {
+      const records = change(this.#image);
+      if ('errorCode' in records) return records;
+      if (records.length === 0) return unchanged;
+      const metadataLog = present(this.#metadataLog, 'the metadata log is open');
+      return { errorCode: await metadataLog.append(records), message: null };
+    });
   }
 
   /** Where a client's names lead: by topic id where there is one, else by name. Null where there is no such thing. */

@@ -6,7 +6,7 @@ import { ErrorCode } from '../base/error-code.ts';
 import type { ChangeResult } from './topic-catalog.ts';
 
 /** The wire's numbers. */
-export const ConfigResource = { TOPIC: 2, BROKER: 4, BROKER_LOGGER: 8, GROUP: 32 } as const;
+export const ConfigResource = { TOPIC: 2, BROKER: 4, BROKER_LOGGER: 8, CLIENT_METRICS: 16, GROUP: 32 } as const;
 
 /** What is wrong with the name of a broker (its node id, or empty for all where that is allowed), or null. */
 export function problemOfBrokerName(name: string, nodeId: number, emptyAllowed: boolean): ChangeResult | null {

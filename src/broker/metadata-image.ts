@@ -3,15 +3,31 @@
  * ids. Rebuilt by applying the metadata log's keyed records in order; `snapshot` is the shortest list that rebuilds it.
  * I/O thread.
  *
- *   key    ["topic", name] · ["broker-config", "" or node id] · ["producer-ids"]          JSON in UTF-8
- *   value  {"version": 1, …}, or null: gone                                               JSON in UTF-8
+ *   key    ["topic", name] · ["broker-config", "" or node id] · ["producer-ids"] · [kind of a part, …]
+ *   value  {"version": 1, …}, or null: gone
  *
- * It does not write the log (state-log.ts) nor open partitions (broker.ts).
+ * The parts keep what else there is, each its own kind. It does not write the log (state-log.ts) nor open partitions
+ * (broker.ts); how keys and values are written stands in metadata-record.ts.
  */
 
-import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { parseUuid, type Uuid } from '../base/uuid.ts';
+import { FeatureLevels } from './feature-levels.ts';
 import type { KeyedRecord } from './keyed-batch.ts';
+import {
+  corrupt,
+  fieldsOf,
+  integerField,
+  json,
+  newer,
+  parseJson,
+  recordVersion as version,
+  textsField,
+  type Fields,
+  type ImagePart,
+} from './metadata-record.ts';
+import { QuotaImage } from './quotas/quota-image.ts';
+import { ResourceConfigs } from './resource-configs.ts';
+import { ScramCredentials } from './scram-credentials.ts';
 import { collisionKey } from './topic-name.ts';
 
 export interface TopicImage {
@@ -22,16 +38,24 @@ export interface TopicImage {
   readonly configs: ReadonlyMap<string, string>;
 }
 
-const version = 1;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true });
 const none: ReadonlyMap<string, string> = new Map();
 
 export class MetadataImage {
+  readonly features = new FeatureLevels();
+  readonly quotas = new QuotaImage();
+  readonly scramCredentials = new ScramCredentials();
+  readonly groupConfigs = new ResourceConfigs('group-config');
+  readonly clientMetrics = new ResourceConfigs('client-metrics');
   readonly #topics = new Map<string, TopicImage>();
   readonly #topicsById = new Map<Uuid, TopicImage>();
   readonly #namesByCollisionKey = new Map<string, Set<string>>();
   readonly #brokerConfigs = new Map<string, ReadonlyMap<string, string>>();
+  readonly #parts: ReadonlyMap<string, ImagePart> = new Map<string, ImagePart>(
+    [this.features, this.quotas, this.scramCredentials, this.groupConfigs, this.clientMetrics].map((part) => [
+      part.kind,
+      part,
+    ]),
+  );
   #nextProducerId = 0;
   #partitionCount = 0;
 
@@ -80,9 +104,11 @@ export class MetadataImage {
     const key = parseJson(record.key);
     if (!Array.isArray(key) || !key.every((part): part is string => typeof part === 'string')) throw corrupt('a key');
     const [kind, name] = key;
+    const part = kind === undefined ? undefined : this.#parts.get(kind);
     const value = record.value === null ? null : fieldsOf(record.value);
     if (kind === 'topic' && name !== undefined) this.#applyTopic(name, value);
     else if (kind === 'broker-config' && name !== undefined) this.#applyBrokerConfig(name, value);
+    else if (part !== undefined) part.apply(key.slice(1), value);
     else if (kind === 'producer-ids') this.#nextProducerId = value === null ? 0 : integerField(value, 'next');
     else throw newer(`records of the kind ${JSON.stringify(kind)}`);
   }
@@ -91,6 +117,7 @@ export class MetadataImage {
   *snapshot(): Generator<KeyedRecord> {
     if (this.#nextProducerId > 0) yield producerIdsRecord(this.#nextProducerId);
     for (const [node, configs] of this.#brokerConfigs) yield brokerConfigRecord(node, configs);
+    for (const part of this.#parts.values()) yield* part.snapshot();
     for (const topic of this.#topics.values()) yield topicRecord(topic);
   }
 
@@ -153,56 +180,4 @@ export function brokerConfigRecord(node: string, configs: ReadonlyMap<string, st
 /** Says that producer ids below `next` may have been given. */
 export function producerIdsRecord(next: number): KeyedRecord {
   return { key: json(['producer-ids']), value: json({ version, next }) };
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function json(value: unknown): Uint8Array {
-  return encoder.encode(JSON.stringify(value));
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(decoder.decode(bytes));
-  } catch (error) {
-    throw corrupt('a record', error);
-  }
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function fieldsOf(bytes: Uint8Array): Fields {
-  const value = parseJson(bytes);
-  if (!isFields(value)) throw corrupt('a value');
-  if (integerField(value, 'version') > version) throw newer(`version ${String(value['version'])} of a record`);
-  return value;
-}
-
-function integerField(value: Fields, name: string): number {
-  const field = value[name];
-  if (typeof field !== 'number' || !Number.isSafeInteger(field) || field < 0) throw corrupt(`the field ${name}`);
-  return field;
-}
-
-function textsField(value: Fields, name: string): ReadonlyMap<string, string> {
-  const field = value[name];
-  if (!isFields(field)) throw corrupt(`the field ${name}`);
-  const texts = new Map<string, string>();
-  for (const [key, text] of Object.entries(field)) {
-    if (typeof text !== 'string') throw corrupt(`the field ${name}`);
-    texts.set(key, text);
-  }
-  return texts;
-}
-
-function corrupt(what: string, cause?: unknown): EnvironmentError {
-  const message = `The metadata log cannot be read: ${what} is damaged. Restore the data directory from a copy.`;
-  return new EnvironmentError(EnvironmentErrorCode.DATA_CORRUPT, message, cause);
-}
-
-function newer(what: string): EnvironmentError {
-  const message = `The metadata log holds ${what}, written by a newer Millrace. Start that version on this directory.`;
-  return new EnvironmentError(EnvironmentErrorCode.DATA_DIRECTORY_NEWER, message);
 }

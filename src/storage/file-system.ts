@@ -17,6 +17,12 @@ export type OpenMode = 'read' | 'write' | 'create';
 /** What is written past the page cache is written in such blocks; no disk in use has larger ones. */
 export const directBlockBytes = 4096;
 
+export interface DiskSpace {
+  readonly totalBytes: number;
+  /** What an unprivileged process may still write. */
+  readonly freeBytes: number;
+}
+
 export interface FileSystem {
   // Synchronous.
   open(path: string, mode: OpenMode): FileDescriptor;
@@ -57,6 +63,6 @@ export interface FileSystem {
   syncDirectoryLater(path: string): Promise<void>;
   removeTreeLater(path: string): Promise<void>;
   removeLater(path: string): Promise<void>;
-  /** Bytes that an unprivileged process may still write below `path`. */
-  freeBytesLater(path: string): Promise<number>;
+  /** How large the volume is that `path` lies on. */
+  spaceLater(path: string): Promise<DiskSpace>;
 }

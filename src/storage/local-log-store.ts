@@ -22,7 +22,7 @@ import { attributesAt, batchHeaderSizeBytes } from '../records/record-batch.ts';
 import { inflateBatch } from './batch-inflater.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { cutSuffix } from './cut-files.ts';
-import type { FileSystem } from './file-system.ts';
+import type { DiskSpace, FileSystem } from './file-system.ts';
 import { FlushChannel } from './flush-channel.ts';
 import type { FlushExecutor } from './flush-executor.ts';
 import { InPlaceWriter } from './in-place-writer.ts';
@@ -193,6 +193,10 @@ export class LocalLogStore implements LogStore, LogOwner {
     const batchCount = Math.ceil(sizeBytes / smallestRequestBatchBytes);
     const opening = batchCount * (this.#options.directory.length + openingBytes);
     return ring.whenRoom(sizeBytes + Math.min(opening, this.#openingBytesMax), proceed);
+  }
+
+  space(): Promise<DiskSpace> {
+    return this.#options.fileSystem.spaceLater(this.#options.directory);
   }
 
   inflate(bytes: Uint8Array, at: number, sizeBytes: number): Uint8Array | null {

@@ -346,8 +346,8 @@ export class LogFlusher {
   #scheduleRetry(): void {
     const { context, directory } = this.#log;
     this.#retry = context.clock.setTimer(retryMs, () => {
-      context.fileSystem.freeBytesLater(context.directory).then(
-        (freeBytes) => {
+      context.fileSystem.spaceLater(context.directory).then(
+        ({ freeBytes }) => {
           if (this.#state !== 'full') return;
           if (freeBytes >= resumeFreeBytes) this.#resume();
           else this.#scheduleRetry();

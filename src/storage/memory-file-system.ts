@@ -8,7 +8,7 @@
  */
 
 import { assert } from '../base/assert.ts';
-import type { FileDescriptor, FileSystem, OpenMode } from './file-system.ts';
+import type { DiskSpace, FileDescriptor, FileSystem, OpenMode } from './file-system.ts';
 
 /** What a file's pieces hold. */
 const pieceBytes = 256 * 1024;
@@ -239,9 +239,9 @@ export class MemoryFileSystem implements FileSystem {
     this.remove(path);
   }
 
-  async freeBytesLater(path: string): Promise<number> {
+  async spaceLater(path: string): Promise<DiskSpace> {
     if (this.sizeAt(path) === null) throw failure('ENOENT', path);
-    return Math.max(this.#limitBytes - this.#keptBytes, 0);
+    return { totalBytes: this.#limitBytes, freeBytes: Math.max(this.#limitBytes - this.#keptBytes, 0) };
   }
 
   #fileOf(descriptor: FileDescriptor): MemoryFile {

@@ -131,9 +131,9 @@ export const nodeFileSystem: FileSystem = {
   async removeLater(path) {
     await fs.promises.unlink(path);
   },
-  async freeBytesLater(path) {
-    const { bavail, bsize } = await fs.promises.statfs(path);
-    return bavail * bsize;
+  async spaceLater(path) {
+    const { bavail, blocks, bsize } = await fs.promises.statfs(path);
+    return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
   },
 };
 

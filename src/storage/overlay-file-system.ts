@@ -9,7 +9,7 @@
  * removed as a directory is looked up by its own name only, not what is in it. It decides nothing.
  */
 
-import type { FileDescriptor, FileSystem, OpenMode } from './file-system.ts';
+import type { DiskSpace, FileDescriptor, FileSystem, OpenMode } from './file-system.ts';
 
 /** A file that is in memory alone. */
 interface MemoryFile {
@@ -195,8 +195,8 @@ export class OverlayFileSystem implements FileSystem {
     this.remove(path);
   }
 
-  freeBytesLater(path: string): Promise<number> {
-    return this.#disk.freeBytesLater(path);
+  spaceLater(path: string): Promise<DiskSpace> {
+    return this.#disk.spaceLater(path);
   }
 
   #onDisk(path: string): string {

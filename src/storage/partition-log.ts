@@ -8,6 +8,7 @@
 import type { ErrorCode } from '../base/error-code.ts';
 import type { Offset } from '../base/numbers.ts';
 import type { TransactionOutcome } from '../records/transaction-marker.ts';
+import type { DiskSpace } from './file-system.ts';
 import type { LogConfig } from './log-config.ts';
 
 /** What an append waits for: nothing (acks=0), the write (acks=1: survives kill -9), the sync (acks=all). */
@@ -266,6 +267,8 @@ export interface LogStore {
    * null where they do not inflate, or to more than the store can hold.
    */
   inflate(bytes: Uint8Array, at: number, sizeBytes: number): Uint8Array | null;
+  /** How large the volume is that the store lies on. Rejects where the system does not say. */
+  space(): Promise<DiskSpace>;
   /** Syncs all, writes checkpoints and the mark of a clean stop. */
   close(): Promise<void>;
 }

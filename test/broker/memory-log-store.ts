@@ -279,6 +279,10 @@ export class MemoryLogStore implements LogStore {
     return false;
   }
 
+  async space(): Promise<{ totalBytes: number; freeBytes: number }> {
+    return { totalBytes: 2 ** 40, freeBytes: 2 ** 39 };
+  }
+
   inflate(bytes: Uint8Array, at: number, sizeBytes: number): Uint8Array | null {
     const body = bytes.subarray(at + batchHeaderSizeBytes, at + sizeBytes);
     return compressionOf(attributesAt(bytes, at)) === Compression.GZIP ? new Uint8Array(gunzipSync(body)) : null;

@@ -58,11 +58,24 @@ test('a snapshot rebuilds the image', () => {
     brokerConfigRecord('0', new Map()),
     producerIdsRecord(3000),
   ]);
+  const { features, quotas, scramCredentials, groupConfigs, clientMetrics } = image;
+  image.apply(features.record('group.version', 0));
+  image.apply(quotas.record(new Map([['user', null]]), new Map([['producer_byte_rate', 5]])));
+  image.apply(groupConfigs.record('g', new Map([['share.auto.offset.reset', 'earliest']])));
+  image.apply(clientMetrics.record('m', new Map([['interval.ms', '100']])));
+  image.apply(clientMetrics.record('gone', new Map()));
+  const salted = { iterations: 4096, salt: new Uint8Array(4), saltedPassword: new Uint8Array(32) };
+  const credential = scramCredentials.upsertion({ name: 'alice', mechanism: 1, ...salted });
+  if ('errorCode' in credential) throw new Error('the credential is good');
+  image.apply(credential);
   const again = imageOf(image.snapshot());
   expect([...again.topics()]).toEqual([...image.topics()]);
   expect(again.nextProducerId).toBe(3000);
   expect(again.brokerConfigs('')).toEqual(new Map([['log.retention.ms', '9']]));
   expect(again.brokerConfigs('0').size).toBe(0);
+  expect(again.features.level('group.version')).toBe(0);
+  expect([...again.clientMetrics.entries()]).toEqual([['m', new Map([['interval.ms', '100']])]]);
+  expect([...again.snapshot()]).toHaveLength(9);
   expect([...again.snapshot()]).toEqual([...image.snapshot()]);
 });
 

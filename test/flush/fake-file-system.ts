@@ -3,7 +3,7 @@
  * short. Asynchronous syncs end when the test says so.
  */
 
-import type { FileDescriptor, FileSystem, OpenMode } from '../../src/storage/file-system.ts';
+import type { DiskSpace, FileDescriptor, FileSystem, OpenMode } from '../../src/storage/file-system.ts';
 import { checkDirect } from '../simulation/simulated-file.ts';
 
 export function systemError(code: string): Error {
@@ -125,8 +125,8 @@ export class FakeFileSystem implements FileSystem {
   async removeLater(path: string): Promise<void> {
     this.remove(path);
   }
-  freeBytesLater(): Promise<number> {
-    return Promise.resolve(2 ** 40);
+  spaceLater(): Promise<DiskSpace> {
+    return Promise.resolve({ totalBytes: 2 ** 41, freeBytes: 2 ** 40 });
   }
 
   #path(file: FileDescriptor): string {

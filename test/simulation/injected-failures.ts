@@ -20,7 +20,7 @@ export type FileSystemCall =
   | 'removeTree'
   | 'sync'
   | 'syncDirectory'
-  | 'freeBytes';
+  | 'space';
 
 export interface InjectedFailure {
   /** Only this call; any unless given. */

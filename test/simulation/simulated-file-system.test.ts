@@ -268,9 +268,9 @@ describe('failures', () => {
     expect(fileSystem.usedBytes).toBe(2048);
     fileSystem.close(file);
     expect(fileSystem.usedBytes).toBe(0);
-    const free = fileSystem.freeBytesLater('/');
+    const space = fileSystem.spaceLater('/');
     completions.run();
-    expect(await free).toBe(2048);
+    expect(await space).toEqual({ totalBytes: 2048, freeBytes: 2048 });
   });
 
   it('loses content at a failed sync, shows it in the cache and never brings it to the disk', () => {

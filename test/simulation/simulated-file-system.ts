@@ -16,6 +16,7 @@
 
 import {
   directBlockBytes,
+  type DiskSpace,
   type FileDescriptor,
   type FileSystem,
   type OpenMode,
@@ -298,11 +299,11 @@ export class SimulatedFileSystem implements FileSystem {
     return this.#later('remove', () => this.remove(path));
   }
 
-  freeBytesLater(path: string): Promise<number> {
-    return this.#later('freeBytes', () => {
-      this.#enter('freeBytes', path);
-      if (this.#find(path) === null) throw systemError('ENOENT', 'freeBytes', path);
-      return Math.max(0, this.capacityBytes - this.#usedBytes);
+  spaceLater(path: string): Promise<DiskSpace> {
+    return this.#later('space', () => {
+      this.#enter('space', path);
+      if (this.#find(path) === null) throw systemError('ENOENT', 'space', path);
+      return { totalBytes: this.capacityBytes, freeBytes: Math.max(0, this.capacityBytes - this.#usedBytes) };
     });
   }
 

@@ -3,7 +3,7 @@
  * overrides what it is about. Any thread.
  */
 
-import type { FileDescriptor, FileSystem, OpenMode } from '../../src/storage/file-system.ts';
+import type { DiskSpace, FileDescriptor, FileSystem, OpenMode } from '../../src/storage/file-system.ts';
 
 export class WrappedFileSystem implements FileSystem {
   protected readonly inner: FileSystem;
@@ -96,7 +96,7 @@ export class WrappedFileSystem implements FileSystem {
     return this.inner.removeLater(path);
   }
 
-  freeBytesLater(path: string): Promise<number> {
-    return this.inner.freeBytesLater(path);
+  spaceLater(path: string): Promise<DiskSpace> {
+    return this.inner.spaceLater(path);
   }
 }

@@ -168,6 +168,10 @@ export class WrappedLogStore implements LogStore {
     return this.inner.found();
   }
 
+  space(): ReturnType<LogStore['space']> {
+    return this.inner.space();
+  }
+
   damaged(): ReturnType<LogStore['damaged']> {
     return this.inner.damaged();
   }

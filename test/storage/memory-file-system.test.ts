@@ -68,7 +68,7 @@ describe('MemoryFileSystem', () => {
     expect(() => files.truncate(other, 600_000)).toThrow('ENOSPC');
     files.remove('/a');
     files.truncate(other, 600_000);
-    expect(await files.freeBytesLater('/')).toBeLessThan(400_000);
+    expect((await files.spaceLater('/')).freeBytes).toBeLessThan(400_000);
   });
 
   it('carries a store through a stop and a start', async () => {

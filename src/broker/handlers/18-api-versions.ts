@@ -12,30 +12,11 @@ import {
   type ApiVersionsResponse,
 } from '../../protocol/generated/index.ts';
 import type { Broker } from '../broker.ts';
+import { features } from '../feature-levels.ts';
 import type { ApiHandler, RequestContext } from '../request-context.ts';
 
 export const apiVersionsKey = 18;
 export const produceKey = 0;
-
-interface Feature {
-  readonly name: string;
-  readonly min: number;
-  readonly max: number;
-  /** The level that is on. */
-  readonly finalized: number;
-  /** The key without which the feature means nothing; null where it needs none. */
-  readonly needs: number | null;
-}
-
-/** As a Kafka 4.4 has them. */
-const features: readonly Feature[] = [
-  { name: 'group.version', min: 0, max: 1, finalized: 1, needs: 68 },
-  { name: 'kraft.version', min: 0, max: 1, finalized: 0, needs: null },
-  { name: 'metadata.version', min: 7, max: 33, finalized: 33, needs: null },
-  { name: 'share.version', min: 0, max: 2, finalized: 2, needs: 76 },
-  { name: 'streams.version', min: 0, max: 1, finalized: 1, needs: 88 },
-  { name: 'transaction.version', min: 0, max: 2, finalized: 2, needs: 26 },
-];
 
 /** KIP-511: what a client may call itself. */
 const softwareName = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
@@ -59,6 +40,7 @@ export function apiVersionsHandler(
         maxVersion: stableVersion,
       }));
       const served = new Set(apis.map(({ apiKey }) => apiKey));
+      const levels = broker.topics.image.features;
       const known = features.filter(({ needs }) => needs === null || served.has(needs));
       return {
         ...defaultApiVersionsResponse(),
@@ -67,10 +49,11 @@ export function apiVersionsHandler(
           // Before version 4 a client takes a minimum of 0 for an error.
           .filter(({ min }) => min > 0 || context.apiVersion >= 4)
           .map(({ name, min, max }) => ({ name, minVersion: min, maxVersion: max })),
-        finalizedFeaturesEpoch: 0,
+        finalizedFeaturesEpoch: levels.epoch,
         finalizedFeatures: known
-          .filter(({ finalized }) => finalized > 0)
-          .map(({ name, finalized }) => ({ name, maxVersionLevel: finalized, minVersionLevel: finalized })),
+          .map(({ name }) => ({ name, level: levels.level(name) }))
+          .filter(({ level }) => level > 0)
+          .map(({ name, level }) => ({ name, maxVersionLevel: level, minVersionLevel: level })),
       };
     },
   };

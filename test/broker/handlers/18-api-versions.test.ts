@@ -38,12 +38,15 @@ describe.each(versionsOf(apiVersionsApi))('ApiVersions version %i', (version) =>
 
 test.each([
   [3, ['metadata.version']],
-  [4, ['kraft.version', 'metadata.version']],
+  [4, ['eligible.leader.replicas.version', 'kraft.version', 'metadata.version']],
 ])('names features in version %i', async (version, names) => {
   const harness = await BrokerHarness.open({ handlers: [] });
   const response = await harness.request(apiVersionsApi, version, client);
   expect(response.supportedFeatures.map(({ name }) => name)).toEqual(names);
-  expect(response.finalizedFeatures).toEqual([{ name: 'metadata.version', maxVersionLevel: 33, minVersionLevel: 33 }]);
+  expect(response.finalizedFeatures).toEqual([
+    { name: 'eligible.leader.replicas.version', maxVersionLevel: 1, minVersionLevel: 1 },
+    { name: 'metadata.version', maxVersionLevel: 33, minVersionLevel: 33 },
+  ]);
 });
 
 test('keeps what the client calls itself', async () => {
