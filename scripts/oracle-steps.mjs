@@ -26,6 +26,18 @@ import {
   describeTopicPartitions,
   metadata,
 } from './oracle-topic-steps.mjs';
+import {
+  addOffsets,
+  addPartitions,
+  endTransactions,
+  fencing,
+  initTransactions,
+  listTransactions,
+  transactionalOffsets,
+  transactionalProduce,
+  wakeCoordinators,
+  writeMarkers,
+} from './oracle-transaction-steps.mjs';
 
 export const scenarios = [
   { name: 'ApiVersions', run: apiVersions },
@@ -58,4 +70,14 @@ export const scenarios = [
   { name: 'ClientQuotas', run: clientQuotas },
   { name: 'ListConfigResources', run: listConfigResources },
   { name: 'Telemetry', run: telemetry },
+  { name: 'Transactions, coordinators', run: wakeCoordinators },
+  { name: 'Transactions, InitProducerId', run: initTransactions },
+  { name: 'Transactions, AddPartitionsToTxn', run: addPartitions },
+  { name: 'Transactions, AddOffsetsToTxn', run: addOffsets },
+  { name: 'Transactions, EndTxn', run: endTransactions },
+  { name: 'Transactions, fencing', run: fencing },
+  { name: 'Transactions, Produce', run: transactionalProduce },
+  { name: 'Transactions, TxnOffsetCommit', run: transactionalOffsets },
+  { name: 'Transactions, ListTransactions', run: listTransactions },
+  { name: 'Transactions, WriteTxnMarkers', run: writeMarkers },
 ];

@@ -8,6 +8,15 @@ import type { BrokerConfigDefinition } from './inherited-config-table.ts';
 
 export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
   {
+    name: 'add.partitions.to.txn.retry.backoff.max.ms',
+    type: 'int',
+    default: '100',
+    min: 0,
+    update: 'read-only',
+    documentation:
+      'How long a write waits for the end of the transaction before its own, in milliseconds, before the client has to try again.',
+  },
+  {
     name: 'advertised.listeners',
     type: 'list',
     default: null,
@@ -295,12 +304,28 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     documentation: 'The largest request that is taken, in bytes.',
   },
   {
+    name: 'transaction.abort.timed.out.transaction.cleanup.interval.ms',
+    type: 'int',
+    default: '10000',
+    min: 1,
+    update: 'read-only',
+    documentation: 'How often transactions whose time is up are looked for and aborted, in milliseconds.',
+  },
+  {
     name: 'transaction.max.timeout.ms',
     type: 'int',
     default: '900000',
     min: 1,
     update: 'read-only',
-    documentation: 'The longest transaction timeout that a producer may ask for, in milliseconds. Without effect yet.',
+    documentation: 'The longest transaction timeout that a producer may ask for, in milliseconds.',
+  },
+  {
+    name: 'transaction.remove.expired.transaction.cleanup.interval.ms',
+    type: 'int',
+    default: '3600000',
+    min: 1,
+    update: 'read-only',
+    documentation: 'How often transactional ids that nobody uses are looked for and forgotten, in milliseconds.',
   },
   {
     name: 'transactional.id.expiration.ms',
@@ -308,6 +333,6 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '604800000',
     min: 1,
     update: 'read-only',
-    documentation: 'After how long without use a transactional id is forgotten, in milliseconds. Without effect yet.',
+    documentation: 'After how long without use a transactional id is forgotten, in milliseconds.',
   },
 ];

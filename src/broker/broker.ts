@@ -25,6 +25,7 @@ import { producerIdBlockSize, ProducerIds } from './producer-ids.ts';
 import { StateLog, stateLogConfig, type KeyedState } from './state-log.ts';
 import { TopicCatalog, type ChangeResult } from './topic-catalog.ts';
 import { isStateLogTopic, stateLogTopics, type StateLogTopic } from './topic-name.ts';
+import { TransactionCoordinator } from './transactions/transaction-coordinator.ts';
 
 export interface BrokerOptions {
   readonly store: LogStore;
@@ -49,6 +50,7 @@ export interface FoundPartition {
 const stateLogIds: Readonly<Record<StateLogTopic, Uuid>> = {
   [stateLogTopics.metadata]: metadataTopicUuid,
   [stateLogTopics.groups]: `${'A'.repeat(21)}g` as Uuid,
+  [stateLogTopics.transactions]: `${'A'.repeat(21)}w` as Uuid,
 };
 
 const unchanged: ChangeResult = { errorCode: ErrorCode.NONE, message: null };
@@ -72,6 +74,7 @@ export class Broker {
   readonly #image = new MetadataImage();
   #metadataLog: StateLog | null = null;
   #groups: GroupCoordinator | null = null;
+  #transactions: TransactionCoordinator | null = null;
   #retentionTimer: Timer | null = null;
   #retention: Promise<void> = Promise.resolve();
   #closed = false;
@@ -110,6 +113,7 @@ export class Broker {
     options.store.discardOrphans((topic, topicId, partition) => broker.#exists(topic, topicId, partition));
     broker.#openDamaged();
     broker.#groups = await GroupCoordinator.open(broker);
+    broker.#transactions = await TransactionCoordinator.open(broker);
     broker.#scheduleRetention();
     return broker;
   }
@@ -122,6 +126,11 @@ export class Broker {
   /** The coordinator of all groups. */
   get groups(): GroupCoordinator {
     return present(this.#groups, 'the broker is open');
+  }
+
+  /** The coordinator of all transactions. */
+  get transactions(): TransactionCoordinator {
+    return present(this.#transactions, 'the broker is open');
   }
 
   /** The leader epoch that Metadata, Fetch and ListOffsets agree on. */
@@ -171,6 +180,7 @@ export class Broker {
   stopWaiting(): void {
     this.fetchWaits.stop();
     this.#groups?.close();
+    this.#transactions?.close();
   }
 
   /** Stops the timers, waits for changes under way and closes the store: all is flushed, and the stop is clean. */

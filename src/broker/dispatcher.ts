@@ -40,10 +40,12 @@ const fetchKey = 1;
 const maxElements = 250_000;
 /**
  * Keys whose requests change what later ones see: Metadata (it creates topics), OffsetCommit, CreateTopics, DeleteTopics,
- * DeleteRecords, AlterConfigs, CreatePartitions, DeleteGroups, IncrementalAlterConfigs, OffsetDelete, AlterClientQuotas,
+ * DeleteRecords, InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, WriteTxnMarkers, TxnOffsetCommit, AlterConfigs, CreatePartitions, DeleteGroups, IncrementalAlterConfigs, OffsetDelete, AlterClientQuotas,
  * AlterUserScramCredentials, UpdateFeatures.
  */
-const changingKeys: ReadonlySet<number> = new Set([3, 8, 19, 20, 21, 33, 37, 42, 44, 47, 49, 51, 57]);
+const changingKeys: ReadonlySet<number> = new Set([
+  3, 8, 19, 20, 21, 22, 24, 25, 26, 27, 28, 33, 37, 42, 44, 47, 49, 51, 57,
+]);
 const responseCapacityBytes = 512;
 /** As large as a response may be beside fetched records. Clients take 100 MB or so. */
 const maxResponseBytes = 128 * 1024 * 1024;

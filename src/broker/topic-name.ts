@@ -17,6 +17,7 @@ export const internalTopics: ReadonlySet<string> = new Set([
 export const stateLogTopics = {
   metadata: '__cluster_metadata',
   groups: '__millrace_groups',
+  transactions: '__millrace_transactions',
 } as const;
 
 export type StateLogTopic = (typeof stateLogTopics)[keyof typeof stateLogTopics];

@@ -17,9 +17,9 @@ import { stateLogTopics } from '../topic-name.ts';
 import { ClassicGroup, type MemberMemory } from './classic-group.ts';
 import { coordinatorError } from './coordinator-error.ts';
 import { descriptionSizeBytes, GroupMember } from './group-member.ts';
-import { groupKey, groupRecord, offsetKey, type StoredGroup } from './group-records.ts';
+import { groupKey, groupRecord, type StoredGroup } from './group-records.ts';
 import { GroupState } from './group-state.ts';
-import { OffsetCommits } from './offset-commits.ts';
+import { keysOfSlot, OffsetCommits } from './offset-commits.ts';
 import { OffsetExpiry } from './offset-expiry.ts';
 import { joinGroup, type Joining } from './join-group.ts';
 import { joinError, Rebalance, type GroupSurroundings } from './rebalance.ts';
@@ -124,7 +124,7 @@ export class GroupCoordinator {
     const rebalance = this.find(id);
     if (rebalance === null) return ErrorCode.GROUP_ID_NOT_FOUND;
     if (rebalance.group.state !== 'Empty') return ErrorCode.NON_EMPTY_GROUP;
-    const keys = [...this.#state.offsets.slots(id)].map(({ topicId, partition }) => offsetKey(id, topicId, partition));
+    const keys = [...this.#state.offsets.slots(id)].flatMap((slot) => keysOfSlot(id, slot));
     keys.push(groupKey(id));
     this.#forget(rebalance);
     const errorCode = await this.#appendRemovals(keys);
@@ -138,7 +138,7 @@ export class GroupCoordinator {
     const ids = new Set([...this.#rebalances.keys(), ...this.#state.groupIds(), ...this.#state.offsets.groups()]);
     const keys: Uint8Array[] = [];
     for (const id of ids) {
-      for (const { topicId, partition } of this.#state.offsets.slots(id)) keys.push(offsetKey(id, topicId, partition));
+      for (const slot of this.#state.offsets.slots(id)) keys.push(...keysOfSlot(id, slot));
       if (this.#state.hasGroup(id)) keys.push(groupKey(id));
       const rebalance = this.find(id);
       if (rebalance !== null) this.#forget(rebalance);

@@ -9,6 +9,8 @@
  *   offset   key    2 int8 · group · topic id uuid · partition int32
  *            value  version int8 · offset int64 · leader epoch int32 · committed int64 (ms) · expires int64 (ms, or -1) ·
  *                   metadata
+ *   pending  key    32 int8 · group · topic id uuid · partition int32 · producer id int64
+ *            value  as an offset's: what the producer's transaction commits
  *
  * Of a member's protocols only the one that was selected is kept, as in Kafka. Offsets carry the topic's id: those of a
  * topic that was deleted are never taken for those of a later topic with the same name.
@@ -55,10 +57,17 @@ export interface CommittedOffset {
 
 export type GroupRecordKey =
   | { readonly kind: 'group'; readonly group: string }
-  | { readonly kind: 'offset'; readonly group: string; readonly topicId: Uuid; readonly partition: number };
+  | { readonly kind: 'offset'; readonly group: string; readonly topicId: Uuid; readonly partition: number }
+  | {
+      readonly kind: 'pending offset';
+      readonly group: string;
+      readonly topicId: Uuid;
+      readonly partition: number;
+      readonly producerId: number;
+    };
 
 const version = 1;
-const Kind = { GROUP: 1, OFFSET: 2 } as const;
+const Kind = { GROUP: 1, OFFSET: 2, PENDING_OFFSET: 32 } as const;
 /** Four strings or byte fields and two int32 are the least that a member takes. */
 const minMemberBytes = 6 + 8;
 
@@ -75,6 +84,17 @@ export function offsetKey(group: string, topicId: Uuid, partition: number): Uint
   writer.compactString(group);
   writer.uuid(topicId);
   writer.int32(partition);
+  return bytesOf(writer);
+}
+
+/** The offset that becomes the group's once the producer's transaction is committed. */
+export function pendingOffsetKey(group: string, topicId: Uuid, partition: number, producerId: number): Uint8Array {
+  const writer = new Writer(false, 96);
+  writer.int8(Kind.PENDING_OFFSET);
+  writer.compactString(group);
+  writer.uuid(topicId);
+  writer.int32(partition);
+  writer.int64(producerId);
   return bytesOf(writer);
 }
 
@@ -117,10 +137,15 @@ export function offsetRecord(key: Uint8Array, committed: CommittedOffset): Keyed
 export function readGroupRecordKey(bytes: Uint8Array): GroupRecordKey {
   return read(bytes, 'a key', (reader) => {
     const kind = reader.int8();
-    if (kind !== Kind.GROUP && kind !== Kind.OFFSET) throw newer(`records of the kind ${kind}`);
+    if (kind !== Kind.GROUP && kind !== Kind.OFFSET && kind !== Kind.PENDING_OFFSET) {
+      throw newer(`records of the kind ${kind}`);
+    }
     const group = reader.compactString();
     if (kind === Kind.GROUP) return { kind: 'group', group };
-    return { kind: 'offset', group, topicId: reader.uuid(), partition: reader.int32() };
+    const topicId = reader.uuid();
+    const partition = reader.int32();
+    if (kind === Kind.OFFSET) return { kind: 'offset', group, topicId, partition };
+    return { kind: 'pending offset', group, topicId, partition, producerId: reader.int64() };
   });
 }
 

@@ -20,6 +20,9 @@ export class GroupState implements KeyedState {
     if (parsed.kind === 'offset') {
       const committed = value === null ? null : readOffsetValue(value);
       this.offsets.apply(group, parsed.topicId, parsed.partition, committed);
+    } else if (parsed.kind === 'pending offset') {
+      const pending = value === null ? null : readOffsetValue(value);
+      this.offsets.applyPending(group, parsed.topicId, parsed.partition, parsed.producerId, pending);
     } else if (value === null) this.#groups.delete(group);
     else this.#groups.set(group, value);
   }

@@ -1,19 +1,24 @@
 /**
  * Commits, reads and deletes the offsets of groups. I/O thread.
- * A commit is answered once its record is durable, and can be read from then on. Errors and their order are those of
- * Kafka's coordinator. It does not look up topics (handlers/) nor expire offsets (offset-expiry.ts).
+ * A commit is answered once its record is durable, and can be read from then on; one within a transaction once that is
+ * committed (`completeTransaction`). Errors and their order are those of Kafka's coordinator. It does not look up topics (handlers/) nor expire offsets (offset-expiry.ts).
  */
 
+import { present } from '../../base/assert.ts';
 import { ErrorCode } from '../../base/error-code.ts';
 import type { Uuid } from '../../base/uuid.ts';
+import type { TransactionOutcome } from '../../records/transaction-marker.ts';
 import type { Broker } from '../broker.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
 import type { StateLog } from '../state-log.ts';
+import { offsetsPartitionOf } from '../transactions/transaction-partitions.ts';
 import type { ClassicGroup } from './classic-group.ts';
 import { coordinatorError } from './coordinator-error.ts';
 import type { GroupCoordinator } from './group-coordinator.ts';
-import { offsetKey, offsetRecord, type CommittedOffset } from './group-records.ts';
-import type { OffsetSlot, OffsetStore } from './offset-store.ts';
+import { offsetKey, offsetRecord, pendingOffsetKey, type CommittedOffset } from './group-records.ts';
+import type { OffsetSlot, OffsetStore, PendingSlot } from './offset-store.ts';
+
+const batchBytes = 1024 * 1024;
 
 /** Who commits: a member of a generation, or with generation -1 somebody who only stores offsets. */
 export interface Committer {
@@ -24,6 +29,8 @@ export interface Committer {
   readonly knowsMissingGroups: boolean;
   /** How long the offsets are to be kept, in milliseconds; -1 where the broker decides, as from version 5 on. */
   readonly retentionMs: number;
+  /** Whose transaction the commit belongs to; null where it counts at once. */
+  readonly producerId: number | null;
 }
 
 /** A partition of a topic that exists. */
@@ -72,11 +79,19 @@ export class OffsetCommits {
     const refusal = problemOfCommit(group, committer);
     if (refusal !== ErrorCode.NONE) return offsets.map(() => refusal);
     const member = group.members.get(committer.memberId);
-    // A commit says as well as a heartbeat that the member is alive.
-    if (member !== undefined) rebalance.touch(member);
+    // A commit says as well as a heartbeat that the member is alive; one of a producer says nothing of it.
+    if (member !== undefined && committer.producerId === null) rebalance.touch(member);
     const longest = broker.config.number('offset.metadata.max.bytes');
     const fitting = offsets.filter(({ metadata }) => metadata.length <= longest);
-    const written = await this.#write(groupId, fitting, (offset) => this.#committed(offset, committer.retentionMs));
+    const { producerId, retentionMs } = committer;
+    const written = await this.#write(groupId, fitting, (offset) => {
+      const { topicId, partition } = offset;
+      const key =
+        producerId === null
+          ? offsetKey(groupId, topicId, partition)
+          : pendingOffsetKey(groupId, topicId, partition, producerId);
+      return [offsetRecord(key, this.#committed(offset, retentionMs))];
+    });
     coordinator.forgetIfUnused(group);
     return offsets.map(({ metadata }) => (metadata.length <= longest ? written : ErrorCode.OFFSET_METADATA_TOO_LARGE));
   }
@@ -109,32 +124,60 @@ export class OffsetCommits {
     return isInUse.map((inUse) => (inUse ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : ErrorCode.NONE));
   }
 
-  /** Takes offsets away, whoever uses them; resolves once that is durable. */
+  /** Takes offsets away, whoever uses them, pending ones as well; resolves once that is durable. */
   remove(groupId: string, places: readonly OffsetPlace[]): Promise<ErrorCode> {
-    return this.#write(groupId, places, () => null);
+    return this.#write(groupId, places, (place) => {
+      const slot = this.#slot(groupId, place);
+      return slot === null ? [] : keysOfSlot(groupId, slot).map((key) => ({ key, value: null }));
+    });
+  }
+
+  /** Whether a transaction of unknown outcome has committed an offset for the partition. */
+  isPending(groupId: string, place: OffsetPlace): boolean {
+    return (this.#slot(groupId, place)?.pending.size ?? 0) > 0;
+  }
+
+  /**
+   * Makes what the producer's transaction committed valid, or drops it, for the groups whose names fall to one of
+   * `partitions`; resolves once that is durable. An offset that was committed later without a transaction stays.
+   */
+  async completeTransaction(
+    producerId: number,
+    partitions: ReadonlySet<number>,
+    outcome: TransactionOutcome,
+  ): Promise<ErrorCode> {
+    const { offsets, broker } = this.#options;
+    const partitionCount = broker.config.number('offsets.topic.num.partitions');
+    const slotsByGroup = new Map<string, OffsetSlot[]>();
+    for (const { group, slot } of offsets.pendingOf(producerId)) {
+      const slots = slotsByGroup.get(group);
+      if (slots !== undefined) slots.push(slot);
+      else if (partitions.has(offsetsPartitionOf(group, partitionCount))) slotsByGroup.set(group, [slot]);
+    }
+    const writes = [...slotsByGroup].map(([group, slots]) =>
+      this.#write(group, slots, (slot) => completionRecords({ group, slot }, producerId, outcome)),
+    );
+    const errorCodes = await Promise.all(writes);
+    return errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE;
   }
 
   async #write<Place extends OffsetPlace>(
     groupId: string,
     places: readonly Place[],
-    valueOf: (place: Place) => CommittedOffset | null,
+    recordsOf: (place: Place) => readonly KeyedRecord[],
   ): Promise<ErrorCode> {
     if (places.length === 0) return ErrorCode.NONE;
     const { offsets, log } = this.#options;
-    const records = places.map((place): KeyedRecord => {
-      const key = offsetKey(groupId, place.topicId, place.partition);
-      const committed = valueOf(place);
-      return committed === null ? { key, value: null } : offsetRecord(key, committed);
-    });
+    const batches = inBatches(places.flatMap((place) => recordsOf(place)));
     for (const { topicId, partition } of places) offsets.changeBegins(groupId, topicId, partition);
-    const append = log.append(records);
+    const append = Promise.all(batches.map((records) => log.append(records)));
     const before = this.#lastChanges.get(groupId);
     const settled = before === undefined ? append : before.then(() => append);
     this.#lastChanges.set(groupId, settled);
-    const errorCode = await append;
+    const errorCodes = await append;
     for (const { topicId, partition } of places) offsets.changeEnds(groupId, topicId, partition);
     if (this.#lastChanges.get(groupId) === settled) this.#lastChanges.delete(groupId);
-    return coordinatorError(errorCode);
+    return coordinatorError(errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE);
   }
 
   #slot(groupId: string, { topicId, partition }: OffsetPlace): OffsetSlot | null {
@@ -155,13 +198,50 @@ function missingGroup({ generation, knowsMissingGroups }: Committer): ErrorCode 
   return knowsMissingGroups ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.ILLEGAL_GENERATION;
 }
 
-function problemOfCommit(group: ClassicGroup, { memberId, instanceId, generation }: Committer): ErrorCode {
+/** The keys of all that a slot holds. */
+export function keysOfSlot(groupId: string, { topicId, partition, pending }: OffsetSlot): Uint8Array[] {
+  const keys = [offsetKey(groupId, topicId, partition)];
+  for (const producerId of pending.keys()) keys.push(pendingOffsetKey(groupId, topicId, partition, producerId));
+  return keys;
+}
+
+function completionRecords(
+  { group, slot }: PendingSlot,
+  producerId: number,
+  outcome: TransactionOutcome,
+): KeyedRecord[] {
+  const { topicId, partition, committed } = slot;
+  const pending = present(slot.pending.get(producerId), 'the offset is pending');
+  const records: KeyedRecord[] = [{ key: pendingOffsetKey(group, topicId, partition, producerId), value: null }];
+  const isNewest = committed === null || committed.committedMs <= pending.committedMs;
+  if (outcome === 'commit' && isNewest) records.push(offsetRecord(offsetKey(group, topicId, partition), pending));
+  return records;
+}
+
+/** Far below what a batch of the log may hold, for as many offsets as there may be. */
+function inBatches(records: readonly KeyedRecord[]): KeyedRecord[][] {
+  const batches: KeyedRecord[][] = [];
+  let sizeBytes = Infinity;
+  for (const record of records) {
+    if (sizeBytes > batchBytes) {
+      batches.push([]);
+      sizeBytes = 0;
+    }
+    batches.at(-1)!.push(record);
+    sizeBytes += record.key.length + (record.value?.length ?? 0);
+  }
+  return batches;
+}
+
+function problemOfCommit(group: ClassicGroup, { memberId, instanceId, generation, producerId }: Committer): ErrorCode {
   if (generation < 0 && group.state === 'Empty') return ErrorCode.NONE;
   if (generation >= 0 || memberId !== '' || instanceId !== null) {
     const errorCode = group.checkMember(memberId, instanceId);
     if (errorCode !== ErrorCode.NONE) return errorCode;
     if (generation !== group.generation) return ErrorCode.ILLEGAL_GENERATION;
-  } else return ErrorCode.UNKNOWN_MEMBER_ID;
+    // A producer that knows no members may commit for any group, as before KIP-447.
+  } else if (producerId === null) return ErrorCode.UNKNOWN_MEMBER_ID;
+  if (producerId !== null) return ErrorCode.NONE;
   // The member may commit what it had before the rebalance, but not under an assignment that nobody knows yet.
   return group.state === 'CompletingRebalance' ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.NONE;
 }

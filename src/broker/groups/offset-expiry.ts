@@ -78,7 +78,7 @@ export class OffsetExpiry {
     let lookedAt = 0;
     for (const slot of commits.slots(group.id)) {
       lookedAt++;
-      if (slot.changesUnderWay > 0 || slot.committed === null) continue;
+      if (slot.changesUnderWay > 0 || slot.pending.size > 0 || slot.committed === null) continue;
       if (this.#isExpired(group, slot, slot.committed)) expired.push(slot);
     }
     if (expired.length === lookedAt && group.state === 'Empty' && group.pendingJoins.size === 0) {

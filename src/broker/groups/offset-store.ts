@@ -1,5 +1,6 @@
 /**
- * The offsets that groups have committed, and which of them are about to change. I/O thread.
+ * The offsets that groups have committed, which of them are about to change, and those that are committed once a
+ * transaction is. I/O thread.
  * What can be read is durable; a change that is on its way is only counted, so that whoever deletes a group finds the
  * offsets that will be there in a moment. It does not know who may commit (offset-commits.ts).
  */
@@ -7,7 +8,7 @@
 import { assert, present } from '../../base/assert.ts';
 import type { Uuid } from '../../base/uuid.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
-import { offsetKey, offsetRecord, type CommittedOffset } from './group-records.ts';
+import { offsetKey, offsetRecord, pendingOffsetKey, type CommittedOffset } from './group-records.ts';
 
 /** The offset of one group in one partition. */
 export interface OffsetSlot {
@@ -17,12 +18,22 @@ export interface OffsetSlot {
   committed: CommittedOffset | null;
   /** Records of this key that are on their way. */
   changesUnderWay: number;
+  /** By producer id: what becomes the committed offset once that producer's transaction is committed. */
+  readonly pending: Map<number, CommittedOffset>;
+}
+
+/** A slot of which a transaction has a pending offset. */
+export interface PendingSlot {
+  readonly group: string;
+  readonly slot: OffsetSlot;
 }
 
 type SlotsByPartition = Map<number, OffsetSlot>;
 
 export class OffsetStore {
   readonly #groups = new Map<string, Map<Uuid, SlotsByPartition>>();
+  /** By producer id: slots with an offset that is pending in its transaction. */
+  readonly #pending = new Map<number, Map<OffsetSlot, PendingSlot>>();
 
   /** Groups that have offsets, or will. */
   groups(): IterableIterator<string> {
@@ -66,11 +77,41 @@ export class OffsetStore {
     this.#dropIfEmpty(group, slot);
   }
 
+  /** Takes over a durable record of a transaction; null takes the pending offset away. */
+  applyPending(
+    group: string,
+    topicId: Uuid,
+    partition: number,
+    producerId: number,
+    pending: CommittedOffset | null,
+  ): void {
+    const slot = this.#slotFor(group, topicId, partition);
+    const ofProducer = this.#pending.get(producerId);
+    if (pending !== null) {
+      slot.pending.set(producerId, pending);
+      if (ofProducer === undefined) this.#pending.set(producerId, new Map([[slot, { group, slot }]]));
+      else ofProducer.set(slot, { group, slot });
+      return;
+    }
+    slot.pending.delete(producerId);
+    ofProducer?.delete(slot);
+    if (ofProducer?.size === 0) this.#pending.delete(producerId);
+    this.#dropIfEmpty(group, slot);
+  }
+
+  /** The slots with an offset that is pending in the producer's transaction. */
+  pendingOf(producerId: number): Iterable<PendingSlot> {
+    return this.#pending.get(producerId)?.values() ?? [];
+  }
+
   /** The records that rebuild the store. */
   *snapshot(): Generator<KeyedRecord> {
     for (const group of this.#groups.keys()) {
-      for (const { topicId, partition, committed } of this.slots(group)) {
+      for (const { topicId, partition, committed, pending } of this.slots(group)) {
         if (committed !== null) yield offsetRecord(offsetKey(group, topicId, partition), committed);
+        for (const [producerId, offset] of pending) {
+          yield offsetRecord(pendingOffsetKey(group, topicId, partition, producerId), offset);
+        }
       }
     }
   }
@@ -82,13 +123,14 @@ export class OffsetStore {
     if (partitions === undefined) topics.set(topicId, (partitions = new Map()));
     let slot = partitions.get(partition);
     if (slot === undefined) {
-      partitions.set(partition, (slot = { topicId, partition, committed: null, changesUnderWay: 0 }));
+      slot = { topicId, partition, committed: null, changesUnderWay: 0, pending: new Map() };
+      partitions.set(partition, slot);
     }
     return slot;
   }
 
   #dropIfEmpty(group: string, slot: OffsetSlot): void {
-    if (slot.committed !== null || slot.changesUnderWay > 0) return;
+    if (slot.committed !== null || slot.changesUnderWay > 0 || slot.pending.size > 0) return;
     const topics = present(this.#groups.get(group), 'the slot is there');
     const partitions = present(topics.get(slot.topicId), 'the slot is there');
     partitions.delete(slot.partition);

@@ -3,12 +3,14 @@
  *
  *   acks   0: no response   1: once written   -1: once synced
  *
- * All appends happen before the handler returns, in the request's order, so what one connection sends lands in order.
+ * All appends happen before the handler returns, in the request's order, so what one connection sends lands in order. Only
+ * batches that wait for their transaction come later, in an order of their own (transactional-batches.ts).
  * A request that outlives its timeout is answered with REQUEST_TIMED_OUT where it waits; its writes still count.
  * It does not look into batches beyond what decides who handles them; the log checks them.
  */
 
 import { ErrorCode, errorName } from '../../base/error-code.ts';
+import { noOffset } from '../../base/numbers.ts';
 import {
   defaultProduceResponse,
   defaultProduceResponseResponsesPartitionResponses,
@@ -29,11 +31,12 @@ import {
   isTransactional,
 } from '../../records/record-batch.ts';
 import { readInt32 } from '../../records/big-endian.ts';
-import type { AppendOptions, AppendResult, Durability } from '../../storage/partition-log.ts';
+import type { AppendListener, AppendOptions, AppendResult, Durability } from '../../storage/partition-log.ts';
 import type { Broker } from '../broker.ts';
 import type { TopicImage } from '../metadata-image.ts';
 import { ConnectionMustClose, type ApiHandler, type RequestContext } from '../request-context.ts';
 import { isInternalTopic } from '../topic-name.ts';
+import { TransactionalBatches, type Refusal } from '../transactions/transactional-batches.ts';
 
 const firstVersionWithIds = 13;
 const firstVersionWithZstd = 7;
@@ -67,6 +70,7 @@ export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
     const pending = new PendingProduce(context, broker);
     const startedMs = broker.clock.monotonicMs();
     const options: AppendOptions = { durability: durability ?? 'none', origin: 'client' };
+    const transactional = new TransactionalBatches(broker);
     for (const topicData of request.topicData) {
       const topic = topicOf(topicData, context, broker);
       const responses = pending.startTopic(topicData);
@@ -79,9 +83,13 @@ export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
         if (refusal !== null) refuse(response, refusal);
         else if (found === null || records === null) refuse(response, unknownPartition);
         else if (broker.clock.monotonicMs() - startedMs > longestMs) refuse(response, tookTooLong);
-        else found.log.append(records, options, pending.listenerFor(response));
+        else if (isTransactional(attributesAt(records, 0))) {
+          const place = { topicId: found.topic.id, topic: found.topic.name, partition: index };
+          transactional.add(place, found.log, records, ...pending.endsFor(response));
+        } else found.log.append(records, options, pending.listenerFor(response));
       }
     }
+    transactional.append(request.transactionalId, context.apiVersion, options);
     return pending.outcome(request);
   },
 };
@@ -119,6 +127,12 @@ class PendingProduce {
     };
   }
 
+  /** For what may be refused later, instead of being appended. */
+  endsFor(response: ProduceResponseResponsesPartitionResponses): [listener: AppendListener, refuse: Refusal] {
+    const listener = this.listenerFor(response);
+    return [listener, (errorCode, errorMessage) => listener({ ...notAppended, errorCode, errorMessage })];
+  }
+
   outcome({ acks, timeoutMs }: ProduceRequest): ProduceResponse | null | Promise<ProduceResponse> {
     if (acks === 0) {
       this.#given = true;
@@ -148,6 +162,15 @@ class PendingProduce {
     }
   }
 }
+
+const notAppended: AppendResult = {
+  errorCode: ErrorCode.NONE,
+  baseOffset: noOffset,
+  logAppendTimeMs: -1,
+  logStartOffset: noOffset,
+  errorMessage: null,
+  recordErrors: [],
+};
 
 const invalidAcks: Problem = {
   errorCode: ErrorCode.INVALID_REQUIRED_ACKS,
@@ -205,8 +228,7 @@ function problemOfRecords(records: Uint8Array | null, apiVersion: number): Probl
     const message = `Produce version ${apiVersion} does not know zstd.`;
     return { errorCode: ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, message };
   }
-  if (!isTransactional(attributes)) return null;
-  return { errorCode: ErrorCode.INVALID_TXN_STATE, message: 'This broker has no transactions yet.' };
+  return null;
 }
 
 const corrupt: Problem = {

@@ -64,6 +64,7 @@ async function commit(
     generation: request.generationIdOrMemberEpoch,
     knowsMissingGroups: apiVersion >= firstVersionThatKnowsMissingGroups,
     retentionMs: request.retentionTimeMs,
+    producerId: null,
   };
   return groups.commits.commit(request.groupId, committer, offsets);
 }

@@ -5,7 +5,8 @@
  *
  * A partition without an offset has -1. The response waits for commits that are under way: a client that sends a commit
  * and does not wait before it asks is told what it committed, as by Kafka, which serves a connection's requests one after
- * the other. So `require_stable` asks for nothing more.
+ * the other. With `require_stable` a partition whose offset depends on a transaction that is not over yet has the error
+ * UNSTABLE_OFFSET_COMMIT (KIP-447).
  */
 
 import { ErrorCode } from '../../base/error-code.ts';
@@ -33,10 +34,11 @@ const maxOffsets = 200_000;
 export const offsetFetchHandler: ApiHandler<OffsetFetchRequest, OffsetFetchResponse> = {
   apiKey: 9,
   async handle(request, { apiVersion }, broker) {
+    const { requireStable } = request;
     const fetchGroup = (
       groupId: string,
       topics: readonly OffsetFetchRequestGroupsTopics[] | null,
-    ): Promise<OffsetFetchResponseGroups> => fetch(groupId, topics, apiVersion, broker);
+    ): Promise<OffsetFetchResponseGroups> => fetch(groupId, topics, { apiVersion, requireStable, broker });
     if (apiVersion >= firstVersionWithGroups) {
       const groups: OffsetFetchResponseGroups[] = [];
       let offsetCount = 0;
@@ -61,44 +63,60 @@ function tooMuch(groupId: string): OffsetFetchResponseGroups {
   return { ...defaultOffsetFetchResponseGroups(), groupId, errorCode: ErrorCode.INVALID_REQUEST };
 }
 
+/** What holds for all groups of a request. */
+interface Asking {
+  readonly apiVersion: number;
+  readonly requireStable: boolean;
+  readonly broker: Broker;
+}
+
 async function fetch(
   groupId: string,
   topics: readonly OffsetFetchRequestGroupsTopics[] | null,
-  apiVersion: number,
-  broker: Broker,
+  asking: Asking,
 ): Promise<OffsetFetchResponseGroups> {
-  const { groups } = broker;
+  const { groups } = asking.broker;
   const response = { ...defaultOffsetFetchResponseGroups(), groupId };
   if (!groups.isActive) return { ...response, errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE };
   await groups.commits.settled(groupId);
-  if (topics === null) return { ...response, topics: allOffsets(groupId, broker) };
-  return { ...response, topics: topics.map((topic) => offsetsOf(groupId, topic, apiVersion, broker)) };
+  if (topics === null) return { ...response, topics: allOffsets(groupId, asking) };
+  return { ...response, topics: topics.map((topic) => offsetsOf(groupId, topic, asking)) };
 }
 
 function offsetsOf(
   groupId: string,
   requested: OffsetFetchRequestGroupsTopics,
-  apiVersion: number,
-  { topics, groups }: Broker,
+  { apiVersion, requireStable, broker: { topics, groups } }: Asking,
 ): OffsetFetchResponseGroupsTopics {
   const withIds = apiVersion >= firstVersionWithIds;
   const topic = withIds ? topics.topicById(requested.topicId) : topics.topic(requested.name);
   const isUnknownId = withIds && topic === null;
   const partitions = requested.partitionIndexes.map((partition) => {
+    if (requireStable && topic !== null && groups.commits.isPending(groupId, { topicId: topic.id, partition })) {
+      return partitionResponse(partition, null, ErrorCode.UNSTABLE_OFFSET_COMMIT);
+    }
     const committed = topic === null ? null : groups.commits.get(groupId, { topicId: topic.id, partition });
     return partitionResponse(partition, committed, isUnknownId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.NONE);
   });
   return { topicId: requested.topicId, name: requested.name, partitions };
 }
 
-function allOffsets(groupId: string, { topics, groups }: Broker): OffsetFetchResponseGroupsTopics[] {
+function allOffsets(
+  groupId: string,
+  { requireStable, broker: { topics, groups } }: Asking,
+): OffsetFetchResponseGroupsTopics[] {
   const responses = new Map<string, OffsetFetchResponseGroupsTopics>();
-  for (const { topicId, partition, committed } of groups.commits.slots(groupId)) {
+  for (const { topicId, partition, committed, pending } of groups.commits.slots(groupId)) {
     const topic = topics.topicById(topicId);
+    const isUnstable = requireStable && pending.size > 0;
     if (topic === null || committed === null) continue;
     let response = responses.get(topicId);
     if (response === undefined) responses.set(topicId, (response = { topicId, name: topic.name, partitions: [] }));
-    response.partitions.push(partitionResponse(partition, committed, ErrorCode.NONE));
+    response.partitions.push(
+      isUnstable
+        ? partitionResponse(partition, null, ErrorCode.UNSTABLE_OFFSET_COMMIT)
+        : partitionResponse(partition, committed, ErrorCode.NONE),
+    );
   }
   return [...responses.values()];
 }

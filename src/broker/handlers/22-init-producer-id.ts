@@ -1,7 +1,6 @@
 /**
- * InitProducerId: an id for an idempotent producer. I/O thread.
+ * InitProducerId: an id for an idempotent producer, or id and epoch for a transactional one. I/O thread.
  * A producer without a transactional id always gets a new id, as in Kafka, also where it names the one it had.
- * Transactional ids are refused: there are no transactions yet.
  */
 
 import { EnvironmentError } from '../../base/environment-error.ts';
@@ -13,13 +12,21 @@ import {
 } from '../../protocol/generated/index.ts';
 import type { Broker } from '../broker.ts';
 import type { ApiHandler } from '../request-context.ts';
+import { fencedErrorFor } from '../transactions/transaction-error.ts';
+
+const firstVersionThatKnowsFencing = 4;
 
 export const initProducerIdHandler: ApiHandler<InitProducerIdRequest, InitProducerIdResponse> = {
   apiKey: 22,
-  async handle({ transactionalId, producerId, producerEpoch }, _context, broker) {
+  async handle({ transactionalId, transactionTimeoutMs, producerId, producerEpoch }, { apiVersion }, broker) {
     const namesHalf = (producerId === -1) !== (producerEpoch === -1);
     if (transactionalId === '' || namesHalf) return refused(ErrorCode.INVALID_REQUEST);
-    if (transactionalId !== null) return refused(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+    if (transactionalId !== null) {
+      const expected = producerId === -1 ? null : { producerId, producerEpoch };
+      const result = await broker.transactions.initProducer(transactionalId, transactionTimeoutMs, expected);
+      const errorCode = fencedErrorFor(apiVersion, firstVersionThatKnowsFencing, result.errorCode);
+      return { ...defaultInitProducerIdResponse(), ...result, errorCode };
+    }
     const given = await nextProducerId(broker);
     if (given === null) return refused(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS);
     return { ...defaultInitProducerIdResponse(), producerId: given, producerEpoch: 0 };

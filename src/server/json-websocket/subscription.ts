@@ -206,7 +206,14 @@ export class Subscription implements ReaderListener, MemberListener {
     });
     if (offsets.length === 0) return problems;
     if (this.#member !== null) return [...problems, ...(await this.#commitAsMember(this.#member, positions))];
-    const committer = { memberId: '', instanceId: null, generation: -1, knowsMissingGroups: true, retentionMs: -1 };
+    const committer = {
+      memberId: '',
+      instanceId: null,
+      generation: -1,
+      knowsMissingGroups: true,
+      retentionMs: -1,
+      producerId: null,
+    };
     const codes = groups.isActive
       ? await groups.commits.commit(group ?? '', committer, offsets)
       : offsets.map(() => ErrorCode.COORDINATOR_NOT_AVAILABLE);

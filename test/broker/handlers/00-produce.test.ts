@@ -131,7 +131,7 @@ test.each<[what: string, errorCode: ErrorCode, records: Uint8Array | null]>([
   ['a length below the header', ErrorCode.CORRUPT_MESSAGE, changed((batch) => writeInt32(batch, batchField.length, 9))],
   ['a negative length', ErrorCode.CORRUPT_MESSAGE, changed((batch) => writeInt32(batch, batchField.length, -1))],
   ['two batches', ErrorCode.INVALID_RECORD, new Uint8Array(Buffer.concat([batchOf(['a']), batchOf(['b'])]))],
-  ['a transaction', ErrorCode.INVALID_TXN_STATE, transactional.seal()],
+  ['a transaction of nobody', ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, transactional.seal()],
 ])('refuses %s', async (_what, errorCode, records) => {
   const harness = await BrokerHarness.open();
   const topic = await harness.createTopic('orders');

@@ -15,11 +15,22 @@ describe.each(versionsOf(initProducerIdApi))('InitProducerId version %i', (versi
     expect(second.producerId).not.toBe(first.producerId);
   });
 
-  it('refuses transactional ids', async () => {
+  it('gives the producer of a transactional id the next epoch each time', async () => {
     const harness = await BrokerHarness.open();
-    const errorCode = ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
-    const response = await harness.request(initProducerIdApi, version, { transactionalId: 'pays' });
-    expect(response).toMatchObject({ ...refusal, errorCode });
+    const fields = { transactionalId: 'pays', transactionTimeoutMs: 60_000 };
+    const first = await harness.request(initProducerIdApi, version, fields);
+    const second = await harness.request(initProducerIdApi, version, fields);
+    expect(first).toMatchObject({ errorCode: ErrorCode.NONE, producerEpoch: 0 });
+    expect(second).toMatchObject({ errorCode: ErrorCode.NONE, producerEpoch: 1, producerId: first.producerId });
+  });
+
+  it.each([0, -1, 900_001])('refuses a transaction timeout of %i ms', async (transactionTimeoutMs) => {
+    const harness = await BrokerHarness.open();
+    const response = await harness.request(initProducerIdApi, version, {
+      transactionalId: 'pays',
+      transactionTimeoutMs,
+    });
+    expect(response).toMatchObject({ ...refusal, errorCode: ErrorCode.INVALID_TRANSACTION_TIMEOUT });
   });
 
   it('refuses an empty transactional id', async () => {
