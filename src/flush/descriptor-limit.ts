@@ -14,7 +14,7 @@ import type { PartitionWriter } from './partition-writer.ts';
 import { maxSyncsPerRound, type WantedSyncs } from './wanted-syncs.ts';
 
 /** Descriptors that a submission may need beyond those that its partition holds: its files, or the log once more. */
-export const openedBy = { write: 2, direct: 1, indexes: 2, roll: 5, close: 3 } as const;
+export const openedBy = { write: 2, direct: 1, indexes: 3, roll: 6, close: 4 } as const;
 
 export class DescriptorLimit {
   readonly files: OpenFiles;

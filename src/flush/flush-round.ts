@@ -29,6 +29,7 @@ import {
   SubmissionKind,
 } from '../memory/flush-queue.ts';
 import type { FileSystem } from '../storage/file-system.ts';
+import { transactionEntrySizeBytes } from '../storage/transaction-index.ts';
 import { DescriptorLimit, openedBy } from './descriptor-limit.ts';
 import type { DirectWrites } from './direct-file.ts';
 import { flushFailureOf } from './flush-failure.ts';
@@ -265,6 +266,10 @@ export class FlushRound {
     if ((submission.flags & SubmissionFlag.TIME_INDEX_ENTRY) !== 0) {
       writer.gatherTimeIndexEntry(submission.timeIndexTimestamp, submission.timeIndexRelativeOffset);
     }
+    if ((submission.flags & SubmissionFlag.TRANSACTION_INDEX_ENTRY) !== 0) {
+      const behind = this.#ringAddress + (submission.ringPosition % this.#ringSizeBytes) + sizeBytes;
+      writer.gatherTransactionEntry(this.#bytes.slice(behind, behind + transactionEntrySizeBytes));
+    }
     this.#gathering.add(writer);
     if (synced) this.#syncs.add(writer);
   }
@@ -325,6 +330,7 @@ export class FlushRound {
         position: submission.filePosition,
         indexSizeBytes: submission.indexSizeBytes,
         timeIndexSizeBytes: submission.timeIndexSizeBytes,
+        transactionIndexSizeBytes: submission.transactionIndexSizeBytes,
         onLogLeft: () => this.#queue.files.leaveLog(),
       }),
     );
@@ -351,7 +357,8 @@ export class FlushRound {
     assert(submission.filePosition === writer.position, 'writing resumes after the last whole batch');
     const cut = (): void => {
       writer.cut();
-      writer.cutIndexes(submission.indexSizeBytes, submission.timeIndexSizeBytes);
+      const { indexSizeBytes, timeIndexSizeBytes, transactionIndexSizeBytes } = submission;
+      writer.cutIndexes(indexSizeBytes, timeIndexSizeBytes, transactionIndexSizeBytes);
     };
     if (!this.#attempt(writer, cut)) return;
     writer.state = 'open';

@@ -1,7 +1,8 @@
 /**
  * Appends to one index file of a segment. Entries wait in memory until there are enough of them or they are asked for:
  * an index is a hint that recovery can make again, and a write for each entry would cost more than the batches'. The file
- * is open only between an append and the sync that follows, to which its descriptor is given away. Flush thread. Entries are Kafka's, big-endian: 8 bytes (offset index) or 12 bytes (time index).
+ * is open only between an append and the sync that follows, to which its descriptor is given away. Flush thread. Entries are Kafka's, big-endian: 8 bytes (offset index), 12 (time index)
+ * or 34 (transaction index).
  * It does not decide what is indexed, and never syncs.
  */
 
@@ -52,6 +53,11 @@ export class IndexAppender {
     this.#waiting.setInt32(at, Math.floor(timestamp / 2 ** 32));
     this.#waiting.setUint32(at + 4, timestamp >>> 0);
     this.#waiting.setInt32(at + 8, relativeOffset);
+  }
+
+  addEntry(entry: Uint8Array): void {
+    const at = this.#grow(entry.length);
+    new Uint8Array(this.#waiting.buffer).set(entry, at);
   }
 
   /** Writes all that waits. Where that fails it goes on waiting and the file's error is thrown on. */

@@ -5,6 +5,7 @@
  *   <directory>/00000000000000000042.log        record batches          position, endOffset
  *               00000000000000000042.index      8 bytes an entry        i32 relative offset, i32 position
  *               00000000000000000042.timeindex  12 bytes an entry       i64 timestamp, i32 relative offset
+ *               00000000000000000042.txnindex   34 bytes an entry       only where a transaction was aborted
  *
  * While a partition syncs small writes, its active segment goes on behind the last batch with zeros (`room-ahead.ts`).
  * They are cut off where the segment ends and where the files are closed, so that only a crash leaves them behind.
@@ -43,6 +44,7 @@ export interface PartitionWriterOptions {
   readonly position: number;
   readonly indexSizeBytes: number;
   readonly timeIndexSizeBytes: number;
+  readonly transactionIndexSizeBytes: number;
   /** Called before the log's descriptor stops being the one that batches go to. */
   readonly onLogLeft: () => void;
 }
@@ -74,6 +76,9 @@ export class PartitionWriter {
   readonly #direct: DirectFile | null;
   #index: IndexAppender;
   #timeIndex: IndexAppender;
+  /** Null until it gets an entry: few partitions have aborted transactions. */
+  #transactionIndex: IndexAppender | null = null;
+  #transactionIndexSizeBytes: number;
   #dirtyDirectories: string[] = [];
   #sealed: FileDescriptor[] = [];
 
@@ -86,6 +91,7 @@ export class PartitionWriter {
   /** Places in the group of batches with an entry, and the entries' fields. */
   #indexEntries: { at: number; relativeOffset: number; position: number }[] = [];
   #timeIndexEntries: { at: number; timestamp: number; relativeOffset: number }[] = [];
+  #transactionEntries: { at: number; entry: Uint8Array }[] = [];
 
   constructor(fileSystem: FileSystem, direct: DirectWrites | null, options: PartitionWriterOptions) {
     this.#files = fileSystem;
@@ -101,6 +107,7 @@ export class PartitionWriter {
     this.position = options.position;
     this.#index = this.#indexAt(options.segmentBaseOffset, 'index', options.indexSizeBytes);
     this.#timeIndex = this.#indexAt(options.segmentBaseOffset, 'timeindex', options.timeIndexSizeBytes);
+    this.#transactionIndexSizeBytes = options.transactionIndexSizeBytes;
   }
 
   get gathered(): number {
@@ -118,7 +125,8 @@ export class PartitionWriter {
 
   /** Descriptors that it holds: the log, sealed files, indexes that were appended to. */
   get openFileCount(): number {
-    const indexes = (this.#index.isOpen ? 1 : 0) + (this.#timeIndex.isOpen ? 1 : 0);
+    const transactions = this.#transactionIndex?.isOpen === true ? 1 : 0;
+    const indexes = (this.#index.isOpen ? 1 : 0) + (this.#timeIndex.isOpen ? 1 : 0) + transactions;
     const direct = this.#direct?.isOpen === true ? 1 : 0;
     return (this.#log === null ? 0 : 1) + direct + this.#sealed.length + indexes;
   }
@@ -126,12 +134,13 @@ export class PartitionWriter {
   /** Whether what it holds must be synced before it can be closed; nothing is promised of one whose sync failed. */
   get needsSync(): boolean {
     if (this.state === 'sync-failed') return false;
-    return this.#logDirty || this.#sealed.length > 0 || this.#index.isOpen || this.#timeIndex.isOpen;
+    const hasOpenIndex = this.#index.isOpen || this.#timeIndex.isOpen || this.#transactionIndex?.isOpen === true;
+    return this.#logDirty || this.#sealed.length > 0 || hasOpenIndex;
   }
 
   /** Whether so many index entries wait that they are worth a write. */
   get hasFullIndexes(): boolean {
-    return this.#index.isFull || this.#timeIndex.isFull;
+    return this.#index.isFull || this.#timeIndex.isFull || this.#transactionIndex?.isFull === true;
   }
 
   /** Adds a batch to the group; it goes to `filePosition`, which must follow what is there. `synced`: a sync follows. */
@@ -162,6 +171,11 @@ export class PartitionWriter {
   /** A time index entry for the batch that was gathered last. */
   gatherTimeIndexEntry(timestamp: number, relativeOffset: number): void {
     this.#timeIndexEntries.push({ at: this.#sources.length - 1, timestamp, relativeOffset });
+  }
+
+  /** A transaction index entry for the batch that was gathered last. */
+  gatherTransactionEntry(entry: Uint8Array): void {
+    this.#transactionEntries.push({ at: this.#sources.length - 1, entry });
   }
 
   /**
@@ -220,10 +234,7 @@ export class PartitionWriter {
       this.#onLogLeft();
       this.#sealed.push(this.#log);
     }
-    for (const index of [this.#index, this.#timeIndex]) {
-      const file = index.release();
-      if (file !== null) this.#sealed.push(file);
-    }
+    this.#releaseIndexes(this.#sealed);
     this.#direct?.close();
     this.#log = next;
     this.#logDirty = true;
@@ -232,12 +243,15 @@ export class PartitionWriter {
     this.position = 0;
     this.#index = this.#indexAt(baseOffset, 'index', 0);
     this.#timeIndex = this.#indexAt(baseOffset, 'timeindex', 0);
+    this.#transactionIndex = null;
+    this.#transactionIndexSizeBytes = 0;
   }
 
   /** Forgets index entries beyond so many bytes: those of a segment's end that did not come. */
-  cutIndexes(indexSizeBytes: number, timeIndexSizeBytes: number): void {
+  cutIndexes(indexSizeBytes: number, timeIndexSizeBytes: number, transactionIndexSizeBytes: number): void {
     this.#index.cut(indexSizeBytes);
     this.#timeIndex.cut(timeIndexSizeBytes);
+    this.#transactionIndex?.cut(transactionIndexSizeBytes);
   }
 
   /** Where even that fails, recovery takes an empty segment for what it is. */
@@ -277,6 +291,7 @@ export class PartitionWriter {
   appendIndexes(): void {
     this.#index.append();
     this.#timeIndex.append();
+    this.#transactionIndex?.append();
   }
 
   /**
@@ -285,10 +300,7 @@ export class PartitionWriter {
    */
   takeDirty(): DirtyFiles {
     const givenAway = this.#sealed;
-    for (const index of [this.#index, this.#timeIndex]) {
-      const file = index.release();
-      if (file !== null) givenAway.push(file);
-    }
+    this.#releaseIndexes(givenAway);
     const dirty: DirtyFiles = { files: [...givenAway], givenAway, directories: this.#dirtyDirectories };
     this.#sealed = [];
     this.#dirtyDirectories = [];
@@ -308,12 +320,19 @@ export class PartitionWriter {
   /** Closes every descriptor. What is not synced is left to the kernel. */
   close(): void {
     if (this.#log !== null) this.#onLogLeft();
-    for (const file of [this.#log, this.#index.release(), this.#timeIndex.release(), ...this.#sealed]) {
-      if (file !== null) this.#files.close(file);
-    }
+    this.#releaseIndexes(this.#sealed);
+    for (const file of [this.#log, ...this.#sealed]) if (file !== null) this.#files.close(file);
     this.#direct?.close();
     this.#log = null;
     this.#sealed = [];
+  }
+
+  /** Gives the descriptors of the indexes that are open to `files`. */
+  #releaseIndexes(files: FileDescriptor[]): void {
+    for (const index of [this.#index, this.#timeIndex, this.#transactionIndex]) {
+      const file = index?.release() ?? null;
+      if (file !== null) files.push(file);
+    }
   }
 
   #settleGroup(writtenBytes: number): void {
@@ -331,10 +350,16 @@ export class PartitionWriter {
     for (const entry of this.#timeIndexEntries) {
       if (entry.at < whole) this.#timeIndex.addTimeEntry(entry.timestamp, entry.relativeOffset);
     }
+    for (const { at, entry } of this.#transactionEntries) {
+      if (at >= whole) continue;
+      this.#transactionIndex ??= this.#indexAt(this.segmentBaseOffset, 'txnindex', this.#transactionIndexSizeBytes);
+      this.#transactionIndex.addEntry(entry);
+    }
     this.#sources = [];
     this.#endOffsets = [];
     this.#indexEntries = [];
     this.#timeIndexEntries = [];
+    this.#transactionEntries = [];
     this.#groupBytes = 0;
     this.#groupSynced = false;
   }
@@ -390,7 +415,7 @@ export class PartitionWriter {
     this.#sealed.push(file);
   }
 
-  #indexAt(baseOffset: number, kind: 'index' | 'timeindex', sizeBytes: number): IndexAppender {
+  #indexAt(baseOffset: number, kind: 'index' | 'timeindex' | 'txnindex', sizeBytes: number): IndexAppender {
     return new IndexAppender(this.#files, this.#path(baseOffset, kind), sizeBytes, () =>
       this.#markDirectory(this.directory),
     );
@@ -400,7 +425,7 @@ export class PartitionWriter {
     if (!this.#dirtyDirectories.includes(path)) this.#dirtyDirectories.push(path);
   }
 
-  #path(baseOffset: number, kind: 'log' | 'index' | 'timeindex'): string {
+  #path(baseOffset: number, kind: 'log' | 'index' | 'timeindex' | 'txnindex'): string {
     return `${this.directory}/${segmentFileName(asOffset(baseOffset), kind)}`;
   }
 }

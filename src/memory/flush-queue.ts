@@ -62,6 +62,8 @@ export const SubmissionFlag = {
   CREATE: 16,
   /** With WRITE: the bytes are in the file already. */
   WRITTEN: 32,
+  /** With WRITE: an entry for the transaction index stands in the ring behind the batch (`transaction-index.ts`). */
+  TRANSACTION_INDEX_ENTRY: 64,
 } as const;
 
 /** What a completion reports. */
@@ -112,6 +114,7 @@ const submission = {
   timeIndexRelativeOffset: 64, // i32
   indexSizeBytes: 68, // u32: OPEN, RESUME: bytes of the offset index that count
   timeIndexSizeBytes: 72, // u32: OPEN, RESUME: bytes of the time index that count
+  transactionIndexSizeBytes: 76, // u32: OPEN, RESUME: bytes of the transaction index that count
   ringEndPosition: 80, // f64: the ring is free up to here once this is dealt with
 } as const;
 
@@ -148,6 +151,7 @@ export interface Submission {
   timeIndexRelativeOffset: number;
   indexSizeBytes: number;
   timeIndexSizeBytes: number;
+  transactionIndexSizeBytes: number;
   ringEndPosition: number;
 }
 
@@ -180,6 +184,7 @@ export function blankSubmission(): Submission {
     timeIndexRelativeOffset: 0,
     indexSizeBytes: 0,
     timeIndexSizeBytes: 0,
+    transactionIndexSizeBytes: 0,
     ringEndPosition: 0,
   };
 }
@@ -251,6 +256,7 @@ export class FlushQueue {
     view.setInt32(at + submission.timeIndexRelativeOffset, fields.timeIndexRelativeOffset, true);
     view.setUint32(at + submission.indexSizeBytes, fields.indexSizeBytes, true);
     view.setUint32(at + submission.timeIndexSizeBytes, fields.timeIndexSizeBytes, true);
+    view.setUint32(at + submission.transactionIndexSizeBytes, fields.transactionIndexSizeBytes, true);
     view.setFloat64(at + submission.ringEndPosition, fields.ringEndPosition, true);
   }
 
@@ -352,6 +358,7 @@ export class FlushQueue {
     into.timeIndexRelativeOffset = view.getInt32(at + submission.timeIndexRelativeOffset, true);
     into.indexSizeBytes = view.getUint32(at + submission.indexSizeBytes, true);
     into.timeIndexSizeBytes = view.getUint32(at + submission.timeIndexSizeBytes, true);
+    into.transactionIndexSizeBytes = view.getUint32(at + submission.transactionIndexSizeBytes, true);
     into.ringEndPosition = view.getFloat64(at + submission.ringEndPosition, true);
   }
 

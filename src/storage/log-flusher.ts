@@ -109,6 +109,7 @@ export class LogFlusher {
     fields.filePosition = active.sizeBytes;
     fields.indexSizeBytes = active.offsetIndexSizeBytes;
     fields.timeIndexSizeBytes = active.timeIndexSizeBytes;
+    fields.transactionIndexSizeBytes = active.transactionIndexSizeBytes;
     this.#channel.submit(fields, position);
   }
 
@@ -238,7 +239,7 @@ export class LogFlusher {
 
   #completed(completion: Completion): void {
     const segment = completion.segmentBaseOffset as Offset;
-    if (segment > this.#log.confirmedSegment) this.#log.confirmedSegment = segment;
+    if (segment > this.#log.confirmedSegment) this.#confirmed(segment);
     switch (completion.kind) {
       case CompletionKind.WRITTEN:
         return this.#written(completion.endOffset as Offset);
@@ -257,6 +258,17 @@ export class LogFlusher {
         return;
       default:
         assert(false, 'a completion of a slot has one of the kinds that exist');
+    }
+  }
+
+  /** The worker has begun the segment at `baseOffset`, so that all of those before it is in their files. */
+  #confirmed(baseOffset: Offset): void {
+    const { segments, context, directory, confirmedSegment } = this.#log;
+    this.#log.confirmedSegment = baseOffset;
+    for (let i = Math.max(segments.find(confirmedSegment), 0); i < segments.count; i++) {
+      const segment = segments.at(i);
+      if (segment.baseOffset >= baseOffset) return;
+      if (segment.transactions !== null) context.indexes.transactionsOf(segment, directory, true);
     }
   }
 
@@ -318,6 +330,7 @@ export class LogFlusher {
     log.context.indexes.keep(active);
     active.sizeBytes = completion.filePosition;
     active.index?.cut(active.offsetIndexSizeBytes, active.timeIndexSizeBytes);
+    active.transactions?.cut(active.transactionIndexSizeBytes);
     if (log.epochs.truncateFromEnd(endOffset)) log.epochsChanged = true;
     // What asked for a sync may be among what was dropped, with what was written before it.
     if (this.#syncAskedUpTo > log.progress.synced) this.#syncAskedUpTo = log.progress.synced;
@@ -368,6 +381,7 @@ export class LogFlusher {
     fields.filePosition = active.sizeBytes;
     fields.indexSizeBytes = active.offsetIndexSizeBytes;
     fields.timeIndexSizeBytes = active.timeIndexSizeBytes;
+    fields.transactionIndexSizeBytes = active.transactionIndexSizeBytes;
     this.#openChannel().submit(fields, this.#log.context.ring.head);
     this.#state = 'taking';
     this.#log.refusal = null;

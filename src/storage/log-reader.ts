@@ -20,7 +20,7 @@ import {
   lastOffsetAt,
 } from '../records/record-batch.ts';
 import type { LogState } from './log-state.ts';
-import type { IsolationLevel, ReadOptions, ReadResult } from './partition-log.ts';
+import type { AbortedTransaction, IsolationLevel, ReadOptions, ReadResult } from './partition-log.ts';
 import { scratchBodySizeBytes } from './scratch.ts';
 import { segmentFileName } from './segment-name.ts';
 import type { Segment } from './segment.ts';
@@ -36,6 +36,8 @@ interface FoundBatches {
   readonly buffer: Uint8Array;
   readonly start: number;
   readonly end: number;
+  /** After the last record. */
+  readonly endOffset: Offset;
 }
 
 export class LogReader {
@@ -54,7 +56,11 @@ export class LogReader {
     const endOffset = options.isolation === 'read_committed' ? this.#log.lastStableOffset : progress.highWatermark;
     const wantsNothing = options.maxBytes <= 0 && !options.minOneBatch;
     if (offset >= endOffset || wantsNothing) return this.#result(ErrorCode.NONE, options);
-    return this.#fromRing(options, endOffset) ?? this.#fromFiles(options, endOffset);
+    try {
+      return this.#fromRing(options, endOffset) ?? this.#fromFiles(options, endOffset);
+    } catch (error) {
+      return this.#failed(options, error);
+    }
   }
 
   /** As `PartitionLog.availableBytes`. */
@@ -75,7 +81,8 @@ export class LogReader {
     return Math.max(sum, 1);
   }
 
-  #fromRing({ offset, maxBytes, minOneBatch, isolation }: ReadOptions, endOffset: Offset): ReadResult | null {
+  #fromRing(options: ReadOptions, endOffset: Offset): ReadResult | null {
+    const { offset, maxBytes, minOneBatch } = options;
     const { recent, context } = this.#log;
     const { ring, arena, buffers } = context;
     const first = recent.find(offset);
@@ -92,7 +99,8 @@ export class LogReader {
       sizeBytes += batchBytes;
       count++;
     }
-    if (count === 0) return this.#result(ErrorCode.NONE, { isolation });
+    if (count === 0) return this.#result(ErrorCode.NONE, options);
+    const aborted = this.#abortedIn(options, recent.endOffsetAt(first + count - 1));
     // This thread alone fills the ring, so that nothing can overwrite what is being copied.
     const buffer = buffers.lease(sizeBytes);
     let filled = 0;
@@ -102,7 +110,21 @@ export class LogReader {
       arena.copyOut(address, batchBytes, buffer, filled);
       filled += batchBytes;
     }
-    return this.#found({ buffer, start: 0, end: filled }, isolation);
+    return this.#found({ buffer, start: 0, end: filled }, aborted);
+  }
+
+  /** The aborted transactions of which something may lie between the offset asked for and `endOffset`. */
+  #abortedIn({ offset, isolation }: ReadOptions, endOffset: Offset): readonly AbortedTransaction[] | null {
+    if (isolation === 'read_uncommitted') return null;
+    const { segments, context, directory, confirmedSegment } = this.#log;
+    const found: AbortedTransaction[] = [];
+    for (let i = Math.max(segments.find(offset), 0); i < segments.count; i++) {
+      const segment = segments.at(i);
+      if (segment.transactionIndexSizeBytes === 0) continue;
+      const isWritten = segment.baseOffset < confirmedSegment;
+      if (context.indexes.transactionsOf(segment, directory, isWritten).collect(offset, endOffset, found)) break;
+    }
+    return found;
   }
 
   async #fromFiles(options: ReadOptions, endOffset: Offset): Promise<ReadResult> {
@@ -117,19 +139,24 @@ export class LogReader {
           if (found !== null && found.buffer.length > 0) context.buffers.release(found.buffer);
           return this.#result(ErrorCode.NONE, options);
         }
-        if (found !== null) return this.#found(found, options.isolation);
+        if (found !== null) return this.#foundInFile(found, options);
         // Nothing there: the rest of the segment's offsets went away with compaction, so the next one has it.
       }
       return this.#result(ErrorCode.NONE, options);
     } catch (error) {
-      const { topic, partition, logStartOffset } = this.#log;
+      const { logStartOffset } = this.#log;
       // The topic was deleted meanwhile: whoever asked finds that out by itself.
       if (segments.count === 0) return this.#result(ErrorCode.NONE, options);
       // Retention may have deleted the segment between the question and the answer.
       if (options.offset < logStartOffset) return this.#result(ErrorCode.OFFSET_OUT_OF_RANGE, options);
-      context.logger.error({ topic, partition, offset: options.offset, error }, 'The log could not be read.');
-      return this.#result(ErrorCode.KAFKA_STORAGE_ERROR, options);
+      return this.#failed(options, error);
     }
+  }
+
+  #failed(options: ReadOptions, error: unknown): ReadResult {
+    const { topic, partition, context } = this.#log;
+    context.logger.error({ topic, partition, offset: options.offset, error }, 'The log could not be read.');
+    return this.#result(ErrorCode.KAFKA_STORAGE_ERROR, options);
   }
 
   /** Batches of one segment from the one that holds `offset`; null where the segment has none. */
@@ -167,9 +194,9 @@ export class LogReader {
           continue;
         }
         if (lastOffsetAt(buffer, start) >= endOffset) return null;
-        if (firstBytes > maxBytes && !minOneBatch) return { buffer: nothing, start: 0, end: 0 };
+        if (firstBytes > maxBytes && !minOneBatch) return { buffer: nothing, start: 0, end: 0, endOffset: offset };
         keep = true;
-        return { buffer, start, end: endOfBatches(buffer, start, filled, maxBytes, endOffset) };
+        return { buffer, start, ...endOfBatches(buffer, start, filled, maxBytes, endOffset) };
       } finally {
         if (!keep) context.buffers.release(buffer);
       }
@@ -177,11 +204,24 @@ export class LogReader {
     return null;
   }
 
-  #found({ buffer, start, end }: FoundBatches, isolation: IsolationLevel): ReadResult {
+  #foundInFile(found: FoundBatches, options: ReadOptions): ReadResult {
+    try {
+      return this.#found(found, this.#abortedIn(options, found.endOffset));
+    } catch (error) {
+      if (found.buffer.length > 0) this.#log.context.buffers.release(found.buffer);
+      throw error;
+    }
+  }
+
+  #found(
+    { buffer, start, end }: Omit<FoundBatches, 'endOffset'>,
+    abortedTransactions: readonly AbortedTransaction[] | null,
+  ): ReadResult {
     const { buffers } = this.#log.context;
     let released = buffer.length === 0;
     return {
-      ...this.#result(ErrorCode.NONE, { isolation }),
+      ...this.#result(ErrorCode.NONE, { isolation: 'read_uncommitted' }),
+      abortedTransactions,
       records: buffer.subarray(start, end),
       release: () => {
         if (released) return;
@@ -224,13 +264,24 @@ function claimedSizeAt(bytes: Uint8Array, at: number, end: number): number {
   return Math.max(batchPrefixSizeBytes + readInt32(bytes, at + batchField.length), batchHeaderSizeBytes);
 }
 
-/** Where the whole batches from `start` end that fit `maxBytes`, the first in any case, and lie before `endOffset`. */
-function endOfBatches(bytes: Uint8Array, start: number, end: number, maxBytes: number, endOffset: Offset): number {
+/**
+ * Where the whole batches from `start` end, in bytes and offsets, that fit `maxBytes`, the first in any case, and lie
+ * before `endOffset`.
+ */
+function endOfBatches(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  maxBytes: number,
+  endOffset: Offset,
+): { readonly end: number; readonly endOffset: Offset } {
   let at = start;
+  let next = endOffset;
   for (;;) {
     const sizeBytes = batchSizeAt(bytes, at, end);
-    if (sizeBytes < 0 || (at > start && at + sizeBytes - start > maxBytes)) return at;
-    if (lastOffsetAt(bytes, at) >= endOffset) return at;
+    if (sizeBytes < 0 || (at > start && at + sizeBytes - start > maxBytes)) return { end: at, endOffset: next };
+    if (lastOffsetAt(bytes, at) >= endOffset) return { end: at, endOffset: next };
+    next = (lastOffsetAt(bytes, at) + 1) as Offset;
     at += sizeBytes;
   }
 }

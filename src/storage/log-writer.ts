@@ -29,15 +29,19 @@ import type {
   RecordError,
   TransactionMarker,
 } from './partition-log.ts';
+import { markerRoomBytes } from './partition-log.ts';
 import type { EndMarker } from './producer-state.ts';
 import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
 import { emptySegment, type Segment } from './segment.ts';
+import { transactionEntrySizeBytes, writeTransactionEntry, type TransactionEntry } from './transaction-index.ts';
 
 /** A batch that stands in the ring. */
 interface PlacedBatch {
   readonly position: RingPosition;
   readonly address: Address;
   readonly sizeBytes: number;
+  /** With what stands behind it for the flush worker. */
+  readonly reservedBytes: number;
 }
 
 /** What a reservation may take beyond its bytes. */
@@ -66,7 +70,7 @@ export class LogWriter {
       if (named !== undefined && passes(refusal)) log.named.owe(named.name, named.firstNumber);
       return listener(this.#refused(refusal));
     }
-    const placed = this.#place(batch);
+    const placed = this.#place(batch, 0);
     const { position, address } = placed;
     const { ring } = log.context;
     const nowMs = log.context.clock.nowMs();
@@ -85,7 +89,7 @@ export class LogWriter {
     if (options.named !== undefined) {
       if (this.#isRefusedNamed(scanned, placed, options.named, listener)) return;
     } else if (scanned.producerId >= 0 && this.#isRepeatedOrRefused(scanned, placed, options, listener)) return;
-    this.#accept(scanned, placed, options, null, nowMs, listener);
+    this.#accept(scanned, placed, options, null, null, nowMs, listener);
   }
 
   /** As `PartitionLog.appendMarker`. */
@@ -94,26 +98,36 @@ export class LogWriter {
     const { clock, ring } = log.context;
     const nowMs = clock.nowMs();
     const marker: EndMarker = { timestampMs: nowMs, transactionVersion: 0, ...given };
-    const refusal = this.#refusalBefore(markerSizeBytes, markerOptions) ?? log.producers.refusalOfMarker(marker);
+    const refusal =
+      this.#refusalBefore(markerSizeBytes, markerOptions, markerRoomBytes) ?? log.producers.refusalOfMarker(marker);
     const problem = refusal ?? this.#open();
     if (problem !== null) return listener(this.#refused({ recordErrors: noRecordErrors, ...problem }));
-    const placed = this.#place(encodeMarker(marker));
-    const { position, address, sizeBytes } = placed;
+    const aborted = this.#abortedBy(marker);
+    const placed = this.#place(encodeMarker(marker), aborted === null ? 0 : transactionEntrySizeBytes);
+    const { position, address, sizeBytes, reservedBytes } = placed;
     const scan = scanProduced(log.context, address, sizeBytes, markerOptions, log.config, nowMs);
     if (scan.refusal !== null) {
-      ring.withdraw(position, sizeBytes);
+      ring.withdraw(position, reservedBytes);
       return listener(this.#refused(scan.refusal));
     }
-    this.#accept(scan.batch, placed, markerOptions, marker, nowMs, listener);
+    this.#accept(scan.batch, placed, markerOptions, marker, aborted, nowMs, listener);
   }
 
-  /** Copies the batch into the ring. */
-  #place(batch: Uint8Array): PlacedBatch {
+  /** What the marker, as the next batch, adds to the transaction index; null where it aborts nothing. */
+  #abortedBy({ producerId, outcome }: EndMarker): TransactionEntry | null {
+    const { producers, progress } = this.#log;
+    const ended = outcome === 'abort' ? producers.endedBy(producerId, progress.end) : null;
+    return ended === null ? null : { producerId, lastOffset: progress.end, ...ended };
+  }
+
+  /** Copies the batch into the ring, with room for `behindBytes` more. */
+  #place(batch: Uint8Array, behindBytes: number): PlacedBatch {
     const { ring, arena } = this.#log.context;
-    const position = present(ring.reserve(batch.length), 'the caller made sure of room in the ring');
+    const reservedBytes = batch.length + behindBytes;
+    const position = present(ring.reserve(reservedBytes), 'the caller made sure of room in the ring');
     const address = ring.addressOf(position);
     arena.copyIn(batch, address);
-    return { position, address, sizeBytes: batch.length };
+    return { position, address, sizeBytes: batch.length, reservedBytes };
   }
 
   /** Ends the active segment, though it is not full, where it can be done now: it becomes old enough to be deleted. */
@@ -127,7 +141,7 @@ export class LogWriter {
     return true;
   }
 
-  #refusalBefore(sizeBytes: number, { origin }: AppendOptions): Refusal | null {
+  #refusalBefore(sizeBytes: number, { origin }: AppendOptions, roomBytes = sizeBytes): Refusal | null {
     const { config, refusal } = this.#log;
     if (this.#flusher.state === 'closed') {
       return refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, 'The partition is being closed.');
@@ -145,7 +159,7 @@ export class LogWriter {
         `The record batch has ${sizeBytes} bytes, and a segment holds ${config.segmentBytes} (segment.bytes).`,
       );
     }
-    if (!this.#hasRoom(sizeBytes)) {
+    if (!this.#hasRoom(roomBytes)) {
       return refuse(
         ErrorCode.KAFKA_STORAGE_ERROR,
         'One request wrote to more new partitions than can be opened at once.',
@@ -169,6 +183,8 @@ export class LogWriter {
     const active = present(segments.active, 'a segment was begun');
     try {
       context.indexes.of(active, directory, true);
+      // An abort adds to it, whose writing does not end in this.
+      if (active.transactionIndexSizeBytes > 0) context.indexes.transactionsOf(active, directory, false);
       return null;
     } catch (error) {
       if (systemErrorCode(error) === null) throw error;
@@ -252,6 +268,7 @@ export class LogWriter {
     placed: PlacedBatch,
     options: AppendOptions,
     marker: EndMarker | null,
+    aborted: TransactionEntry | null,
     nowMs: number,
     listener: AppendListener,
   ): void {
@@ -273,7 +290,7 @@ export class LogWriter {
     // A marker that a power cut took would leave its transaction open for good: its coordinator takes it for ended.
     const forced = this.#syncForced(scanned.recordCount) || marker !== null;
     const synced = this.#stageOf(options, forced) === 'synced';
-    this.#submit(scanned, placed, baseOffset, endOffset, synced);
+    this.#submit(scanned, placed, baseOffset, endOffset, synced, aborted);
     if (log.epochs.assign(context.leaderEpoch, baseOffset)) log.epochsChanged = true;
     if (scanned.producerId >= 0) {
       if (marker !== null) log.producers.applyMarker(marker, baseOffset);
@@ -304,7 +321,14 @@ export class LogWriter {
     this.#log.context.indexes.of(sealed, this.#log.directory, false);
   }
 
-  #submit(scanned: ScannedBatch, placed: PlacedBatch, baseOffset: Offset, endOffset: Offset, synced: boolean): void {
+  #submit(
+    scanned: ScannedBatch,
+    placed: PlacedBatch,
+    baseOffset: Offset,
+    endOffset: Offset,
+    synced: boolean,
+    aborted: TransactionEntry | null,
+  ): void {
     const segment = present(this.#log.segments.active, 'a segment is there to be written');
     this.#flusher.pending.add(endOffset, segment);
     if (segment.sizeBytes === 0) segment.firstTimestampMs = scanned.maxTimestamp;
@@ -321,8 +345,9 @@ export class LogWriter {
     fields.baseOffset = baseOffset;
     fields.endOffset = endOffset;
     fields.filePosition = segment.sizeBytes;
-    fields.ringEndPosition = placed.position + placed.sizeBytes;
+    fields.ringEndPosition = placed.position + placed.reservedBytes;
     if (segment.bytesSinceIndexEntry > this.#log.config.indexIntervalBytes) this.#index(segment, endOffset, fields);
+    if (aborted !== null) this.#indexTransaction(segment, aborted, placed, fields);
     segment.bytesSinceIndexEntry += placed.sizeBytes;
     segment.sizeBytes += placed.sizeBytes;
     this.#log.bytesSinceCheckpoint += placed.sizeBytes;
@@ -345,6 +370,15 @@ export class LogWriter {
     fields.flags |= SubmissionFlag.TIME_INDEX_ENTRY;
     fields.timeIndexTimestamp = largestTimestampMs;
     fields.timeIndexRelativeOffset = offsetOfLargestTimestamp - segment.baseOffset;
+  }
+
+  /** Notes the aborted transaction here, and behind its marker in the ring for the worker. */
+  #indexTransaction(segment: Segment, entry: TransactionEntry, placed: PlacedBatch, fields: Submission): void {
+    const { context, directory } = this.#log;
+    context.indexes.transactionsOf(segment, directory, false).append(entry);
+    segment.transactionIndexSizeBytes += transactionEntrySizeBytes;
+    writeTransactionEntry(context.arena.bytes, placed.address + placed.sizeBytes, entry);
+    fields.flags |= SubmissionFlag.TRANSACTION_INDEX_ENTRY;
   }
 
   /** Whether `flush.messages` asks for a sync with this batch, whatever its acks. */

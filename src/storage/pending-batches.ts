@@ -17,6 +17,7 @@ interface PendingBatch {
   firstTimestampMs: number;
   offsetIndexSizeBytes: number;
   timeIndexSizeBytes: number;
+  transactionIndexSizeBytes: number;
   bytesSinceIndexEntry: number;
 }
 
@@ -38,7 +39,7 @@ export class PendingBatches {
   /** Remembers `segment` as it is before a batch that ends at `endOffset` is added to it. */
   add(endOffset: Offset, segment: Segment): void {
     const { largestTimestampMs, offsetOfLargestTimestamp, firstTimestampMs } = segment;
-    const { offsetIndexSizeBytes, timeIndexSizeBytes, bytesSinceIndexEntry } = segment;
+    const { offsetIndexSizeBytes, timeIndexSizeBytes, transactionIndexSizeBytes, bytesSinceIndexEntry } = segment;
     const spare = this.#batches[this.#end++];
     if (spare === undefined) {
       this.#batches.push({
@@ -49,6 +50,7 @@ export class PendingBatches {
         firstTimestampMs,
         offsetIndexSizeBytes,
         timeIndexSizeBytes,
+        transactionIndexSizeBytes,
         bytesSinceIndexEntry,
       });
       return;
@@ -60,6 +62,7 @@ export class PendingBatches {
     spare.firstTimestampMs = firstTimestampMs;
     spare.offsetIndexSizeBytes = offsetIndexSizeBytes;
     spare.timeIndexSizeBytes = timeIndexSizeBytes;
+    spare.transactionIndexSizeBytes = transactionIndexSizeBytes;
     spare.bytesSinceIndexEntry = bytesSinceIndexEntry;
   }
 
@@ -87,6 +90,7 @@ export class PendingBatches {
       segment.firstTimestampMs = before.firstTimestampMs;
       segment.offsetIndexSizeBytes = before.offsetIndexSizeBytes;
       segment.timeIndexSizeBytes = before.timeIndexSizeBytes;
+      segment.transactionIndexSizeBytes = before.transactionIndexSizeBytes;
       segment.bytesSinceIndexEntry = before.bytesSinceIndexEntry;
     }
   }

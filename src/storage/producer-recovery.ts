@@ -14,6 +14,7 @@ import { NamedProducers } from './named-producers.ts';
 import { encodeProducers, readProducers, writeProducers } from './producer-files.ts';
 import { ProducerState } from './producer-state.ts';
 import type { FileBatch } from './segment-scan.ts';
+import type { TransactionEntry } from './transaction-index.ts';
 
 /** What the recovery of producers needs. */
 export interface ProducerRecoveryTools {
@@ -65,17 +66,19 @@ export class ProducerRecovery {
     this.#changed = true;
   }
 
-  take(batch: FileBatch): void {
-    if (batch.producerId < 0) return;
+  /** Takes the next batch of the log; returns the transaction that it aborts, or null. */
+  take(batch: FileBatch): TransactionEntry | null {
+    if (batch.producerId < 0) return null;
     this.#changed = true;
     const endOffset = (batch.lastOffset + 1) as Offset;
     const { producerId, producerEpoch, baseSequence, lastOffsetDelta, maxTimestamp, attributes } = batch;
     if (isNamedProducerId(producerId)) {
       this.#takeNamed(batch);
       this.#named.settleUpTo(endOffset);
-      return;
+      return null;
     }
-    if (isControl(attributes)) this.#takeMarker(batch);
+    let aborted: TransactionEntry | null = null;
+    if (isControl(attributes)) aborted = this.#takeMarker(batch);
     else {
       this.#state.apply(
         {
@@ -90,24 +93,22 @@ export class ProducerRecovery {
       );
     }
     this.#state.settleUpTo(endOffset);
+    // Nobody is told a last stable offset here, so what has ended need not be kept until somebody asks.
+    this.#state.transactions.firstUndecided(endOffset);
+    return aborted;
   }
 
-  #takeMarker({
-    address,
-    sizeBytes,
-    recordCount,
-    producerId,
-    producerEpoch,
-    maxTimestamp,
-    baseOffset,
-  }: FileBatch): void {
+  #takeMarker(batch: FileBatch): TransactionEntry | null {
+    const { address, sizeBytes, recordCount, producerId, producerEpoch, maxTimestamp, baseOffset } = batch;
     // Compaction leaves an empty batch of a marker that nobody needs any more.
-    if (recordCount === 0) return;
+    if (recordCount === 0) return null;
     const { bytes } = this.#tools.arena;
     const record = new RecordReader(bytes, address, address + sizeBytes);
     const marker = record.next() ? readControlRecord(record) : null;
-    if (marker !== null)
-      this.#state.applyMarker({ producerId, producerEpoch, timestampMs: maxTimestamp, ...marker }, baseOffset);
+    if (marker === null) return null;
+    const ended = marker.outcome === 'abort' ? this.#state.endedBy(producerId, baseOffset) : null;
+    this.#state.applyMarker({ producerId, producerEpoch, timestampMs: maxTimestamp, ...marker }, baseOffset);
+    return ended === null ? null : { producerId, lastOffset: baseOffset, ...ended };
   }
 
   #takeNamed(batch: FileBatch): void {

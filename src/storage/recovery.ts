@@ -25,10 +25,12 @@ import { LeaderEpochs, type EpochStart } from './leader-epochs.ts';
 import { partitionMetadataName } from './partition-metadata.ts';
 import type { PartitionState } from './partition-state.ts';
 import { ProducerRecovery } from './producer-recovery.ts';
+import { RecoveredTransactions } from './recovered-transactions.ts';
 import { ScannedSegment } from './scanned-segment.ts';
 import { deletedFileSuffix, parseSegmentFileName, segmentFileName, temporarySuffix } from './segment-name.ts';
 import { scanSegmentFile, type FileBatch } from './segment-scan.ts';
 import type { SegmentState } from './segment.ts';
+import type { TransactionEntry } from './transaction-index.ts';
 import { trustSegment, type RecoveryTools } from './trusted-segment.ts';
 
 /** The partition to recover, with what was written down of it. */
@@ -78,6 +80,7 @@ class Recovery {
   readonly #input: RecoveryInput;
   readonly #producers: ProducerRecovery;
   readonly #epochs: LeaderEpochs;
+  readonly #transactions: RecoveredTransactions;
   #recoveryPoint: Offset;
   #endOffset: Offset = firstOffset;
   #problem: string | null = null;
@@ -89,8 +92,9 @@ class Recovery {
     this.#input = input;
     this.#recoveryPoint = input.recoveryPoint;
     this.#producers = new ProducerRecovery(tools, input.directory);
+    this.#transactions = new RecoveredTransactions(tools.fileSystem, input.directory);
     this.#epochs = new LeaderEpochs(input.epochs);
-    if (!this.#producers.load(input.producerSnapshot)) this.#distrust();
+    if (!this.#producers.load(input.producerSnapshot)) this.#distrust('producer snapshot');
   }
 
   run(): RecoveryResult {
@@ -101,6 +105,7 @@ class Recovery {
       cutBytes = this.#setAside(baseOffsets);
       baseOffsets = [];
     }
+    if (!this.#transactions.load(baseOffsets, this.#recoveryPoint)) this.#distrust('transaction index of a segment');
     const first = baseOffsets[0] ?? this.#input.logStartOffset;
     this.#endOffset = first;
     for (const [i, baseOffset] of baseOffsets.entries()) {
@@ -108,9 +113,10 @@ class Recovery {
       // One that ends at the recovery point may have been ended after it, so that its last index entries are not certain.
       const trusted =
         nextBase !== null && nextBase < this.#recoveryPoint
-          ? trustSegment(this.#tools, this.#input.directory, baseOffset, nextBase)
+          ? trustSegment(this.#tools, this.#input.directory, baseOffset, nextBase, this.#transactions.of(baseOffset))
           : null;
       if (trusted !== null) {
+        if (this.#transactions.save(baseOffset, this.#transactions.of(baseOffset))) this.#changed = true;
         segments.push(trusted);
         this.#endOffset = nextBase!;
         continue;
@@ -156,12 +162,9 @@ class Recovery {
   }
 
   /** What was to hold at the recovery point is not known, so all is read again from the first segment on. */
-  #distrust(): void {
+  #distrust(what: string): void {
     const { topic, partition } = this.#input;
-    this.#tools.logger.warn(
-      { topic, partition },
-      'The producer snapshot is missing or damaged: all of the log is read again.',
-    );
+    this.#tools.logger.warn({ topic, partition }, `The ${what} is missing or damaged: all of the log is read again.`);
     this.#recoveryPoint = firstOffset;
     this.#producers.clear();
   }
@@ -175,6 +178,7 @@ class Recovery {
       if (name.endsWith(deletedFileSuffix) || name.endsWith(temporarySuffix)) fileSystem.remove(`${directory}/${name}`);
       const parsed = parseSegmentFileName(name);
       if (parsed?.kind === 'log') baseOffsets.push(parsed.baseOffset);
+      if (parsed?.kind === 'txnindex') this.#transactions.found(parsed.baseOffset);
       const isSnapshot = parsed?.kind === 'snapshot' || parsed?.kind === 'named';
       if (isSnapshot && parsed.baseOffset !== this.#input.producerSnapshot) {
         fileSystem.remove(`${directory}/${name}`);
@@ -262,11 +266,13 @@ class Recovery {
     try {
       const sizeBytes = fileSystem.sizeOf(file);
       const start = this.#scanStart(baseOffset, sizeBytes);
-      const segment = new ScannedSegment(baseOffset, start.entries, this.#tools.nowMs);
+      const known = this.#transactions.of(baseOffset);
+      const segment = new ScannedSegment(baseOffset, start.entries, [...known], this.#tools.nowMs);
       this.#endOffset = start.offset;
       const take = (batch: FileBatch): null => {
-        this.#take(batch);
+        const aborted = this.#take(batch);
         segment.take(batch);
+        if (aborted !== null) segment.transactions.push(aborted);
         return null;
       };
       const end = scanSegmentFile(
@@ -300,6 +306,7 @@ class Recovery {
         this.#changed = true;
         writeIndexEntries(fileSystem, this.#input.directory, baseOffset, segment.entries);
       }
+      if (this.#transactions.save(baseOffset, segment.transactions)) this.#changed = true;
       return segment.state;
     } finally {
       fileSystem.close(file);
@@ -360,12 +367,13 @@ class Recovery {
     };
   }
 
-  #take(batch: FileBatch): void {
+  /** Returns the transaction that the batch aborts, where it lies behind the recovery point; else null. */
+  #take(batch: FileBatch): TransactionEntry | null {
     this.#endOffset = asOffset(batch.lastOffset + 1);
     if (batch.leaderEpoch > this.#epochs.latestEpoch) {
       this.#epochs.assign(batch.leaderEpoch, batch.baseOffset);
     }
-    if (batch.baseOffset >= this.#recoveryPoint) this.#producers.take(batch);
+    return batch.baseOffset >= this.#recoveryPoint ? this.#producers.take(batch) : null;
   }
 
   #cut(last: SegmentState, later: readonly Offset[]): number {

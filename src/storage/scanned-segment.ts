@@ -8,12 +8,15 @@ import type { IndexEntries } from './index-rebuild.ts';
 import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
 import type { FileBatch } from './segment-scan.ts';
 import type { SegmentState } from './segment.ts';
+import { transactionEntrySizeBytes, type TransactionEntry } from './transaction-index.ts';
 
 /** Entries as by default; another interval only makes searches longer or shorter. */
 const indexIntervalBytes = 4096;
 
 export class ScannedSegment {
   readonly entries: IndexEntries;
+  /** The aborted transactions that end in it. */
+  readonly transactions: TransactionEntry[];
   readonly #baseOffset: Offset;
   readonly #nowMs: number;
   #sizeBytes = 0;
@@ -22,8 +25,9 @@ export class ScannedSegment {
   #firstTimestampMs = noTimestamp;
   #bytesSinceEntry = 0;
 
-  /** The segment at `baseOffset`, scanned from where `entries` end, which it goes on filling. */
-  constructor(baseOffset: Offset, entries: IndexEntries, nowMs: number) {
+  /** The segment at `baseOffset`, scanned from where `entries` and `transactions` end, which it goes on filling. */
+  constructor(baseOffset: Offset, entries: IndexEntries, transactions: TransactionEntry[], nowMs: number) {
+    this.transactions = transactions;
     this.#baseOffset = baseOffset;
     this.entries = entries;
     this.#nowMs = nowMs;
@@ -66,6 +70,7 @@ export class ScannedSegment {
       createdMs: this.#nowMs,
       offsetIndexSizeBytes: this.entries.offsets.length * offsetEntrySizeBytes,
       timeIndexSizeBytes: this.entries.times.length * timeEntrySizeBytes,
+      transactionIndexSizeBytes: this.transactions.length * transactionEntrySizeBytes,
     };
   }
 

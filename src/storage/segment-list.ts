@@ -11,6 +11,7 @@ import type { Offset } from '../base/numbers.ts';
 import type { LogConfig } from './log-config.ts';
 import { Segment, type SegmentState } from './segment.ts';
 import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
+import { transactionEntrySizeBytes } from './transaction-index.ts';
 
 /** Index entries hold an offset relative to the segment's base as an int32, and so does Kafka. */
 const largestRelativeOffset = 2 ** 31 - 1;
@@ -123,7 +124,9 @@ export class SegmentList {
     return (
       full(active.offsetIndexSizeBytes, offsetEntrySizeBytes) ||
       // One entry more is added when the segment ends.
-      full(active.timeIndexSizeBytes + timeEntrySizeBytes, timeEntrySizeBytes)
+      full(active.timeIndexSizeBytes + timeEntrySizeBytes, timeEntrySizeBytes) ||
+      // The active segment's is in memory; Kafka reads its file, and lets it grow.
+      full(active.transactionIndexSizeBytes, transactionEntrySizeBytes)
     );
   }
 }

@@ -9,6 +9,7 @@
 
 import { noTimestamp, type Offset } from '../base/numbers.ts';
 import type { SegmentIndex } from './segment-index.ts';
+import type { TransactionIndex } from './transaction-index.ts';
 
 /** What is known of a segment without opening it. */
 export interface SegmentState {
@@ -25,6 +26,8 @@ export interface SegmentState {
   readonly createdMs: number;
   readonly offsetIndexSizeBytes: number;
   readonly timeIndexSizeBytes: number;
+  /** Left out where no transaction was aborted in it, and in what was written down before there were any. */
+  readonly transactionIndexSizeBytes?: number;
 }
 
 export class Segment {
@@ -37,12 +40,15 @@ export class Segment {
   /** Bytes of the index files that count, with what is on its way to them. */
   offsetIndexSizeBytes: number;
   timeIndexSizeBytes: number;
+  transactionIndexSizeBytes: number;
   /** Log bytes since the last offset index entry. */
   bytesSinceIndexEntry = 0;
   /** Bytes of the time index of the segment before this one, before its last entry was added; for taking that back. */
   timeIndexSizeBeforeBytes = 0;
   /** Null until it is loaded, and again once it was put away. */
   index: SegmentIndex | null = null;
+  /** As above; it stays as long as not all of it is in the file. */
+  transactions: TransactionIndex | null = null;
 
   constructor(state: SegmentState) {
     this.baseOffset = state.baseOffset;
@@ -53,12 +59,13 @@ export class Segment {
     this.firstTimestampMs = state.firstTimestampMs;
     this.offsetIndexSizeBytes = state.offsetIndexSizeBytes;
     this.timeIndexSizeBytes = state.timeIndexSizeBytes;
+    this.transactionIndexSizeBytes = state.transactionIndexSizeBytes ?? 0;
   }
 
   /** What is kept over a clean stop. */
   get state(): SegmentState {
     const { baseOffset, sizeBytes, largestTimestampMs, offsetOfLargestTimestamp, firstTimestampMs, createdMs } = this;
-    const { offsetIndexSizeBytes, timeIndexSizeBytes } = this;
+    const { offsetIndexSizeBytes, timeIndexSizeBytes, transactionIndexSizeBytes } = this;
     return {
       baseOffset,
       sizeBytes,
@@ -68,6 +75,7 @@ export class Segment {
       createdMs,
       offsetIndexSizeBytes,
       timeIndexSizeBytes,
+      ...(transactionIndexSizeBytes > 0 && { transactionIndexSizeBytes }),
     };
   }
 

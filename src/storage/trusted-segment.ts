@@ -12,6 +12,7 @@ import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
 import { segmentFileName } from './segment-name.ts';
 import { scanSegmentFile } from './segment-scan.ts';
 import type { SegmentState } from './segment.ts';
+import { transactionEntrySizeBytes, type TransactionEntry } from './transaction-index.ts';
 
 /** What recovery works with. */
 export interface RecoveryTools {
@@ -22,12 +23,16 @@ export interface RecoveryTools {
   readonly nowMs: number;
 }
 
-/** The state of the segment at `baseOffset`, which `nextBase` follows; null where its indexes do not do. */
+/**
+ * The state of the segment at `baseOffset`, in which `transactions` end and which `nextBase` follows; null where its
+ * indexes do not do.
+ */
 export function trustSegment(
   tools: RecoveryTools,
   directory: string,
   baseOffset: Offset,
   nextBase: Offset,
+  transactions: readonly TransactionEntry[],
 ): SegmentState | null {
   const { fileSystem, nowMs } = tools;
   const path = `${directory}/${segmentFileName(baseOffset, 'log')}`;
@@ -44,6 +49,7 @@ export function trustSegment(
     createdMs: nowMs,
     offsetIndexSizeBytes: offsets.length * offsetEntrySizeBytes,
     timeIndexSizeBytes: times.length * timeEntrySizeBytes,
+    transactionIndexSizeBytes: transactions.length * transactionEntrySizeBytes,
   };
 }
 

@@ -25,7 +25,7 @@ const anySubmission: fc.Arbitrary<Submission> = fc.record({
   kind: fc.constantFrom(...Object.values(SubmissionKind)),
   slot: fc.nat(),
   generation: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
-  flags: fc.nat(31),
+  flags: fc.nat(127),
   ringPosition: fc.maxSafeNat(),
   sizeBytes: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
   indexRelativeOffset: fc.nat(),
@@ -36,6 +36,7 @@ const anySubmission: fc.Arbitrary<Submission> = fc.record({
   timeIndexRelativeOffset: fc.nat(),
   indexSizeBytes: fc.nat(),
   timeIndexSizeBytes: fc.nat(),
+  transactionIndexSizeBytes: fc.nat(),
   ringEndPosition: fc.maxSafeNat(),
 });
 
