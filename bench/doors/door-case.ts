@@ -1,45 +1,63 @@
 /**
- * Cases: a door of Millrace's beside a bare uWebSockets.js server, in turn, each round on fresh processes. Main thread.
- * A case says how to load both; what one is compared by is the ratio of their medians.
+ * Cases: a door of Millrace's beside a rival, which is a bare uWebSockets.js server unless a case says otherwise. Main
+ * thread.
+ *
+ *   round:  both start, both are warmed ─► pair ─► pair ─► …      a pair: the rival is loaded, then Millrace, then the disk
+ *                                                                rests; once more where something else took the processor
+ *
+ * Both run throughout a round, and only one of them is loaded: so what slows the machine down slows both of a pair. What
+ * they are compared by is the median of the pairs' ratios, because machines change from minute to minute; rounds have new
+ * processes, because figures differ from process to process.
  */
 
 import { join } from 'node:path';
 import { millrace } from '../load/millrace-server.ts';
 import { projectRoot } from '../load/project-root.ts';
-import { type HostPort, ServerUnderTest, type ServerKind } from '../load/server-under-test.ts';
-import { runLoad, type LoadOptions } from './native-load.ts';
+import { sumOf } from '../load/process-usage.ts';
+import { DisturbanceWatch } from '../load/rounds.ts';
+import { type HostPort, ServerUnderTest, syncDisks, type ServerKind } from '../load/server-under-test.ts';
+import { runLoad, type LoadFigures, type LoadOptions } from './native-load.ts';
 
-/** How one server is loaded: the way, and its options beside host and port. */
-export interface Load {
-  readonly way: string;
-  readonly options: LoadOptions;
-}
+/** Loads a server for `seconds`, after `warmSeconds` that do not count. */
+export type Load = (server: ServerUnderTest, seconds: number, warmSeconds: number) => Promise<LoadFigures>;
 
 export interface DoorCase {
   readonly name: string;
-  readonly bare: Load;
+  readonly rival: { readonly kind: () => ServerKind; readonly load: Load };
   readonly millrace: Load;
-  readonly settings?: Readonly<Record<string, string>>;
-  /** The least that Millrace reaches of what the bare server does. */
+  /** The least that Millrace reaches of what the rival does. */
   readonly floor: number;
 }
 
-export interface CaseResult {
-  readonly name: string;
-  /** Records a second, a round each. */
-  readonly bare: readonly number[];
-  readonly millrace: readonly number[];
-  readonly ratio: number;
-  readonly floor: number;
+/** What one load found. */
+export interface Measured {
+  readonly recordsPerSecond: number;
+  /** Of all the server's threads, in microseconds. */
+  readonly cpuMicrosPerRecord: number;
+}
+
+export interface Pair {
+  readonly rival: Measured;
+  readonly millrace: Measured;
+  /** Something else took more than a twentieth of the processors. */
+  readonly isDisturbed: boolean;
 }
 
 export interface RunOptions {
   readonly rounds: number;
+  readonly pairsPerRound: number;
   readonly seconds: number;
   readonly warmSeconds: number;
+  /** Whether disturbed pairs are measured again. */
+  readonly isStrict: boolean;
   readonly profileFolder?: string;
   readonly note: (text: string) => void;
 }
+
+const disturbedFrom = 0.05;
+const repeatsAtMost = 2;
+/** The first moments of a load open connections and fill windows, in seconds. */
+const runUpSeconds = 0.2;
 
 const bareServer: ServerKind = {
   name: 'bare uWebSockets.js',
@@ -53,24 +71,33 @@ const bareServer: ServerKind = {
   }),
 };
 
-export async function runCase(door: DoorCase, options: RunOptions): Promise<CaseResult> {
-  const { settings = {} } = door;
-  const { profileFolder } = options;
-  const subject = millrace({ settings, ...(profileFolder === undefined ? {} : { profileFolder }) });
-  const bare: number[] = [];
-  const ours: number[] = [];
-  for (let round = 0; round < options.rounds; round++) {
-    bare.push(await measure(bareServer, door.bare, options));
-    ours.push(await measure(subject, door.millrace, options));
-    options.note(`${door.name}: ${perSecond(bare.at(-1)!)} bare, ${perSecond(ours.at(-1)!)} Millrace`);
-  }
-  return { name: door.name, bare, millrace: ours, ratio: median(ours) / median(bare), floor: door.floor };
+/** The load generator in C with one of its ways to load. */
+export function nativeLoad(way: string, options: LoadOptions): Load {
+  return (server, seconds, warmSeconds) =>
+    runLoad(way, { ...addressOf(server), ...options, seconds, 'warm-seconds': warmSeconds });
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+/** A case beside the bare server. */
+export function besideBare(name: string, bare: Load, ours: Load, floor: number): DoorCase {
+  return { name, rival: { kind: () => bareServer, load: bare }, millrace: ours, floor };
+}
+
+/** Throws `Missing` where the rival cannot be had here. */
+export async function runCase(door: DoorCase, options: RunOptions): Promise<Pair[]> {
+  const { profileFolder, warmSeconds } = options;
+  const rivalKind = door.rival.kind();
+  const ourKind = millrace(profileFolder === undefined ? {} : { profileFolder });
+  const pairs: Pair[] = [];
+  for (let round = 0; round < options.rounds; round++) {
+    await using rival = await ServerUnderTest.start(rivalKind);
+    await using ours = await ServerUnderTest.start(ourKind);
+    await door.rival.load(rival, warmSeconds, runUpSeconds);
+    await door.millrace(ours, warmSeconds, runUpSeconds);
+    syncDisks();
+    for (let i = 0; i < options.pairsPerRound; i++) pairs.push(await undisturbedPair(door, rival, ours, options));
+    if (ourKind.endsCleanly === true) await ours.stop();
+  }
+  return pairs;
 }
 
 export function perSecond(rate: number): string {
@@ -83,18 +110,38 @@ export function addressOf(server: ServerUnderTest): HostPort {
   return webSocket;
 }
 
-async function measure(kind: ServerKind, { way, options }: Load, run: RunOptions): Promise<number> {
-  await using server = await ServerUnderTest.start(kind);
-  const before = server.cpuTime;
-  const figures = await runLoad(way, {
-    ...addressOf(server),
-    ...options,
-    seconds: run.seconds,
-    'warm-seconds': run.warmSeconds,
-  });
-  const after = server.cpuTime;
-  const share = (after.user + after.system - before.user - before.system) / (run.seconds + run.warmSeconds);
-  run.note(`${kind.name}: ${share.toFixed(2)} processors, load ${(figures.cpuSeconds / figures.seconds).toFixed(2)}`);
-  if (kind.endsCleanly === true) await server.stop();
-  return figures.records / figures.seconds;
+async function undisturbedPair(
+  door: DoorCase,
+  rival: ServerUnderTest,
+  ours: ServerUnderTest,
+  { seconds, isStrict, note }: RunOptions,
+): Promise<Pair> {
+  for (let repeats = 0; ; repeats++) {
+    const watch = new DisturbanceWatch();
+    const theirs = await measure(door.rival.load, rival, seconds);
+    const measured = await measure(door.millrace, ours, seconds);
+    const share = watch.share();
+    syncDisks();
+    const isDisturbed = share > disturbedFrom;
+    note(
+      `${door.name}: ${told(theirs)} ${rival.kind.name}, ${told(measured)} Millrace` +
+        (isDisturbed ? `; others took ${Math.round(share * 100)} % of the processors` : ''),
+    );
+    if (isDisturbed && isStrict && repeats < repeatsAtMost) continue;
+    return { rival: theirs, millrace: measured, isDisturbed };
+  }
+}
+
+async function measure(load: Load, server: ServerUnderTest, seconds: number): Promise<Measured> {
+  const before = sumOf(server.cpuTime);
+  const figures = await load(server, seconds, runUpSeconds);
+  const recordsPerSecond = figures.records / figures.seconds;
+  const cpuSeconds = sumOf(server.cpuTime) - before;
+  // The rate is taken for that of the whole load.
+  const records = recordsPerSecond * (figures.seconds + runUpSeconds);
+  return { recordsPerSecond, cpuMicrosPerRecord: (cpuSeconds / records) * 1e6 };
+}
+
+function told({ recordsPerSecond, cpuMicrosPerRecord }: Measured): string {
+  return `${perSecond(recordsPerSecond)} at ${cpuMicrosPerRecord.toFixed(2)} µs`;
 }

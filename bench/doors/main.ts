@@ -1,54 +1,73 @@
 /**
- * `npm run bench:doors [-- --only TEXT] [--rounds N] [--seconds N] [--profile DIR] [--quick]`: the doors of the HTTP port
- * beside a bare uWebSockets.js server, with a load generator in C. Figures go to stdout, what goes on to stderr; the exit
- * code is 1 where a floor is not reached (with --quick nothing is judged).
+ * `npm run bench:doors [-- --only TEXT] [--rounds N] [--pairs N] [--seconds N] [--profile DIR] [--keep] [--quick]`: the
+ * doors of the HTTP port beside a bare uWebSockets.js server, with a load generator in C, and beside NATS over WebSocket
+ * where Go is. Figures go to stdout, what goes on to stderr, and with --keep into bench/results; the exit code is 1 where
+ * a floor is not reached (with --quick nothing is judged, and NATS is left out).
  */
 
 import { parseArgs } from 'node:util';
 import { machineFacts, machineSentence } from '../load/machine.ts';
-import { median, perSecond, runCase, type DoorCase } from './door-case.ts';
+import { Missing } from '../peers/cache.ts';
+import { runCase, type DoorCase } from './door-case.ts';
+import { isMissed, keepDoorResults, lineOf, resultOf, type CaseResult } from './door-report.ts';
 import { httpCases } from './http-cases.ts';
 import { measureHeld } from './memory-case.ts';
 import { buildLoad } from './native-load.ts';
-import { fanOutCases, webSocketCases } from './web-socket-cases.ts';
-
-const cases: readonly DoorCase[] = [...webSocketCases, ...fanOutCases, ...httpCases];
+import { fanOutCases, natsCases, webSocketCases } from './web-socket-cases.ts';
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
     rounds: { type: 'string' },
+    pairs: { type: 'string' },
     seconds: { type: 'string' },
     profile: { type: 'string' },
+    keep: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
   },
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
+const note = (text: string): void => console.error(`  … ${text}`);
+const cases: readonly DoorCase[] = [
+  ...webSocketCases,
+  ...fanOutCases,
+  ...httpCases,
+  ...(values.quick ? [] : natsCases(note)),
+];
 try {
   buildLoad();
 } catch (error) {
   console.error((error as Error).message);
   process.exit(1);
 }
-console.log(`${machineSentence(machineFacts())}\n`);
+const machine = machineSentence(machineFacts());
+console.log(`${machine}\n`);
 const options = {
   rounds: Number(values.rounds ?? (values.quick ? 1 : 3)),
-  seconds: Number(values.seconds ?? (values.quick ? 0.3 : 3)),
+  pairsPerRound: Number(values.pairs ?? (values.quick ? 1 : 3)),
+  seconds: Number(values.seconds ?? (values.quick ? 0.2 : 1)),
   warmSeconds: values.quick ? 0.1 : 1.5,
+  isStrict: !values.quick,
   ...(values.profile === undefined ? {} : { profileFolder: values.profile }),
-  note: (text: string) => console.error(`  … ${text}`),
+  note,
 };
-let missed = 0;
+const results: CaseResult[] = [];
 for (const door of cases.filter(({ name }) => name.includes(values.only))) {
-  const { name, bare, millrace, ratio, floor } = await runCase(door, options);
-  if (ratio < floor) missed++;
-  const verdict = ratio < floor ? 'MISSED' : 'reached';
-  console.log(
-    `${name.padEnd(16)} bare ${perSecond(median(bare)).padStart(13)}   Millrace ${perSecond(median(millrace)).padStart(13)}` +
-      `   ${ratio.toFixed(2)}×, floor ${floor}×: ${verdict}`,
-  );
+  try {
+    const pairs = await runCase(door, options);
+    results.push(resultOf(door.name, door.rival.kind().name, door.floor, pairs, machine));
+    console.log(lineOf(results.at(-1)!));
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    note(`${door.name}: ${error.message}`);
+  }
 }
+if (values.keep) {
+  const order = cases.map(({ name }) => name);
+  keepDoorResults(results, order);
+}
+let missed = results.filter(isMissed).length;
 for (const path of ['/ws', '/topics/bench/produce']) {
   if (!`held ${path}`.includes(values.only)) continue;
   const { connections, moreBytes, mostBytes } = await measureHeld(values.quick ? 100 : 10_000, path);

@@ -14,6 +14,8 @@ export type NatsMode = 'sync' | 'async' | 'fast' | 'atomic';
 
 export interface NatsProduce {
   readonly mode: NatsMode;
+  /** Default: TCP. */
+  readonly transport?: 'tcp' | 'webSocket';
   readonly messages: number;
   readonly messageBytes: number;
   readonly clients?: number;
@@ -24,9 +26,19 @@ export interface NatsProduce {
 const microsecondsPerMs = 1000;
 
 export function natsProduce(program: string, server: ServerUnderTest, load: NatsProduce): Promise<Figures> {
-  const { host, port } = server.doors.nats!;
+  const isWebSocket = load.transport === 'webSocket';
+  const { host, port } = isWebSocket ? server.doors.webSocket! : server.doors.nats!;
   const args = [
-    ...['--no-context', '-s', `nats://${host}:${port}`, 'bench', 'js', 'pub', load.mode, 'bench'],
+    ...[
+      '--no-context',
+      '-s',
+      `${isWebSocket ? 'ws' : 'nats'}://${host}:${port}`,
+      'bench',
+      'js',
+      'pub',
+      load.mode,
+      'bench',
+    ],
     ...['--create', '--purge', '--storage', 'file', '--maxbytes', '16GB', '--no-progress'],
     ...['--msgs', `${load.messages}`, '--size', `${load.messageBytes}`, '--clients', `${load.clients ?? 1}`],
     ...(load.outstanding === undefined ? [] : ['--max-outstanding-acks', `${load.outstanding}`]),

@@ -21,15 +21,23 @@ export function nats(isSynced: boolean, onNote: (note: string) => void): ServerK
   return {
     name: `NATS ${natsServerVersion}${isSynced ? ', sync always' : ''}`,
     command: async (directory) => {
-      const [port] = (await freePorts(1)) as [number];
+      const [port, webSocketPort] = (await freePorts(2)) as [number, number];
       const settings = join(directory, 'nats.conf');
       const sync = isSynced ? ', sync_interval: always' : '';
       const store = JSON.stringify(join(directory, 'data'));
-      writeFileSync(settings, `listen: "${loopback}:${port}"\njetstream { store_dir: ${store}${sync} }\n`);
+      const lines = [
+        `listen: "${loopback}:${port}"`,
+        `websocket { listen: "${loopback}:${webSocketPort}", no_tls: true }`,
+        `jetstream { store_dir: ${store}${sync} }`,
+      ];
+      writeFileSync(settings, `${lines.join('\n')}\n`);
       return {
         file: binary,
         args: ['-c', settings],
-        doors: (printed) => (printed.includes('Server is ready') ? { nats: { host: loopback, port } } : null),
+        doors: (printed) => {
+          if (!printed.includes('Server is ready')) return null;
+          return { nats: { host: loopback, port }, webSocket: { host: loopback, port: webSocketPort } };
+        },
       };
     },
   };

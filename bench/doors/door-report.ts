@@ -1,0 +1,111 @@
+/**
+ * What cases came to: a line for each on stdout, and `bench/results/doors.json` with a table in `bench/README.md`, where a
+ * case that is measured again replaces what was there. Main thread.
+ */
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from '../load/project-root.ts';
+import { writeReadmePart } from '../load/readme-part.ts';
+import { perSecond, type Pair } from './door-case.ts';
+
+export interface CaseResult {
+  readonly name: string;
+  readonly rival: string;
+  /** Medians, in records a second. */
+  readonly rivalPerSecond: number;
+  readonly millracePerSecond: number;
+  /** Of what the rival does, by pairs: the median, the least, the most. */
+  readonly ratio: number;
+  readonly least: number;
+  readonly most: number;
+  /** Millrace's processor time a record, all threads, over the rival's: the median of pairs. */
+  readonly cpuRatio: number;
+  readonly floor: number;
+  readonly pairs: number;
+  readonly disturbedPairs: number;
+  /** The machine, its software and the commit. */
+  readonly machine: string;
+}
+
+const folder = join(projectRoot, 'bench', 'results');
+const file = join(folder, 'doors.json');
+
+export function resultOf(
+  name: string,
+  rival: string,
+  floor: number,
+  pairs: readonly Pair[],
+  machine: string,
+): CaseResult {
+  const ratios = pairs.map((pair) => pair.millrace.recordsPerSecond / pair.rival.recordsPerSecond);
+  return {
+    name,
+    rival,
+    rivalPerSecond: median(pairs.map((pair) => pair.rival.recordsPerSecond)),
+    millracePerSecond: median(pairs.map((pair) => pair.millrace.recordsPerSecond)),
+    ratio: median(ratios),
+    least: Math.min(...ratios),
+    most: Math.max(...ratios),
+    cpuRatio: median(pairs.map((pair) => pair.millrace.cpuMicrosPerRecord / pair.rival.cpuMicrosPerRecord)),
+    floor,
+    pairs: pairs.length,
+    disturbedPairs: pairs.filter(({ isDisturbed }) => isDisturbed).length,
+    machine,
+  };
+}
+
+export function isMissed({ ratio, floor }: CaseResult): boolean {
+  return ratio < floor;
+}
+
+export function lineOf(result: CaseResult): string {
+  const { name, rival, rivalPerSecond, millracePerSecond, ratio, least, most, cpuRatio, floor } = result;
+  return (
+    `${name.padEnd(20)} ${rival} ${perSecond(rivalPerSecond)}, Millrace ${perSecond(millracePerSecond)}: ` +
+    `${ratio.toFixed(2)}× (${least.toFixed(2)}–${most.toFixed(2)}), ${cpuRatio.toFixed(2)}× the processor time a record; ` +
+    `floor ${floor}×: ${isMissed(result) ? 'MISSED' : 'reached'}${disturbance(result)}`
+  );
+}
+
+/** Keeps `results`; `order` has the names of all cases, as the table has them. */
+export function keepDoorResults(results: readonly CaseResult[], order: readonly string[]): void {
+  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as CaseResult[]) : [];
+  const kept = new Map([...before, ...results].map((result) => [result.name, result]));
+  const all = order.flatMap((name) => kept.get(name) ?? []);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(file, `${JSON.stringify(all, null, 1)}\n`);
+  writeReadmePart('doors', markdownTable(all));
+}
+
+function markdownTable(results: readonly CaseResult[]): string {
+  const rows = results.map((result) => {
+    const { name, rival, rivalPerSecond, millracePerSecond, ratio, least, most, cpuRatio, floor } = result;
+    const verdict = isMissed(result) ? '**missed**' : 'met';
+    return (
+      `| ${name} | ${perSecond(millracePerSecond)} | ${rival}: ${perSecond(rivalPerSecond)} ` +
+      `| ${ratio.toFixed(2)}× (${least.toFixed(2)}–${most.toFixed(2)}) | ${cpuRatio.toFixed(2)}× ` +
+      `| ${verdict}: ≥ ${floor}×${disturbance(result)} |`
+    );
+  });
+  const machines = [...new Set(results.map(({ machine }) => machine))];
+  return [
+    '| case | Millrace | rival | ratio, by pairs | processor time a record | floor |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...rows,
+    '',
+    'Measured on:',
+    '',
+    ...machines.map((machine) => `- ${machine}`),
+  ].join('\n');
+}
+
+function disturbance({ pairs, disturbedPairs }: CaseResult): string {
+  return disturbedPairs === 0 ? '' : `; something else used the processor during ${disturbedPairs} of ${pairs} pairs`;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
