@@ -18,6 +18,13 @@ import { clientQuotas, listConfigResources, telemetry } from './oracle-quota-ste
 import { deleteRecords, initProducerId, listOffsets, offsetForLeaderEpoch, produce } from './oracle-record-steps.mjs';
 import { acls, delegationTokens, sasl, scramCredentials } from './oracle-security-steps.mjs';
 import {
+  consumerGroupHeartbeat,
+  consumerGroupMistakes,
+  listedGroups,
+  offsetsAtMemberEpochs,
+  staticMembers,
+} from './oracle-consumer-group-steps.mjs';
+import {
   apiVersions,
   createPartitions,
   createTopics,
@@ -80,4 +87,9 @@ export const scenarios = [
   { name: 'Transactions, TxnOffsetCommit', run: transactionalOffsets },
   { name: 'Transactions, ListTransactions', run: listTransactions },
   { name: 'Transactions, WriteTxnMarkers', run: writeMarkers },
+  { name: 'ConsumerGroupHeartbeat', run: consumerGroupHeartbeat },
+  { name: 'ConsumerGroup mistakes', run: consumerGroupMistakes },
+  { name: 'ConsumerGroup static members', run: staticMembers },
+  { name: 'ConsumerGroup offsets', run: offsetsAtMemberEpochs },
+  { name: 'ConsumerGroup listed', run: listedGroups },
 ];

@@ -77,32 +77,6 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     documentation: 'The most bytes that one fetch returns, whatever the client asks.',
   },
   {
-    name: 'group.consumer.heartbeat.interval.ms',
-    type: 'int',
-    default: '5000',
-    min: 1,
-    update: 'read-only',
-    documentation:
-      'How often members of a consumer group of the new protocol send heartbeats, in milliseconds. Without effect yet.',
-  },
-  {
-    name: 'group.consumer.max.size',
-    type: 'int',
-    default: '2147483647',
-    min: 1,
-    update: 'read-only',
-    documentation: 'How many members a consumer group of the new protocol may have. Without effect yet.',
-  },
-  {
-    name: 'group.consumer.session.timeout.ms',
-    type: 'int',
-    default: '45000',
-    min: 1,
-    update: 'read-only',
-    documentation:
-      'After how long without a heartbeat a member of the new protocol is removed, in milliseconds. Without effect yet.',
-  },
-  {
     name: 'group.initial.rebalance.delay.ms',
     type: 'int',
     default: '3000',

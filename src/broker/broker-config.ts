@@ -11,10 +11,12 @@ import { present } from '../base/assert.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { ownBrokerConfigDefinitions } from './broker-config-table.ts';
 import { configNumber, definitionsByName, parseConfigValue } from './config-definition.ts';
+import { groupBrokerConfigDefinitions } from './group-broker-config-table.ts';
 import { inheritedConfigDefinitions, type BrokerConfigDefinition } from './inherited-config-table.ts';
 
 export const brokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
   ...ownBrokerConfigDefinitions,
+  ...groupBrokerConfigDefinitions,
   ...inheritedConfigDefinitions,
 ].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 

@@ -20,6 +20,8 @@ export interface ConfigDefinition {
   readonly besides?: number;
   /** The only texts allowed, for a string; the only elements allowed, for a list. */
   readonly choices?: readonly string[];
+  /** Whether the choices are taken in any case. */
+  readonly ignoresCase?: boolean;
   readonly documentation: string;
 }
 
@@ -122,7 +124,8 @@ function problemOfBounds(definition: ConfigDefinition, value: bigint | number): 
 }
 
 function isAllowed(definition: ConfigDefinition, value: string): boolean {
-  return definition.choices === undefined || definition.choices.includes(value);
+  const { choices, ignoresCase } = definition;
+  return choices === undefined || choices.includes(ignoresCase === true ? value.toUpperCase() : value);
 }
 
 function choicesText(definition: ConfigDefinition): string {

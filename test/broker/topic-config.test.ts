@@ -32,8 +32,8 @@ function factsOf(file: string): Fact[] {
 }
 
 function boundsText(definition: ConfigDefinition): string {
-  const { min, max, besides, choices } = definition;
-  if (choices !== undefined) return `[${choices.join(', ')}]`;
+  const { min, max, besides, choices, ignoresCase } = definition;
+  if (choices !== undefined) return `${ignoresCase === true ? '(case insensitive) ' : ''}[${choices.join(', ')}]`;
   if (min === undefined) return '';
   return `[${min},...${max === undefined ? '' : `,${max}`}]${besides === undefined ? '' : ` or ${besides}`}`;
 }

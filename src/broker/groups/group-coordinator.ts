@@ -1,8 +1,9 @@
 /**
- * The group coordinator: all groups of the classic protocol and their offsets. I/O thread.
+ * The group coordinator: all groups and their offsets. I/O thread.
  *
- *   handlers ──► GroupCoordinator ──► Rebalance ──► ClassicGroup        decides at once, in memory
- *                      └──► StateLog ──► GroupState, OffsetStore        what is durable
+ *   handlers ──► GroupCoordinator ──┬► Rebalance ──► ClassicGroup                       decide at once, in memory
+ *                      │            └► ConsumerGroups ──► ConsumerRun ──► ConsumerGroup
+ *                      └──► StateLog ──► GroupState, OffsetStore                        what is durable
  *
  * A group comes into being with a member that joins or with a commit, and stays until it is deleted, or is empty and
  * without offsets when expired ones are looked for (offset-expiry.ts). A restart finds the groups as they were last
@@ -12,10 +13,17 @@
 import { ErrorCode } from '../../base/error-code.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Broker } from '../broker.ts';
+import type { KeyedRecord } from '../keyed-batch.ts';
 import type { StateLog } from '../state-log.ts';
 import { stateLogTopics } from '../topic-name.ts';
 import { ClassicGroup, type MemberMemory } from './classic-group.ts';
+import { joinConsumerGroup } from './consumer/classic-members.ts';
+import { ConsumerGroups } from './consumer/consumer-groups.ts';
+import { groupRemovals } from './consumer/group-edit.ts';
+import { TopicRegexes } from './consumer/topic-regexes.ts';
+import { TopicView } from './consumer/topic-view.ts';
 import { coordinatorError } from './coordinator-error.ts';
+import { GroupDirectory, type GroupRun } from './group-directory.ts';
 import { descriptionSizeBytes, GroupMember } from './group-member.ts';
 import { groupKey, groupRecord, type StoredGroup } from './group-records.ts';
 import { GroupState } from './group-state.ts';
@@ -24,10 +32,6 @@ import { OffsetExpiry } from './offset-expiry.ts';
 import { joinGroup, type Joining } from './join-group.ts';
 import { joinError, Rebalance, type GroupSurroundings } from './rebalance.ts';
 
-/** As many groups as there may be; each costs memory for as long as its offsets are kept. */
-const maxGroups = 1_000_000;
-/** What the names of all groups may have together, in characters; a name may have 32767. */
-const maxNameLength = 64 * 1024 * 1024;
 /** What one member may say of itself, in bytes: Kafka's bound on the record of a whole group. */
 const maxMemberBytes = 1024 * 1024;
 /** What all members may say of themselves together, in bytes. */
@@ -35,28 +39,52 @@ const maxMembersBytes = 256 * 1024 * 1024;
 
 export class GroupCoordinator {
   readonly commits: OffsetCommits;
-  readonly #rebalances = new Map<string, Rebalance>();
+  readonly consumers: ConsumerGroups;
+  readonly #directory = new GroupDirectory();
+  readonly #topics: TopicView;
   readonly #state: GroupState;
   readonly #log: StateLog;
   readonly #logger: Logger;
   readonly #surroundings: GroupSurroundings;
   readonly #expiry: OffsetExpiry;
   readonly #memory: MemberMemory = { sizeBytes: 0 };
-  #nameLength = 0;
   #isActive = true;
 
   private constructor(broker: Broker, log: StateLog, state: GroupState) {
     this.#log = log;
     this.#state = state;
     this.#logger = broker.logger;
+    const { clock, random, config, logger } = broker;
+    const append = async (records: readonly KeyedRecord[]): Promise<ErrorCode> =>
+      coordinatorError(await log.append(records));
     this.#surroundings = {
-      clock: broker.clock,
-      random: broker.random,
-      config: broker.config,
-      logger: broker.logger,
-      write: async (group, assignments) => coordinatorError(await log.append([groupRecord(group, assignments)])),
+      clock,
+      random,
+      config,
+      logger,
+      write: (group, assignments) => append([groupRecord(group, assignments)]),
       memberGone: (group) => this.forgetIfUnused(group),
     };
+    this.#topics = new TopicView(broker.topics);
+    this.consumers = new ConsumerGroups({
+      directory: this.#directory,
+      state,
+      memory: this.#memory,
+      classic: this.#surroundings,
+      surroundings: {
+        clock,
+        random,
+        config,
+        logger,
+        topics: this.#topics,
+        regexes: new TopicRegexes(),
+        setting: (_groupId, name) => config.number(`group.${name}`),
+        append,
+      },
+      reload: (run) => this.#reload(run),
+      maxMemberBytes,
+      maxMembersBytes,
+    });
     this.commits = new OffsetCommits({ broker, log, offsets: state.offsets, coordinator: this });
     this.#expiry = new OffsetExpiry(broker, this);
   }
@@ -77,20 +105,19 @@ export class GroupCoordinator {
     return this.#isActive;
   }
 
-  find(id: string): Rebalance | null {
-    return this.#rebalances.get(id) ?? null;
+  find(id: string): GroupRun | null {
+    return this.#directory.find(id);
   }
 
-  groups(): IterableIterator<Rebalance> {
-    return this.#rebalances.values();
+  groups(): IterableIterator<GroupRun> {
+    return this.#directory.runs();
   }
 
-  /** The group, made where it is not there; null where there are too many. */
-  findOrCreate(id: string): Rebalance | null {
-    const found = this.#rebalances.get(id);
-    if (found !== undefined) return found;
-    const isFull = this.#rebalances.size >= maxGroups || this.#nameLength + id.length > maxNameLength;
-    return isFull ? null : this.#create(id);
+  /** The group, a classic one made where there is none; null where there are too many. */
+  findOrCreate(id: string): GroupRun | null {
+    const found = this.find(id);
+    if (found !== null) return found;
+    return this.#directory.hasRoomFor(id) ? this.#create(id) : null;
   }
 
   /** Serves a JoinGroup: a group comes into being with the first member that has no id yet. */
@@ -102,7 +129,12 @@ export class GroupCoordinator {
       joining.response.answer(joinError(errorCode, joining.memberId));
       return;
     }
-    const rebalance = isNew ? this.findOrCreate(id) : this.find(id);
+    const found = this.find(id);
+    if (found?.kind === 'consumer' && !found.group.isEmpty) {
+      joinConsumerGroup(this.consumers, found, joining);
+      return;
+    }
+    const rebalance = this.#classicFor(id, found, isNew);
     if (rebalance === null) {
       const errorCode = isNew ? ErrorCode.COORDINATOR_NOT_AVAILABLE : ErrorCode.UNKNOWN_MEMBER_ID;
       joining.response.answer(joinError(errorCode, joining.memberId));
@@ -113,21 +145,22 @@ export class GroupCoordinator {
   }
 
   /** A group of which nothing is durable and nobody is left; an id that was only asked for costs nothing then. */
-  forgetIfUnused({ id, state, pendingJoins }: ClassicGroup): void {
+  forgetIfUnused(group: ClassicGroup): void {
+    const { id, state, pendingJoins } = group;
     const rebalance = this.find(id);
-    if (rebalance === null || state !== 'Empty' || pendingJoins.size > 0 || rebalance.lastWrite !== null) return;
+    if (rebalance?.kind !== 'classic' || rebalance.group !== group) return;
+    if (state !== 'Empty' || pendingJoins.size > 0 || rebalance.lastWrite !== null) return;
     if (!this.#state.hasGroup(id) && !this.#state.offsets.has(id)) this.#forget(rebalance);
   }
 
   /** Deletes a group without members, and its offsets; answers once that is durable. */
   async delete(id: string): Promise<ErrorCode> {
-    const rebalance = this.find(id);
-    if (rebalance === null) return ErrorCode.GROUP_ID_NOT_FOUND;
-    if (rebalance.group.state !== 'Empty') return ErrorCode.NON_EMPTY_GROUP;
-    const keys = [...this.#state.offsets.slots(id)].flatMap((slot) => keysOfSlot(id, slot));
-    keys.push(groupKey(id));
-    this.#forget(rebalance);
-    const errorCode = await this.#appendRemovals(keys);
+    const run = this.find(id);
+    if (run === null) return ErrorCode.GROUP_ID_NOT_FOUND;
+    if (run.group.state !== 'Empty') return ErrorCode.NON_EMPTY_GROUP;
+    const removals = [...this.#offsetRemovals(id), ...removalsOf(run)];
+    this.#forget(run);
+    const errorCode = await this.#appendRemovals(removals);
     if (errorCode === ErrorCode.NONE) this.#logger.info({ group: id }, 'A group was deleted.');
     else if (this.#isActive && this.find(id) === null) this.#revive(id);
     return coordinatorError(errorCode);
@@ -135,32 +168,50 @@ export class GroupCoordinator {
 
   /** Deletes all groups and their offsets, also those with members, who hear that they have to join again. */
   async deleteAll(): Promise<ErrorCode> {
-    const ids = new Set([...this.#rebalances.keys(), ...this.#state.groupIds(), ...this.#state.offsets.groups()]);
-    const keys: Uint8Array[] = [];
-    for (const id of ids) {
-      for (const slot of this.#state.offsets.slots(id)) keys.push(...keysOfSlot(id, slot));
-      if (this.#state.hasGroup(id)) keys.push(groupKey(id));
-      const rebalance = this.find(id);
-      if (rebalance !== null) this.#forget(rebalance);
+    const removals: KeyedRecord[] = [];
+    for (const id of this.#state.offsets.groups()) removals.push(...this.#offsetRemovals(id));
+    for (const run of [...this.groups()]) {
+      if (run.kind === 'consumer' || this.#state.hasGroup(run.group.id)) removals.push(...removalsOf(run));
+      this.#forget(run);
     }
-    return coordinatorError(await this.#appendRemovals(keys));
+    return coordinatorError(await this.#appendRemovals(removals));
   }
 
   /** Answers whoever waits and stops all timers; the log stays open until the broker closes it. */
   close(): void {
     this.#isActive = false;
     this.#expiry.stop();
+    this.#topics.stop();
     // A client that hears this looks for the coordinator again.
-    for (const rebalance of this.#rebalances.values()) rebalance.end(ErrorCode.NOT_COORDINATOR);
-    this.#rebalances.clear();
+    for (const run of this.groups()) run.end(ErrorCode.NOT_COORDINATOR);
+    this.#directory.clear();
+  }
+
+  /** The classic group that a member joins: a new member makes one, also of a consumer group that is empty. */
+  #classicFor(id: string, found: GroupRun | null, isNew: boolean): Rebalance | null {
+    if (found?.kind === 'classic') return found;
+    if (!isNew || (found === null && !this.#directory.hasRoomFor(id))) return null;
+    if (found === null) return this.#create(id);
+    const removals = removalsOf(found);
+    found.end();
+    const rebalance = this.#create(id);
+    rebalance.lastWrite = this.#appendRemovals(removals).then((errorCode) => {
+      if (errorCode !== ErrorCode.NONE) this.#reload(rebalance);
+      return errorCode;
+    });
+    return rebalance;
+  }
+
+  #offsetRemovals(id: string): KeyedRecord[] {
+    const keys = [...this.#state.offsets.slots(id)].flatMap((slot) => keysOfSlot(id, slot));
+    return keys.map((key) => ({ key, value: null }));
   }
 
   /** All are sent at once, so that nothing that comes later stands between them. The first error counts. */
-  async #appendRemovals(keys: readonly Uint8Array[]): Promise<ErrorCode> {
+  async #appendRemovals(removals: readonly KeyedRecord[]): Promise<ErrorCode> {
     const appends: Promise<ErrorCode>[] = [];
-    for (let start = 0; start < keys.length; start += removalsAtOnce) {
-      const records = keys.slice(start, start + removalsAtOnce).map((key) => ({ key, value: null }));
-      appends.push(this.#log.append(records));
+    for (let start = 0; start < removals.length; start += removalsAtOnce) {
+      appends.push(this.#log.append(removals.slice(start, start + removalsAtOnce)));
     }
     const errorCodes = await Promise.all(appends);
     return errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE;
@@ -169,13 +220,16 @@ export class GroupCoordinator {
   #create(id: string): Rebalance {
     const group = new ClassicGroup(id, this.#surroundings.clock.nowMs(), this.#memory);
     const rebalance = new Rebalance(group, this.#surroundings);
-    this.#rebalances.set(id, rebalance);
-    this.#nameLength += id.length;
+    this.#directory.put(rebalance);
     return rebalance;
   }
 
   /** The group as the log has it; without a record, one that only commits offsets. */
   #revive(id: string): void {
+    if (this.#state.consumerGroup(id) !== null) {
+      this.consumers.restore(id);
+      return;
+    }
     const rebalance = this.#create(id);
     const stored = this.#state.group(id);
     if (stored === null) return;
@@ -188,15 +242,27 @@ export class GroupCoordinator {
     if (group.members.size > maxSize) rebalance.prepare(`the group has more than group.max.size=${maxSize} members`);
   }
 
-  #forget(rebalance: Rebalance): void {
-    const { id } = rebalance.group;
-    if (this.#rebalances.delete(id)) this.#nameLength -= id.length;
-    rebalance.end(ErrorCode.COORDINATOR_NOT_AVAILABLE);
+  /** What is in memory is ahead of a log that did not take it: the group is as the log has it. */
+  #reload(run: GroupRun): void {
+    const { id } = run.group;
+    if (!this.#isActive || this.find(id) !== run) return;
+    this.#forget(run);
+    if (this.#state.hasGroup(id) || this.#state.offsets.has(id)) this.#revive(id);
+  }
+
+  #forget(run: GroupRun): void {
+    this.#directory.remove(run.group.id);
+    run.end(ErrorCode.COORDINATOR_NOT_AVAILABLE);
   }
 }
 
 /** Removals are written in batches of so many records, each far below what a batch may hold. */
 const removalsAtOnce = 10_000;
+
+/** The records that take the group away. */
+function removalsOf(run: GroupRun): KeyedRecord[] {
+  return run.kind === 'consumer' ? groupRemovals(run.group) : [{ key: groupKey(run.group.id), value: null }];
+}
 
 function restoreMembers(rebalance: Rebalance, stored: StoredGroup): void {
   for (const { id, instanceId, clientId, clientHost, ...member } of stored.members) {

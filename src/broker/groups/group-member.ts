@@ -5,6 +5,7 @@
 
 import type { JoinGroupResponse, SyncGroupResponse } from '../../protocol/generated/index.ts';
 import type { Deadline } from './deadline.ts';
+import { equalBytes } from './equal-bytes.ts';
 import type { WaitingResponse } from './waiting-response.ts';
 
 /** A way of assigning that the member can take part in, such as `range`, with what it says to the leader about itself. */
@@ -81,8 +82,4 @@ export class GroupMember {
       })
     );
   }
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

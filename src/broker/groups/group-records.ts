@@ -12,18 +12,19 @@
  *   pending  key    32 int8 · group · topic id uuid · partition int32 · producer id int64
  *            value  as an offset's: what the producer's transaction commits
  *
+ *   kinds from 16 to 31 belong to consumer groups: see consumer/consumer-records.ts
+ *
  * Of a member's protocols only the one that was selected is kept, as in Kafka. Offsets carry the topic's id: those of a
  * topic that was deleted are never taken for those of a later topic with the same name.
  */
 
-import { assert } from '../../base/assert.ts';
-import { EnvironmentError, EnvironmentErrorCode } from '../../base/environment-error.ts';
 import type { Uuid } from '../../base/uuid.ts';
-import { MalformedFrame, Reader } from '../../protocol/reader.ts';
 import { Writer } from '../../protocol/writer.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
 import type { ClassicGroup } from './classic-group.ts';
+import { isConsumerRecordKind, readConsumerKey, type ConsumerRecordKey } from './consumer/consumer-records.ts';
 import { noAssignment } from './group-member.ts';
+import { bytesOf, checkRecordVersion, newerRecord, readRecord } from './record-bytes.ts';
 
 export interface StoredMember {
   readonly id: string;
@@ -64,7 +65,8 @@ export type GroupRecordKey =
       readonly topicId: Uuid;
       readonly partition: number;
       readonly producerId: number;
-    };
+    }
+  | ConsumerRecordKey;
 
 const version = 1;
 const Kind = { GROUP: 1, OFFSET: 2, PENDING_OFFSET: 32 } as const;
@@ -135,10 +137,11 @@ export function offsetRecord(key: Uint8Array, committed: CommittedOffset): Keyed
 
 /** Throws `EnvironmentError`: DATA_CORRUPT, or DATA_DIRECTORY_NEWER where a newer Millrace wrote it. */
 export function readGroupRecordKey(bytes: Uint8Array): GroupRecordKey {
-  return read(bytes, 'a key', (reader) => {
+  return readRecord(bytes, 'a key', (reader) => {
     const kind = reader.int8();
+    if (isConsumerRecordKind(kind)) return readConsumerKey(reader, kind);
     if (kind !== Kind.GROUP && kind !== Kind.OFFSET && kind !== Kind.PENDING_OFFSET) {
-      throw newer(`records of the kind ${kind}`);
+      throw newerRecord(`records of the kind ${kind}`);
     }
     const group = reader.compactString();
     if (kind === Kind.GROUP) return { kind: 'group', group };
@@ -151,8 +154,8 @@ export function readGroupRecordKey(bytes: Uint8Array): GroupRecordKey {
 
 /** Throws as `readGroupRecordKey`. The byte fields are copies. */
 export function readGroupValue(bytes: Uint8Array): StoredGroup {
-  return read(bytes, 'a group', (reader) => {
-    checkVersion(reader);
+  return readRecord(bytes, 'a group', (reader) => {
+    checkRecordVersion(reader, version);
     const generation = reader.int32();
     const protocolType = reader.compactNullableString();
     const protocolName = reader.compactNullableString();
@@ -177,42 +180,12 @@ export function readGroupValue(bytes: Uint8Array): StoredGroup {
 
 /** Throws as `readGroupRecordKey`. */
 export function readOffsetValue(bytes: Uint8Array): CommittedOffset {
-  return read(bytes, 'an offset', (reader) => {
-    checkVersion(reader);
+  return readRecord(bytes, 'an offset', (reader) => {
+    checkRecordVersion(reader, version);
     const offset = reader.int64();
     const leaderEpoch = reader.int32();
     const committedMs = reader.int64();
     const expiresMs = reader.int64();
     return { offset, leaderEpoch, committedMs, expiresMs, metadata: reader.compactString() };
   });
-}
-
-function read<T>(bytes: Uint8Array, what: string, fields: (reader: Reader) => T): T {
-  try {
-    const reader = new Reader(bytes);
-    const value = fields(reader);
-    reader.expectEnd();
-    return value;
-  } catch (error) {
-    if (!(error instanceof MalformedFrame)) throw error;
-    const message = `The log of groups cannot be read: ${what} is damaged. Restore the data directory from a copy.`;
-    throw new EnvironmentError(EnvironmentErrorCode.DATA_CORRUPT, message, error);
-  }
-}
-
-function checkVersion(reader: Reader): void {
-  const found = reader.int8();
-  if (found > version) throw newer(`version ${found} of a record`);
-}
-
-function newer(what: string): EnvironmentError {
-  const message = `The log of groups holds ${what}, written by a newer Millrace. Start that version on this directory.`;
-  return new EnvironmentError(EnvironmentErrorCode.DATA_DIRECTORY_NEWER, message);
-}
-
-/** The bytes as an array of their own length, for they are kept. */
-function bytesOf(writer: Writer): Uint8Array {
-  const [only = noAssignment, ...more] = writer.finish();
-  assert(more.length === 0, 'records are written in one piece');
-  return only.slice();
 }

@@ -13,6 +13,7 @@ import type { KeyedRecord } from '../keyed-batch.ts';
 import type { StateLog } from '../state-log.ts';
 import { offsetsPartitionOf } from '../transactions/transaction-partitions.ts';
 import type { ClassicGroup } from './classic-group.ts';
+import { problemOfConsumerCommit, problemOfConsumerFetch } from './consumer/offset-checks.ts';
 import { coordinatorError } from './coordinator-error.ts';
 import type { GroupCoordinator } from './group-coordinator.ts';
 import { offsetKey, offsetRecord, pendingOffsetKey, type CommittedOffset } from './group-records.ts';
@@ -75,12 +76,16 @@ export class OffsetCommits {
     const isMember = committer.generation >= 0;
     const rebalance = isMember ? coordinator.find(groupId) : coordinator.findOrCreate(groupId);
     if (rebalance === null) return offsets.map(() => missingGroup(committer));
-    const { group } = rebalance;
-    const refusal = problemOfCommit(group, committer);
+    const refusal =
+      rebalance.kind === 'consumer'
+        ? problemOfConsumerCommit(rebalance.group, committer, offsets)
+        : problemOfCommit(rebalance.group, committer);
     if (refusal !== ErrorCode.NONE) return offsets.map(() => refusal);
-    const member = group.members.get(committer.memberId);
-    // A commit says as well as a heartbeat that the member is alive; one of a producer says nothing of it.
-    if (member !== undefined && committer.producerId === null) rebalance.touch(member);
+    if (rebalance.kind === 'classic' && committer.producerId === null) {
+      const member = rebalance.group.members.get(committer.memberId);
+      // A commit says as well as a heartbeat that the member is alive; one of a producer says nothing of it.
+      if (member !== undefined) rebalance.touch(member);
+    }
     const longest = broker.config.number('offset.metadata.max.bytes');
     const fitting = offsets.filter(({ metadata }) => metadata.length <= longest);
     const { producerId, retentionMs } = committer;
@@ -92,13 +97,22 @@ export class OffsetCommits {
           : pendingOffsetKey(groupId, topicId, partition, producerId);
       return [offsetRecord(key, this.#committed(offset, retentionMs))];
     });
-    coordinator.forgetIfUnused(group);
+    if (rebalance.kind === 'classic') coordinator.forgetIfUnused(rebalance.group);
     return offsets.map(({ metadata }) => (metadata.length <= longest ? written : ErrorCode.OFFSET_METADATA_TOO_LARGE));
   }
 
   /** The group's offset in the partition, or null. */
   get(groupId: string, { topicId, partition }: OffsetPlace): CommittedOffset | null {
     return this.#options.offsets.get(groupId, topicId, partition);
+  }
+
+  /**
+   * Why the group does not tell its offsets to who asks, or NONE: members of consumer groups ask at their epoch, and
+   * others without a member id (null).
+   */
+  problemOfFetch(groupId: string, memberId: string | null, memberEpoch: number): ErrorCode {
+    const run = this.#options.coordinator.find(groupId);
+    return run?.kind === 'consumer' ? problemOfConsumerFetch(run.group, memberId, memberEpoch) : ErrorCode.NONE;
   }
 
   /** All offsets of the group, those of topics that were deleted included. */
@@ -116,7 +130,8 @@ export class OffsetCommits {
     const rebalance = this.#options.coordinator.find(groupId);
     if (rebalance === null) return ErrorCode.GROUP_ID_NOT_FOUND;
     const { group } = rebalance;
-    if (group.state !== 'Empty' && !group.usesConsumerProtocol) return ErrorCode.NON_EMPTY_GROUP;
+    const isConsumers = rebalance.kind === 'consumer' || rebalance.group.usesConsumerProtocol;
+    if (group.state !== 'Empty' && !isConsumers) return ErrorCode.NON_EMPTY_GROUP;
     const isInUse = offsets.map(({ topic }) => group.subscribes(topic));
     const removable = offsets.filter((place, i) => !isInUse[i] && this.#slot(groupId, place) !== null);
     const written = await this.remove(groupId, removable);

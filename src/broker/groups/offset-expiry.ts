@@ -5,6 +5,7 @@
  *   group without members     `offsets.retention.minutes` after it became empty
  *   never had members         … after the commit
  *   consumers, stable         … after the commit, where no member subscribes to the topic
+ *   consumer group            … after the commit, where no member subscribes to the topic
  *   any other                 never
  *
  * It works in slices, so that many offsets do not hold up requests. The removed offsets answer to nobody: what cannot be
@@ -15,9 +16,9 @@ import type { Timer } from '../../base/clock.ts';
 import type { Broker } from '../broker.ts';
 import type { ClassicGroup } from './classic-group.ts';
 import type { GroupCoordinator } from './group-coordinator.ts';
+import type { GroupRun } from './group-directory.ts';
 import type { CommittedOffset } from './group-records.ts';
 import type { OffsetPlace } from './offset-commits.ts';
-import type { Rebalance } from './rebalance.ts';
 
 /** After so many offsets, other work has its turn. */
 const offsetsPerSlice = 10_000;
@@ -72,16 +73,18 @@ export class OffsetExpiry {
   }
 
   /** Removes what has expired in one group. Returns how many offsets it looked at. */
-  #expire({ group }: Rebalance, changes: Promise<unknown>[]): number {
+  #expire(run: GroupRun, changes: Promise<unknown>[]): number {
+    const { group } = run;
     const { commits } = this.#coordinator;
     const expired: OffsetPlace[] = [];
     let lookedAt = 0;
     for (const slot of commits.slots(group.id)) {
       lookedAt++;
       if (slot.changesUnderWay > 0 || slot.pending.size > 0 || slot.committed === null) continue;
-      if (this.#isExpired(group, slot, slot.committed)) expired.push(slot);
+      if (this.#isExpired(run, slot, slot.committed)) expired.push(slot);
     }
-    if (expired.length === lookedAt && group.state === 'Empty' && group.pendingJoins.size === 0) {
+    const isLeft = group.state === 'Empty' && (run.kind === 'consumer' || run.group.pendingJoins.size === 0);
+    if (expired.length === lookedAt && isLeft) {
       changes.push(this.#coordinator.delete(group.id));
     } else if (expired.length > 0) {
       changes.push(commits.remove(group.id, expired));
@@ -92,11 +95,11 @@ export class OffsetExpiry {
     return lookedAt;
   }
 
-  #isExpired(group: ClassicGroup, { topicId }: OffsetPlace, committed: CommittedOffset): boolean {
+  #isExpired(run: GroupRun, { topicId }: OffsetPlace, committed: CommittedOffset): boolean {
     const topic = this.#broker.topics.topicById(topicId);
     if (topic === null) return true;
-    const sinceMs = expiresSinceMs(group, committed);
-    if (sinceMs === null || group.subscribes(topic.name)) return false;
+    const sinceMs = run.kind === 'consumer' ? committed.committedMs : expiresSinceMs(run.group, committed);
+    if (sinceMs === null || run.group.subscribes(topic.name)) return false;
     const nowMs = this.#broker.clock.nowMs();
     if (committed.expiresMs >= 0) return nowMs >= committed.expiresMs;
     return nowMs - sinceMs >= this.#broker.config.number('offsets.retention.minutes') * minuteMs;

@@ -40,6 +40,7 @@ export interface GroupSurroundings {
 const newMemberJoinTimeoutMs = 5 * 60 * 1000;
 
 export class Rebalance {
+  readonly kind = 'classic';
   readonly group: ClassicGroup;
   readonly surroundings: GroupSurroundings;
   /** The last record that was sent, whatever became of it. */

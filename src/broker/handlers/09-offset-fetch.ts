@@ -15,6 +15,7 @@ import {
   defaultOffsetFetchResponse,
   defaultOffsetFetchResponseGroups,
   type OffsetFetchRequest,
+  type OffsetFetchRequestGroups,
   type OffsetFetchRequestGroupsTopics,
   type OffsetFetchResponse,
   type OffsetFetchResponseGroups,
@@ -34,24 +35,21 @@ const maxOffsets = 200_000;
 export const offsetFetchHandler: ApiHandler<OffsetFetchRequest, OffsetFetchResponse> = {
   apiKey: 9,
   async handle(request, { apiVersion }, broker) {
-    const { requireStable } = request;
-    const fetchGroup = (
-      groupId: string,
-      topics: readonly OffsetFetchRequestGroupsTopics[] | null,
-    ): Promise<OffsetFetchResponseGroups> => fetch(groupId, topics, { apiVersion, requireStable, broker });
+    const asking = { apiVersion, requireStable: request.requireStable, broker };
     if (apiVersion >= firstVersionWithGroups) {
       const groups: OffsetFetchResponseGroups[] = [];
       let offsetCount = 0;
-      for (const { groupId, topics } of request.groups) {
+      for (const asked of request.groups) {
         const isTooMuch = offsetCount > maxOffsets;
-        const group = isTooMuch ? tooMuch(groupId) : await fetchGroup(groupId, topics);
+        const group = isTooMuch ? tooMuch(asked.groupId) : await fetch(asked, asking);
         for (const { partitions } of group.topics) offsetCount += partitions.length;
         groups.push(group);
       }
       return { ...defaultOffsetFetchResponse(), groups };
     }
     const topics = request.topics?.map((topic) => ({ ...topic, topicId: zeroUuid })) ?? null;
-    const group = await fetchGroup(request.groupId, topics);
+    const asked = { groupId: request.groupId, memberId: null, memberEpoch: -1, topics };
+    const group = await fetch(asked, asking);
     if (apiVersion >= firstVersionWithAll || group.errorCode === ErrorCode.NONE) {
       return { ...defaultOffsetFetchResponse(), topics: group.topics, errorCode: group.errorCode };
     }
@@ -71,13 +69,14 @@ interface Asking {
 }
 
 async function fetch(
-  groupId: string,
-  topics: readonly OffsetFetchRequestGroupsTopics[] | null,
+  { groupId, memberId, memberEpoch, topics }: OffsetFetchRequestGroups,
   asking: Asking,
 ): Promise<OffsetFetchResponseGroups> {
   const { groups } = asking.broker;
   const response = { ...defaultOffsetFetchResponseGroups(), groupId };
   if (!groups.isActive) return { ...response, errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE };
+  const problem = groups.commits.problemOfFetch(groupId, memberId, memberEpoch);
+  if (problem !== ErrorCode.NONE) return { ...response, errorCode: problem };
   await groups.commits.settled(groupId);
   if (topics === null) return { ...response, topics: allOffsets(groupId, asking) };
   return { ...response, topics: topics.map((topic) => offsetsOf(groupId, topic, asking)) };

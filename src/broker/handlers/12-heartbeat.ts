@@ -9,6 +9,7 @@ import {
   type HeartbeatResponse,
 } from '../../protocol/generated/index.ts';
 import type { Broker } from '../broker.ts';
+import { heartbeatInConsumerGroup } from '../groups/consumer/classic-members.ts';
 import { problemOfRequest } from '../groups/coordinator-error.ts';
 import { heartbeat } from '../groups/leave-group.ts';
 import type { ApiHandler } from '../request-context.ts';
@@ -23,7 +24,9 @@ export const heartbeatHandler: ApiHandler<HeartbeatRequest, HeartbeatResponse> =
 function beat({ groupId, memberId, groupInstanceId, generationId }: HeartbeatRequest, { groups }: Broker): ErrorCode {
   const errorCode = problemOfRequest(groupId, groups.isActive);
   if (errorCode !== ErrorCode.NONE) return errorCode;
-  const rebalance = groups.find(groupId);
-  if (rebalance === null) return ErrorCode.UNKNOWN_MEMBER_ID;
-  return heartbeat(rebalance, memberId, groupInstanceId, generationId);
+  const run = groups.find(groupId);
+  if (run === null) return ErrorCode.UNKNOWN_MEMBER_ID;
+  return run.kind === 'consumer'
+    ? heartbeatInConsumerGroup(run, memberId, groupInstanceId, generationId)
+    : heartbeat(run, memberId, groupInstanceId, generationId);
 }

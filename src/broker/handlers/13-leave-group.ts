@@ -10,8 +10,10 @@ import {
   type LeaveGroupRequestMembers,
   type LeaveGroupResponse,
 } from '../../protocol/generated/index.ts';
+import { leaveConsumerGroup } from '../groups/consumer/classic-members.ts';
 import { problemOfRequest } from '../groups/coordinator-error.ts';
-import { leaveGroup } from '../groups/leave-group.ts';
+import type { GroupRun } from '../groups/group-directory.ts';
+import { leaveGroup, type Leaving } from '../groups/leave-group.ts';
 import type { ApiHandler } from '../request-context.ts';
 
 const firstVersionWithMembers = 3;
@@ -33,9 +35,8 @@ export const leaveGroupHandler: ApiHandler<LeaveGroupRequest, LeaveGroupResponse
       instanceId: groupInstanceId,
       reason,
     }));
-    const errorCodes =
-      rebalance === null ? members.map(() => ErrorCode.UNKNOWN_MEMBER_ID) : leaveGroup(rebalance, leaving);
-    // Where the record of the empty group fails, the members are gone all the same until the next start.
+    const errorCodes = leaveAll(rebalance, leaving);
+    // Where what is left of the group cannot be written, the members are gone all the same until it is read again.
     if (rebalance !== null && rebalance.lastWrite !== writeBefore) await rebalance.lastWrite;
     if (!hasMembers) return { ...defaultLeaveGroupResponse(), errorCode: errorCodes[0]! };
     return {
@@ -48,3 +49,8 @@ export const leaveGroupHandler: ApiHandler<LeaveGroupRequest, LeaveGroupResponse
     };
   },
 };
+
+function leaveAll(run: GroupRun | null, leaving: readonly Leaving[]): ErrorCode[] {
+  if (run === null) return leaving.map(() => ErrorCode.UNKNOWN_MEMBER_ID);
+  return run.kind === 'consumer' ? leaveConsumerGroup(run, leaving) : leaveGroup(run, leaving);
+}

@@ -5,8 +5,9 @@
 
 import { ErrorCode } from '../../base/error-code.ts';
 import type { SyncGroupRequest, SyncGroupResponse } from '../../protocol/generated/index.ts';
+import { syncConsumerGroup } from '../groups/consumer/classic-members.ts';
 import { problemOfRequest } from '../groups/coordinator-error.ts';
-import { syncError, syncGroup } from '../groups/sync-group.ts';
+import { syncError, syncGroup, type Syncing } from '../groups/sync-group.ts';
 import { WaitingResponse } from '../groups/waiting-response.ts';
 import type { ApiHandler } from '../request-context.ts';
 
@@ -21,10 +22,10 @@ export const syncGroupHandler: ApiHandler<SyncGroupRequest, SyncGroupResponse> =
     }
     const errorCode = problemOfRequest(groupId, broker.groups.isActive);
     if (errorCode !== ErrorCode.NONE) return syncError(errorCode);
-    const rebalance = broker.groups.find(groupId);
-    if (rebalance === null) return syncError(ErrorCode.UNKNOWN_MEMBER_ID);
+    const run = broker.groups.find(groupId);
+    if (run === null) return syncError(ErrorCode.UNKNOWN_MEMBER_ID);
     const response = new WaitingResponse<SyncGroupResponse>();
-    syncGroup(rebalance, {
+    const syncing: Syncing = {
       memberId: request.memberId,
       instanceId: request.groupInstanceId,
       generation: request.generationId,
@@ -32,7 +33,9 @@ export const syncGroupHandler: ApiHandler<SyncGroupRequest, SyncGroupResponse> =
       protocolName,
       assignments: new Map(request.assignments.map(({ memberId, assignment }) => [memberId, assignment.slice()])),
       response,
-    });
+    };
+    if (run.kind === 'consumer') syncConsumerGroup(run, syncing);
+    else syncGroup(run, syncing);
     return response.outcome(connection);
   },
 };

@@ -1,6 +1,6 @@
 /**
- * DescribeGroups: state, protocol and members of groups. I/O thread.
- * A group that is not there is Dead; from version 6 on that is an error (KIP-1043).
+ * DescribeGroups: state, protocol and members of classic groups. I/O thread.
+ * A group that is not there, or is a consumer group, is Dead; from version 6 on that is an error (KIP-1043).
  */
 
 import { ErrorCode } from '../../base/error-code.ts';
@@ -46,10 +46,10 @@ function tooMuch(groupId: string): DescribeGroupsResponseGroups {
 function describe(groupId: string, apiVersion: number, { groups }: Broker): DescribeGroupsResponseGroups {
   const response = { ...defaultDescribeGroupsResponseGroups(), groupId };
   if (!groups.isActive) return { ...response, errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE };
-  const group = groups.find(groupId)?.group;
-  if (group !== undefined) return { ...response, ...describeGroup(group) };
+  const run = groups.find(groupId);
+  if (run?.kind === 'classic') return { ...response, ...describeGroup(run.group) };
   if (apiVersion < firstVersionWithMissingGroups) return { ...response, groupState: 'Dead' };
-  const errorMessage = `Group ${groupId} not found.`;
+  const errorMessage = run === null ? `Group ${groupId} not found.` : `Group ${groupId} is not a classic group.`;
   return { ...response, errorCode: ErrorCode.GROUP_ID_NOT_FOUND, errorMessage, groupState: 'Dead' };
 }
 

@@ -11,8 +11,6 @@ import {
 } from '../../protocol/generated/index.ts';
 import type { ApiHandler } from '../request-context.ts';
 
-const groupType = 'classic';
-
 export const listGroupsHandler: ApiHandler<ListGroupsRequest, ListGroupsResponse> = {
   apiKey: 16,
   handle({ statesFilter, typesFilter }, _context, broker) {
@@ -20,11 +18,12 @@ export const listGroupsHandler: ApiHandler<ListGroupsRequest, ListGroupsResponse
       return { ...defaultListGroupsResponse(), errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE };
     }
     const states = new Set(statesFilter.map((state) => state.trim().toLowerCase()));
-    const isWanted = typesFilter.length === 0 || typesFilter.some((type) => type.toLowerCase() === groupType);
+    const types = new Set(typesFilter.map((type) => type.toLowerCase()));
     const groups: ListGroupsResponseGroups[] = [];
-    for (const { group } of isWanted ? broker.groups.groups() : []) {
-      if (states.size > 0 && !states.has(group.state.toLowerCase())) continue;
+    for (const { kind: groupType, group } of broker.groups.groups()) {
+      if (types.size > 0 && !types.has(groupType)) continue;
       const { id: groupId, protocolType, state: groupState } = group;
+      if (states.size > 0 && !states.has(groupState.toLowerCase())) continue;
       groups.push({ groupId, protocolType: protocolType ?? '', groupState, groupType });
     }
     return { ...defaultListGroupsResponse(), groups };

@@ -59,6 +59,8 @@ import { unregisterBrokerHandler } from './64-unregister-broker.ts';
 import { describeTransactionsHandler } from './65-describe-transactions.ts';
 import { listTransactionsHandler } from './66-list-transactions.ts';
 import { listConfigResourcesHandler } from './74-list-config-resources.ts';
+import { consumerGroupHeartbeatHandler } from './68-consumer-group-heartbeat.ts';
+import { consumerGroupDescribeHandler } from './69-consumer-group-describe.ts';
 import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.ts';
 import { addRaftVoterHandler } from './80-add-raft-voter.ts';
 import { removeRaftVoterHandler } from './81-remove-raft-voter.ts';
@@ -126,6 +128,8 @@ export const handlers: readonly AnyApiHandler[] = [
   describeTransactionsHandler,
   listTransactionsHandler,
   listConfigResourcesHandler,
+  consumerGroupHeartbeatHandler,
+  consumerGroupDescribeHandler,
   describeTopicPartitionsHandler,
   addRaftVoterHandler,
   removeRaftVoterHandler,

@@ -1,0 +1,193 @@
+/**
+ * A consumer group (KIP-848): members, epochs, target assignment and subscriptions, as plain data that keeps its counts
+ * consistent. I/O thread.
+ *
+ *   subscriptions or topics change ──► epoch + 1 ──► target assignment at that epoch ──► each member comes to that epoch
+ *                                       Assigning     Reconciling                         Stable
+ *
+ * What moves it from epoch to epoch stands in heartbeat.ts, what a member gets in current-assignment.ts; it neither
+ * answers requests nor writes.
+ */
+
+import { assert, present } from '../../../base/assert.ts';
+import type { MemberMemory } from '../classic-group.ts';
+import { consumerProtocolType } from '../consumer-protocol.ts';
+import { changeCount } from './counts.ts';
+import { identitySizeBytes, isReconciledTo, type ConsumerMember } from './consumer-member.ts';
+import { PartitionEpochs } from './partition-epochs.ts';
+import { noPartitions, type Partitions } from './partitions.ts';
+import { TopicSubscriptions } from './topic-subscriptions.ts';
+
+/** The names are the wire's. */
+export type ConsumerGroupState = 'Empty' | 'Assigning' | 'Reconciling' | 'Stable';
+
+/** What the group's own record says. */
+export interface GroupEpochs {
+  readonly epoch: number;
+  /** Of the subscribed topics, as they were at `epoch`; see topic-view.ts. */
+  readonly metadataHash: number;
+  readonly assignmentEpoch: number;
+  /** When the target assignment was made, in wall-clock milliseconds; 0 where the next may be made at once. */
+  readonly assignedMs: number;
+}
+
+/** As Kafka begins: the first member that joins makes the epoch 2. */
+export const initialEpochs: GroupEpochs = { epoch: 1, metadataHash: 0, assignmentEpoch: 0, assignedMs: 0 };
+
+export class ConsumerGroup {
+  readonly id: string;
+  readonly protocolType = consumerProtocolType;
+  readonly subscriptions = new TopicSubscriptions();
+  readonly partitionEpochs = new PartitionEpochs();
+  readonly #memory: MemberMemory;
+  readonly #members = new Map<string, ConsumerMember>();
+  readonly #memberIdsByInstance = new Map<string, string>();
+  readonly #targets = new Map<string, Partitions>();
+  /** How many members ask for each assignor. */
+  readonly #assignorVotes = new Map<string, number>();
+  /** How many of the members that speak the classic protocol support each of its protocols. */
+  readonly #classicSupport = new Map<string, number>();
+  #classicCount = 0;
+  #epochs: GroupEpochs = initialEpochs;
+  /** The version of the topics (`TopicView.version`) of which `metadataHash` was taken; -1 where that was in an earlier run. */
+  hashedVersion = -1;
+
+  /** `memory` counts what its members hold, for as long as they are in it. */
+  constructor(id: string, memory: MemberMemory = { sizeBytes: 0 }) {
+    this.id = id;
+    this.#memory = memory;
+  }
+
+  get members(): ReadonlyMap<string, ConsumerMember> {
+    return this.#members;
+  }
+
+  get targets(): ReadonlyMap<string, Partitions> {
+    return this.#targets;
+  }
+
+  get epochs(): GroupEpochs {
+    return this.#epochs;
+  }
+
+  get epoch(): number {
+    return this.#epochs.epoch;
+  }
+
+  get assignmentEpoch(): number {
+    return this.#epochs.assignmentEpoch;
+  }
+
+  /** How many members speak the classic protocol. */
+  get classicCount(): number {
+    return this.#classicCount;
+  }
+
+  get isEmpty(): boolean {
+    return this.#members.size === 0;
+  }
+
+  get state(): ConsumerGroupState {
+    if (this.isEmpty) return 'Empty';
+    if (this.epoch > this.assignmentEpoch) return 'Assigning';
+    for (const member of this.#members.values()) {
+      if (!isReconciledTo(member, this.assignmentEpoch)) return 'Reconciling';
+    }
+    return 'Stable';
+  }
+
+  memberOfInstance(instanceId: string | null): ConsumerMember | null {
+    const memberId = instanceId === null ? undefined : this.#memberIdsByInstance.get(instanceId);
+    return memberId === undefined ? null : present(this.#members.get(memberId), 'a static member is a member');
+  }
+
+  targetOf(memberId: string): Partitions {
+    return this.#targets.get(memberId) ?? noPartitions;
+  }
+
+  /** Whether the topic's offsets are in use. */
+  subscribes(topic: string): boolean {
+    return this.subscriptions.has(topic);
+  }
+
+  /** The assignor that the most members ask for, the first to be asked for where equal; null where none is. */
+  get preferredAssignor(): string | null {
+    let preferred: string | null = null;
+    let most = 0;
+    for (const [name, votes] of this.#assignorVotes) if (votes > most) [preferred, most] = [name, votes];
+    return preferred;
+  }
+
+  /** Whether all members take part in the same topics in the same way, so that assigning is simple. */
+  get isHomogeneous(): boolean {
+    return this.subscriptions.isShared(this.#members.size);
+  }
+
+  /** Whether a classic member that brings these could take part with the others that speak the classic protocol. */
+  supportsClassic(protocolType: string, names: readonly string[]): boolean {
+    if (protocolType !== consumerProtocolType) return false;
+    return names.some((name) => (this.#classicSupport.get(name) ?? 0) === this.#classicCount);
+  }
+
+  /** Takes a member in, or what is new about one that is there. */
+  putMember(member: ConsumerMember): void {
+    const before = this.#members.get(member.id) ?? null;
+    this.#members.set(member.id, member);
+    if (before !== null) {
+      this.#count(before, -1);
+      if (before.instanceId !== null) this.#memberIdsByInstance.delete(before.instanceId);
+      this.partitionEpochs.remove(before);
+    }
+    this.#count(member, 1);
+    if (member.instanceId !== null) this.#memberIdsByInstance.set(member.instanceId, member.id);
+    this.partitionEpochs.add(member);
+  }
+
+  /** Takes a member out, with its target. */
+  removeMember(memberId: string): void {
+    const member = present(this.#members.get(memberId), 'the member is there');
+    this.#members.delete(memberId);
+    this.#targets.delete(memberId);
+    this.#count(member, -1);
+    if (member.instanceId !== null) this.#memberIdsByInstance.delete(member.instanceId);
+    this.partitionEpochs.remove(member);
+  }
+
+  putTarget(memberId: string, partitions: Partitions): void {
+    this.#targets.set(memberId, partitions);
+  }
+
+  setEpochs(epochs: GroupEpochs): void {
+    assert(epochs.assignmentEpoch <= epochs.epoch, 'a target is for an epoch that has begun');
+    this.#epochs = epochs;
+  }
+
+  /** Gives back what its members take in memory; the group is not used any more. */
+  release(): void {
+    for (const member of this.#members.values()) this.#memory.sizeBytes -= identitySizeBytes(member);
+    this.#members.clear();
+  }
+
+  /** Whether a partition of the member's target is still with another. */
+  waitsForOthers(member: ConsumerMember): boolean {
+    if (member.state !== 'unreleased') return false;
+    for (const [topicId, partitions] of this.targetOf(member.id)) {
+      const assigned = member.assigned.get(topicId);
+      for (const partition of partitions) {
+        if (assigned?.has(partition) !== true && this.partitionEpochs.isOwned(topicId, partition)) return true;
+      }
+    }
+    return false;
+  }
+
+  #count(member: ConsumerMember, change: 1 | -1): void {
+    this.#memory.sizeBytes += change * identitySizeBytes(member);
+    this.subscriptions.count(member, change);
+    if (member.assignor !== null) changeCount(this.#assignorVotes, member.assignor, change);
+    if (member.classic === null) return;
+    this.#classicCount += change;
+    for (const name of new Set(member.classic.protocols.map((protocol) => protocol.name))) {
+      changeCount(this.#classicSupport, name, change);
+    }
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * The records in which a consumer group keeps its state, between fields and bytes. Any thread.
+ * Primitives as in Kafka's protocol, texts and bytes in their compact form; numbers marked ~ are unsigned varints.
+ *
+ *   epochs     key    16 int8 · group
+ *              value  version int8 · epoch int32 · metadata hash int64 · assignment epoch int32 · assigned int64 (ms)
+ *   identity   key    17 int8 · group · member id
+ *              value  version int8 · instance id? · rack? · client id · client host · rebalance timeout int32 (ms) ·
+ *                     count · count × topic · regular expression · assignor? ·
+ *                     classic boolean: if true, session timeout int32 (ms) · count · count × (protocol · metadata bytes)
+ *   progress   key    18 int8 · group · member id
+ *              value  version int8 · epoch int32 · previous epoch int32 · state int8 · assigned · revoking: each
+ *                     count · count × (topic id uuid · count · count × (partition ~ above the last · epoch ~))
+ *   target     key    19 int8 · group · member id
+ *              value  version int8 · count · count × (topic id uuid · count · count × partition ~ above the last)
+ *   regex      key    20 int8 · group · regular expression
+ *              value  version int8 · resolved int64 (ms) · count · count × topic
+ */
+
+import type { Uuid } from '../../../base/uuid.ts';
+import type { Reader } from '../../../protocol/reader.ts';
+import { Writer } from '../../../protocol/writer.ts';
+import type { KeyedRecord } from '../../keyed-batch.ts';
+import { bytesOf, checkRecordVersion, newerRecord, readRecord } from '../record-bytes.ts';
+import type { GroupEpochs } from './consumer-group.ts';
+import type { ClassicPart, MemberIdentity, MemberProgress, ReconciliationState } from './consumer-member.ts';
+import type { EpochedPartitions, Partitions } from './partitions.ts';
+import type { ResolvedRegex } from './topic-subscriptions.ts';
+
+/** What a record is about; `name` is a member id, or the expression. */
+export interface ConsumerRecordKey {
+  readonly kind: 'consumer';
+  readonly group: string;
+  readonly part: ConsumerRecordPart;
+  readonly name: string;
+}
+
+export type ConsumerRecordPart = 'epochs' | 'identity' | 'progress' | 'target' | 'regex';
+
+const version = 1;
+const parts: readonly ConsumerRecordPart[] = ['epochs', 'identity', 'progress', 'target', 'regex'];
+const firstKind = 16;
+const states: readonly ReconciliationState[] = ['stable', 'unrevoked', 'unreleased'];
+const minTopicBytes = 17;
+const minPairBytes = 2;
+
+export function isConsumerRecordKind(kind: number): boolean {
+  return kind >= firstKind && kind < firstKind + parts.length;
+}
+
+/** The rest of a key, behind its kind. */
+export function readConsumerKey(reader: Reader, kind: number): ConsumerRecordKey {
+  const part = parts[kind - firstKind]!;
+  const group = reader.compactString();
+  return { kind: 'consumer', group, part, name: part === 'epochs' ? '' : reader.compactString() };
+}
+
+/** `name` is a member id, or the expression; empty for the group's epochs. */
+export function consumerKey(part: ConsumerRecordPart, group: string, name = ''): Uint8Array {
+  const writer = new Writer(false, 128);
+  writer.int8(firstKind + parts.indexOf(part));
+  writer.compactString(group);
+  if (part !== 'epochs') writer.compactString(name);
+  return bytesOf(writer);
+}
+
+export function epochsRecord(group: string, epochs: GroupEpochs): KeyedRecord {
+  const writer = begin(64);
+  writer.int32(epochs.epoch);
+  writer.int64(epochs.metadataHash);
+  writer.int32(epochs.assignmentEpoch);
+  writer.int64(epochs.assignedMs);
+  return { key: consumerKey('epochs', group), value: bytesOf(writer) };
+}
+
+export function identityRecord(group: string, memberId: string, identity: MemberIdentity): KeyedRecord {
+  const writer = begin();
+  writer.compactNullableString(identity.instanceId);
+  writer.compactNullableString(identity.rackId);
+  writer.compactString(identity.clientId);
+  writer.compactString(identity.clientHost);
+  writer.int32(identity.rebalanceTimeoutMs);
+  writeTexts(writer, identity.subscribedTopics);
+  writer.compactString(identity.subscribedRegex);
+  writer.compactNullableString(identity.assignor);
+  writer.boolean(identity.classic !== null);
+  if (identity.classic !== null) {
+    writer.int32(identity.classic.sessionTimeoutMs);
+    writer.compactCount(identity.classic.protocols.length);
+    for (const { name, metadata } of identity.classic.protocols) {
+      writer.compactString(name);
+      writer.compactBytes(metadata);
+    }
+  }
+  return { key: consumerKey('identity', group, memberId), value: bytesOf(writer) };
+}
+
+export function progressRecord(group: string, memberId: string, progress: MemberProgress): KeyedRecord {
+  const writer = begin();
+  writer.int32(progress.epoch);
+  writer.int32(progress.previousEpoch);
+  writer.int8(states.indexOf(progress.state));
+  writeEpoched(writer, progress.assigned);
+  writeEpoched(writer, progress.revoking);
+  return { key: consumerKey('progress', group, memberId), value: bytesOf(writer) };
+}
+
+export function targetRecord(group: string, memberId: string, partitions: Partitions): KeyedRecord {
+  const writer = begin();
+  writer.compactCount(partitions.size);
+  for (const [topicId, indexes] of partitions) {
+    writer.uuid(topicId);
+    writer.compactCount(indexes.size);
+    let next = 0;
+    for (const partition of ascending(indexes)) {
+      writer.uvarint(partition - next);
+      next = partition + 1;
+    }
+  }
+  return { key: consumerKey('target', group, memberId), value: bytesOf(writer) };
+}
+
+export function regexRecord(group: string, regex: string, { topics, resolvedMs }: ResolvedRegex): KeyedRecord {
+  const writer = begin();
+  writer.int64(resolvedMs);
+  writeTexts(writer, topics);
+  return { key: consumerKey('regex', group, regex), value: bytesOf(writer) };
+}
+
+/** Throws `EnvironmentError` DATA_CORRUPT or DATA_DIRECTORY_NEWER, as do the others that read. */
+export function readEpochs(bytes: Uint8Array): GroupEpochs {
+  return readValue(bytes, (reader) => {
+    const epoch = reader.int32();
+    const metadataHash = reader.int64();
+    return { epoch, metadataHash, assignmentEpoch: reader.int32(), assignedMs: reader.int64() };
+  });
+}
+
+export function readIdentity(bytes: Uint8Array): MemberIdentity {
+  return readValue(bytes, (reader) => ({
+    instanceId: reader.compactNullableString(),
+    rackId: reader.compactNullableString(),
+    clientId: reader.compactString(),
+    clientHost: reader.compactString(),
+    rebalanceTimeoutMs: reader.int32(),
+    subscribedTopics: readTexts(reader),
+    subscribedRegex: reader.compactString(),
+    assignor: reader.compactNullableString(),
+    classic: reader.boolean() ? readClassicPart(reader) : null,
+  }));
+}
+
+export function readProgress(bytes: Uint8Array): MemberProgress {
+  return readValue(bytes, (reader) => {
+    const epoch = reader.int32();
+    const previousEpoch = reader.int32();
+    const number = reader.int8();
+    const state = states[number];
+    if (state === undefined) throw newerRecord(`members in the state ${number}`);
+    return { epoch, previousEpoch, state, assigned: readEpoched(reader), revoking: readEpoched(reader) };
+  });
+}
+
+export function readTarget(bytes: Uint8Array): Partitions {
+  return readValue(bytes, (reader) => {
+    const partitions = new Map<Uuid, ReadonlySet<number>>();
+    for (let left = reader.compactCount(minTopicBytes); left > 0; left--) {
+      const topicId = reader.uuid();
+      const indexes = new Set<number>();
+      let next = 0;
+      for (let more = reader.compactCount(1); more > 0; more--) {
+        const partition = next + reader.uvarint();
+        indexes.add(partition);
+        next = partition + 1;
+      }
+      partitions.set(topicId, indexes);
+    }
+    return partitions;
+  });
+}
+
+export function readRegex(bytes: Uint8Array): ResolvedRegex {
+  return readValue(bytes, (reader) => {
+    const resolvedMs = reader.int64();
+    return { resolvedMs, topics: readTexts(reader), growths: -1 };
+  });
+}
+
+function begin(capacityBytes = 256): Writer {
+  const writer = new Writer(false, capacityBytes);
+  writer.int8(version);
+  return writer;
+}
+
+function readValue<T>(bytes: Uint8Array, fields: (reader: Reader) => T): T {
+  return readRecord(bytes, 'a consumer group', (reader) => {
+    checkRecordVersion(reader, version);
+    return fields(reader);
+  });
+}
+
+function writeTexts(writer: Writer, texts: ReadonlySet<string>): void {
+  writer.compactCount(texts.size);
+  for (const text of texts) writer.compactString(text);
+}
+
+function readTexts(reader: Reader): ReadonlySet<string> {
+  const texts = new Set<string>();
+  for (let left = reader.compactCount(1); left > 0; left--) texts.add(reader.compactString());
+  return texts;
+}
+
+function writeEpoched(writer: Writer, partitions: EpochedPartitions): void {
+  writer.compactCount(partitions.size);
+  for (const [topicId, epochs] of partitions) {
+    writer.uuid(topicId);
+    writer.compactCount(epochs.size);
+    let next = 0;
+    for (const partition of ascending(epochs.keys())) {
+      writer.uvarint(partition - next);
+      writer.uvarint(epochs.get(partition)!);
+      next = partition + 1;
+    }
+  }
+}
+
+function readEpoched(reader: Reader): EpochedPartitions {
+  const partitions = new Map<Uuid, ReadonlyMap<number, number>>();
+  for (let left = reader.compactCount(minTopicBytes); left > 0; left--) {
+    const topicId = reader.uuid();
+    const epochs = new Map<number, number>();
+    let next = 0;
+    for (let more = reader.compactCount(minPairBytes); more > 0; more--) {
+      const partition = next + reader.uvarint();
+      epochs.set(partition, reader.uvarint());
+      next = partition + 1;
+    }
+    partitions.set(topicId, epochs);
+  }
+  return partitions;
+}
+
+function readClassicPart(reader: Reader): ClassicPart {
+  const sessionTimeoutMs = reader.int32();
+  const protocols: { name: string; metadata: Uint8Array }[] = [];
+  for (let left = reader.compactCount(2); left > 0; left--) {
+    protocols.push({ name: reader.compactString(), metadata: reader.compactBytes().slice() });
+  }
+  return { sessionTimeoutMs, protocols };
+}
+
+function ascending(indexes: Iterable<number>): number[] {
+  return [...indexes].toSorted((a, b) => a - b);
+}

@@ -1,0 +1,79 @@
+/**
+ * What moves a consumer group on: a new epoch where subscriptions or topics have changed, a target assignment for it, and
+ * each member's next step towards its target. I/O thread.
+ */
+
+import type { ConsumerRun } from './consumer-run.ts';
+import type { ConsumerMember } from './consumer-member.ts';
+import { reconciled } from './current-assignment.ts';
+import type { GroupEdit } from './group-edit.ts';
+import type { TopicPartitionsField } from './partitions.ts';
+import { isReconciledTo } from './consumer-member.ts';
+import { changedTargets, knownAssignors } from './target-assignment.ts';
+
+/** The assignor that counts in the group: what most members ask for, else the first that is on. */
+export function assignorOf({ group, surroundings }: ConsumerRun): string {
+  return group.preferredAssignor ?? assignorsOf(surroundings)[0]!;
+}
+
+/** The assignors that members may ask for, in the order of `group.consumer.assignors`. */
+export function assignorsOf({ config }: ConsumerRun['surroundings']): string[] {
+  return knownAssignors((config.text('group.consumer.assignors') ?? '').split(','));
+}
+
+/** Begins the next epoch where it is asked for, or where the subscribed topics are not what they were. */
+export function refreshEpoch(run: ConsumerRun, edit: GroupEdit, bump: boolean): void {
+  const { group, surroundings } = run;
+  const { topics } = surroundings;
+  if (!bump && group.hashedVersion === topics.version) return;
+  const metadataHash = topics.hash(group.subscriptions.topics());
+  group.hashedVersion = topics.version;
+  if (!bump && metadataHash === group.epochs.metadataHash) return;
+  const epoch = group.epoch + 1;
+  edit.setEpochs({ epoch, metadataHash });
+  surroundings.logger.info({ group: group.id, epoch, members: group.members.size }, 'A consumer group rebalances.');
+}
+
+/**
+ * Makes the target assignment of the group's epoch where there is none yet, and the interval since the last has passed.
+ */
+export function refreshTarget(run: ConsumerRun, edit: GroupEdit): void {
+  const { group, surroundings } = run;
+  if (group.assignmentEpoch >= group.epoch) return;
+  const nowMs = surroundings.clock.nowMs();
+  const { assignedMs } = group.epochs;
+  const intervalMs = surroundings.setting(group.id, 'consumer.assignment.interval.ms');
+  if (assignedMs > 0 && intervalMs > 0 && nowMs < assignedMs + intervalMs) return;
+  for (const [memberId, target] of changedTargets(group, assignorOf(run), surroundings.topics)) {
+    edit.putTarget(memberId, target);
+  }
+  edit.setEpochs({ assignmentEpoch: group.epoch, assignedMs: nowMs });
+}
+
+/** Brings the member one step nearer to its target. Returns it as it is then. */
+export function reconcile(
+  run: ConsumerRun,
+  edit: GroupEdit,
+  member: ConsumerMember,
+  subscriptionChanged: boolean,
+  owned: readonly TopicPartitionsField[] | null,
+): ConsumerMember {
+  const { group, surroundings } = run;
+  if (!subscriptionChanged && isReconciledTo(member, group.assignmentEpoch)) return member;
+  const subscribed = surroundings.topics.assignable(group.subscriptions.topicsOf(member));
+  const moved = reconciled(member, {
+    targetEpoch: group.assignmentEpoch,
+    target: group.targetOf(member.id),
+    subscriptionChanged,
+    subscribedIds: new Set(subscribed.map(({ topicId }) => topicId)),
+    owned,
+    isOwned: (topicId, partition) => group.partitionEpochs.isOwned(topicId, partition),
+  });
+  if (moved === member) return member;
+  edit.putMember(moved);
+  if (moved.classic === null) {
+    if (moved.state === 'unrevoked') run.setTimer(moved.id, 'rebalance', moved.rebalanceTimeoutMs);
+    else run.clearTimer(moved.id, 'rebalance');
+  }
+  return moved;
+}

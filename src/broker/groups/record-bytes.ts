@@ -1,0 +1,43 @@
+/**
+ * Bytes of the records in the log of groups: one piece each, and errors that say what to do where they cannot be read.
+ * Any thread.
+ */
+
+import { assert } from '../../base/assert.ts';
+import { EnvironmentError, EnvironmentErrorCode } from '../../base/environment-error.ts';
+import { MalformedFrame, Reader } from '../../protocol/reader.ts';
+import type { Writer } from '../../protocol/writer.ts';
+
+const nothing = new Uint8Array(0);
+
+/** Reads `bytes`, all of them. Throws `EnvironmentError` DATA_CORRUPT, or what `fields` throws. */
+export function readRecord<T>(bytes: Uint8Array, what: string, fields: (reader: Reader) => T): T {
+  try {
+    const reader = new Reader(bytes);
+    const value = fields(reader);
+    reader.expectEnd();
+    return value;
+  } catch (error) {
+    if (!(error instanceof MalformedFrame)) throw error;
+    const message = `The log of groups cannot be read: ${what} is damaged. Restore the data directory from a copy.`;
+    throw new EnvironmentError(EnvironmentErrorCode.DATA_CORRUPT, message, error);
+  }
+}
+
+/** Reads a record's version. Throws `EnvironmentError` DATA_DIRECTORY_NEWER where it is above `known`. */
+export function checkRecordVersion(reader: Reader, known: number): void {
+  const found = reader.int8();
+  if (found > known) throw newerRecord(`version ${found} of a record`);
+}
+
+export function newerRecord(what: string): EnvironmentError {
+  const message = `The log of groups holds ${what}, written by a newer Millrace. Start that version on this directory.`;
+  return new EnvironmentError(EnvironmentErrorCode.DATA_DIRECTORY_NEWER, message);
+}
+
+/** The bytes as an array of their own length, for they are kept. */
+export function bytesOf(writer: Writer): Uint8Array {
+  const [only = nothing, ...more] = writer.finish();
+  assert(more.length === 0, 'records are written in one piece');
+  return only.slice();
+}
