@@ -83,7 +83,7 @@ function decoding(valueBytes: number): Benchmark {
       {
         name: 'RecordBlock',
         run() {
-          const block = new RecordBlock('t', 0, firstOffset, firstOffset, batch, noInflation);
+          const block = new RecordBlock('t', 0, firstOffset, firstOffset, batch, null, noInflation);
           let bytes = 0;
           for (let i = 0; i < block.count; i++) bytes += block.valueAt(i)!.length;
           return bytes;
@@ -110,7 +110,7 @@ function sharing(): Benchmark {
     encode: (block, from, to) =>
       Array.from({ length: to - from }, (_, i) => Buffer.from(block.valueAt(from + i)!).toString()).join('\n'),
   };
-  const blockOf = (): RecordBlock => new RecordBlock('t', 0, firstOffset, firstOffset, batch, () => null);
+  const blockOf = (): RecordBlock => new RecordBlock('t', 0, firstOffset, firstOffset, batch, null, () => null);
   return {
     name: `a frame for each of ${readersPerRun} readers`,
     unit: 'records',

@@ -3,13 +3,12 @@
  * not see. Any thread; functions without state.
  *
  * A broker answers with whole batches, so that the first may begin before the offset asked for, and the last may be cut off
- * where the bytes ended. With read_committed the response names aborted transactions by producer and first offset; each
- * ends at that producer's abort marker, a control batch (KIP-98).
+ * where the bytes ended. Which ones a reader of committed records must not see, `committed-batches.ts` says.
  */
 
 import { ErrorCode } from '../base/error-code.ts';
 import type { FetchResponseResponsesPartitionsAbortedTransactions } from '../protocol/generated/01-fetch.ts';
-import { readInt16 } from '../records/big-endian.ts';
+import { CommittedBatches } from '../records/committed-batches.ts';
 import { crc32c } from '../records/crc32c.ts';
 import {
   attributesAt,
@@ -18,14 +17,10 @@ import {
   Compression,
   compressionOf,
   hasValidCrc,
-  isControl,
-  isTransactional,
   lastOffsetAt,
   leaderEpochAt,
-  producerIdAt,
   recordCountAt,
 } from '../records/record-batch.ts';
-import { RecordReader } from '../records/record-reader.ts';
 import type { CompressionCodec } from './compression.ts';
 import { KafkaError } from './kafka-error.ts';
 
@@ -59,15 +54,13 @@ export interface FetchedOptions {
   readonly where: string;
 }
 
-const abortMarker = 0;
-
 /**
  * The batches of `records` from `fromOffset` on. Throws or rejects with a `KafkaError`: CORRUPT_MESSAGE where a CRC is
  * wrong or a batch cannot be read, UNSUPPORTED_COMPRESSION_TYPE where no codec is there for it.
  */
 export async function readFetched(records: Uint8Array, fromOffset: number, options: FetchedOptions): Promise<Fetched> {
   const batches: ReadyBatch[] = [];
-  const skipped = new AbortedTransactions(options.aborted ?? []);
+  const committed = new CommittedBatches(options.aborted);
   let nextOffset = fromOffset;
   let leaderEpoch = -1;
   for (let at = 0; at < records.length;) {
@@ -83,7 +76,7 @@ export async function readFetched(records: Uint8Array, fromOffset: number, optio
         `the batch before offset ${endOffset} of ${options.where} is damaged`,
       );
     }
-    const isHidden = skipped.hides(records, at, endOffset);
+    const isHidden = committed.hides(records, at, size);
     if (!isHidden && endOffset > nextOffset && recordCountAt(records, at) > 0) {
       const body = await inflated(records, at, at + size, options);
       const sizeBytes = body?.length ?? size;
@@ -102,38 +95,6 @@ export async function readFetched(records: Uint8Array, fromOffset: number, optio
     at += size;
   }
   return { batches, nextOffset, leaderEpoch };
-}
-
-/** Which batches belong to transactions that were aborted, in the order of the log. */
-class AbortedTransactions {
-  readonly #ahead: FetchResponseResponsesPartitionsAbortedTransactions[];
-  readonly #open = new Set<number>();
-
-  constructor(aborted: readonly FetchResponseResponsesPartitionsAbortedTransactions[]) {
-    this.#ahead = aborted.toSorted((a, b) => a.firstOffset - b.firstOffset);
-  }
-
-  /** Whether a reader must not see the batch: it is a marker, or its transaction was aborted. */
-  hides(records: Uint8Array, at: number, endOffset: number): boolean {
-    while (this.#ahead.length > 0 && this.#ahead[0]!.firstOffset < endOffset) {
-      this.#open.add(this.#ahead.shift()!.producerId);
-    }
-    const attributes = attributesAt(records, at);
-    const producerId = producerIdAt(records, at);
-    if (isControl(attributes)) {
-      if (controlType(records, at) === abortMarker) this.#open.delete(producerId);
-      return true;
-    }
-    return isTransactional(attributes) && this.#open.has(producerId);
-  }
-}
-
-/** A control record's key is its version and its type, int16 each. */
-function controlType(records: Uint8Array, at: number): number {
-  const size = batchSizeAt(records, at, records.length);
-  const reader = new RecordReader(records, at, at + size);
-  if (!reader.next() || reader.key === null || reader.key.length < 4) return -1;
-  return readInt16(reader.key, 2);
 }
 
 /** Where no whole batch follows: it was cut off, or it is of an older format, which nobody can read by going on. */

@@ -98,7 +98,10 @@ export class PartitionFeed implements BlockHolder {
     const end = this.endOffset(isolation);
     if (offset === end) return null;
     if (offset >= this.log.logStartOffset) {
-      const known = this.#blocks.find((block) => offset >= block.startOffset && offset < block.endOffset);
+      const known = this.#blocks.find(
+        (block) =>
+          offset >= block.startOffset && offset < block.endOffset && (block.onlyFor ?? isolation) === isolation,
+      );
       if (known !== undefined && known.endOffset <= end) {
         this.#options.cache.used(known);
         return known;
@@ -134,7 +137,9 @@ export class PartitionFeed implements BlockHolder {
         return { errorCode, message: `${errorName(errorCode)}: ${topic}-${partition}.` };
       if (result.records.length === 0) return null;
       const bytes = result.records.slice();
-      const block = new RecordBlock(topic, partition, offset, result.highWatermark, bytes, this.#options.inflate);
+      const { highWatermark, abortedTransactions } = result;
+      const { inflate } = this.#options;
+      const block = new RecordBlock(topic, partition, offset, highWatermark, bytes, abortedTransactions, inflate);
       this.#blocks.unshift(block);
       this.#options.cache.add(block, this);
       return block;

@@ -8,16 +8,18 @@
  */
 
 import { asOffset, type Offset } from '../base/numbers.ts';
+import { CommittedBatches, type AbortedRange } from '../records/committed-batches.ts';
 import {
   attributesAt,
   batchSizeAt,
   compressionOf,
-  isControl,
+  isTransactional,
   lastOffsetAt,
   recordCountAt,
 } from '../records/record-batch.ts';
 import { readHeaders, RecordReader, type RecordHeader } from '../records/record-reader.ts';
 import { MalformedRecordsError } from '../records/varint.ts';
+import type { IsolationLevel } from '../storage/partition-log.ts';
 
 /** How a door writes records; one object a format, which blocks know it by. */
 export interface FrameFormat<Frame> {
@@ -45,6 +47,8 @@ export class RecordBlock {
   readonly count: number;
   /** Up to where the partition could be read when this was read. */
   readonly highWatermark: Offset;
+  /** Whose records these are and not another's; null where both see the same. */
+  readonly onlyFor: IsolationLevel | null;
   readonly #sources: Uint8Array[] = [];
   readonly #offsets: Float64Array;
   readonly #timestamps: Float64Array;
@@ -56,8 +60,9 @@ export class RecordBlock {
   #frameBytes = 0;
 
   /**
-   * The records from `startOffset` on of the whole batches that fill `bytes`, which become the block's own. Throws
-   * `MalformedRecordsError` where a batch does not inflate or a record does not parse.
+   * The records from `startOffset` on of the whole batches that fill `bytes`, which become the block's own, without those
+   * of the `aborted` transactions, null where the read was one of uncommitted records. Throws `MalformedRecordsError` where
+   * a batch does not inflate or a record does not parse.
    */
   constructor(
     topic: string,
@@ -65,6 +70,7 @@ export class RecordBlock {
     startOffset: Offset,
     highWatermark: Offset,
     bytes: Uint8Array,
+    aborted: readonly AbortedRange[] | null,
     inflate: Inflate,
   ) {
     this.topic = topic;
@@ -80,10 +86,13 @@ export class RecordBlock {
     this.#places = new Int32Array(most * placesPerRecord);
     let endOffset = startOffset;
     let sourceBytes = bytes.length;
+    let hasTransactions = false;
+    const committed = new CommittedBatches(aborted);
     for (let at = 0, size = 0; (size = batchSizeAt(bytes, at, bytes.length)) > 0; at += size) {
       const attributes = attributesAt(bytes, at);
       endOffset = asOffset(lastOffsetAt(bytes, at) + 1);
-      if (isControl(attributes)) continue;
+      hasTransactions ||= isTransactional(attributes);
+      if (committed.hides(bytes, at, size)) continue;
       const body = compressionOf(attributes) === 0 ? null : inflate(bytes, at, size);
       if (body === null && compressionOf(attributes) !== 0) throw new MalformedRecordsError('a batch does not inflate');
       sourceBytes += body?.length ?? 0;
@@ -91,6 +100,7 @@ export class RecordBlock {
     }
     this.endOffset = endOffset;
     this.count = this.#filled;
+    this.onlyFor = onlyReadersOf(aborted, hasTransactions);
     this.#ownBytes = sourceBytes + most * tableBytesPerRecord;
   }
 
@@ -208,3 +218,9 @@ export class RecordBlock {
 }
 
 const placesPerRecord = 7;
+
+function onlyReadersOf(aborted: readonly AbortedRange[] | null, hasTransactions: boolean): IsolationLevel | null {
+  // Of what is not read as committed nobody looked how its transactions ended.
+  if (aborted === null) return hasTransactions ? 'read_uncommitted' : null;
+  return aborted.length > 0 ? 'read_committed' : null;
+}

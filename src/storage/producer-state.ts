@@ -11,7 +11,7 @@
  *
  * Batches are applied when they are accepted, before they are written, so that a producer's next batch in flight finds
  * its predecessor. It keeps no files (`producer-snapshot.ts` has the format), and asks nobody whether a transaction may
- * begin here (`transaction-verification.ts`).
+ * begin here: whoever appends has asked its coordinator (KIP-890).
  */
 
 import { assert } from '../base/assert.ts';

@@ -27,6 +27,7 @@ import type { Findings, Loss, PartitionReport, Severity } from './findings.ts';
 import { knownPartition, type KnownPartition, type StoreFiles } from './known-partition.ts';
 import { SnapshotCheck } from './snapshot-check.ts';
 import { capital, checkSegment, type SegmentReport, type SegmentTools } from './segment-check.ts';
+import { TransactionsOfLog } from './transaction-check.ts';
 
 const largestMetadataBytes = 4096;
 
@@ -186,6 +187,7 @@ class PartitionCheck {
 
   #checkSegments(baseOffsets: readonly Offset[], snapshot: SnapshotCheck | null): SegmentReport[] {
     const segments: SegmentReport[] = [];
+    const transactions = new TransactionsOfLog(this.#tools.arena.bytes);
     for (const [i, baseOffset] of baseOffsets.entries()) {
       const sealed = i < baseOffsets.length - 1;
       const madeAgain = !this.#stoppedClean && (!sealed || baseOffsets[i + 1]! >= this.#certainOffset);
@@ -201,7 +203,7 @@ class PartitionCheck {
           this.#isUncertain ? 'warning' : 'damage',
         );
       }
-      const place = { root: this.#root, name: this.#name, baseOffset, sealed, indexSeverity };
+      const place = { root: this.#root, name: this.#name, baseOffset, sealed, transactions, indexSeverity };
       const report = checkSegment(this.#tools, place, this.#findings, (batch) => {
         if (this.#loss === null) this.#take(batch, snapshot, file);
       });
@@ -367,6 +369,7 @@ class PartitionCheck {
     for (const [kind, sizeBytes] of [
       ['index', state.offsetIndexSizeBytes],
       ['timeindex', state.timeIndexSizeBytes],
+      ['txnindex', state.transactionIndexSizeBytes ?? 0],
     ] as const) {
       const name = segmentFileName(state.baseOffset, kind);
       const fileBytes = this.#tools.fileSystem.sizeAt(`${this.#root}/${this.#name}/${name}`) ?? 0;

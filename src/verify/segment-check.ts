@@ -1,6 +1,6 @@
 /**
  * Checks one segment: every batch of its log (whole, CRC, next in sequence), every record in them, also in compressed
- * ones, and both its indexes. Offline, synchronous.
+ * ones, and its indexes. Offline, synchronous.
  */
 
 import { asAddress, asPosition, noTimestamp, type Offset } from '../base/numbers.ts';
@@ -16,6 +16,7 @@ import { segmentFileName } from '../storage/segment-name.ts';
 import { scanSegmentFile, type FileBatch } from '../storage/segment-scan.ts';
 import type { Findings, Severity } from './findings.ts';
 import { OffsetIndexCheck, TimeIndexCheck } from './index-check.ts';
+import { TransactionIndexCheck, type TransactionsOfLog } from './transaction-check.ts';
 
 /** Index files may not be larger than their segment's offsets and positions allow. */
 const largestIndexBytes = 512 * 1024 * 1024;
@@ -39,6 +40,8 @@ export interface SegmentPlace {
   readonly baseOffset: Offset;
   /** Whether a segment follows. */
   readonly sealed: boolean;
+  /** What was open in the log before this segment. */
+  readonly transactions: TransactionsOfLog;
   /** How bad a wrong index is: a start after a crash makes those past the recovery point again. */
   readonly indexSeverity: Severity;
 }
@@ -69,11 +72,13 @@ export function checkSegment(
 ): SegmentReport {
   const { arena, fileSystem, progress } = tools;
   const { root, name, baseOffset } = place;
-  const fileOf = (kind: 'log' | 'index' | 'timeindex'): string => `${name}/${segmentFileName(baseOffset, kind)}`;
-  const readIndex = (kind: 'index' | 'timeindex'): Uint8Array =>
+  const fileOf = (kind: 'log' | 'index' | 'timeindex' | 'txnindex'): string =>
+    `${name}/${segmentFileName(baseOffset, kind)}`;
+  const readIndex = (kind: 'index' | 'timeindex' | 'txnindex'): Uint8Array =>
     readWholeFile(fileSystem, `${root}/${fileOf(kind)}`, largestIndexBytes) ?? new Uint8Array();
   const offsetIndex = new OffsetIndexCheck(readIndex('index'), baseOffset);
   const timeIndex = new TimeIndexCheck(readIndex('timeindex'), baseOffset);
+  const transactionIndex = new TransactionIndexCheck(readIndex('txnindex'), baseOffset, place.transactions);
   let batches = 0;
   let records = 0;
   let endOffset = baseOffset;
@@ -86,6 +91,7 @@ export function checkSegment(
       if (wrong !== null) findings.add('damage', fileOf('log'), wrong, batch.position, batch.baseOffset);
       offsetIndex.take(batch);
       timeIndex.take(batch);
+      transactionIndex.take(batch);
       take(batch);
       batches++;
       records += batch.recordCount;
@@ -99,10 +105,12 @@ export function checkSegment(
     if (end.problem === null) {
       offsetIndex.end(end.endPosition);
       timeIndex.end(place.sealed);
+      transactionIndex.end(endOffset);
     }
     for (const [kind, problem] of [
       ['index', offsetIndex.problem],
       ['timeindex', timeIndex.problem],
+      ['txnindex', transactionIndex.problem],
     ] as const) {
       if (problem === null) continue;
       findings.add(place.indexSeverity, fileOf(kind), `${capital(problem.what)}.`, problem.position, problem.offset);
@@ -117,7 +125,7 @@ export function checkSegment(
       problem: end.problem,
       zeroBytes: end.zeroBytes,
       isTorn: end.problem !== null && isTorn(fileSystem, file, end.endPosition, fileBytes, end.problem),
-      indexProblem: offsetIndex.problem !== null || timeIndex.problem !== null,
+      indexProblem: [offsetIndex, timeIndex, transactionIndex].some(({ problem }) => problem !== null),
     };
   } finally {
     fileSystem.close(file);

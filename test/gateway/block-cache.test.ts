@@ -8,7 +8,7 @@ import { crc32c } from '../../src/records/crc32c.ts';
 function block(): RecordBlock {
   const builder = new BatchBuilder(crc32c);
   builder.append({ key: null, value: new Uint8Array(1000), timestampMs: 0 });
-  return new RecordBlock('t', 0, firstOffset, firstOffset, builder.seal(), () => null);
+  return new RecordBlock('t', 0, firstOffset, firstOffset, builder.seal(), null, () => null);
 }
 
 it('lets those go that were used least recently, and never the newest', () => {

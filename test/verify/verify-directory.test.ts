@@ -14,16 +14,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { ErrorCode } from '../../src/base/error-code.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import { asOffset } from '../../src/base/numbers.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { Arena, defaultArenaOptions } from '../../src/memory/arena.ts';
 import { openDataDirectory } from '../../src/storage/data-directory.ts';
 import type { LogConfig } from '../../src/storage/log-config.ts';
 import { nodeFileSystem } from '../../src/storage/node-file-system.ts';
+import type { AppendResult, PartitionLog } from '../../src/storage/partition-log.ts';
 import { Findings, type VerifyReport } from '../../src/verify/findings.ts';
 import { readStoreFiles } from '../../src/verify/known-partition.ts';
 import { planRepair, repairDirectory } from '../../src/verify/repair.ts';
 import { verifyDirectory } from '../../src/verify/verify-directory.ts';
+import { expectCommittedReads } from '../storage/committed-reads.ts';
 import { append, batchOf, StoreHarness, valuesFrom } from '../storage/store-harness.ts';
 
 const arena = Arena.create({
@@ -60,8 +64,60 @@ async function repair(directory = harness.directory) {
   return plan;
 }
 
+/** Some transactions, the first and the last but one of which are aborted. */
+async function fillTransactions(log: PartitionLog, round = 0): Promise<void> {
+  const write = (producerId: number, baseSequence: number): Promise<AppendResult> =>
+    append(log, batchOf([`${producerId}`], { producerId, producerEpoch: 0, baseSequence, transactional: true }));
+  const end = (producerId: number, outcome: 'commit' | 'abort'): Promise<AppendResult> =>
+    new Promise((resolve) =>
+      log.appendMarker({ producerId, producerEpoch: 0, coordinatorEpoch: 1, outcome, timestampMs: 5000 }, resolve),
+    );
+  await write(21, round * 2);
+  await write(22, round * 2);
+  await end(21, 'abort');
+  await write(21, round * 2 + 1);
+  await end(21, 'commit');
+  await end(22, 'abort');
+  await write(22, round * 2 + 1);
+}
+
+describe('transaction indexes', () => {
+  test.each(['clean', 'kill'] as const)('have no findings after transactions (%s), and are needed', async (stop) => {
+    await harness.open();
+    const log = harness.log('orders', 0, config);
+    for (let i = 0; i < 6; i++) await fillTransactions(log, i);
+    if (stop === 'clean') await harness.store.close();
+    else harness.abandon();
+    expect(damageOf(await verify())).toEqual([]);
+    await harness.open();
+    await expectCommittedReads(harness.log('orders', 0, config), stop);
+    await harness.store.close();
+    expect((await verify()).findings).toEqual([]);
+
+    const indexes = filesBelow(harness.directory).filter((path) => path.endsWith('.txnindex'));
+    expect(indexes.length).toBeGreaterThan(2);
+    unlinkSync(join(harness.directory, indexes[1]!));
+    const damage = damageOf(await verify());
+    expect(damage.map(({ what }) => what).join()).toMatch(/would be read/);
+    // What is not known to be committed is not shown as if it were.
+    await harness.open();
+    const damaged = harness.log('orders', 0, config);
+    const options = { offset: asOffset(0), maxBytes: 1e6, minOneBatch: true, isolation: 'read_committed' } as const;
+    let errorCode: number = ErrorCode.NONE;
+    for (let next = 0; errorCode === ErrorCode.NONE && next < damaged.lastStableOffset; next++) {
+      errorCode = (await damaged.read({ ...options, offset: asOffset(next) })).errorCode;
+    }
+    expect(errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR);
+    harness.abandon();
+    await repair();
+    expect(damageOf(await verify())).toEqual([]);
+    await harness.open();
+    await expectCommittedReads(harness.log('orders', 0, config), 'repaired');
+  });
+});
+
 /** A few segments of two epochs, with indexes, a producer's snapshot and a later log start. */
-async function fill(stop: 'clean' | 'kill'): Promise<string[]> {
+async function fill(stop: 'clean' | 'kill', hasTransactions = false): Promise<string[]> {
   await harness.open();
   let log = harness.log('orders', 0, config);
   const produced = (i: number): Uint8Array =>
@@ -71,6 +127,7 @@ async function fill(stop: 'clean' | 'kill'): Promise<string[]> {
   await harness.open();
   log = harness.log('orders', 0, config);
   for (let i = 12; i < 30; i++) await append(log, produced(i));
+  if (hasTransactions) await fillTransactions(log);
   await log.deleteRecordsBefore(9 as never);
   const values = await valuesFrom(log, 9);
   if (stop === 'clean') await harness.store.close();
@@ -108,7 +165,7 @@ describe('a directory that is whole', () => {
 
 describe('damage', () => {
   test('is found wherever one bit of a cleanly stopped directory changes', async () => {
-    await fill('clean');
+    await fill('clean', true);
     const missed: string[] = [];
     for (const path of filesBelow(harness.directory)) {
       if (path.endsWith('meta.properties') || path.includes('millrace.lock')) continue;
@@ -127,7 +184,7 @@ describe('damage', () => {
   }, 120_000);
 
   test('is found wherever a file of a cleanly stopped directory is cut short, missing or longer', async () => {
-    await fill('clean');
+    await fill('clean', true);
     const missed: string[] = [];
     for (const path of filesBelow(harness.directory)) {
       if (path.includes('millrace.lock') || path === 'meta.properties') continue;
