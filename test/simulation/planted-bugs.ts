@@ -125,6 +125,22 @@ class NoDeletion extends WrappedPartitionLog {
   }
 }
 
+/** Markers are answered, and not written. */
+class NoMarkers extends WrappedPartitionLog {
+  override appendMarker(...[, listener]: Parameters<PartitionLog['appendMarker']>): void {
+    const { endOffset: baseOffset, logStartOffset } = this;
+    const none = { errorCode: ErrorCode.NONE, logAppendTimeMs: -1, errorMessage: null, recordErrors: [] };
+    listener({ ...none, baseOffset, logStartOffset });
+  }
+}
+
+/** A transaction that is aborted is committed in one partition. */
+class WrongMarkers extends WrappedPartitionLog {
+  override appendMarker(...[marker, listener]: Parameters<PartitionLog['appendMarker']>): void {
+    super.appendMarker({ ...marker, outcome: this.partition === 0 ? 'commit' : marker.outcome }, listener);
+  }
+}
+
 class NoDirectorySyncs extends WrappedFileSystem {
   override syncDirectory(): void {}
 
@@ -291,6 +307,24 @@ export const plantedBugs: readonly ExpectedBug[] = [
     fileSystem: (inner) => new ForgottenBlocks(inner),
     found: /^(lost|two-values|unreadable)/,
     profile: { directFromBytes: 1, directWrites: 'taken' },
+  },
+  {
+    name: 'commits of transactions answered before the sync',
+    store: inLogs(onlyIn(stateLogTopics.transactions, (log) => new EarlyAnswers(log))),
+    found: /^copy.*(was committed up to|is committed, but)/,
+    profile: { copies: 2, copiersPerStream: 2, powerCutChance: 1, crashEveryMs: 150, maxDiskMs: 40, maxNetworkMs: 1 },
+  },
+  {
+    name: 'markers that are not written',
+    store: inLogs((log) => new NoMarkers(log)),
+    found: /^copy.*(still open|missing)/,
+    profile: { copies: 1 },
+  },
+  {
+    name: 'markers that say otherwise',
+    store: inLogs((log) => new WrongMarkers(log)),
+    found: /^copy.*(is committed, but|both committed|stands behind)/,
+    profile: { copies: 1 },
   },
   {
     name: 'torn ends that are not cut off',

@@ -38,6 +38,9 @@ export interface Profile {
   /** Groups from so many bytes on are written past the page cache. */
   readonly directFromBytes: number;
   readonly directWrites: DirectSupport;
+  /** Streams that are copied in transactions, and how many producers each has at once. */
+  readonly copies: number;
+  readonly copiersPerStream: number;
 }
 
 /** Draws a profile. */
@@ -69,5 +72,7 @@ export function drawProfile(random: SeededRandom): Profile {
     publishers: random.below(3),
     directFromBytes: pick(1, 1000, never),
     directWrites: pick<DirectSupport>('taken', 'taken', 'taken', 'refused by open', 'refused by write'),
+    copies: random.below(3),
+    copiersPerStream: 1 + random.below(2),
   };
 }

@@ -12,6 +12,7 @@ const exercised = [
   ...['KAFKA_STORAGE_ERROR', 'disk full', 'disk faults set, sync', 'disk faults set, write', 'clock jumps'],
   ...['starts that failed', 'offsets out of range', 'heartbeat: REBALANCE_IN_PROGRESS'],
   ...['named retries', 'named records stored before', 'named producers resumed', 'named: OUT_OF_ORDER_SEQUENCE_NUMBER'],
+  ...['copies committed', 'copies aborted', 'copy end: PRODUCER_FENCED', 'copy resumes: UNSTABLE_OFFSET_COMMIT'],
   ...[
     'published',
     'publishing failed',

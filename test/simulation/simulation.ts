@@ -15,6 +15,8 @@ import type { LogStore } from '../../src/storage/partition-log.ts';
 import { AdminActor } from './admin-actor.ts';
 import { findAnomalies } from './anomaly-checker.ts';
 import { ConsumerActor } from './consumer-actor.ts';
+import { CopyActor } from './copy-actor.ts';
+import { CopyStream } from './copy-stream.ts';
 import { FaultActor } from './fault-actor.ts';
 import { GroupActor } from './group-actor.ts';
 import { scanLogs } from './log-scan.ts';
@@ -122,6 +124,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
 
 class Run {
   readonly #world: World;
+  readonly #streams: CopyStream[] = [];
 
   constructor(world: World) {
     this.#world = world;
@@ -138,12 +141,14 @@ class Run {
     await world.start();
     const admin = new AdminActor(world);
     await admin.createTopics();
+    await this.#createStreams();
     const actors = [
       admin.run(),
       ...this.#producers(),
       ...this.#named(),
       ...this.#publishers(),
       ...this.#consumers(),
+      ...this.#copiers(),
       new FaultActor(world).run(),
     ];
     const actorsDone = Promise.all(actors);
@@ -187,6 +192,24 @@ class Run {
     });
   }
 
+  async #createStreams(): Promise<void> {
+    for (let i = 0; i < this.#world.profile.copies; i++) {
+      const stream = new CopyStream(this.#world, `copy${i}`);
+      await stream.create();
+      this.#streams.push(stream);
+    }
+  }
+
+  #copiers(): Promise<void>[] {
+    const { scheduler, profile } = this.#world;
+    return this.#streams.flatMap((stream) => {
+      const isV2 = scheduler.random.chance(0.6);
+      return Array.from({ length: profile.copiersPerStream }, (_, index) =>
+        new CopyActor(this.#world, { name: `${stream.name}.${index}`, stream, isV2 }).run(),
+      );
+    });
+  }
+
   #consumers(): Promise<void>[] {
     const world = this.#world;
     const { consumers, groups, membersPerGroup } = world.profile;
@@ -220,10 +243,12 @@ class Run {
     // What was written without a promise is still on its way.
     await world.sleep(2000, 'judgement');
     await scanLogs(world, await world.serving());
+    for (const stream of this.#streams) await stream.judge(await world.serving());
     await world.stop();
     await world.start();
     const process = await world.serving();
     if (!process.store.startedClean) world.breakPromise('a start after a clean stop is not a clean one');
     await scanLogs(world, process);
+    for (const stream of this.#streams) await stream.judge(process);
   }
 }

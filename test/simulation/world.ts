@@ -41,6 +41,7 @@ const settings = [
   ['group.initial.rebalance.delay.ms', '20'],
   ['group.min.session.timeout.ms', '200'],
   ['offsets.retention.check.interval.ms', '1000'],
+  ['transaction.abort.timed.out.transaction.cleanup.interval.ms', '200'],
 ] as const;
 
 export class World {

@@ -163,17 +163,20 @@ export class OffsetCommits {
   ): Promise<ErrorCode> {
     const { offsets, broker } = this.#options;
     const partitionCount = broker.config.number('offsets.topic.num.partitions');
-    const slotsByGroup = new Map<string, OffsetSlot[]>();
-    for (const { group, slot } of offsets.pendingOf(producerId)) {
-      const slots = slotsByGroup.get(group);
-      if (slots !== undefined) slots.push(slot);
-      else if (partitions.has(offsetsPartitionOf(group, partitionCount))) slotsByGroup.set(group, [slot]);
+    const groups = new Set<string>();
+    for (const { group } of offsets.pendingOf(producerId)) {
+      if (partitions.has(offsetsPartitionOf(group, partitionCount))) groups.add(group);
     }
-    const writes = [...slotsByGroup].map(([group, slots]) =>
-      this.#write(group, slots, (slot) => completionRecords({ group, slot }, producerId, outcome)),
-    );
-    const errorCodes = await Promise.all(writes);
+    const errorCodes = await Promise.all([...groups].map((group) => this.#completeIn(group, producerId, outcome)));
     return errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE;
+  }
+
+  async #completeIn(groupId: string, producerId: number, outcome: TransactionOutcome): Promise<ErrorCode> {
+    // A commit that is under way comes before this, and stays.
+    await this.settled(groupId);
+    const pending = [...this.#options.offsets.pendingOf(producerId)].filter(({ group }) => group === groupId);
+    const slots = pending.map(({ slot }) => slot);
+    return this.#write(groupId, slots, (slot) => completionRecords({ group: groupId, slot }, producerId, outcome));
   }
 
   async #write<Place extends OffsetPlace>(
@@ -225,11 +228,18 @@ function completionRecords(
   producerId: number,
   outcome: TransactionOutcome,
 ): KeyedRecord[] {
-  const { topicId, partition, committed } = slot;
-  const pending = present(slot.pending.get(producerId), 'the offset is pending');
-  const records: KeyedRecord[] = [{ key: pendingOffsetKey(group, topicId, partition, producerId), value: null }];
-  const isNewest = committed === null || committed.committedMs <= pending.committedMs;
-  if (outcome === 'commit' && isNewest) records.push(offsetRecord(offsetKey(group, topicId, partition), pending));
+  const { topicId, partition, pending } = slot;
+  const { offset, isSuperseded } = present(pending.get(producerId), 'the offset is pending');
+  const keyOf = (ofProducer: number): Uint8Array => pendingOffsetKey(group, topicId, partition, ofProducer);
+  const records: KeyedRecord[] = [{ key: keyOf(producerId), value: null }];
+  if (outcome === 'abort' || isSuperseded) return records;
+  records.push(offsetRecord(offsetKey(group, topicId, partition), offset));
+  // What other transactions committed later is not superseded by this: it comes again behind it.
+  const producers = [...pending.keys()];
+  for (const later of producers.slice(producers.indexOf(producerId) + 1)) {
+    const other = pending.get(later)!;
+    if (!other.isSuperseded) records.push(offsetRecord(keyOf(later), other.offset));
+  }
   return records;
 }
 

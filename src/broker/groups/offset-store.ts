@@ -18,8 +18,14 @@ export interface OffsetSlot {
   committed: CommittedOffset | null;
   /** Records of this key that are on their way. */
   changesUnderWay: number;
-  /** By producer id: what becomes the committed offset once that producer's transaction is committed. */
-  readonly pending: Map<number, CommittedOffset>;
+  /** By producer id, in the order in which they came: what becomes valid with that producer's transaction. */
+  readonly pending: Map<number, PendingOffset>;
+}
+
+export interface PendingOffset {
+  readonly offset: CommittedOffset;
+  /** Whether another offset has been committed since, which then stays. */
+  isSuperseded: boolean;
 }
 
 /** A slot of which a transaction has a pending offset. */
@@ -74,6 +80,8 @@ export class OffsetStore {
   apply(group: string, topicId: Uuid, partition: number, committed: CommittedOffset | null): void {
     const slot = this.#slotFor(group, topicId, partition);
     slot.committed = committed;
+    // The order of the log decides; wall clocks jump.
+    if (committed !== null) for (const pending of slot.pending.values()) pending.isSuperseded = true;
     this.#dropIfEmpty(group, slot);
   }
 
@@ -88,7 +96,8 @@ export class OffsetStore {
     const slot = this.#slotFor(group, topicId, partition);
     const ofProducer = this.#pending.get(producerId);
     if (pending !== null) {
-      slot.pending.set(producerId, pending);
+      slot.pending.delete(producerId);
+      slot.pending.set(producerId, { offset: pending, isSuperseded: false });
       if (ofProducer === undefined) this.#pending.set(producerId, new Map([[slot, { group, slot }]]));
       else ofProducer.set(slot, { group, slot });
       return;
@@ -108,10 +117,15 @@ export class OffsetStore {
   *snapshot(): Generator<KeyedRecord> {
     for (const group of this.#groups.keys()) {
       for (const { topicId, partition, committed, pending } of this.slots(group)) {
+        const all = [...pending].map(([producerId, { offset, isSuperseded }]) => {
+          return {
+            isSuperseded,
+            record: offsetRecord(pendingOffsetKey(group, topicId, partition, producerId), offset),
+          };
+        });
+        for (const { record, isSuperseded } of all) if (isSuperseded) yield record;
         if (committed !== null) yield offsetRecord(offsetKey(group, topicId, partition), committed);
-        for (const [producerId, offset] of pending) {
-          yield offsetRecord(pendingOffsetKey(group, topicId, partition, producerId), offset);
-        }
+        for (const { record, isSuperseded } of all) if (!isSuperseded) yield record;
       }
     }
   }
