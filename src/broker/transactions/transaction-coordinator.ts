@@ -59,7 +59,7 @@ export class TransactionCoordinator {
 
   /** Reads the log of transactions. Rejects with `EnvironmentError` where it cannot be read or a newer Millrace wrote it. */
   static async open(broker: Broker): Promise<TransactionCoordinator> {
-    const store = new TransactionStore();
+    const store = new TransactionStore(broker.clock);
     store.attach(await broker.openStateLog(stateLogTopics.transactions, store));
     const coordinator = new TransactionCoordinator(broker, store);
     for (const transaction of [...store.open()]) {

@@ -67,10 +67,9 @@ export class TransactionExpiry {
   }
 
   async #abortEach(): Promise<void> {
-    const nowMs = this.#broker.clock.nowMs();
+    const nowMs = this.#broker.clock.monotonicMs();
     const timedOut = [...this.#store.open()].filter(
-      ({ pending, image }) =>
-        pending === null && image.state === 'Ongoing' && image.startedMs + image.timeoutMs < nowMs,
+      ({ pending, image, deadlineMs }) => pending === null && image.state === 'Ongoing' && deadlineMs < nowMs,
     );
     for (const transaction of timedOut) {
       if (this.#stopped) return;

@@ -5,6 +5,7 @@
  */
 
 import { present } from '../../base/assert.ts';
+import type { Clock } from '../../base/clock.ts';
 import { ErrorCode } from '../../base/error-code.ts';
 import { coordinatorError } from '../groups/coordinator-error.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
@@ -22,8 +23,13 @@ export class TransactionStore implements KeyedState {
   /** Those that time may run out for, or whose markers are missing. */
   readonly #open = new Set<Transaction>();
   readonly #steps = new Map<KeyedRecord, () => void>();
+  readonly #clock: Clock;
   #log: StateLog | null = null;
   #idLength = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** From here on steps are written; before, records come from the log. */
   attach(log: StateLog): void {
@@ -121,11 +127,19 @@ export class TransactionStore implements KeyedState {
   }
 
   #take(transaction: Transaction, image: TransactionImage): void {
+    const begins = transaction.image.state !== 'Ongoing' || this.#log === null;
+    if (image.state === 'Ongoing' && begins) transaction.deadlineMs = this.#deadlineOf(image);
     transaction.image = image;
     transaction.pending = null;
     const { state } = image;
     if (state === 'Ongoing' || state === 'PrepareCommit' || state === 'PrepareAbort') this.#open.add(transaction);
     else this.#open.delete(transaction);
+  }
+
+  /** What is left of its time counts from now on: a wall clock that jumps makes it neither longer nor shorter. */
+  #deadlineOf({ startedMs, timeoutMs }: TransactionImage): number {
+    const leftMs = startedMs + timeoutMs - this.#clock.nowMs();
+    return this.#clock.monotonicMs() + Math.min(Math.max(leftMs, 0), timeoutMs);
   }
 
   #add(transaction: Transaction): Transaction {
