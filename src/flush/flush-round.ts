@@ -325,6 +325,7 @@ export class FlushRound {
         directory: path,
         topicId,
         create: (submission.flags & SubmissionFlag.CREATE) !== 0,
+        indexesUnsure: (submission.flags & SubmissionFlag.INDEXES_UNSURE) !== 0,
         segmentBaseOffset: submission.baseOffset,
         endOffset: submission.endOffset,
         position: submission.filePosition,

@@ -22,12 +22,18 @@ export class IndexAppender {
   #sizeBytes: number;
   #waiting = nothingWaits;
   #waitingBytes = 0;
+  /** Whether the file may hold more than what counts, here or only on the disk. */
+  #isUnsure: boolean;
 
-  /** `sizeBytes` of the file count, what follows is cut off; `onCreated` hears that the file's name is new. */
-  constructor(fileSystem: FileSystem, path: string, sizeBytes: number, onCreated: () => void) {
+  /**
+   * `sizeBytes` of the file count, what follows is cut off; `onCreated` hears that the file's name is new. With `isUnsure`
+   * the next append cuts and opens the file though nothing waits, so that the sync behind it holds for all of it.
+   */
+  constructor(fileSystem: FileSystem, path: string, sizeBytes: number, isUnsure: boolean, onCreated: () => void) {
     this.#files = fileSystem;
     this.#path = path;
     this.#sizeBytes = sizeBytes;
+    this.#isUnsure = isUnsure;
     this.#onCreated = onCreated;
   }
 
@@ -62,7 +68,8 @@ export class IndexAppender {
 
   /** Writes all that waits. Where that fails it goes on waiting and the file's error is thrown on. */
   append(): void {
-    if (this.#waitingBytes === 0) return;
+    const isCut = this.#isUnsure && this.#files.sizeAt(this.#path) !== null;
+    if (this.#waitingBytes === 0 && !isCut) return;
     const file = this.#open();
     let written = 0;
     while (written < this.#waitingBytes) {
@@ -105,6 +112,7 @@ export class IndexAppender {
       throw error;
     }
     this.#file = file;
+    this.#isUnsure = false;
     return file;
   }
 

@@ -39,6 +39,8 @@ export interface PartitionWriterOptions {
   readonly topicId: string;
   /** The directory or the segment may not exist yet; both are made at the first write. */
   readonly create: boolean;
+  /** Whether the segment's index files may hold more than the sizes below: the first append cuts them, to be synced. */
+  readonly indexesUnsure: boolean;
   readonly segmentBaseOffset: number;
   readonly endOffset: number;
   readonly position: number;
@@ -105,8 +107,9 @@ export class PartitionWriter {
     this.segmentBaseOffset = options.segmentBaseOffset;
     this.endOffset = options.endOffset;
     this.position = options.position;
-    this.#index = this.#indexAt(options.segmentBaseOffset, 'index', options.indexSizeBytes);
-    this.#timeIndex = this.#indexAt(options.segmentBaseOffset, 'timeindex', options.timeIndexSizeBytes);
+    const { segmentBaseOffset, indexesUnsure } = options;
+    this.#index = this.#indexAt(segmentBaseOffset, 'index', options.indexSizeBytes, indexesUnsure);
+    this.#timeIndex = this.#indexAt(segmentBaseOffset, 'timeindex', options.timeIndexSizeBytes, indexesUnsure);
     this.#transactionIndexSizeBytes = options.transactionIndexSizeBytes;
   }
 
@@ -415,10 +418,14 @@ export class PartitionWriter {
     this.#sealed.push(file);
   }
 
-  #indexAt(baseOffset: number, kind: 'index' | 'timeindex' | 'txnindex', sizeBytes: number): IndexAppender {
-    return new IndexAppender(this.#files, this.#path(baseOffset, kind), sizeBytes, () =>
-      this.#markDirectory(this.directory),
-    );
+  #indexAt(
+    baseOffset: number,
+    kind: 'index' | 'timeindex' | 'txnindex',
+    sizeBytes: number,
+    isUnsure = false,
+  ): IndexAppender {
+    const onCreated = (): void => this.#markDirectory(this.directory);
+    return new IndexAppender(this.#files, this.#path(baseOffset, kind), sizeBytes, isUnsure, onCreated);
   }
 
   #markDirectory(path: string): void {

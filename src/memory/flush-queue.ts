@@ -64,6 +64,8 @@ export const SubmissionFlag = {
   WRITTEN: 32,
   /** With WRITE: an entry for the transaction index stands in the ring behind the batch (`transaction-index.ts`). */
   TRANSACTION_INDEX_ENTRY: 64,
+  /** With OPEN: the index files may hold more than what counts, and may have held more on the disk. */
+  INDEXES_UNSURE: 128,
 } as const;
 
 /** What a completion reports. */

@@ -11,6 +11,7 @@ import { segmentFileName, temporarySuffix } from './segment-name.ts';
 import type { Offset } from '../base/numbers.ts';
 
 const largestIndexBytes = 512 * 1024 * 1024;
+const noBytes = new Uint8Array();
 
 export interface OffsetEntry {
   readonly lastOffset: Offset;
@@ -34,11 +35,21 @@ export interface FoundEntries extends IndexEntries {
   readonly isWhole: boolean;
 }
 
-/** Reads both index files of the segment at `baseOffset` in `directory`; a missing one is empty. */
-export function readIndexEntries(fileSystem: FileSystem, directory: string, baseOffset: Offset): FoundEntries {
-  const read = (kind: 'index' | 'timeindex'): Uint8Array =>
-    readWholeFile(fileSystem, `${directory}/${segmentFileName(baseOffset, kind)}`, largestIndexBytes) ??
-    new Uint8Array();
+/**
+ * Reads both index files of the segment at `baseOffset` in `directory`, whose files have the `names`; a missing one is
+ * empty.
+ */
+export function readIndexEntries(
+  fileSystem: FileSystem,
+  directory: string,
+  names: readonly string[],
+  baseOffset: Offset,
+): FoundEntries {
+  const read = (kind: 'index' | 'timeindex'): Uint8Array => {
+    const name = segmentFileName(baseOffset, kind);
+    if (!names.includes(name)) return noBytes;
+    return readWholeFile(fileSystem, `${directory}/${name}`, largestIndexBytes) ?? noBytes;
+  };
   const offsets: OffsetEntry[] = [];
   const offsetBytes = read('index');
   for (let at = 0; at + offsetEntrySizeBytes <= offsetBytes.length; at += offsetEntrySizeBytes) {

@@ -120,9 +120,8 @@ export class LocalLogStore implements LogStore, LogOwner {
    * Opens the store: reads what a clean stop wrote, or recovers. Rejects with `EnvironmentError` DATA_CORRUPT for
    * checkpoints that cannot be read, DATA_DIRECTORY_NEWER, DISK_FULL and IO_FAILED where the file system refuses.
    */
-  // oxlint-disable-next-line typescript/require-await -- a store may have to wait for what it opens; this one reads synchronously.
   static async open(options: LocalLogStoreOptions): Promise<LocalLogStore> {
-    const { start, fileSystem, refusal } = explainingFailures(options.directory, () => startOrOnlyRead(options));
+    const { start, fileSystem, refusal } = await explainingFailures(options.directory, () => startOrOnlyRead(options));
     const store = new LocalLogStore({ ...options, fileSystem }, start, refusal);
     options.executor.start(
       (workerIndex) => store.#drain(workerIndex),
@@ -403,10 +402,10 @@ interface Started {
  * no room; and the leader epoch that clients hear of is the one that the next start raises to, with which nothing is
  * written before. Nothing else goes to the disk, so the next start finds what this one found.
  */
-function startOrOnlyRead(options: LocalLogStoreOptions): Started {
+async function startOrOnlyRead(options: LocalLogStoreOptions): Promise<Started> {
   const { directory, fileSystem, logger } = options;
   try {
-    const start = startStore(options);
+    const start = await startStore(options);
     removeCleanStop(fileSystem, directory);
     return { start, fileSystem, refusal: null };
   } catch (error) {
@@ -414,7 +413,7 @@ function startOrOnlyRead(options: LocalLogStoreOptions): Started {
     if (!isFull(systemErrorCode(error)) || !hasLogs) throw error;
     logger.warn({ error }, 'The disk has no room for what a start after a crash writes.');
     const overlay = new OverlayFileSystem(fileSystem, (path) => !path.endsWith(cutSuffix));
-    const start = startStore({ ...options, fileSystem: overlay });
+    const start = await startStore({ ...options, fileSystem: overlay });
     const refusal =
       'This run takes no writes, because the disk had no room for what a start after a crash writes. Reads go on. ' +
       'Free some space and start the broker again.';
@@ -428,9 +427,9 @@ function isFull(code: string | null): boolean {
 }
 
 /** Runs `start`; refusals of the file system become sentences. */
-function explainingFailures<T>(directory: string, start: () => T): T {
+async function explainingFailures<T>(directory: string, start: () => Promise<T>): Promise<T> {
   try {
-    return start();
+    return await start();
   } catch (error) {
     const code = systemErrorCode(error);
     if (code === null || error instanceof EnvironmentError) throw error;

@@ -301,7 +301,8 @@ export class LocalLog implements PartitionLog, Closable {
     await this.#retention.removeDoomed();
     if (failure !== FlushFailure.NONE) return false;
     try {
-      if (this.state.hasFiles && !this.state.isDamaged) await turns.run(() => writeFinalFiles(this.state));
+      if (this.state.hasFiles && !this.state.isDamaged)
+        await turns.run(() => writeFinalFiles(this.state, this.#flusher));
       return true;
     } catch (error) {
       const { topic, partition } = this.state;

@@ -34,15 +34,17 @@ export async function checkpointLog(log: LogState, flusher: LogFlusher): Promise
     throw error;
   }
   log.recoveryPoint = endOffset;
+  if (flusher.wasOpened) log.indexPoint = endOffset;
   return true;
 }
 
 /** Writes what a closed log's files need beside them: all is settled, and nothing is appended any more. */
-export async function writeFinalFiles(log: LogState): Promise<void> {
+export async function writeFinalFiles(log: LogState, flusher: LogFlusher): Promise<void> {
   const snapshot = log.producersChanged ? encodeProducers(log.producers, log.named) : null;
   await writeSideFiles(log, snapshot, log.progress.end);
   log.producersChanged = false;
   log.recoveryPoint = log.progress.end;
+  if (flusher.wasOpened) log.indexPoint = log.progress.end;
 }
 
 async function writeSideFiles(

@@ -82,6 +82,11 @@ export class LogFlusher {
     return this.#slot !== noSlot;
   }
 
+  /** Whether the worker ever had this log: then a checkpoint, or closing, brings its index files to what counts. */
+  get wasOpened(): boolean {
+    return this.#worker >= 0;
+  }
+
   /** What `open` takes of the ring; nothing where the slot is bound. */
   get openingBytes(): number {
     return this.#slot === noSlot ? this.#openText().length : 0;
@@ -102,6 +107,7 @@ export class LogFlusher {
     this.#channel.bind(this.#slot, (completion) => this.#completed(completion));
     const fields = this.#blank(SubmissionKind.OPEN);
     fields.flags = log.hasFiles ? 0 : SubmissionFlag.CREATE;
+    if (log.indexPoint < log.recoveryPoint) fields.flags |= SubmissionFlag.INDEXES_UNSURE;
     fields.ringPosition = position;
     fields.sizeBytes = path.length;
     fields.baseOffset = active.baseOffset;

@@ -51,6 +51,8 @@ export class LogState {
   needsMetadata: boolean;
   /** Everything below is on disk with all that is needed to go on from there. */
   recoveryPoint: Offset;
+  /** Everything below has its index entries on disk, as `PartitionState.indexPoint`. */
+  indexPoint: Offset;
   /** The recovery point that is on disk, from which a start after a crash would go on. */
   savedRecoveryPoint: Offset;
   /** The segment that the worker certainly has as its active one, or a later one: what it told last. */
@@ -77,6 +79,7 @@ export class LogState {
     this.producerSnapshot = known.producerSnapshot;
     this.producers.transactions.tell(known.firstOpenTransaction ?? -1);
     this.recoveryPoint = known.recoveryPoint;
+    this.indexPoint = known.indexPoint;
     this.savedRecoveryPoint = known.recoveryPoint;
     this.confirmedSegment = known.segments.at(-1)?.baseOffset ?? firstOffset;
     this.hasFiles = known.segments.length > 0;
@@ -125,6 +128,7 @@ export class LogState {
       logStartOffset: this.logStartOffset,
       endOffset: this.progress.end,
       recoveryPoint: this.recoveryPoint,
+      indexPoint: this.indexPoint,
       // A segment whose file could not be made yet is none.
       segments: this.hasFiles ? this.segments.all().map((segment) => segment.state) : [],
       epochs: this.epochs.starts,

@@ -16,6 +16,8 @@ export interface PartitionState {
   readonly endOffset: Offset;
   /** Everything below was on disk; past the end where something of it is missing. */
   readonly recoveryPoint: Offset;
+  /** Index entries of what lies before are on disk; at most the recovery point. What lies behind has none that count. */
+  readonly indexPoint: Offset;
   /** The oldest first; the last is the active one. Empty where the partition has no files. */
   readonly segments: readonly SegmentState[];
   readonly epochs: readonly EpochStart[];

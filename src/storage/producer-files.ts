@@ -7,7 +7,7 @@
 
 import type { Offset } from '../base/numbers.ts';
 import { isNamedProducerId } from '../records/named-records.ts';
-import { readWholeFile, replaceFile, replaceFileLater } from './checkpoint-file.ts';
+import { readWholeFile, replaceFileLater } from './checkpoint-file.ts';
 import type { FileSystem } from './file-system.ts';
 import { kafkaEntries, type NamedProducerEntry, type NamedProducers } from './named-producers.ts';
 import { decodeNamedSnapshot, encodeNamedSnapshot } from './named-snapshot.ts';
@@ -48,14 +48,7 @@ export function producerPaths(
   };
 }
 
-/** Writes the files of `offset`, durably. Throws the file system's errors. */
-export function writeProducers(fileSystem: FileSystem, directory: string, offset: Offset, files: ProducerFiles): void {
-  const paths = producerPaths(directory, offset);
-  if (files.named !== null) replaceFile(fileSystem, paths.named, files.named);
-  replaceFile(fileSystem, paths.snapshot, files.snapshot);
-}
-
-/** As `writeProducers`, while others are served. */
+/** Writes the files of `offset`, durably, while others are served. Rejects with the file system's errors. */
 export async function writeProducersLater(
   fileSystem: FileSystem,
   directory: string,

@@ -11,7 +11,7 @@ import { readControlRecord } from '../records/transaction-marker.ts';
 import { isNamedProducerId, noRecordNumber, readIdentity } from '../records/named-records.ts';
 import type { FileSystem } from './file-system.ts';
 import { NamedProducers } from './named-producers.ts';
-import { encodeProducers, readProducers, writeProducers } from './producer-files.ts';
+import { encodeProducers, readProducers, type ProducerFiles } from './producer-files.ts';
 import { ProducerState } from './producer-state.ts';
 import type { FileBatch } from './segment-scan.ts';
 import type { TransactionEntry } from './transaction-index.ts';
@@ -127,15 +127,14 @@ export class ProducerRecovery {
     );
   }
 
-  /** Writes a snapshot as of `endOffset`, durably, where the last one no longer holds. */
-  save(endOffset: Offset): void {
-    if (!this.#changed) return;
+  /** The snapshot as of `endOffset`, to be written by the caller; null where the last one still holds, or none is needed. */
+  snapshotAt(endOffset: Offset): ProducerFiles | null {
+    if (!this.#changed) return null;
     if (this.#state.size + this.#named.size === 0) {
       this.#savedAs = null;
-      return;
+      return null;
     }
-    const files = encodeProducers(this.#state, this.#named);
-    writeProducers(this.#tools.fileSystem, this.#directory, endOffset, files);
     this.#savedAs = endOffset;
+    return encodeProducers(this.#state, this.#named);
   }
 }

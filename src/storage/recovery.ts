@@ -1,34 +1,31 @@
 /**
  * Recovers one partition after a stop that was not clean: finds where its log ends and what state holds there. At the
- * start, synchronous.
+ * start, synchronous; what it changed becomes durable behind it (`recovery-syncs.ts`).
  *
  *   segments   │ trusted │ trusted, then scanned │ scanned │           the log ends at the first batch that is not whole,
  *                                ▲ recovery point                       valid and next in sequence
  *
  * What follows the end moves to `.cut` files, unless it is zeros, which the writer makes ahead. Before the recovery
  * point nothing may be missing: where it is, the partition keeps its files, is read up to there, and refuses writes
- * until someone decides. What lies past the point is written again in place and synced, because the page cache may hold
- * what the disk does not.
+ * until someone decides. What lies past the point is written again in place, to be synced, because the page cache may
+ * hold what the disk does not.
+ *
+ * Index entries are made again behind the index point, but for a short end of the log: there the index goes on without
+ * them, the worker cuts off what the files hold beyond it, and until that is durable the index point stays where it is.
  */
 
-import { asOffset, asPosition, firstOffset, type Offset, type Position } from '../base/numbers.ts';
+import { asOffset, firstOffset, type Offset } from '../base/numbers.ts';
 import { cutLog, setAside } from './cut-files.ts';
 import type { FileDescriptor } from './file-system.ts';
-import {
-  haveSameEntries,
-  readIndexEntries,
-  writeIndexEntries,
-  type FoundEntries,
-  type IndexEntries,
-} from './index-rebuild.ts';
 import { LeaderEpochs, type EpochStart } from './leader-epochs.ts';
 import { partitionMetadataName } from './partition-metadata.ts';
 import type { PartitionState } from './partition-state.ts';
 import { ProducerRecovery } from './producer-recovery.ts';
+import { recoverSegment } from './recovered-segment.ts';
 import { RecoveredTransactions } from './recovered-transactions.ts';
-import { ScannedSegment } from './scanned-segment.ts';
+import type { UnsyncedPartition } from './recovery-syncs.ts';
 import { deletedFileSuffix, parseSegmentFileName, segmentFileName, temporarySuffix } from './segment-name.ts';
-import { scanSegmentFile, type FileBatch } from './segment-scan.ts';
+import type { FileBatch } from './segment-scan.ts';
 import type { SegmentState } from './segment.ts';
 import type { TransactionEntry } from './transaction-index.ts';
 import { trustSegment, type RecoveryTools } from './trusted-segment.ts';
@@ -39,8 +36,12 @@ export interface RecoveryInput {
   readonly partition: number;
   readonly topicId: string | null;
   readonly directory: string;
+  /** What is in it, as `FileSystem.list` gives it. */
+  readonly names: readonly string[];
   /** 0 where none was written down. */
   readonly recoveryPoint: Offset;
+  /** As `PartitionPoint.indexPoint`; 0 where none was written down. */
+  readonly indexPoint: Offset;
   /** Whether one was written down, so that the directory and what it says of itself are on disk. */
   readonly isKnown: boolean;
   readonly producerSnapshot: Offset | null;
@@ -48,10 +49,14 @@ export interface RecoveryInput {
   readonly epochs: readonly EpochStart[];
   /** 0 where none was written down. */
   readonly logStartOffset: Offset;
+  /** How long the end of the log may be that gets no index entries. */
+  readonly unindexedBytesMax: number;
 }
 
 export interface RecoveryResult {
+  /** What holds once `unsynced` is durable. */
   readonly state: PartitionState;
+  readonly unsynced: UnsyncedPartition;
   /** A snapshot that the state no longer names; removed once the recovery points no longer do either. */
   readonly staleSnapshot: Offset | null;
   /** Bytes that moved to `.cut` files. */
@@ -60,19 +65,18 @@ export interface RecoveryResult {
   readonly scannedBytes: number;
 }
 
+/** So many files of one partition are kept open to be synced later; of more segments the rest is synced at once. */
+const unsyncedFilesMax = 4;
+
 /** Recovers the partition. Throws the file system's errors; damage is in the state's `refusal`. */
 export function recoverPartition(tools: RecoveryTools, input: RecoveryInput): RecoveryResult {
-  return new Recovery(tools, input).run();
-}
-
-/** Where a scan of a segment begins, and what is known of what lies before. */
-interface ScanStart {
-  readonly position: Position;
-  readonly offset: Offset;
-  /** Entries for what lies before. */
-  readonly entries: IndexEntries;
-  /** All entries that the files have. */
-  readonly found: FoundEntries;
+  const recovery = new Recovery(tools, input);
+  try {
+    return recovery.run();
+  } catch (error) {
+    recovery.closeFiles();
+    throw error;
+  }
 }
 
 class Recovery {
@@ -81,11 +85,15 @@ class Recovery {
   readonly #producers: ProducerRecovery;
   readonly #epochs: LeaderEpochs;
   readonly #transactions: RecoveredTransactions;
+  readonly #unsyncedFiles: FileDescriptor[] = [];
   #recoveryPoint: Offset;
+  /** The index point that holds afterwards; null where it is the log's end. */
+  #indexPoint: Offset | null = null;
   #endOffset: Offset = firstOffset;
   #problem: string | null = null;
   #scannedBytes = 0;
-  #changed = false;
+  #hasNewNames = false;
+  #snapshot: UnsyncedPartition['producers'] = null;
 
   constructor(tools: RecoveryTools, input: RecoveryInput) {
     this.#tools = tools;
@@ -113,10 +121,10 @@ class Recovery {
       // One that ends at the recovery point may have been ended after it, so that its last index entries are not certain.
       const trusted =
         nextBase !== null && nextBase < this.#recoveryPoint
-          ? trustSegment(this.#tools, this.#input.directory, baseOffset, nextBase, this.#transactions.of(baseOffset))
+          ? trustSegment(this.#tools, this.#input, baseOffset, nextBase, this.#transactions.of(baseOffset))
           : null;
       if (trusted !== null) {
-        if (this.#transactions.save(baseOffset, this.#transactions.of(baseOffset))) this.#changed = true;
+        if (this.#transactions.save(baseOffset, this.#transactions.of(baseOffset))) this.#hasNewNames = true;
         segments.push(trusted);
         this.#endOffset = nextBase!;
         continue;
@@ -141,8 +149,12 @@ class Recovery {
     if (this.#endOffset < this.#input.logStartOffset) {
       this.#beginAnew(segments);
       segments.length = 0;
+      this.#indexPoint = null;
     }
-    this.#finish();
+    this.#epochs.truncateFromEnd(this.#endOffset);
+    const snapshot = this.#producers.snapshotAt(this.#endOffset);
+    if (snapshot !== null) this.#snapshot = { endOffset: this.#endOffset, files: snapshot };
+    if (!this.#input.isKnown) this.#keepMetadata();
     if (first > this.#input.logStartOffset && this.#input.recoveryPoint > firstOffset) {
       return this.#result(this.#state(segments, this.#headless(first)), cutBytes);
     }
@@ -150,9 +162,20 @@ class Recovery {
   }
 
   #result(state: PartitionState, cutBytes: number): RecoveryResult {
-    const { producerSnapshot } = this.#input;
+    const { producerSnapshot, directory } = this.#input;
     const staleSnapshot = producerSnapshot === state.producerSnapshot ? null : producerSnapshot;
-    return { state, staleSnapshot, cutBytes, scannedBytes: this.#scannedBytes };
+    const unsynced = {
+      directory,
+      files: this.#unsyncedFiles,
+      hasNewNames: this.#hasNewNames,
+      producers: this.#snapshot,
+    };
+    return { state, unsynced, staleSnapshot, cutBytes, scannedBytes: this.#scannedBytes };
+  }
+
+  /** For a recovery that failed. */
+  closeFiles(): void {
+    for (const file of this.#unsyncedFiles.splice(0)) this.#tools.fileSystem.close(file);
   }
 
   /** Whether something is missing that was on disk and was not deleted. */
@@ -174,7 +197,7 @@ class Recovery {
     const { fileSystem } = this.#tools;
     const { directory } = this.#input;
     const baseOffsets: Offset[] = [];
-    for (const name of fileSystem.list(directory)) {
+    for (const name of this.#input.names) {
       if (name.endsWith(deletedFileSuffix) || name.endsWith(temporarySuffix)) fileSystem.remove(`${directory}/${name}`);
       const parsed = parseSegmentFileName(name);
       if (parsed?.kind === 'log') baseOffsets.push(parsed.baseOffset);
@@ -224,7 +247,7 @@ class Recovery {
     );
     for (const { baseOffset } of segments) this.#remove(baseOffset);
     this.#endOffset = logStartOffset;
-    this.#changed = true;
+    this.#hasNewNames = true;
   }
 
   /**
@@ -240,7 +263,7 @@ class Recovery {
     const { fileSystem, logger } = this.#tools;
     const { topic, partition, directory, logStartOffset } = this.#input;
     const cutBytes = setAside(fileSystem, directory, baseOffsets);
-    this.#changed = true;
+    this.#hasNewNames = true;
     logger.warn(
       { topic, partition, endOffset: logStartOffset, cutBytes },
       'The log has no beginning, which was not on disk yet; what followed is kept in .cut files.',
@@ -254,122 +277,51 @@ class Recovery {
       const path = `${this.#input.directory}/${segmentFileName(baseOffset, kind)}`;
       if (fileSystem.sizeAt(path) !== null) fileSystem.remove(path);
     }
-    this.#changed = true;
+    this.#hasNewNames = true;
   }
 
-  /** Scans a segment from the recovery point, or all of it, and makes its indexes again from there on. */
+  /** Recovers a segment by scanning it. */
   #scan(baseOffset: Offset, nextBase: Offset | null): SegmentState {
-    const { arena, fileSystem } = this.#tools;
-    const isLast = nextBase === null;
-    const path = this.#logPath(baseOffset);
-    const file = fileSystem.open(path, 'write');
-    try {
-      const sizeBytes = fileSystem.sizeOf(file);
-      const start = this.#scanStart(baseOffset, sizeBytes);
-      const known = this.#transactions.of(baseOffset);
-      const segment = new ScannedSegment(baseOffset, start.entries, [...known], this.#tools.nowMs);
-      this.#endOffset = start.offset;
-      const take = (batch: FileBatch): null => {
-        const aborted = this.#take(batch);
-        segment.take(batch);
-        if (aborted !== null) segment.transactions.push(aborted);
-        return null;
-      };
-      const end = scanSegmentFile(
-        arena,
-        fileSystem,
-        file,
-        sizeBytes,
-        start.position,
-        start.offset,
-        true,
-        take,
-        (address, position, takenBytes) => {
-          if (this.#endOffset > this.#recoveryPoint) this.#writeAgain(file, address, position, takenBytes);
-        },
-      );
-      this.#scannedBytes += end.endPosition - start.position;
-      this.#problem = end.problem;
-      // Zeros where batches were on disk are damage, which stays as it is; before a segment that is next they are none.
-      if (end.zeroBytes > 0 && (this.#endOffset >= this.#input.recoveryPoint || this.#endOffset === nextBase)) {
-        fileSystem.truncate(file, end.endPosition);
-        this.#changed = true;
-      }
-      segment.end(end.endPosition, isLast);
-      // Of a segment that ends at the recovery point only the last index entry is not certain.
-      const isCertain = isLast ? this.#endOffset <= this.#recoveryPoint : this.#endOffset < this.#recoveryPoint;
-      if (!isCertain) this.#changed = true;
-      const { offsets, times } = segment.entries;
-      const isSame = haveSameEntries(segment.entries, start.found);
-      // Entries that are right may stand in the page cache alone, where the recovery point passes over them.
-      if (!isSame || (!isCertain && offsets.length + times.length > 0)) {
-        this.#changed = true;
-        writeIndexEntries(fileSystem, this.#input.directory, baseOffset, segment.entries);
-      }
-      if (this.#transactions.save(baseOffset, segment.transactions)) this.#changed = true;
-      return segment.state;
-    } finally {
-      fileSystem.close(file);
-    }
+    const { directory, names, indexPoint, recoveryPoint: certainEnd, unindexedBytesMax } = this.#input;
+    const recoveryPoint = this.#recoveryPoint;
+    const segment = {
+      directory,
+      names,
+      baseOffset,
+      nextBase,
+      recoveryPoint,
+      certainEnd,
+      indexPoint,
+      unindexedBytesMax,
+      transactions: this.#transactions.of(baseOffset),
+    };
+    const recovered = recoverSegment(this.#tools, segment, (batch) => this.#take(batch));
+    const { state, endOffset, problem, scannedBytes, unsynced, hasNewIndexes, isUnindexed } = recovered;
+    if (unsynced !== null) this.#syncLater(unsynced);
+    this.#endOffset = endOffset;
+    if (this.#transactions.save(baseOffset, recovered.transactions)) this.#hasNewNames = true;
+    this.#problem = problem;
+    this.#scannedBytes += scannedBytes;
+    if (isUnindexed) this.#indexPoint = indexPoint;
+    // The name of a file that was begun at the recovery point, or behind it, may not be on disk.
+    if (hasNewIndexes || baseOffset >= recoveryPoint) this.#hasNewNames = true;
+    return state;
   }
 
-  /**
-   * Writes in place what was read: after a sync that failed the kernel calls pages clean that the disk never took, also
-   * to the process that comes next. Written again they are taken, or the sync at the end fails.
-   */
-  #writeAgain(file: FileDescriptor, address: number, position: Position, sizeBytes: number): void {
-    const { arena, fileSystem } = this.#tools;
-    let written = 0;
-    while (written < sizeBytes) {
-      const rest = arena.bytes.subarray(address + written, address + sizeBytes);
-      const count = fileSystem.write(file, [rest], position + written);
-      if (count <= 0) throw Object.assign(new Error('A write took no bytes.'), { code: 'EIO' });
-      written += count;
-    }
-    this.#changed = true;
-  }
-
-  /** The last index entry before the recovery point, where the file has at its position what the entry says. */
-  #scanStart(baseOffset: Offset, sizeBytes: number): ScanStart {
-    const { fileSystem, arena } = this.#tools;
-    const found = readIndexEntries(fileSystem, this.#input.directory, baseOffset);
-    const { offsets, times } = found;
-    const fromFirst: ScanStart = {
-      position: asPosition(0),
-      offset: baseOffset,
-      entries: { offsets: [], times: [] },
-      found,
-    };
-    // A time index that lost entries says nothing of the timestamps before the scan.
-    if (this.#recoveryPoint <= baseOffset || !found.isWhole || found.times.length === 0) return fromFirst;
-    const count = offsets.findLastIndex(({ lastOffset }) => lastOffset < this.#recoveryPoint) + 1;
-    if (count === 0) return fromFirst;
-    const { lastOffset, position } = offsets[count - 1]!;
-    if (position >= sizeBytes) return fromFirst;
-    // The batch at the entry's place is looked at once before its word is taken for where the scan begins.
-    let first: Offset | null = null;
-    const file = fileSystem.open(this.#logPath(baseOffset), 'read');
+  #syncLater(file: FileDescriptor): void {
+    const { fileSystem } = this.#tools;
+    this.#unsyncedFiles.push(file);
+    if (this.#unsyncedFiles.length <= unsyncedFilesMax) return;
+    const first = this.#unsyncedFiles.shift()!;
     try {
-      scanSegmentFile(arena, fileSystem, file, sizeBytes, asPosition(position), baseOffset, false, (batch) => {
-        if (batch.lastOffset === lastOffset) first = batch.baseOffset;
-        return 'one batch is enough';
-      });
+      fileSystem.sync(first);
     } finally {
-      fileSystem.close(file);
+      fileSystem.close(first);
     }
-    if (first === null) return fromFirst;
-    return {
-      position: asPosition(position),
-      offset: first,
-      // The entry at this place is made again, so those before it are kept.
-      entries: { offsets: offsets.slice(0, count - 1), times: times.filter(({ offset }) => offset < first!) },
-      found,
-    };
   }
 
   /** Returns the transaction that the batch aborts, where it lies behind the recovery point; else null. */
   #take(batch: FileBatch): TransactionEntry | null {
-    this.#endOffset = asOffset(batch.lastOffset + 1);
     if (batch.leaderEpoch > this.#epochs.latestEpoch) {
       this.#epochs.assign(batch.leaderEpoch, batch.baseOffset);
     }
@@ -380,7 +332,7 @@ class Recovery {
     const { fileSystem, logger } = this.#tools;
     const { topic, partition, directory } = this.#input;
     const cutBytes = cutLog(fileSystem, directory, last.baseOffset, last.sizeBytes, later);
-    this.#changed = true;
+    this.#hasNewNames = true;
     logger.warn(
       { topic, partition, endOffset: this.#endOffset, cutBytes, problem: this.#problem },
       'The log was cut where it is not whole; what followed is kept in .cut files.',
@@ -388,23 +340,12 @@ class Recovery {
     return cutBytes;
   }
 
-  /** Makes durable what was recovered, so that the next start finds at least this. */
-  #finish(): void {
+  /** What the directory says of itself is to be synced with it, where nobody knows that it was. */
+  #keepMetadata(): void {
     const { fileSystem } = this.#tools;
-    const { directory } = this.#input;
-    this.#epochs.truncateFromEnd(this.#endOffset);
-    this.#producers.save(this.#endOffset);
-    if (!this.#changed && this.#input.isKnown) return;
-    for (const name of fileSystem.list(directory)) {
-      if (parseSegmentFileName(name)?.kind !== 'log' && name !== partitionMetadataName) continue;
-      const file = fileSystem.open(`${directory}/${name}`, 'write');
-      try {
-        fileSystem.sync(file);
-      } finally {
-        fileSystem.close(file);
-      }
-    }
-    fileSystem.syncDirectory(directory);
+    const path = `${this.#input.directory}/${partitionMetadataName}`;
+    this.#hasNewNames = true;
+    if (fileSystem.sizeAt(path) !== null) this.#syncLater(fileSystem.open(path, 'write'));
   }
 
   /** The sentence for a log whose beginning is missing: what is left is read, and nothing added to it. */
@@ -438,6 +379,7 @@ class Recovery {
       logStartOffset: asOffset(Math.min(Math.max(first, logStartOffset), this.#endOffset)),
       endOffset: this.#endOffset,
       recoveryPoint: refusal === null ? this.#endOffset : this.#input.recoveryPoint,
+      indexPoint: refusal === null ? (this.#indexPoint ?? this.#endOffset) : this.#input.indexPoint,
       segments,
       epochs: this.#epochs.starts,
       producerSnapshot: this.#producers.savedAs,

@@ -7,8 +7,8 @@
  *   millrace.clean-stop        everything that a start needs to open nothing; only there while nobody runs
  *
  * The first three are checkpoints (checkpoint-file.ts) whose last line is the CRC of those before it; lines of the middle two are
- * `topic partition topic-id offset producer-snapshot leader-epochs`, where -1 stands for no snapshot, and the epochs are
- * `epoch:start-offset,…` or a dash. The id keeps the offsets of a deleted topic away from one that was made with its name.
+ * `topic partition topic-id offset producer-snapshot leader-epochs [index-point]`, where -1 stands for no snapshot, the
+ * epochs are `epoch:start-offset,…` or a dash, and an index point that is missing is the offset. The id keeps the offsets of a deleted topic away from one that was made with its name.
  * Epochs stand here, beside Kafka's own file in each partition, so that thousands of partitions become durable at once.
  * The clean stop's file is JSON behind a line with its CRC.
  */
@@ -49,7 +49,12 @@ export interface PartitionPoint {
   readonly producerSnapshot: Offset | null;
   /** The leader epochs of what lies before `offset`. */
   readonly epochs: readonly EpochStart[];
+  /** Up to here index entries are on disk as well; `offset` or before it, where recovery left a short end without any. */
+  readonly indexPoint: Offset;
 }
+
+/** A partition as a clean stop's file has it; the first releases wrote no index points. */
+type WrittenState = Omit<PartitionState, 'indexPoint'> & Partial<Pick<PartitionState, 'indexPoint'>>;
 
 /** The last run's leader epoch; null where there was none. Throws `EnvironmentError` DATA_CORRUPT. */
 export function readLeaderEpoch(fileSystem: FileSystem, directory: string): number | null {
@@ -113,8 +118,10 @@ export function readCleanStop(fileSystem: FileSystem, directory: string): readon
   if (new TextDecoder().decode(bytes.subarray(0, lineEnd)) !== crcLine(body)) return null;
   const content: unknown = JSON.parse(new TextDecoder().decode(body));
   // What this program wrote it wrote whole, or the CRC would not fit.
-  const { version, partitions } = content as { version: number; partitions: PartitionState[] };
-  if (version >= oldestCleanStopVersion && version <= cleanStopVersion) return partitions;
+  const { version, partitions } = content as { version: number; partitions: WrittenState[] };
+  if (version >= oldestCleanStopVersion && version <= cleanStopVersion) {
+    return partitions.map((state) => ({ ...state, indexPoint: state.indexPoint ?? state.recoveryPoint }));
+  }
   throw new EnvironmentError(
     EnvironmentErrorCode.DATA_DIRECTORY_NEWER,
     `The file ${directory}/${cleanStopName} was written by another Millrace (version ${version}, and this one knows ${cleanStopVersion}): use that release.`,
@@ -162,16 +169,27 @@ function readSealedLines(fileSystem: FileSystem, path: string): string[] | null 
   return content;
 }
 
-function pointLine({ topic, partition, topicId, offset, producerSnapshot, epochs }: PartitionPoint): string {
+function pointLine({
+  topic,
+  partition,
+  topicId,
+  offset,
+  producerSnapshot,
+  epochs,
+  indexPoint,
+}: PartitionPoint): string {
   const epochsText = epochs.map(({ leaderEpoch, startOffset }) => `${leaderEpoch}:${startOffset}`).join(',');
-  return `${topic} ${partition} ${topicId ?? nothing} ${offset} ${producerSnapshot ?? -1} ${epochsText || nothing}`;
+  const indexText = indexPoint === offset ? '' : ` ${indexPoint}`;
+  return `${topic} ${partition} ${topicId ?? nothing} ${offset} ${producerSnapshot ?? -1} ${epochsText || nothing}${indexText}`;
 }
 
 function readPoints(fileSystem: FileSystem, path: string): PartitionPoint[] {
   return (readSealedLines(fileSystem, path) ?? []).map((line) => {
-    const match = /^(\S{1,249}) (\d{1,10}) (\S{1,22}) (\d{1,16}) (-1|\d{1,16}) (\S+)$/.exec(line);
+    const match = /^(\S{1,249}) (\d{1,10}) (\S{1,22}) (\d{1,16}) (-1|\d{1,16}) (\S+)(?: (\d{1,16}))?$/.exec(line);
     const [partition, offset, snapshot] = [Number(match?.[2]), Number(match?.[4]), Number(match?.[5])];
-    if (match === null || ![partition, offset, snapshot].every(Number.isSafeInteger)) throw corrupt(path, line);
+    const indexPoint = Number(match?.[7] ?? offset);
+    const isSafe = [partition, offset, snapshot, indexPoint].every(Number.isSafeInteger) && indexPoint <= offset;
+    if (match === null || !isSafe) throw corrupt(path, line);
     const epochLines = match[6] === nothing ? [] : match[6]!.split(',').map((text) => text.replace(':', ' '));
     const epochs = parseLeaderEpochLines(epochLines);
     if (epochs === null) throw corrupt(path, line);
@@ -182,6 +200,7 @@ function readPoints(fileSystem: FileSystem, path: string): PartitionPoint[] {
       offset: asOffset(offset),
       producerSnapshot: snapshot < 0 ? null : asOffset(snapshot),
       epochs: epochs.starts,
+      indexPoint: asOffset(indexPoint),
     };
   });
 }

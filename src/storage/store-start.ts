@@ -1,5 +1,5 @@
 /**
- * The start of the local store, up to knowing every partition: from a clean stop's file, or by recovery. Synchronous.
+ * The start of the local store, up to knowing every partition: from a clean stop's file, or by recovery. I/O thread.
  *
  *   clean stop?  yes: nothing is opened, the leader epoch stays
  *                no:  each partition is recovered, recovery points are written, and the epoch is raised, durably
@@ -14,7 +14,8 @@ import type { FileSystem } from './file-system.ts';
 import { producerPaths } from './producer-files.ts';
 import { parsePartitionMetadata, partitionMetadataName, partitionMetadataText } from './partition-metadata.ts';
 import type { PartitionState } from './partition-state.ts';
-import { recoverPartition } from './recovery.ts';
+import { RecoverySyncs } from './recovery-syncs.ts';
+import { recoverPartition, type RecoveryResult } from './recovery.ts';
 import { isDeletedPartitionDirectoryName, parsePartitionDirectoryName } from './segment-name.ts';
 import {
   readCleanStop,
@@ -55,10 +56,15 @@ export interface StoreStart {
 }
 
 const largestMetadataBytes = 4096;
+/**
+ * A log whose end, behind the last index entry that is certain, is no longer than this gets no entries for it after a
+ * crash: a read in it looks through so much at most, and thousands of partitions would write two files each.
+ */
+const unindexedBytesMax = 256 * 1024;
 const nothingRecovered: RecoverySummary = { partitions: 0, scannedBytes: 0, cutBytes: 0, refusedPartitions: 0 };
 
-/** Finds out what is there. Throws `EnvironmentError` for checkpoints that cannot be read, else the file system's. */
-export function startStore(options: StoreStartOptions): StoreStart {
+/** Finds out what is there. Rejects with `EnvironmentError` for checkpoints that cannot be read, else the file system's. */
+export async function startStore(options: StoreStartOptions): Promise<StoreStart> {
   const { directory, fileSystem, logger } = options;
   const names = fileSystem.list(directory);
   const leftovers = names.filter(isDeletedPartitionDirectoryName);
@@ -75,7 +81,7 @@ export function startStore(options: StoreStartOptions): StoreStart {
     const nothing = { partitions: new Map<string, PartitionState>(), homeless: [], recovery: nothingRecovered };
     return { clean: true, leaderEpoch: 0, leftovers, ...nothing };
   }
-  const { partitions, homeless, recovery, largestEpoch } = recoverAll(options, directories);
+  const { partitions, homeless, recovery, largestEpoch } = await recoverAll(options, directories);
   // What was promised to nobody may have been seen by consumers: no offset gets another record under the same epoch.
   const leaderEpoch = Math.max(lastEpoch ?? 0, largestEpoch) + 1;
   writeLeaderEpoch(fileSystem, directory, leaderEpoch);
@@ -95,10 +101,11 @@ function hasFiles({ segments }: PartitionState): boolean {
   return segments.length > 0;
 }
 
-function recoverAll(
-  { directory, fileSystem, arena, clock, logger }: StoreStartOptions,
+async function recoverAll(
+  options: StoreStartOptions,
   names: readonly string[],
-): Pick<StoreStart, 'partitions' | 'homeless' | 'recovery'> & { largestEpoch: number } {
+): Promise<Pick<StoreStart, 'partitions' | 'homeless' | 'recovery'> & { largestEpoch: number }> {
+  const { directory, fileSystem } = options;
   const knownPoints = readRecoveryPoints(fileSystem, directory);
   const points = byPartition(knownPoints);
   const starts = byPartition(readLogStarts(fileSystem, directory));
@@ -106,35 +113,31 @@ function recoverAll(
   const sum = { partitions: 0, scannedBytes: 0, cutBytes: 0, refusedPartitions: 0 };
   const stale: string[] = [];
   let largestEpoch = -1;
-  for (const name of names) {
-    const { topic, partition } = parsePartitionDirectoryName(name)!;
-    const path = `${directory}/${name}`;
-    if (!fileSystem.isDirectory(path)) continue;
-    // A directory that does not say whose it is was being made when the last run ended, and nothing in it was durable;
-    // or its file is damaged, and the recovery points know.
-    const topicId = readTopicId(fileSystem, path) ?? restoreTopicId(fileSystem, path, topic, partition, knownPoints);
-    const point = topicId === null ? undefined : points.get(`${name} ${topicId}`);
-    const { state, staleSnapshot, scannedBytes, cutBytes } = recoverPartition(
-      { arena, fileSystem, logger, nowMs: clock.nowMs() },
-      {
-        topic,
-        partition,
-        topicId,
-        directory: path,
-        recoveryPoint: point?.offset ?? firstOffset,
-        isKnown: point !== undefined,
-        producerSnapshot: point?.producerSnapshot ?? null,
-        epochs: point?.epochs ?? [],
-        logStartOffset: startOf(starts, name, topicId),
-      },
-    );
-    partitions.set(name, state);
-    if (staleSnapshot !== null) stale.push(...Object.values(producerPaths(path, staleSnapshot)));
-    sum.partitions++;
-    sum.scannedBytes += scannedBytes;
-    sum.cutBytes += cutBytes;
-    if (state.refusal !== null) sum.refusedPartitions++;
-    largestEpoch = Math.max(largestEpoch, state.epochs.at(-1)?.leaderEpoch ?? -1);
+  const syncs = new RecoverySyncs(fileSystem);
+  try {
+    for (const name of names) {
+      const path = `${directory}/${name}`;
+      if (!fileSystem.isDirectory(path)) continue;
+      const { state, staleSnapshot, unsynced, scannedBytes, cutBytes } = recoverOne(
+        options,
+        name,
+        knownPoints,
+        points,
+        starts,
+      );
+      await syncs.begin(unsynced);
+      partitions.set(name, state);
+      if (staleSnapshot !== null) stale.push(...Object.values(producerPaths(path, staleSnapshot)));
+      sum.partitions++;
+      sum.scannedBytes += scannedBytes;
+      sum.cutBytes += cutBytes;
+      if (state.refusal !== null) sum.refusedPartitions++;
+      largestEpoch = Math.max(largestEpoch, state.epochs.at(-1)?.leaderEpoch ?? -1);
+    }
+    await syncs.end();
+  } finally {
+    // Who starts again after a failure must not meet files that are still being synced.
+    await syncs.settled();
   }
   // A log whose records were all deleted may have lost its directory, or another has come back with its name; but not
   // where it goes on.
@@ -152,6 +155,40 @@ function recoverAll(
   return { partitions, homeless, recovery: sum, largestEpoch };
 }
 
+function recoverOne(
+  { directory, fileSystem, arena, clock, logger }: StoreStartOptions,
+  name: string,
+  knownPoints: readonly PartitionPoint[],
+  points: ReadonlyMap<string, PartitionPoint>,
+  starts: ReadonlyMap<string, PartitionPoint>,
+): RecoveryResult {
+  const { topic, partition } = parsePartitionDirectoryName(name)!;
+  const path = `${directory}/${name}`;
+  // A directory that does not say whose it is was being made when the last run ended, and nothing in it was durable;
+  // or its file is damaged, and the recovery points know.
+  const names = fileSystem.list(path);
+  const said = names.includes(partitionMetadataName) ? readTopicId(fileSystem, path) : null;
+  const topicId = said ?? restoreTopicId(fileSystem, path, topic, partition, knownPoints);
+  const point = topicId === null ? undefined : points.get(`${name} ${topicId}`);
+  return recoverPartition(
+    { arena, fileSystem, logger, nowMs: clock.nowMs() },
+    {
+      topic,
+      partition,
+      topicId,
+      directory: path,
+      names,
+      recoveryPoint: point?.offset ?? firstOffset,
+      indexPoint: point?.indexPoint ?? firstOffset,
+      isKnown: point !== undefined,
+      producerSnapshot: point?.producerSnapshot ?? null,
+      epochs: point?.epochs ?? [],
+      logStartOffset: startOf(starts, name, topicId),
+      unindexedBytesMax,
+    },
+  );
+}
+
 /** A partition without files whose next record gets `offset`. */
 export function emptyAt(topic: string, partition: number, topicId: string | null, offset: Offset): PartitionState {
   return {
@@ -161,6 +198,7 @@ export function emptyAt(topic: string, partition: number, topicId: string | null
     logStartOffset: offset,
     endOffset: offset,
     recoveryPoint: offset,
+    indexPoint: offset,
     segments: [],
     epochs: [],
     producerSnapshot: null,
@@ -180,18 +218,19 @@ function isHomeless({ topic, partition, topicId }: PartitionPoint, partitions: R
 
 /** A partition whose directory is gone though it was on disk. Whether its topic still exists is not known here. */
 function missing(point: PartitionPoint, start: Offset): PartitionState {
-  const { topic, partition, topicId, offset, producerSnapshot, epochs } = point;
+  const { topic, partition, topicId, offset, producerSnapshot, epochs, indexPoint } = point;
   const refusal =
     `Partition ${partition} of ${topic} takes no writes: its directory ${topic}-${partition} is missing, though everything ` +
     `before offset ${offset} was on disk. Restore it from a copy, or delete the topic.`;
   // All that was written down of it stays so, for the start that finds its files again.
-  return { ...emptyAt(topic, partition, topicId, start), recoveryPoint: offset, producerSnapshot, epochs, refusal };
+  const empty = emptyAt(topic, partition, topicId, start);
+  return { ...empty, recoveryPoint: offset, indexPoint, producerSnapshot, epochs, refusal };
 }
 
 /** The recovery point of a partition that is not written at the moment. */
 export function pointOf(state: PartitionState): PartitionPoint {
-  const { topic, partition, topicId, recoveryPoint, producerSnapshot, epochs } = state;
-  return { topic, partition, topicId, offset: recoveryPoint, producerSnapshot, epochs };
+  const { topic, partition, topicId, recoveryPoint, producerSnapshot, epochs, indexPoint } = state;
+  return { topic, partition, topicId, offset: recoveryPoint, producerSnapshot, epochs, indexPoint };
 }
 
 /** Where the log begins. A directory that does not say whose it is was made last, and so was the entry of its name. */

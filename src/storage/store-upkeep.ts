@@ -70,8 +70,17 @@ export class StoreUpkeep {
     const points = Array.from(this.#sleeping(), pointOf);
     for (const { state } of this.#logs()) {
       if (!state.hasFiles && !state.isDamaged) continue;
-      const { topic, partition, topicId, recoveryPoint, producerSnapshot, epochs } = state;
-      points.push({ topic, partition, topicId, offset: recoveryPoint, producerSnapshot, epochs: epochs.starts });
+      const { topic, partition, topicId, recoveryPoint, producerSnapshot, epochs, indexPoint } = state;
+      const ofLog = {
+        topic,
+        partition,
+        topicId,
+        offset: recoveryPoint,
+        producerSnapshot,
+        epochs: epochs.starts,
+        indexPoint,
+      };
+      points.push(ofLog);
     }
     return points;
   }
@@ -97,6 +106,7 @@ export class StoreUpkeep {
         offset: logStartOffset,
         producerSnapshot: null,
         epochs: [],
+        indexPoint: logStartOffset,
       }));
   }
 

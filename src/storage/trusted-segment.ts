@@ -25,11 +25,11 @@ export interface RecoveryTools {
 
 /**
  * The state of the segment at `baseOffset`, in which `transactions` end and which `nextBase` follows; null where its
- * indexes do not do.
+ * indexes do not do. `names` are those of all files in the partition's `directory`.
  */
 export function trustSegment(
   tools: RecoveryTools,
-  directory: string,
+  { directory, names }: { readonly directory: string; readonly names: readonly string[] },
   baseOffset: Offset,
   nextBase: Offset,
   transactions: readonly TransactionEntry[],
@@ -37,7 +37,7 @@ export function trustSegment(
   const { fileSystem, nowMs } = tools;
   const path = `${directory}/${segmentFileName(baseOffset, 'log')}`;
   const sizeBytes = fileSystem.sizeAt(path) ?? 0;
-  const { offsets, times, isWhole } = readIndexEntries(fileSystem, directory, baseOffset);
+  const { offsets, times, isWhole } = readIndexEntries(fileSystem, directory, names, baseOffset);
   if (!isWhole || times.length === 0 || times.at(-1)!.offset >= nextBase) return null;
   if (!reaches(tools, path, baseOffset, offsets.at(-1), sizeBytes, nextBase)) return null;
   return {

@@ -121,6 +121,12 @@ class PartitionCheck {
     return !this.#stoppedClean && this.#endOffset >= this.#certainOffset;
   }
 
+  /** Whether the last segment's index files may hold what does not count: a recovery left them as they were. */
+  get #hasUnsureIndexes(): boolean {
+    const { state } = this.#known;
+    return state !== null && state.indexPoint < state.recoveryPoint;
+  }
+
   #damage(file: string, what: string, position: number | null = null, offset: number | null = null): void {
     this.#needsRepair = true;
     this.#findings.add('damage', file === '' ? this.#name : `${this.#name}/${file}`, what, position, offset);
@@ -203,7 +209,16 @@ class PartitionCheck {
           this.#isUncertain ? 'warning' : 'damage',
         );
       }
-      const place = { root: this.#root, name: this.#name, baseOffset, sealed, transactions, indexSeverity };
+      const countedIndexes = sealed || !this.#hasUnsureIndexes ? null : (this.#known.state?.segments.at(-1) ?? null);
+      const place = {
+        root: this.#root,
+        name: this.#name,
+        baseOffset,
+        sealed,
+        transactions,
+        indexSeverity,
+        countedIndexes,
+      };
       const report = checkSegment(this.#tools, place, this.#findings, (batch) => {
         if (this.#loss === null) this.#take(batch, snapshot, file);
       });
@@ -373,7 +388,7 @@ class PartitionCheck {
     ] as const) {
       const name = segmentFileName(state.baseOffset, kind);
       const fileBytes = this.#tools.fileSystem.sizeAt(`${this.#root}/${this.#name}/${name}`) ?? 0;
-      // Entries beyond are right, or the index's own check says so; who writes next cuts them off.
+      // Those beyond do not count; who writes next cuts them off.
       if (fileBytes >= sizeBytes) continue;
       this.#damage(name, `The clean stop says that it has ${sizeBytes} bytes, and it has ${fileBytes}.`);
     }

@@ -1,5 +1,5 @@
 /**
- * Makes a damaged data directory one that takes writes again, losing as little as it can. Offline, synchronous.
+ * Makes a damaged data directory one that takes writes again, losing as little as it can. Offline.
  *
  *   the clean stop's file goes ─► each damaged partition: cut, indexes, producers, epochs ─► log starts, recovery points
  *
@@ -16,6 +16,7 @@ import type { FileSystem } from '../storage/file-system.ts';
 import { LeaderEpochs } from '../storage/leader-epochs.ts';
 import { leaderEpochsName } from '../storage/log-checkpoint.ts';
 import { partitionMetadataName, partitionMetadataText } from '../storage/partition-metadata.ts';
+import { makeDurable } from '../storage/recovery-syncs.ts';
 import { recoverPartition } from '../storage/recovery.ts';
 import {
   leaderEpochName,
@@ -63,8 +64,13 @@ export function planRepair(report: VerifyReport): RepairPlan | null {
   return partitions.length === 0 && storeFiles.length === 0 ? null : { partitions, storeFiles };
 }
 
-/** Does what `plan` says. Throws the file system's errors; doing it again goes on where it ended. */
-export function repairDirectory(tools: RepairTools, report: VerifyReport, files: StoreFiles, plan: RepairPlan): void {
+/** Does what `plan` says. Rejects with the file system's errors; doing it again goes on where it ended. */
+export async function repairDirectory(
+  tools: RepairTools,
+  report: VerifyReport,
+  files: StoreFiles,
+  plan: RepairPlan,
+): Promise<void> {
   const { fileSystem } = tools;
   const { directory } = report;
   removeCleanStop(fileSystem, directory);
@@ -79,7 +85,7 @@ export function repairDirectory(tools: RepairTools, report: VerifyReport, files:
     const known = knownPartition(files, topic, partition.partition, topicId);
     let logStartOffset = asOffset(known.logStartOffset);
     if (plan.partitions.includes(partition)) {
-      const state = repairPartition(tools, directory, partition, logStartOffset);
+      const state = await repairPartition(tools, directory, partition, logStartOffset);
       logStartOffset = state.logStartOffset;
       points.push(pointOf(state));
     } else if (known.state !== null) points.push(pointOf(known.state));
@@ -92,6 +98,7 @@ export function repairDirectory(tools: RepairTools, report: VerifyReport, files:
         offset: logStartOffset,
         producerSnapshot: null,
         epochs: [],
+        indexPoint: logStartOffset,
       });
     }
   }
@@ -100,7 +107,7 @@ export function repairDirectory(tools: RepairTools, report: VerifyReport, files:
   writeRecoveryPoints(fileSystem, directory, points);
 }
 
-function repairPartition(
+async function repairPartition(
   { fileSystem, arena, logger, nowMs }: RepairTools,
   root: string,
   report: PartitionReport,
@@ -116,20 +123,24 @@ function repairPartition(
     );
   }
   // Nothing is taken for certain, so that the log ends where it is not whole and all beside it is made from it.
-  const { state } = recoverPartition(
+  const { state, unsynced } = recoverPartition(
     { arena, fileSystem, logger, nowMs },
     {
       topic,
       partition,
       topicId,
       directory,
+      names: fileSystem.list(directory),
       recoveryPoint: firstOffset,
+      indexPoint: firstOffset,
       isKnown: false,
       producerSnapshot: null,
       epochs: [],
       logStartOffset,
+      unindexedBytesMax: 0,
     },
   );
+  await makeDurable(fileSystem, unsynced);
   writeCheckpointLines(fileSystem, `${directory}/${leaderEpochsName}`, new LeaderEpochs(state.epochs).lines());
   return state;
 }

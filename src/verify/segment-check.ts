@@ -13,6 +13,7 @@ import type { FileSystem } from '../storage/file-system.ts';
 import { defaultLogConfig } from '../storage/log-config.ts';
 import type { RecordValidator } from '../storage/record-validation.ts';
 import { segmentFileName } from '../storage/segment-name.ts';
+import type { SegmentState } from '../storage/segment.ts';
 import { scanSegmentFile, type FileBatch } from '../storage/segment-scan.ts';
 import type { Findings, Severity } from './findings.ts';
 import { OffsetIndexCheck, TimeIndexCheck } from './index-check.ts';
@@ -44,6 +45,8 @@ export interface SegmentPlace {
   readonly transactions: TransactionsOfLog;
   /** How bad a wrong index is: a start after a crash makes those past the recovery point again. */
   readonly indexSeverity: Severity;
+  /** So many bytes of the last segment's index files count, where that was written down: who writes next cuts off the rest. */
+  readonly countedIndexes: Pick<SegmentState, 'offsetIndexSizeBytes' | 'timeIndexSizeBytes'> | null;
 }
 
 export interface SegmentReport {
@@ -74,10 +77,13 @@ export function checkSegment(
   const { root, name, baseOffset } = place;
   const fileOf = (kind: 'log' | 'index' | 'timeindex' | 'txnindex'): string =>
     `${name}/${segmentFileName(baseOffset, kind)}`;
-  const readIndex = (kind: 'index' | 'timeindex' | 'txnindex'): Uint8Array =>
-    readWholeFile(fileSystem, `${root}/${fileOf(kind)}`, largestIndexBytes) ?? new Uint8Array();
-  const offsetIndex = new OffsetIndexCheck(readIndex('index'), baseOffset);
-  const timeIndex = new TimeIndexCheck(readIndex('timeindex'), baseOffset);
+  const readIndex = (kind: 'index' | 'timeindex' | 'txnindex', countedBytes = Infinity): Uint8Array => {
+    const bytes = readWholeFile(fileSystem, `${root}/${fileOf(kind)}`, largestIndexBytes) ?? new Uint8Array();
+    return bytes.subarray(0, Math.min(bytes.length, countedBytes));
+  };
+  const counted = place.countedIndexes;
+  const offsetIndex = new OffsetIndexCheck(readIndex('index', counted?.offsetIndexSizeBytes), baseOffset);
+  const timeIndex = new TimeIndexCheck(readIndex('timeindex', counted?.timeIndexSizeBytes), baseOffset);
   const transactionIndex = new TransactionIndexCheck(readIndex('txnindex'), baseOffset, place.transactions);
   let batches = 0;
   let records = 0;

@@ -132,7 +132,7 @@ async function verifyLocked({ directory, repair, yes, json }: VerifyArguments): 
   if (agreed) {
     const files = readStoreFiles(nodeFileSystem, directory, new Findings());
     const tools = { fileSystem: nodeFileSystem, arena, logger: silentLogger, nowMs: systemClock.nowMs() };
-    repairDirectory(tools, report, files, plan);
+    await repairDirectory(tools, report, files, plan);
   }
   if (json) await write(process.stdout, reportJson(report, plan, agreed));
   const damaged = isDamaged(agreed ? await afterRepair(check, json) : report);

@@ -94,6 +94,16 @@ export class MortalFileSystem extends WrappedFileSystem {
     this.#change(() => super.syncDirectory(path));
   }
 
+  // These begin within the call, and what they do comes later: dead, the process does not see it.
+
+  override async syncLater(file: FileDescriptor): Promise<void> {
+    await this.#change(() => super.syncLater(file));
+  }
+
+  override async syncDirectoryLater(path: string): Promise<void> {
+    await this.#change(() => super.syncDirectoryLater(path));
+  }
+
   #change<T>(call: () => T, inPart: () => void = () => {}): T {
     if (--this.#callsLeft > 0) return call();
     this.#callsLeft = Number.POSITIVE_INFINITY;

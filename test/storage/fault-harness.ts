@@ -17,7 +17,7 @@ import { defaultLogConfig, type LogConfig } from '../../src/storage/log-config.t
 import type { AppendOptions, AppendResult, PartitionLog } from '../../src/storage/partition-log.ts';
 import { verifyDirectory } from '../../src/verify/verify-directory.ts';
 import { ManualClock } from '../broker/manual-clock.ts';
-import { MortalFileSystem } from '../simulation/mortal-file-system.ts';
+import { MortalFileSystem, ProcessDied } from '../simulation/mortal-file-system.ts';
 import { SimulatedFileSystem } from '../simulation/simulated-file-system.ts';
 import { append, batchOf, InlineExecutor, topicId, valuesFrom } from './store-harness.ts';
 
@@ -72,16 +72,21 @@ export class FaultHarness {
       scratchSizeBytes: 1024 * 1024,
       heapSizeBytes: 1024 * 1024,
     });
+    let ended: (error: Error) => void = () => {};
+    // What a dead process waits for never comes.
+    const death = new Promise<never>((_, reject) => (ended = reject));
+    death.catch(() => {});
     this.mortal = new MortalFileSystem(this.disk, this.random, () => {
       this.died = true;
       // Whatever the dead process still tries has no effect.
       this.kill();
+      ended(new ProcessDied('the process died while it started'));
     });
     if (this.lastCall !== null) this.mortal.dieIn(this.lastCall);
     this.lastCall = null;
     const fileSystem: FileSystem = this.mortal;
     this.executor = new InlineExecutor(arena, fileSystem);
-    this.store = await LocalLogStore.open({
+    const opening = LocalLogStore.open({
       directory,
       fileSystem,
       clock: this.clock,
@@ -91,6 +96,7 @@ export class FaultHarness {
       executor: this.executor,
       ...this.storeOptions,
     });
+    this.store = await Promise.race([opening, death]);
     return this.store;
   }
 

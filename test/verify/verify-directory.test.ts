@@ -55,7 +55,7 @@ async function repair(directory = harness.directory) {
   const report = await verify(directory);
   const plan = planRepair(report)!;
   const files = readStoreFiles(nodeFileSystem, directory, new Findings());
-  repairDirectory(
+  await repairDirectory(
     { fileSystem: nodeFileSystem, arena, logger: silentLogger, nowMs: systemClock.nowMs() },
     report,
     files,
