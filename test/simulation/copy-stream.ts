@@ -12,11 +12,21 @@
 import { ErrorCode, errorName } from '../../src/base/error-code.ts';
 import { asOffset } from '../../src/base/numbers.ts';
 import type { Uuid } from '../../src/base/uuid.ts';
-import { attributesAt, batchSizeAt, isControl, isTransactional, producerIdAt } from '../../src/records/record-batch.ts';
+import { CommittedBatches } from '../../src/records/committed-batches.ts';
+import {
+  attributesAt,
+  batchSizeAt,
+  isControl,
+  isTransactional,
+  lastOffsetAt,
+  producerIdAt,
+} from '../../src/records/record-batch.ts';
 import { RecordReader } from '../../src/records/record-reader.ts';
 import { readControlRecord } from '../../src/records/transaction-marker.ts';
 import type { PartitionLog } from '../../src/storage/partition-log.ts';
+import type { SeenRecord } from './anomaly-checker.ts';
 import type { BrokerProcess } from './broker-process.ts';
+import { readRecords } from './read-records.ts';
 import type { World } from './world.ts';
 
 export const copyPartitions = 2;
@@ -29,6 +39,8 @@ export class CopyStream {
   readonly #world: World;
   /** What the group's offset was answered to be. */
   #answered = 0;
+  /** By partition: what readers of committed records were given, by offset, and up to where. */
+  readonly #read = Array.from({ length: copyPartitions }, () => ({ end: 0, values: new Map<number, string>() }));
   #attempts = 0;
 
   constructor(world: World, name: string) {
@@ -65,6 +77,24 @@ export class CopyStream {
     this.#world.breakPromise(`${this.name} resumes at ${offset}, but was committed up to ${this.#answered}`);
   }
 
+  /** A reader of committed records was given `records` of the offsets from `from` to `end`, and nothing else of them. */
+  readAsCommitted(partition: number, from: number, end: number, records: readonly SeenRecord[]): void {
+    const read = this.#read[partition]!;
+    const seen = new Map(records.map(({ offset, value }) => [offset, value]));
+    for (let offset = from; offset < end; offset++) {
+      const value = seen.get(offset);
+      const before = read.values.get(offset);
+      if (offset < read.end && value !== before) {
+        this.#world.breakPromise(
+          `${this.name}-${partition} @${offset}: was read as committed as ${before ?? 'nothing'}, now as ${value ?? 'nothing'}`,
+        );
+      }
+      if (value !== undefined) read.values.set(offset, value);
+    }
+    // Readers begin at 0 and go back at most, so that nothing between is left out.
+    read.end = Math.max(read.end, end);
+  }
+
   /** Holds what is there against what it should be. Nothing else goes on, and no transaction is open. */
   async judge({ broker }: BrokerProcess): Promise<void> {
     const world = this.#world;
@@ -79,7 +109,10 @@ export class CopyStream {
         world.breakPromise(`${this.name}-${partition}: a transaction is still open at ${log.lastStableOffset}`);
       }
       let last = -1;
-      for (const value of await committedValues(log)) {
+      const committed = await committedValues(log);
+      this.#judgeRead(partition, committed);
+      await this.#judgeReading(log, committed);
+      for (const { value } of committed) {
         const number = Number(/#(\d+)!/.exec(value)?.[1]);
         if (number <= last) world.breakPromise(`${this.name}-${partition}: ${value} stands behind ${last}`);
         if (seen.has(number)) world.breakPromise(`${this.name}: ${value} and ${seen.get(number)} are both committed`);
@@ -93,12 +126,54 @@ export class CopyStream {
     }
     world.count('copied numbers', end);
   }
+
+  /** Holds what readers were given against what is committed. */
+  #judgeRead(partition: number, committed: readonly SeenRecord[]): void {
+    const { end, values } = this.#read[partition]!;
+    const wanted = new Map(committed.map(({ offset, value }) => [offset, value]));
+    for (const [offset, value] of values) {
+      if (wanted.get(offset) === value) continue;
+      this.#world.breakPromise(
+        `${this.name}-${partition} @${offset}: ${value} was read as committed, and ${wanted.get(offset) ?? 'nothing'} is`,
+      );
+    }
+    for (const [offset, value] of wanted) {
+      if (offset < end && !values.has(offset)) {
+        this.#world.breakPromise(`${this.name}-${partition} @${offset}: ${value} is committed, and was left out`);
+      }
+    }
+  }
+
+  /** Reads the log as committed from its start, and holds that against what is. */
+  async #judgeReading(log: PartitionLog, committed: readonly SeenRecord[]): Promise<void> {
+    const { topic, partition } = log;
+    const found: string[] = [];
+    for (let offset = log.logStartOffset; offset < log.lastStableOffset;) {
+      const result = await log.read({ offset, maxBytes: 4096, minOneBatch: true, isolation: 'read_committed' });
+      if (result.errorCode !== ErrorCode.NONE || result.records.length === 0) {
+        const why = result.errorCode === ErrorCode.NONE ? 'nothing comes' : errorName(result.errorCode);
+        return this.#world.breakPromise(`${topic}-${partition} cannot be read as committed at ${offset}: ${why}`);
+      }
+      const { records: bytes } = result;
+      const batches = new CommittedBatches(result.abortedTransactions);
+      for (let at = 0, size = 0; (size = batchSizeAt(bytes, at, bytes.length)) > 0; at += size) {
+        const seen = batches.hides(bytes, at, size) ? [] : readRecords(bytes.subarray(at, at + size), offset);
+        found.push(...seen.map((record) => `${record.offset}: ${record.value}`));
+        offset = asOffset(lastOffsetAt(bytes, at) + 1);
+      }
+      result.release();
+    }
+    const wanted = committed.toSorted((a, b) => a.offset - b.offset).map(({ offset, value }) => `${offset}: ${value}`);
+    if (found.join() === wanted.join()) return;
+    const odd = [...found.filter((one) => !wanted.includes(one)), ...wanted.filter((one) => !found.includes(one))];
+    this.#world.breakPromise(`${topic}-${partition}: what is read as committed is not what is: ${odd.join(', ')}`);
+  }
 }
 
-/** The values of committed transactions, as the markers in the log say. */
-async function committedValues(log: PartitionLog): Promise<string[]> {
-  const values: string[] = [];
-  const open = new Map<number, string[]>();
+/** The records of committed transactions, as the markers in the log say, in the order of the markers. */
+async function committedValues(log: PartitionLog): Promise<SeenRecord[]> {
+  const values: SeenRecord[] = [];
+  const open = new Map<number, SeenRecord[]>();
   let offset = log.logStartOffset;
   while (offset < log.highWatermark) {
     const result = await log.read({ offset, maxBytes: 16_384, minOneBatch: true, isolation: 'read_uncommitted' });
@@ -115,7 +190,8 @@ async function committedValues(log: PartitionLog): Promise<string[]> {
         const reader = new RecordReader(bytes, at, at + size);
         while (reader.next()) {
           offset = asOffset(reader.offset + 1);
-          if (!isControl(attributes)) own.push(Buffer.from(reader.value ?? []).toString('latin1'));
+          const value = Buffer.from(reader.value ?? []).toString('latin1');
+          if (!isControl(attributes)) own.push({ offset: reader.offset, leaderEpoch: -1, value });
           else if (open.delete(producerId) && readControlRecord(reader)?.outcome === 'commit') values.push(...own);
         }
         at += size;

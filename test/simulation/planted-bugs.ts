@@ -8,7 +8,14 @@ import { asOffset, type Offset } from '../../src/base/numbers.ts';
 import { stateLogTopics } from '../../src/broker/topic-name.ts';
 import { writeInt16, writeInt32, writeInt64 } from '../../src/records/big-endian.ts';
 import { crc32c } from '../../src/records/crc32c.ts';
-import { batchField, batchSizeAt } from '../../src/records/record-batch.ts';
+import {
+  attributesAt,
+  batchField,
+  batchSizeAt,
+  isTransactional,
+  producerEpochAt,
+  producerIdAt,
+} from '../../src/records/record-batch.ts';
 import { directBlockBytes, type FileDescriptor, type OpenMode } from '../../src/storage/file-system.ts';
 import type {
   AppendListener,
@@ -141,6 +148,63 @@ class WrongMarkers extends WrappedPartitionLog {
   }
 }
 
+/** Readers of committed records are not told what was aborted. */
+class NoAbortedTransactions extends WrappedPartitionLog {
+  override read(options: ReadOptions): ReadResult | Promise<ReadResult> {
+    const forget = (result: ReadResult): ReadResult => ({
+      ...result,
+      abortedTransactions: result.abortedTransactions === null ? null : [],
+      release: () => result.release(),
+    });
+    const result = super.read(options);
+    return result instanceof Promise ? result.then(forget) : forget(result);
+  }
+}
+
+/** Transactions that are open hold nobody back. */
+class NothingOpen extends WrappedPartitionLog {
+  override get lastStableOffset(): Offset {
+    return this.inner.highWatermark;
+  }
+
+  override read(options: ReadOptions): ReadResult | Promise<ReadResult> {
+    if (options.isolation === 'read_uncommitted') return super.read(options);
+    const stable = (result: ReadResult): ReadResult => ({
+      ...result,
+      lastStableOffset: result.highWatermark,
+      abortedTransactions: [],
+      release: () => result.release(),
+    });
+    const result = super.read({ ...options, isolation: 'read_uncommitted' });
+    return result instanceof Promise ? result.then(stable) : stable(result);
+  }
+
+  override availableBytes(offset: Offset): number {
+    return super.availableBytes(offset, 'read_uncommitted');
+  }
+}
+
+/** The last batch of a transaction that has ended comes once more, and is taken as the next one's. */
+class LateWrites extends WrappedPartitionLog {
+  readonly #last = new Map<number, Uint8Array>();
+
+  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
+    if (isTransactional(attributesAt(batch, 0))) this.#last.set(producerIdAt(batch, 0), batch.slice());
+    super.append(batch, options, listener);
+  }
+
+  override appendMarker(...[marker, listener]: Parameters<PartitionLog['appendMarker']>): void {
+    super.appendMarker(marker, listener);
+    const late = this.#last.get(marker.producerId);
+    this.#last.delete(marker.producerId);
+    if (late === undefined || producerEpochAt(late, 0) === marker.producerEpoch) return;
+    writeInt16(late, batchField.producerEpoch, marker.producerEpoch);
+    writeInt32(late, batchField.baseSequence, 0);
+    writeInt32(late, batchField.crc, crc32c(late.subarray(batchField.attributes)));
+    super.append(late, { durability: 'written', origin: 'client' }, () => {});
+  }
+}
+
 class NoDirectorySyncs extends WrappedFileSystem {
   override syncDirectory(): void {}
 
@@ -181,6 +245,25 @@ class EmptySnapshots extends WrappedFileSystem {
     const part = this.#empty.subarray(position, position + target.length);
     target.set(part);
     return part.length;
+  }
+}
+
+/** Transaction indexes are written, and lost when their process ends. */
+class ForgottenAborts extends WrappedFileSystem {
+  readonly #written = new Set<string>();
+
+  override open(path: string, mode: OpenMode): FileDescriptor {
+    if (path.endsWith('.txnindex') && mode !== 'read') this.#written.add(path);
+    return super.open(path, mode);
+  }
+
+  override list(path: string): string[] {
+    const isKept = (name: string): boolean => !name.endsWith('.txnindex') || this.#written.has(`${path}/${name}`);
+    return super.list(path).filter(isKept);
+  }
+
+  override sizeAt(path: string): number | null {
+    return path.endsWith('.txnindex') && !this.#written.has(path) ? null : super.sizeAt(path);
   }
 }
 
@@ -325,6 +408,30 @@ export const plantedBugs: readonly ExpectedBug[] = [
     store: inLogs((log) => new WrongMarkers(log)),
     found: /^copy.*(is committed, but|both committed|stands behind)/,
     profile: { copies: 1 },
+  },
+  {
+    name: 'aborted transactions that readers are not told of',
+    store: inLogs((log) => new NoAbortedTransactions(log)),
+    found: /^copy.*(was read as committed, and|is not what is)/,
+    profile: { copies: 1 },
+  },
+  {
+    name: 'open transactions that hold nobody back',
+    store: inLogs((log) => new NothingOpen(log)),
+    found: /^copy.*(was read as committed, and|now as)/,
+    profile: { copies: 1 },
+  },
+  {
+    name: 'writes of ended transactions that are taken late',
+    store: inLogs((log) => new LateWrites(log)),
+    found: /^copy.*(both committed|stands behind|missing)/,
+    profile: { copies: 1 },
+  },
+  {
+    name: 'transaction indexes that a crash takes',
+    fileSystem: (inner) => new ForgottenAborts(inner),
+    found: /^copy.*(cannot be read as committed|was read as committed|is not what is|now as)/,
+    profile: { copies: 2, groups: 0 },
   },
   {
     name: 'torn ends that are not cut off',

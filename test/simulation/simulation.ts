@@ -16,6 +16,7 @@ import { AdminActor } from './admin-actor.ts';
 import { findAnomalies } from './anomaly-checker.ts';
 import { ConsumerActor } from './consumer-actor.ts';
 import { CopyActor } from './copy-actor.ts';
+import { CopyReader } from './copy-reader.ts';
 import { CopyStream } from './copy-stream.ts';
 import { FaultActor } from './fault-actor.ts';
 import { GroupActor } from './group-actor.ts';
@@ -204,9 +205,10 @@ class Run {
     const { scheduler, profile } = this.#world;
     return this.#streams.flatMap((stream) => {
       const isV2 = scheduler.random.chance(0.6);
-      return Array.from({ length: profile.copiersPerStream }, (_, index) =>
+      const copiers = Array.from({ length: profile.copiersPerStream }, (_, index) =>
         new CopyActor(this.#world, { name: `${stream.name}.${index}`, stream, isV2 }).run(),
       );
+      return [...copiers, new CopyReader(this.#world, `${stream.name}.reader`, stream).run()];
     });
   }
 
