@@ -1,6 +1,6 @@
 /**
- * Produces what scripts/verify-kafka.mjs wants to see in files: topics of every compression, idempotent producers,
- * segments and indexes that are small enough to be many. It speaks to the broker with the project's own codecs.
+ * Produces what scripts/verify-kafka.mjs wants to see in files: topics of every compression, idempotent and transactional
+ * producers, segments and indexes that are small enough to be many. It speaks to the broker with the project's own codecs.
  */
 
 import { gzipSync } from 'node:zlib';
@@ -10,10 +10,14 @@ import { crc32c } from '../dist/records/crc32c.js';
 import { Compression } from '../dist/records/record-batch.js';
 import { OracleClient } from './oracle-client.mjs';
 
-const api = { produce: 0, createTopics: 19, deleteRecords: 21, initProducerId: 22 };
+const api = { produce: 0, createTopics: 19, deleteRecords: 21, initProducerId: 22, addPartitions: 24, endTxn: 26 };
 const batchesPerTopic = 40;
 const recordsPerBatch = 100;
 const all = -1;
+const concurrentTransactions = 51;
+const transactional = 'transactional';
+/** Of each run, on top of those that the next run finds open and aborts. */
+export const abortedPerRun = 20;
 
 const arena = Arena.create({
   flushWorkerCount: 1,
@@ -47,11 +51,66 @@ export async function produceEverything(address, run, producers = new Map()) {
         await fill(client, topic, name, run, producer);
       }
     }
+    if (run === 0) await createTopic(client, transactional);
+    await transact(client);
     if (run === 1) await deleteRecords(client, 'plain-none', 3_500);
     return producers;
   } finally {
     client.close();
   }
+}
+
+/** Transactions of two producers that overlap: one is aborted and one committed, and the last of all stay open. */
+async function transact(client) {
+  const producers = [];
+  for (const id of ['a', 'b']) producers.push(await initProducer(client, `${transactional}-${id}`));
+  const begin = async (which) => {
+    const { id, epoch, transactionalId } = producers[which];
+    const request = { v3AndBelowTransactionalId: transactionalId, v3AndBelowProducerId: id };
+    const topics = [{ name: transactional, partitions: [0] }];
+    const fields = { ...request, v3AndBelowProducerEpoch: epoch, v3AndBelowTopics: topics };
+    await settled('AddPartitionsToTxn', async () => {
+      const { resultsByTopicV3AndBelow } = await client.ask(api.addPartitions, 3, fields);
+      return resultsByTopicV3AndBelow[0].resultsByPartition[0].partitionErrorCode;
+    });
+  };
+  for (let i = 0; i <= abortedPerRun; i++) {
+    await begin(i % 2);
+    await begin((i + 1) % 2);
+    for (let batch = 0; batch < 4; batch++) await produceTransactional(client, producers[batch % 2], i);
+    if (i === abortedPerRun) return;
+    await endTransaction(client, producers[i % 2], false);
+    await endTransaction(client, producers[(i + 1) % 2], true);
+  }
+}
+
+async function produceTransactional(client, producer, number) {
+  const { id: producerId, epoch: producerEpoch, next: baseSequence, transactionalId } = producer;
+  const builder = new BatchBuilder(crc32c, { producerId, producerEpoch, baseSequence, transactional: true });
+  for (let i = 0; i < recordsPerBatch; i++) {
+    builder.append({ key: null, value: Buffer.from(`${number} `.repeat(150)), timestampMs: Date.now() });
+  }
+  producer.next += recordsPerBatch;
+  const topicData = [{ name: transactional, partitionData: [{ index: 0, records: builder.seal() }] }];
+  const response = await client.ask(api.produce, 9, { acks: all, timeoutMs: 30_000, transactionalId, topicData });
+  check('Produce in a transaction', response.responses[0].partitionResponses[0].errorCode);
+}
+
+async function endTransaction(client, { id: producerId, epoch: producerEpoch, transactionalId }, committed) {
+  const fields = { transactionalId, producerId, producerEpoch, committed };
+  await settled('EndTxn', async () => (await client.ask(api.endTxn, 3, fields)).errorCode);
+}
+
+/** Asks again for as long as the end of the transaction before is under way. */
+async function settled(what, ask) {
+  for (;;) {
+    const errorCode = await ask();
+    if (errorCode !== concurrentTransactions) return check(what, errorCode);
+  }
+}
+
+function check(what, errorCode) {
+  if (errorCode !== 0) throw new Error(`${what}: error ${errorCode}`);
 }
 
 async function fill(client, topic, codec, run, producer) {
@@ -98,10 +157,14 @@ async function createTopic(client, name) {
     throw new Error(`CreateTopics ${name}: error ${response.topics[0].errorCode}`);
 }
 
-async function initProducer(client) {
-  const response = await client.ask(api.initProducerId, 2, { transactionalId: null, transactionTimeoutMs: 60_000 });
-  if (response.errorCode !== 0) throw new Error(`InitProducerId: error ${response.errorCode}`);
-  return { id: response.producerId, epoch: response.producerEpoch, next: 0 };
+/** With a transactional id it ends what is open of it. */
+async function initProducer(client, transactionalId = null) {
+  let producer = null;
+  await settled('InitProducerId', async () => {
+    producer = await client.ask(api.initProducerId, 2, { transactionalId, transactionTimeoutMs: 60_000 });
+    return producer.errorCode;
+  });
+  return { id: producer.producerId, epoch: producer.producerEpoch, next: 0, transactionalId };
 }
 
 async function deleteRecords(client, name, offset) {

@@ -1,8 +1,8 @@
 /**
  * Has Apache Kafka's own DumpLogSegments look through every file of a data directory that Millrace wrote.
  *
- *   npm run verify:kafka                 writes one first: every compression, idempotent producers, rolled segments,
- *                                        small indexes, deleted records, a kill -9 with a torn end, a recovery
+ *   npm run verify:kafka                 writes one first: every compression, idempotent producers, transactions, rolled
+ *                                        segments, small indexes, deleted records, a kill -9 with a torn end, a recovery
  *   npm run verify:kafka -- DIR          looks through DIR, which no broker uses
  *
  * Then it damages a copy, and Kafka's tool has to find that: else its silence would prove nothing. The end is 1 where the
@@ -15,7 +15,7 @@ import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { produceEverything } from './kafka-files.mjs';
+import { abortedPerRun, produceEverything } from './kafka-files.mjs';
 import { missingForKafkaTools, runKafkaTool } from './kafka-tools.mjs';
 
 const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
@@ -34,7 +34,7 @@ const directory = given ?? mkdtempSync(join(tmpdir(), 'millrace-kafka-'));
 let failed = false;
 try {
   if (given === undefined) await write(directory);
-  failed = look(directory) || (given === undefined && !findsDamage(directory));
+  failed = look(directory) || (given === undefined && !(readsTransactions(directory) && findsDamage(directory)));
 } finally {
   if (given === undefined && !failed) rmSync(directory, { recursive: true });
 }
@@ -57,6 +57,7 @@ async function write(path) {
 async function start(path) {
   const flags = ['--data', path, '--kafka', '127.0.0.1:0', '--http', 'off', '--log-level', 'warn'];
   const child = spawn(process.execPath, [program, ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
+  process.on('exit', () => child.kill('SIGKILL'));
   let said = '';
   for await (const chunk of child.stdout) {
     said += chunk;
@@ -117,6 +118,29 @@ function complaintsIn(output) {
     .replaceAll(first, '')
     .split('\n')
     .filter((line) => complaints.test(line));
+}
+
+/**
+ * Whether Kafka's tool reads the transactions that were aborted, and finds the marker of each where the index says. The
+ * second run found those open that the first one left, and aborted them.
+ */
+function readsTransactions(path) {
+  const names = readdirSync(path, { recursive: true }).filter((name) => name.startsWith('transactional-0'));
+  const dump = (ending) =>
+    names
+      .filter((name) => name.endsWith(ending))
+      .map((name) => runKafkaTool('DumpLogSegments', ['--deep-iteration', '--files', join(path, name)]))
+      .join('\n');
+  const lastOffsets = [...dump('.txnindex').matchAll(/lastOffset[=:]\s*(\d+)/g)].map(([, offset]) => offset);
+  const markers = new Set(
+    [...dump('.log').matchAll(/offset: (\d+) .*endTxnMarker: ABORT/g)].map(([, offset]) => offset),
+  );
+  const wanted = abortedPerRun * 2 + 2;
+  const ok = lastOffsets.length === wanted && lastOffsets.every((offset) => markers.has(offset));
+  process.stdout.write(
+    `verify:kafka: Kafka's tool reads ${lastOffsets.length} aborted transactions, and ${wanted} were; it finds ${markers.size} of their markers.\n`,
+  );
+  return ok;
 }
 
 /** Whether Kafka's tool finds one changed byte in a log, in an offset index and in a time index. */

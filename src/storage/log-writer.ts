@@ -30,7 +30,7 @@ import type {
   TransactionMarker,
 } from './partition-log.ts';
 import { markerRoomBytes } from './partition-log.ts';
-import type { EndMarker } from './producer-state.ts';
+import type { EndMarker } from './producer-rules.ts';
 import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
 import { emptySegment, type Segment } from './segment.ts';
 import { transactionEntrySizeBytes, writeTransactionEntry, type TransactionEntry } from './transaction-index.ts';
@@ -280,7 +280,6 @@ export class LogWriter {
     if (appendTimeMs >= 0) {
       context.arena.core.stampLogAppendTime(placed.address, appendTimeMs);
       scanned.maxTimestamp = appendTimeMs;
-      scanned.offsetDeltaOfMaxTimestamp = 0;
     }
     const lastOffset = asOffset(endOffset - 1);
     if (log.segments.mustRoll(placed.sizeBytes, lastOffset, scanned.maxTimestamp, nowMs, log.config, this.#jitterMs)) {
@@ -336,7 +335,7 @@ export class LogWriter {
     const largestMs = Math.min(scanned.maxTimestamp, Number.MAX_SAFE_INTEGER);
     if (largestMs > segment.largestTimestampMs) {
       segment.largestTimestampMs = largestMs;
-      segment.offsetOfLargestTimestamp = baseOffset + Math.max(scanned.offsetDeltaOfMaxTimestamp, 0);
+      segment.offsetOfLargestTimestamp = endOffset - 1;
     }
     const fields = this.#flusher.writeFields();
     fields.flags = synced ? SubmissionFlag.SYNC : 0;

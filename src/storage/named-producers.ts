@@ -35,7 +35,8 @@ import { asOffset, noOffset, type Offset } from '../base/numbers.ts';
 import { crc32c } from '../records/crc32c.ts';
 import { firstNamedProducerId, noRecordNumber } from '../records/named-records.ts';
 import type { NamedAppend } from './partition-log.ts';
-import { rememberedBatches, sequencePlus, type ProducerEntry } from './producer-state.ts';
+import { type ProducerEntry } from './producer-state.ts';
+import { rememberedBatches, sequencePlus } from './producer-rules.ts';
 
 /** Names that all partitions of a store may have together: some 800 bytes each, with five batches remembered. */
 export const maxNamedProducers = 250_000;

@@ -24,7 +24,7 @@ import {
 import { crc32c } from '../records/crc32c.ts';
 import { isNamedProducerId, isProducerName, isRecordNumber, noRecordNumber } from '../records/named-records.ts';
 import type { NamedBatch, NamedProducerEntry } from './named-producers.ts';
-import { rememberedBatches } from './producer-state.ts';
+import { rememberedBatches } from './producer-rules.ts';
 
 const version = 1;
 const crcAt = 2;

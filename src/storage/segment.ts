@@ -18,7 +18,7 @@ export interface SegmentState {
   readonly sizeBytes: number;
   /** The largest timestamp of its records in milliseconds; -1 where none has one. */
   readonly largestTimestampMs: number;
-  /** The first record that carries it; -1 where none does. */
+  /** Where the batch ends that was the first to bring it, which is what Kafka's tools look for; -1 where none does. */
   readonly offsetOfLargestTimestamp: number;
   /** The largest timestamp of its first batch, from which `segment.ms` counts; -1 where there is none. */
   readonly firstTimestampMs: number;

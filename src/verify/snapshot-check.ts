@@ -9,7 +9,8 @@ import { readIdentity } from '../records/named-records.ts';
 import type { FileSystem } from '../storage/file-system.ts';
 import type { NamedBatch, NamedProducerEntry } from '../storage/named-producers.ts';
 import { producerPaths, readProducers } from '../storage/producer-files.ts';
-import { sequencePlus, type ProducerEntry } from '../storage/producer-state.ts';
+import { type ProducerEntry } from '../storage/producer-state.ts';
+import { sequencePlus } from '../storage/producer-rules.ts';
 import type { FileBatch } from '../storage/segment-scan.ts';
 
 /** A remembered batch of a named producer. */

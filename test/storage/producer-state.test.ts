@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ErrorCode } from '../../src/base/error-code.ts';
 import { asOffset } from '../../src/base/numbers.ts';
-import { type ProducedBatch, ProducerState, sequencePlus } from '../../src/storage/producer-state.ts';
+import { ProducerState } from '../../src/storage/producer-state.ts';
+import { type ProducedBatch, sequencePlus } from '../../src/storage/producer-rules.ts';
 
 const lastSequence = 2 ** 31 - 1;
 
