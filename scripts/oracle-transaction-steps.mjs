@@ -4,10 +4,12 @@
  * complete only once its markers are written.
  */
 
+import { attributesAt, baseOffsetAt, batchSizeAt, recordCountAt } from '../dist/records/record-batch.js';
 import { batchOf, create, newTopic, range, settled, timeoutMs, zeroUuid } from './oracle-requests.mjs';
 
 const Key = {
   PRODUCE: 0,
+  FETCH: 1,
   LIST_OFFSETS: 2,
   OFFSET_FETCH: 9,
   INIT: 22,
@@ -152,9 +154,9 @@ async function untilNone(target, apiKey, version, fields, part) {
   throw new Error(`request ${apiKey} is not served`);
 }
 
-async function place(target, topic, partitionCount = 2) {
+async function place(target, topic, partitionCount = 2, configs = {}) {
   const name = target.topic(topic);
-  const { topics } = await create(target, `before ${topic}`, [newTopic(name, partitionCount)]);
+  const { topics } = await create(target, `before ${topic}`, [newTopic(name, partitionCount, configs)]);
   await settled();
   await settled();
   return { name, id: topics[0].topicId };
@@ -377,6 +379,68 @@ export async function transactionalProduce(target) {
     await producer.produce('next', version, where, { sequence: v2 ? 0 : 2 });
     await producer.end('abort', v2 ? 5 : 4, false);
     await offsets('aborted');
+  }
+}
+
+/** What a Fetch says of its one partition; of the batches, what does not depend on who wrote them when. */
+function fetchedPart({ responses: [{ partitions }] = [{ partitions: [] }] }) {
+  return partitions.map(({ records, ...partition }) => {
+    const batches = [];
+    for (let at = 0, size = 0; (size = batchSizeAt(records ?? [], at, records?.length ?? 0)) > 0; at += size) {
+      batches.push([baseOffsetAt(records, at), attributesAt(records, at), recordCountAt(records, at)].join(' '));
+    }
+    return { ...partition, records: batches };
+  });
+}
+
+/** What readers of committed records and others get, while transactions overlap, end either way, and stay open. */
+export async function transactionalFetch(target) {
+  for (const version of [4, 7, 11, 12, 13, 16]) {
+    // The markers are much younger than the records, and a fetch ends with its segment.
+    const where = await place(target, `fetch-${version}`, 1, { 'segment.ms': '9000000000000', 'retention.ms': '-1' });
+    const [one, two, three] = [1, 2, 3].map((n) => new Producer(target, `fetch-${version}-${n}`));
+    for (const producer of [one, two, three]) await producer.init('producer');
+    const fetch = (label, fetchOffset, isolationLevel, partitionMaxBytes) => {
+      const unknown = { currentLeaderEpoch: -1, lastFetchedEpoch: -1, logStartOffset: -1 };
+      const partition = { partition: 0, ...unknown, replicaDirectoryId: zeroUuid };
+      const partitions = [{ ...partition, fetchOffset, partitionMaxBytes }];
+      const topics = [version >= 13 ? { topicId: where.id, partitions } : { topic: where.name, partitions }];
+      const fields = { replicaId: -1, maxWaitMs: 0, minBytes: 0, maxBytes: 1_000_000, isolationLevel, topics };
+      const question = { ...fields, sessionId: 0, sessionEpoch: -1, forgottenTopicsData: [], rackId: '' };
+      return target.ask(
+        `${label} from ${fetchOffset}, isolation ${isolationLevel}`,
+        Key.FETCH,
+        version,
+        question,
+        fetchedPart,
+      );
+    };
+    const fetchAll = async (label, end) => {
+      for (let offset = 0; offset <= end; offset++) {
+        for (const isolationLevel of [0, 1]) await fetch(label, offset, isolationLevel, 1_000_000);
+      }
+    };
+    const write = async (producer, sequence, isFirst) => {
+      if (isFirst) await producer.add('added', 3, partitionsOf(where.name, 0));
+      await producer.produce('written', 9, where, { sequence });
+    };
+    await fetchAll('empty', 1);
+    await write(one, 0, true);
+    await write(two, 0, true);
+    await fetchAll('two open', 3);
+    await one.end('aborts', 3, false);
+    await fetchAll('one aborted', 4);
+    await write(two, 1, false);
+    await two.end('commits', 3, true);
+    await fetchAll('one aborted, one committed', 6);
+    await write(one, 1, true);
+    await write(one, 2, false);
+    await one.end('aborts again', 3, false);
+    await write(three, 0, true);
+    await fetchAll('two aborted, one open', 10);
+    await three.end('aborts', 3, false);
+    await fetchAll('all ended', 11);
+    await fetch('two batches', 5, 1, 150);
   }
 }
 

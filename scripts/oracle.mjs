@@ -62,6 +62,11 @@ const expected = [
   [/Produce v\d+ bad checksum/, /logStartOffset/, 'Kafka does not say where the log starts'],
   [/Produce v\d+ .*again/, /logAppendTimeMs/, 'Kafka gives the time of the duplicate'],
   [/Produce v\d+/, /baseOffset|\.offset$/, 'offsets after batches that only one of them took'],
+  [
+    /Transactions, Fetch v\d+ two batches/,
+    /abortedTransactions/,
+    'Kafka tells of what begins behind the batches given',
+  ],
   [/ConsumerGroup mistakes v0 without member id/, /memberId/, 'made up by the broker'],
   [/ConsumerGroup offsets v\d+ as nobody with an epoch/, /errorCode/, 'Kafka fails where the member id is null'],
   [/ApiVersions/, /apiKeys\[\d+\]$|[fF]eatures/, 'only what has a handler is told'],

@@ -1,6 +1,8 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ErrorCode } from '../../src/base/error-code.ts';
 import { asOffset } from '../../src/base/numbers.ts';
+import { crc32c } from '../../src/records/crc32c.ts';
 import {
   markerRoomBytes,
   type AppendResult,
@@ -88,6 +90,22 @@ describe('the last stable offset', () => {
   });
 });
 
+describe('producers that expire', () => {
+  test('are not those whose transaction is open', async () => {
+    const log = harness.log('orders', 0, { producerExpirationMs: 1, retentionMs: -1 });
+    await write(log, 1, ['a']);
+    await write(log, 2, ['b']);
+    await mark(log, 2, 'commit', { timestampMs: 1000 });
+    await log.enforceRetention();
+    expect(log.activeProducers()).toMatchObject([{ producerId: 1, currentTransactionFirstOffset: 0 }]);
+    expect(log.lastStableOffset).toBe(0);
+    await mark(log, 1, 'abort', { timestampMs: 1000 });
+    await log.enforceRetention();
+    expect(log.activeProducers()).toEqual([]);
+    expect(log.lastStableOffset).toBe(log.endOffset);
+  });
+});
+
 describe('a marker', () => {
   test('of a lower coordinator epoch or producer epoch is refused, and changes nothing', async () => {
     const log = harness.log();
@@ -128,6 +146,25 @@ describe('a marker', () => {
     expect(await append(log, plain)).toMatchObject({ errorCode: ErrorCode.INVALID_TXN_STATE });
     expect(log.activeProducers()).toMatchObject([{ coordinatorEpoch: -1, currentTransactionFirstOffset: 0 }]);
   });
+});
+
+test('a clean stop that was written before there were transactions is understood', async () => {
+  await append(harness.log(), batchOf(['a']));
+  await harness.store.close();
+  const path = `${harness.directory}/millrace.clean-stop`;
+  const written = readFileSync(path, 'utf8');
+  const body = written.slice(written.indexOf('\n') + 1);
+  const { partitions } = JSON.parse(body) as { partitions: Record<string, unknown>[] };
+  for (const partition of partitions) delete partition['firstOpenTransaction'];
+  const older = Buffer.from(JSON.stringify({ version: 1, partitions }));
+  writeFileSync(path, `crc32c ${crc32c(older).toString(16).padStart(8, '0')}\n${older.toString()}`);
+  const store = await harness.open();
+  expect(store.startedClean).toBe(true);
+  const log = harness.log();
+  expect(log).toMatchObject({ highWatermark: 1, lastStableOffset: 1 });
+  await write(log, 1, ['b']);
+  await mark(log, 1, 'abort');
+  expect(log.lastStableOffset).toBe(3);
 });
 
 test('read_committed reads stop at the last stable offset', async () => {
