@@ -15,19 +15,21 @@ const patienceMs = 10_000;
 
 export class OracleClient {
   #address;
+  #clientId;
   #socket = null;
   #correlationId = 0;
 
   /** `address` is HOST:PORT. */
-  constructor(address) {
+  constructor(address, clientId = 'oracle') {
     this.#address = address;
+    this.#clientId = clientId;
   }
 
   /** The decoded response, or `'closed'` where the broker closes the connection instead of answering. */
   async ask(apiKey, version, fields) {
     const api = generated.apis.get(apiKey);
     const writer = new Writer(true);
-    const header = { apiKey, apiVersion: version, correlationId: ++this.#correlationId, clientId: 'oracle' };
+    const header = { apiKey, apiVersion: version, correlationId: ++this.#correlationId, clientId: this.#clientId };
     encodeRequestHeader(writer, header, isFlexible(api, version));
     api.encodeRequest(writer, { ...generated[`default${api.name}Request`](), ...fields }, version);
     const socket = (this.#socket ??= await this.#connect());

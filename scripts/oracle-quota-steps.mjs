@@ -3,7 +3,18 @@
  * back what it set.
  */
 
-import { Operation, range, Resource, settled, zeroUuid } from './oracle-requests.mjs';
+import {
+  batchOf,
+  create,
+  hosted,
+  newTopic,
+  Operation,
+  range,
+  Resource,
+  settled,
+  timeoutMs,
+  zeroUuid,
+} from './oracle-requests.mjs';
 
 const Match = { EXACT: 0, DEFAULT: 1, ANY: 2 };
 
@@ -165,4 +176,96 @@ export async function telemetry(target) {
     subscriptionId: 7,
     metrics: Buffer.from([1]),
   });
+}
+
+/** What clients feel of their quotas. Throttle times follow from Kafka's windows: the first second counts as ten. */
+export async function throttling(target) {
+  const topic = target.topic('throttled');
+  await create(target, 'before', [newTopic(topic)]);
+  await hosted(target, topic);
+  const limit = async (client, key, value) => {
+    const op = { key, value: value ?? 0, remove: value === null };
+    const entity = [{ entityType: 'client-id', entityName: client }];
+    await target.ask(`${value === null ? 'unlimit' : 'limit'} ${key}`, 49, 1, { entries: [{ entity, ops: [op] }] });
+    await settled();
+  };
+  const producing = (sizeBytes) => ({
+    acks: -1,
+    timeoutMs,
+    topicData: [{ name: topic, partitionData: [{ index: 0, records: batchOf(['x'.repeat(sizeBytes)]) }] }],
+  });
+  const named = (name) => {
+    const client = target.topic(name);
+    return [client, target.asOther(client)];
+  };
+
+  const [producer, askProducer] = named('producer');
+  await askProducer('produce without a limit', 0, 9, producing(14_000));
+  await limit(producer, 'producer_byte_rate', 1000);
+  await askProducer('produce within the limit', 0, 9, producing(500));
+  await askProducer('produce above the limit', 0, 9, producing(12_000));
+  await askProducer('produce once the limit lets it', 0, 9, producing(10));
+  await limit(producer, 'producer_byte_rate', null);
+
+  const fetching = (maxBytes) => ({
+    replicaId: -1,
+    maxWaitMs: 500,
+    minBytes: 1,
+    maxBytes,
+    isolationLevel: 0,
+    sessionId: 0,
+    sessionEpoch: -1,
+    topics: [
+      {
+        topic,
+        partitions: [
+          {
+            partition: 0,
+            currentLeaderEpoch: -1,
+            fetchOffset: 0,
+            lastFetchedEpoch: -1,
+            logStartOffset: -1,
+            partitionMaxBytes: maxBytes,
+          },
+        ],
+      },
+    ],
+    forgottenTopicsData: [],
+    rackId: '',
+  });
+  const [consumer, askConsumer] = named('consumer');
+  const withoutRecords = (ask) => async (label, version, fields) => {
+    const { responses, throttleTimeMs } = await ask(label, 1, version, fields);
+    return { responses, throttleTimeMs };
+  };
+  await limit(consumer, 'consumer_byte_rate', 1000);
+  await withoutRecords(askConsumer)('fetch above the limit', 11, fetching(1_000_000));
+  await limit(consumer, 'consumer_byte_rate', 1_000_000);
+  await withoutRecords(askConsumer)('fetch within the limit', 11, fetching(1_000_000));
+  await limit(consumer, 'consumer_byte_rate', null);
+
+  const [busy, askBusy] = named('busy');
+  await limit(busy, 'request_percentage', 0.000001);
+  await askBusy('metadata above the limit', 3, 9, { topics: [] });
+  await limit(busy, 'request_percentage', null);
+  await askBusy('metadata without a limit', 3, 9, { topics: [] });
+
+  for (const version of [5, 7]) {
+    const [maker, askMaker] = named(`maker-${version}`);
+    const making = (label, topics, validateOnly = false) =>
+      askMaker(label, 19, version, { topics, timeoutMs, validateOnly });
+    await limit(maker, 'controller_mutation_rate', 2);
+    await making('create as much as the burst and more', [newTopic(target.topic(`made-${version}`), 24)]);
+    await making('create above the limit', [newTopic(target.topic(`more-${version}`), 1)]);
+    await askMaker(`delete above the limit ${version}`, 20, version === 5 ? 4 : 5, {
+      topicNames: [target.topic(`made-${version}`)],
+      timeoutMs,
+    });
+    await askMaker(`grow above the limit ${version}`, 37, version === 5 ? 2 : 3, {
+      topics: [{ name: topic, count: version, assignments: null }],
+      timeoutMs,
+      validateOnly: false,
+    });
+    await limit(maker, 'controller_mutation_rate', null);
+  }
 }

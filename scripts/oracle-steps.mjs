@@ -14,7 +14,7 @@ import {
   updateFeatures,
 } from './oracle-cluster-steps.mjs';
 import { alterConfigs, describeConfigs, incrementalAlterConfigs } from './oracle-config-steps.mjs';
-import { clientQuotas, listConfigResources, telemetry } from './oracle-quota-steps.mjs';
+import { clientQuotas, listConfigResources, telemetry, throttling } from './oracle-quota-steps.mjs';
 import { deleteRecords, initProducerId, listOffsets, offsetForLeaderEpoch, produce } from './oracle-record-steps.mjs';
 import { acls, delegationTokens, sasl, scramCredentials } from './oracle-security-steps.mjs';
 import {
@@ -76,6 +76,7 @@ export const scenarios = [
   { name: 'DelegationTokens', run: delegationTokens },
   { name: 'ScramCredentials', run: scramCredentials },
   { name: 'ClientQuotas', run: clientQuotas },
+  { name: 'Throttling', run: throttling },
   { name: 'ListConfigResources', run: listConfigResources },
   { name: 'Telemetry', run: telemetry },
   { name: 'Transactions, coordinators', run: wakeCoordinators },

@@ -90,21 +90,30 @@ async function answersOf(address, runId) {
     if (!name.includes(values.only)) continue;
     const described = await client.ask(60, 0, {});
     const known = { nodeId: described.controllerId, producerIds: new Map() };
+    // `part` takes what a scenario means out of the answer, where there is more.
+    const asking = (through) => async (label, apiKey, version, fields, part = (answer) => answer) => {
+      const answer = await through.ask(apiKey, version, fields);
+      let fullLabel = `${name} v${version} ${label}`;
+      while (answers.has(fullLabel)) fullLabel += ', again';
+      answers.set(fullLabel, normalized(part(answer), known, fullLabel));
+      return answer;
+    };
+    const others = [];
     const target = {
       nodeId: described.controllerId,
       topic: (topic) => `oracle-${runId}-${topic}`,
-      // `part` takes what a scenario means out of the answer, where there is more.
-      ask: async (label, apiKey, version, fields, part = (answer) => answer) => {
-        const answer = await client.ask(apiKey, version, fields);
-        let fullLabel = `${name} v${version} ${label}`;
-        while (answers.has(fullLabel)) fullLabel += ', again';
-        answers.set(fullLabel, normalized(part(answer), known, fullLabel));
-        return answer;
-      },
+      ask: asking(client),
       /** An answer that is not compared. */
       peek: (apiKey, version, fields) => client.ask(apiKey, version, fields),
+      /** How another client asks, over a connection of its own. */
+      asOther: (clientId) => {
+        const other = new OracleClient(address, clientId);
+        others.push(other);
+        return asking(other);
+      },
     };
     await run(target);
+    for (const other of others) other.close();
   }
   client.close();
   return answers;
@@ -149,6 +158,8 @@ function normalized(value, known, label, field = '') {
     if (value === String(known.nodeId + 1)) return '<another>';
   }
   if (label.startsWith('DescribeQuorum') && offsetsOfTheirOwn.has(field) && value > 0) return '<growing>';
+  // Throttle times follow from when requests came.
+  if (field === 'throttleTimeMs' && value > 0) return `<about ${Math.round(value / 250) * 250} ms>`;
   if (field === 'logDir') return '<directory>';
   if (field === 'totalBytes' || field === 'usableBytes') return value > 0 ? '<bytes>' : value;
   if (field === 'subscriptionId' || field === 'clientInstanceId') return '<id>';

@@ -54,6 +54,23 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
       'After how long without traffic a connection is closed, in milliseconds; a negative time means never.',
   },
   {
+    name: 'controller.quota.window.num',
+    type: 'int',
+    default: '11',
+    min: 1,
+    update: 'read-only',
+    documentation:
+      'Over how many windows the rate of created and deleted partitions is measured that client quotas limit.',
+  },
+  {
+    name: 'controller.quota.window.size.seconds',
+    type: 'int',
+    default: '1',
+    min: 1,
+    update: 'read-only',
+    documentation: 'How long each of those windows is, in seconds.',
+  },
+  {
     name: 'default.replication.factor',
     type: 'int',
     default: '1',
@@ -261,6 +278,22 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     min: 1,
     update: 'read-only',
     documentation: 'How many requests may wait for a thread. Without effect: each connection has a bound of its own.',
+  },
+  {
+    name: 'quota.window.num',
+    type: 'int',
+    default: '11',
+    min: 1,
+    update: 'read-only',
+    documentation: 'Over how many windows the rates are measured that client quotas limit.',
+  },
+  {
+    name: 'quota.window.size.seconds',
+    type: 'int',
+    default: '1',
+    min: 1,
+    update: 'read-only',
+    documentation: 'How long each window of client quotas is, in seconds.',
   },
   {
     name: 'request.timeout.ms',

@@ -22,6 +22,7 @@ import { GroupCoordinator } from './groups/group-coordinator.ts';
 import type { KeyedRecord } from './keyed-batch.ts';
 import { MetadataImage, producerIdsRecord, type TopicImage } from './metadata-image.ts';
 import { producerIdBlockSize, ProducerIds } from './producer-ids.ts';
+import { ClientQuotas } from './quotas/client-quotas.ts';
 import { StateLog, stateLogConfig, type KeyedState } from './state-log.ts';
 import { TopicCatalog, type ChangeResult } from './topic-catalog.ts';
 import { isStateLogTopic, stateLogTopics, type StateLogTopic } from './topic-name.ts';
@@ -70,6 +71,7 @@ export class Broker {
   readonly fetchMemory: FetchMemory;
   readonly fetchTurns: FetchTurns;
   readonly fetchWaits: FetchWaits;
+  readonly quotas: ClientQuotas;
   readonly #stateLogs: StateLog[] = [];
   readonly #image = new MetadataImage();
   #metadataLog: StateLog | null = null;
@@ -101,6 +103,7 @@ export class Broker {
     this.fetchSessions = new FetchSessionCache(sessionSlots, options.clock, options.random);
     this.fetchMemory = new FetchMemory(options.clock, options.fetchMemoryBytes);
     this.fetchTurns = new FetchTurns(options.clock);
+    this.quotas = new ClientQuotas(this.#image.quotas, options.config, options.clock);
     this.fetchWaits = new FetchWaits(options.clock, this.topics);
   }
 

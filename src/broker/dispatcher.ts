@@ -32,6 +32,7 @@ export type ResponseChunks = readonly Uint8Array[] | null;
 
 /** Key, version and correlation id. */
 const requestStartBytes = 8;
+const sizePrefixBytes = 4;
 const fetchKey = 1;
 /**
  * As many elements as the arrays of one request may have together: a client that asks for every partition that a broker
@@ -89,13 +90,18 @@ export class Dispatcher {
       throw new ConnectionMustClose(`${api.name} version ${apiVersion} is not served`);
     }
     const { clientId, request } = decode(reader, api, apiVersion);
-    const context: RequestContext = { apiKey, apiVersion, correlationId, clientId, connection };
+    const { quotas } = this.#broker;
+    let context: RequestContext = { apiKey, apiVersion, correlationId, clientId, connection, charge: null };
+    if (quotas.isActive) context = { ...context, charge: quotas.charge(context, frame.length + sizePrefixBytes) };
+    const { charge } = context;
+    const startedMs = charge === null ? 0 : this.#broker.clock.monotonicMs();
     let outcome: unknown;
     try {
       outcome = handler.handle(request, context, this.#broker);
     } catch (error) {
       throw this.#failed(error, route, context);
     }
+    charge?.handled(this.#broker.clock.monotonicMs() - startedMs);
     if (outcome instanceof Promise) return this.#later(outcome, route, context);
     return this.#encode(outcome, route, context);
   }
@@ -160,6 +166,7 @@ export class Dispatcher {
   }
 
   #encode(response: unknown, { api, handler }: Route, context: RequestContext): ResponseChunks {
+    context.charge?.settle(response);
     if (response === null) return null;
     let chunks: Uint8Array[];
     try {

@@ -44,7 +44,12 @@ export interface FetchContext {
   partitions(): Iterable<FetchPartition>;
   /** Called once, with an answer for each of `partitions`. */
   conclude(answers: readonly PartitionAnswer[]): FetchOutcome;
+  /** Called instead of `conclude` where the client has to wait: it is told nothing, and will be what it does not know. */
+  withhold(): FetchOutcome;
 }
+
+/** For a client without a session. */
+const nothingTold: FetchOutcome = { errorCode: ErrorCode.NONE, sessionId: noSessionId, answers: [] };
 
 /** Finds the session of a request and brings it up to date. */
 export function openFetchContext(request: FetchRequest, apiVersion: number, sessions: FetchSessionCache): FetchContext {
@@ -107,6 +112,10 @@ class FailedContext implements FetchContext {
   }
 
   conclude(): FetchOutcome {
+    return this.withhold();
+  }
+
+  withhold(): FetchOutcome {
     return { errorCode: this.errorCode, sessionId: noSessionId, answers: [] };
   }
 }
@@ -129,6 +138,10 @@ class SessionlessContext implements FetchContext {
 
   conclude(answers: readonly PartitionAnswer[]): FetchOutcome {
     return { errorCode: ErrorCode.NONE, sessionId: noSessionId, answers };
+  }
+
+  withhold(): FetchOutcome {
+    return nothingTold;
   }
 }
 
@@ -157,6 +170,10 @@ class FullContext implements FetchContext {
     const session = this.#sessions.create(this.#partitions, this.#usesTopicIds);
     return { errorCode: ErrorCode.NONE, sessionId: session?.id ?? noSessionId, answers };
   }
+
+  withhold(): FetchOutcome {
+    return nothingTold;
+  }
 }
 
 class IncrementalContext implements FetchContext {
@@ -181,13 +198,17 @@ class IncrementalContext implements FetchContext {
   conclude(answers: readonly PartitionAnswer[]): FetchOutcome {
     const session = this.#session;
     const { id: sessionId } = session;
-    if (session.epoch !== this.#epoch) {
-      return { errorCode: ErrorCode.INVALID_FETCH_SESSION_EPOCH, sessionId, answers: [] };
-    }
+    if (session.epoch !== this.#epoch) return this.withhold();
     const told = answers.filter(({ partition, data }) => partition.tell(data));
     for (const { partition, data } of told) {
       if (data.records !== null && data.records.length > 0) session.moveToEnd(partition);
     }
     return { errorCode: ErrorCode.NONE, sessionId, answers: told };
+  }
+
+  withhold(): FetchOutcome {
+    const { id: sessionId, epoch } = this.#session;
+    const errorCode = epoch === this.#epoch ? ErrorCode.NONE : ErrorCode.INVALID_FETCH_SESSION_EPOCH;
+    return { errorCode, sessionId, answers: [] };
   }
 }

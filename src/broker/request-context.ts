@@ -4,6 +4,7 @@
  */
 
 import type { Broker } from './broker.ts';
+import type { RequestCharge } from './quotas/request-charge.ts';
 
 /** Who asks. Until authentication comes every request is from the anonymous user. */
 export interface Principal {
@@ -31,6 +32,11 @@ export interface ConnectionContext {
   readonly open: boolean;
   /** Calls `listener` when the connection ends; returns how to stop that. */
   onClose(listener: () => void): () => void;
+  /**
+   * Serves nothing more of what comes over the connection, and reads nothing more, until the function that it returns is
+   * called. Each call stands for itself.
+   */
+  mute(): () => void;
   /** Ends the connection; `reason` goes into the log. */
   drop(reason: string): void;
 }
@@ -41,6 +47,8 @@ export interface RequestContext {
   readonly correlationId: number;
   readonly clientId: string | null;
   readonly connection: ConnectionContext;
+  /** The request's account while client quotas are set. */
+  readonly charge: RequestCharge | null;
 }
 
 /** Thrown by a handler where Kafka answers by closing the connection, as for a failed Produce with acks=0. */

@@ -126,11 +126,20 @@ export class TopicCatalog {
     return turn;
   }
 
-  /** Creates a topic, or with `validateOnly` only says whether it could be. Errors as Kafka gives them. */
-  create(spec: TopicSpec, validateOnly = false): Promise<CreatedTopic> {
+  /**
+   * Creates a topic, or with `validateOnly` only says whether it could be. Errors as Kafka gives them. `problemOf` is
+   * called in turn and may refuse to have so many partitions made.
+   */
+  create(
+    spec: TopicSpec,
+    validateOnly = false,
+    problemOf: (partitionCount: number) => ChangeResult | null = () => null,
+  ): Promise<CreatedTopic> {
     return this.inTurn(async () => {
       const checked = this.#check(spec);
       if ('errorCode' in checked) return { ...checked, topic: null };
+      const problem = problemOf(checked.partitionCount);
+      if (problem !== null) return { ...problem, topic: null };
       if (validateOnly) return { ...done, topic: checked };
       const errorCode = await this.#options.write([topicRecord(checked)]);
       if (errorCode !== ErrorCode.NONE) return { errorCode, message: null, topic: null };
@@ -323,6 +332,12 @@ export class TopicCatalog {
 export function messageOf(result: ChangeResult): string | null {
   return result.message ?? (result.errorCode === ErrorCode.NONE ? null : errorName(result.errorCode));
 }
+
+/** What refuses a change to a client that has made too many lately (KIP-599). */
+export const quotaExceeded: ChangeResult = {
+  errorCode: ErrorCode.THROTTLING_QUOTA_EXCEEDED,
+  message: 'The throttling quota has been exceeded.',
+};
 
 function invalidConfig(message: string): ChangeResult {
   return { errorCode: ErrorCode.INVALID_CONFIG, message };

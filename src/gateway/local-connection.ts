@@ -33,6 +33,11 @@ export class LocalConnection implements ConnectionContext {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Code in the broker's process is not subject to quotas. */
+  mute(): () => void {
+    return () => {};
+  }
+
   drop(): void {
     this.close();
   }
@@ -45,6 +50,6 @@ export class LocalConnection implements ConnectionContext {
 
   /** What a handler is told of a request of version `apiVersion` over this connection. */
   contextOf(apiKey: number, apiVersion: number, clientId: string): RequestContext {
-    return { apiKey, apiVersion, correlationId: 0, clientId, connection: this };
+    return { apiKey, apiVersion, correlationId: 0, clientId, connection: this, charge: null };
   }
 }

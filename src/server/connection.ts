@@ -28,6 +28,8 @@ export class DoorConnection implements Connection {
   clientSoftwareVersion = '';
   #open = true;
   #onDrop: ((reason: string) => void) | null = null;
+  #onMuted: (() => void) | null = null;
+  #mutes = 0;
   readonly #listeners = new Set<() => void>();
 
   constructor(options: DoorConnectionOptions) {
@@ -50,6 +52,23 @@ export class DoorConnection implements Connection {
     return () => void this.#listeners.delete(call);
   }
 
+  /** Whether nothing more of what comes may be served. */
+  get isMuted(): boolean {
+    return this.#mutes > 0;
+  }
+
+  mute(): () => void {
+    this.#mutes++;
+    if (this.#mutes === 1) this.#onMuted?.();
+    let done = false;
+    return () => {
+      if (done) return;
+      done = true;
+      this.#mutes--;
+      if (this.#mutes === 0) this.#onMuted?.();
+    };
+  }
+
   drop(reason: string): void {
     if (this.#open) this.#onDrop?.(reason);
   }
@@ -57,6 +76,11 @@ export class DoorConnection implements Connection {
   /** The pipeline's: how the connection is ended from within. */
   onDrop(listener: (reason: string) => void): void {
     this.#onDrop = listener;
+  }
+
+  /** The pipeline's: calls `listener` when `isMuted` has changed. */
+  onMuted(listener: () => void): void {
+    this.#onMuted = listener;
   }
 
   /** The door's: the connection has ended. A listener that throws does not keep the others from being called. */

@@ -8,7 +8,8 @@
  *
  * Responses leave in the order of their requests; null stands for none. Reading stops while too many requests are in
  * flight, while too many bytes of responses wait for those before them, while the peer does not read what was written,
- * while `admit` holds a frame back, and while the memory for incomplete frames is used up. So one connection's memory is
+ * while `admit` holds a frame back, while the broker mutes the connection, and while the memory for incomplete frames is
+ * used up. So one connection's memory is
  * bounded by its requests in flight, and small requests with large responses come one after the other.
  * An error ends this connection only. It does not know sockets nor the protocol inside a frame.
  */
@@ -139,6 +140,7 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
     this.#afterTurn = afterTurn;
     this.#lastActivityMs = nowMs();
     this.#assembler = new FrameAssembler(this, budget, limits.largestFrameBytes);
+    connection.onMuted(() => this.#mutedOrNot());
     connection.onDrop((reason) => {
       logger.warn({ connection: connection.id, client: connection.clientHost, reason }, 'A connection is closed.');
       this.drop();
@@ -155,9 +157,10 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
     return this.#assembler.keptBytes;
   }
 
-  /** When bytes last came or left, by the `nowMs` given, in milliseconds; now while the broker owes a response. */
+  /** When bytes last came or left, by the `nowMs` given, in milliseconds; now while the broker owes a response or has the client wait. */
   get idleSinceMs(): number {
-    return this.inFlight > 0 && !this.#draining ? this.#nowMs() : this.#lastActivityMs;
+    const isOurs = (this.inFlight > 0 && !this.#draining) || this.connection.isMuted;
+    return isOurs ? this.#nowMs() : this.#lastActivityMs;
   }
 
   /** The door's: bytes came. They are only looked at during this call. */
@@ -308,7 +311,8 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
   }
 
   #mayServe(): boolean {
-    return !this.#isFull && !this.#draining && !this.#turnIsOver && this.#waitedFor === null;
+    if (this.#isFull || this.#draining || this.#turnIsOver) return false;
+    return this.#waitedFor === null && !this.connection.isMuted;
   }
 
   #holdResponses(byBytes: number): void {
@@ -407,8 +411,15 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
   #follow(state: AssemblyState): void {
     if (this.#closed) return;
     if (state === 'broken') this.fail(this.#assembler.problem ?? 'the stream is not made of frames');
-    else if (state === 'reading' && !this.#draining) this.#startReading();
+    else if (state === 'reading' && !this.#draining && !this.connection.isMuted) this.#startReading();
     else this.#stopReading();
+  }
+
+  #mutedOrNot(): void {
+    if (this.#closed) return;
+    if (this.connection.isMuted) return this.#stopReading();
+    this.#continue();
+    this.#startReading();
   }
 
   #stopReading(): void {
@@ -420,7 +431,7 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
   #startReading(): void {
     if (this.#reading || this.#closed || this.#finishing) return;
     // Refused frames come first, and a peer that does not read is not read from.
-    if (this.#draining || this.#assembler.state !== 'reading') return;
+    if (this.#draining || this.connection.isMuted || this.#assembler.state !== 'reading') return;
     this.#reading = true;
     this.#transport.resumeReading();
   }

@@ -53,6 +53,14 @@ export class FakeConnection implements ConnectionContext {
     return () => this.#listeners.delete(listener);
   }
 
+  /** How often the broker had this connection wait and not go on again. */
+  muted = 0;
+
+  mute(): () => void {
+    this.muted++;
+    return () => void this.muted--;
+  }
+
   drop(): void {
     this.close();
   }

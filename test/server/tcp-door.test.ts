@@ -59,6 +59,40 @@ describe('TcpDoor', () => {
     expect((await read(socket, answers.length)).equals(answers)).toBe(true);
   });
 
+  it('serves nothing of a muted connection, reads no more of it than fits on the way, and goes on afterwards', async () => {
+    const unmutes: (() => void)[] = [];
+    const served: string[] = [];
+    const door = await openDoor({
+      serve: (frame, connection) => {
+        const name = Buffer.from(frame.subarray(0, 5)).toString();
+        served.push(name);
+        if (name === 'mutes') unmutes.push(connection.mute(), connection.mute());
+        return [prefixed(name)];
+      },
+    });
+    const socket = await dial(door);
+    const large = Buffer.alloc(512 * 1024, 'l');
+    socket.write(Buffer.concat(['first', 'mutes', 'after'].map(prefixed)));
+    expect((await read(socket, 18)).toString('latin1')).toMatch(/first.*mutes$/s);
+    for (let i = 0; i < 64; i++) socket.write(prefixed(large));
+    // Who is muted does not hold up others, and what it sends stays with it once the system's buffers are full.
+    const other = await dial(door);
+    for (let i = 0; i < 50; i++) {
+      other.write(prefixed('other'));
+      await read(other, 9);
+    }
+    expect(served.filter((name) => name !== 'other')).toEqual(['first', 'mutes']);
+    expect(socket.writableLength).toBeGreaterThan(16 << 20);
+    unmutes[0]!();
+    unmutes[0]!();
+    other.write(prefixed('other'));
+    await read(other, 9);
+    expect(served).not.toContain('after');
+    unmutes[1]!();
+    await read(socket, 65 * 9);
+    expect(served.filter((name) => name === 'lllll')).toHaveLength(64);
+  });
+
   it('keeps the connections apart that read into one buffer', async () => {
     const door = await openDoor(echo);
     await Promise.all(

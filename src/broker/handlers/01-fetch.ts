@@ -37,6 +37,11 @@ const isolationLevels = ['read_uncommitted', 'read_committed'] as const;
 /** A fetch for which there is no memory waits at least so long before it is answered without records. */
 const shortestRoomWaitMs = 1000;
 
+/** Roughly what a response says at its head, and of each partition beside its records and its topic. */
+const headBytes = 28;
+const partitionBytes = 46;
+const topicIdBytes = 16;
+
 /** A response with what its records lie in. */
 interface HoldingFetchResponse extends FetchResponse {
   readonly reads: readonly ReadResult[];
@@ -53,7 +58,8 @@ export const fetchHandler: ApiHandler<FetchRequest, HoldingFetchResponse> = {
     const replicaId = apiVersion >= firstVersionWithReplicaState ? replicaState.replicaId : request.replicaId;
     const scope: FetchScope = { broker, apiVersion, isolation, replicaId };
     const fetch = openFetchContext(request, apiVersion, broker.fetchSessions);
-    const maxBytes = Math.min(Math.max(request.maxBytes, 0), broker.config.number('fetch.max.bytes'));
+    const quotaBytes = context.charge?.fetchBoundBytes ?? Infinity;
+    const maxBytes = Math.min(Math.max(request.maxBytes, 0), broker.config.number('fetch.max.bytes'), quotaBytes);
     const examining = broker.fetchTurns.run(fetch.partitionCount, () =>
       Array.from(fetch.partitions(), (partition) => examine(partition, scope)),
     );
@@ -124,11 +130,22 @@ async function read(
     reads = await readPartitions(examined, boundBytes, scope);
     grant.settle(reads.reduce((sum, { records }) => sum + records.length, 0));
   }
-  const outcome = fetch.conclude(examined);
+  const admitted = context.charge === null || context.charge.admitFetch(sizeOf(reads, examined));
+  const outcome = admitted ? fetch.conclude(examined) : fetch.withhold();
   const response: HoldingFetchResponse = { ...responseOf(outcome, context, scope.broker), reads, grant };
-  if (outcome.errorCode === ErrorCode.NONE) return response;
+  if (admitted && outcome.errorCode === ErrorCode.NONE) return response;
   fetchHandler.released?.(response);
   return { ...response, reads: [], grant: null };
+}
+
+/** What a fetch's quota is charged with: its records, and what stands around those of each partition that has some. */
+function sizeOf(reads: readonly ReadResult[], examined: readonly ExaminedPartition[]): number {
+  let sizeBytes = headBytes;
+  for (const { records } of reads) sizeBytes += records.length;
+  for (const { partition, availableBytes } of examined) {
+    if (availableBytes > 0) sizeBytes += partitionBytes + (partition.topicName?.length ?? topicIdBytes);
+  }
+  return sizeBytes;
 }
 
 /** How much memory the fetch can use: what waits, up to its bounds; but its first batch may be larger than those. */

@@ -18,14 +18,21 @@ import type { ApiHandler } from '../request-context.ts';
 import {
   maxPartitionsPerRequest,
   messageOf,
+  quotaExceeded,
   type ChangeResult,
   type CreatedTopic,
   type TopicSpec,
 } from '../topic-catalog.ts';
 
+/** Before it a client that makes too many topics only waits (KIP-599). */
+const firstVersionWithQuotaErrors = 6;
+
 export const createTopicsHandler: ApiHandler<CreateTopicsRequest, CreateTopicsResponse> = {
   apiKey: 19,
-  async handle({ topics, validateOnly }, _context, broker) {
+  async handle({ topics, validateOnly }, { apiVersion, charge }, broker) {
+    const isStrict = apiVersion >= firstVersionWithQuotaErrors;
+    const problemOf = (partitionCount: number): ChangeResult | null =>
+      charge === null || charge.mutate(partitionCount, isStrict) ? null : quotaExceeded;
     const times = new Map<string, number>();
     for (const { name } of topics) times.set(name, (times.get(name) ?? 0) + 1);
     const partitionCount = topics.reduce((sum, topic) => sum + partitionsOf(topic, broker), 0);
@@ -37,7 +44,7 @@ export const createTopicsHandler: ApiHandler<CreateTopicsRequest, CreateTopicsRe
       if (seen === undefined) continue;
       if (seen > 1) times.delete(topic.name);
       const refusal = tooMany ?? (seen > 1 ? duplicate : null);
-      results.push(create(topic, refusal, validateOnly, broker));
+      results.push(create(topic, refusal, validateOnly, problemOf, broker));
     }
     return { ...defaultCreateTopicsResponse(), topics: await Promise.all(results) };
   },
@@ -59,11 +66,12 @@ async function create(
   topic: CreateTopicsRequestTopics,
   refusal: ChangeResult | null,
   validateOnly: boolean,
+  problemOf: (partitionCount: number) => ChangeResult | null,
   broker: Broker,
 ): Promise<CreateTopicsResponseTopics> {
   const spec = refusal ?? specOf(topic, broker.nodeId);
   const result: CreatedTopic =
-    'errorCode' in spec ? { ...spec, topic: null } : await broker.topics.create(spec, validateOnly);
+    'errorCode' in spec ? { ...spec, topic: null } : await broker.topics.create(spec, validateOnly, problemOf);
   const { name } = topic;
   const { topic: created, errorCode } = result;
   const base = { name, errorCode, errorMessage: messageOf(result), topicConfigErrorCode: ErrorCode.NONE };

@@ -14,10 +14,12 @@ import {
 import type { Broker } from '../broker.ts';
 import type { TopicImage } from '../metadata-image.ts';
 import type { ApiHandler } from '../request-context.ts';
-import { messageOf, type ChangeResult } from '../topic-catalog.ts';
+import { messageOf, quotaExceeded, type ChangeResult } from '../topic-catalog.ts';
 
 const firstVersionWithIds = 6;
 const firstVersionWithDisabledError = 3;
+/** Before it a client that deletes too many topics only waits (KIP-599). */
+const firstVersionWithQuotaErrors = 5;
 
 interface Named {
   readonly name: string | null;
@@ -30,7 +32,10 @@ interface Found extends Named {
 
 export const deleteTopicsHandler: ApiHandler<DeleteTopicsRequest, DeleteTopicsResponse> = {
   apiKey: 20,
-  async handle(request, { apiVersion }, broker) {
+  async handle(request, { apiVersion, charge }, broker) {
+    const isStrict = apiVersion >= firstVersionWithQuotaErrors;
+    const chargeFor = (topic: TopicImage | null): ChangeResult | null =>
+      topic === null || charge === null || charge.mutate(topic.partitionCount, isStrict) ? null : quotaExceeded;
     const topics: readonly Named[] =
       apiVersion >= firstVersionWithIds
         ? request.topics
@@ -45,7 +50,7 @@ export const deleteTopicsHandler: ApiHandler<DeleteTopicsRequest, DeleteTopicsRe
       const [{ topic }] = group;
       const name = group.find((named) => named.name !== null)?.name ?? null;
       const topicId = group.find((named) => named.topicId !== zeroUuid)?.topicId ?? zeroUuid;
-      const refusal = allowed ? problemOf(group) : disabled;
+      const refusal = allowed ? (problemOf(group) ?? chargeFor(topic)) : disabled;
       return remove({ name, topicId, topic }, refusal, broker);
     });
     return { ...defaultDeleteTopicsResponse(), responses: await Promise.all(responses) };

@@ -13,11 +13,17 @@ import {
 } from '../../protocol/generated/index.ts';
 import type { Broker } from '../broker.ts';
 import type { ApiHandler } from '../request-context.ts';
-import { messageOf, type ChangeResult } from '../topic-catalog.ts';
+import { messageOf, quotaExceeded, type ChangeResult } from '../topic-catalog.ts';
+
+/** Before it a client that makes too many partitions only waits (KIP-599). */
+const firstVersionWithQuotaErrors = 3;
 
 export const createPartitionsHandler: ApiHandler<CreatePartitionsRequest, CreatePartitionsResponse> = {
   apiKey: 37,
-  async handle({ topics, validateOnly }, _context, broker) {
+  async handle({ topics, validateOnly }, { apiVersion, charge }, broker) {
+    const isStrict = apiVersion >= firstVersionWithQuotaErrors;
+    const chargeFor = (added: number): ChangeResult | null =>
+      charge === null || charge.mutate(added, isStrict) ? null : quotaExceeded;
     const times = new Map<string, number>();
     for (const { name } of topics) times.set(name, (times.get(name) ?? 0) + 1);
     const results: Promise<CreatePartitionsResponseResults>[] = [];
@@ -26,7 +32,7 @@ export const createPartitionsHandler: ApiHandler<CreatePartitionsRequest, Create
       const seen = times.get(topic.name);
       if (seen === undefined) continue;
       times.delete(topic.name);
-      results.push(grow(topic, seen > 1, validateOnly, broker));
+      results.push(grow(topic, seen > 1, validateOnly, chargeFor, broker));
     }
     return { ...defaultCreatePartitionsResponse(), results: await Promise.all(results) };
   },
@@ -38,10 +44,11 @@ async function grow(
   { name, count, assignments }: CreatePartitionsRequestTopics,
   isDuplicate: boolean,
   validateOnly: boolean,
+  chargeFor: (added: number) => ChangeResult | null,
   broker: Broker,
 ): Promise<CreatePartitionsResponseResults> {
   const problemOf = (added: number): ChangeResult | null =>
-    assignments === null ? null : problemOfAssignments(assignments, added, broker.nodeId);
+    (assignments === null ? null : problemOfAssignments(assignments, added, broker.nodeId)) ?? chargeFor(added);
   const result = isDuplicate ? duplicate : await broker.topics.addPartitions(name, count, validateOnly, problemOf);
   return { name, errorCode: result.errorCode, errorMessage: messageOf(result) };
 }
