@@ -11,7 +11,7 @@ export const zeroUuid = 'A'.repeat(22);
 export const range = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
 /** Kafka takes changed settings over some time after it has answered, and nothing says when. */
-export const settled = () => new Promise((resolve) => setTimeout(resolve, 100));
+export const settled = () => new Promise((resolve) => setTimeout(resolve, 250));
 
 export const newTopic = (name, numPartitions = 1, configs = {}, more = {}) => ({
   name,

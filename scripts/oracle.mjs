@@ -91,13 +91,15 @@ async function answersOf(address, runId) {
     const described = await client.ask(60, 0, {});
     const known = { nodeId: described.controllerId, producerIds: new Map() };
     // `part` takes what a scenario means out of the answer, where there is more.
-    const asking = (through) => async (label, apiKey, version, fields, part = (answer) => answer) => {
-      const answer = await through.ask(apiKey, version, fields);
-      let fullLabel = `${name} v${version} ${label}`;
-      while (answers.has(fullLabel)) fullLabel += ', again';
-      answers.set(fullLabel, normalized(part(answer), known, fullLabel));
-      return answer;
-    };
+    const asking =
+      (through) =>
+      async (label, apiKey, version, fields, part = (answer) => answer) => {
+        const answer = await through.ask(apiKey, version, fields);
+        let fullLabel = `${name} v${version} ${label}`;
+        while (answers.has(fullLabel)) fullLabel += ', again';
+        answers.set(fullLabel, normalized(part(answer), known, fullLabel));
+        return answer;
+      };
     const others = [];
     const target = {
       nodeId: described.controllerId,

@@ -15,6 +15,7 @@
 
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { EnvironmentError, EnvironmentErrorCode, systemErrorCode } from './base/environment-error.ts';
+import { logLevels, type LogLevel } from './base/logger.ts';
 import { brokerConfigByName } from './broker/broker-config.ts';
 import {
   formatDoorAddress,
@@ -23,7 +24,6 @@ import {
   parseDoorAddress,
   type DoorAddress,
 } from './program/door-address.ts';
-import { logLevels, type LogLevel } from './program/program-log.ts';
 import { parseProperties } from './program/properties-file.ts';
 
 /** What one asks of a broker, as text; the program and `startBroker` take the same. Nothing is necessary. */

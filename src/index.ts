@@ -12,7 +12,7 @@ import { resolve as resolvePath } from 'node:path';
 import { assert, present } from './base/assert.ts';
 import { systemClock } from './base/clock.ts';
 import { EnvironmentError, EnvironmentErrorCode, systemErrorCode } from './base/environment-error.ts';
-import { silentLogger, type Logger } from './base/logger.ts';
+import { silentLogger, type LevelledLog, type Logger } from './base/logger.ts';
 import { systemRandom } from './base/random.ts';
 import { BrokerConfig } from './broker/broker-config.ts';
 import { Broker } from './broker/broker.ts';
@@ -72,6 +72,8 @@ export interface StartOptions extends Omit<BrokerOptions, 'kafka' | 'http'> {
   readonly memoryBytes?: number;
   /** Hears what the broker has to say; default: nobody does. */
   readonly logger?: Logger;
+  /** Whose level clients may see and change; default: they see no logger. */
+  readonly levelledLog?: LevelledLog;
   /** Hears that a part of the broker failed by a defect: it writes nothing any more, and should be closed. */
   readonly onDefect?: (error: Error) => void;
 }
@@ -235,8 +237,8 @@ async function start(
   const directory = inMemory
     ? openDataDirectory(storage.fileSystem, checked.dataDirectory, nodeId, systemRandom)
     : await takeDirectory(resolvePath(checked.dataDirectory), nodeId, undo);
-  const onDefect = options.onDefect ?? (() => {});
-  const { broker, store, arena, descriptors } = await openBroker(directory, storage, config, logger, undo, onDefect);
+  for (const name of config.inertNames) logger.warn({ name }, 'A setting of Kafka that was given has no effect here.');
+  const { broker, store, arena, descriptors } = await openBroker(directory, storage, config, logger, undo, options);
   const gateway = new Gateway(broker);
   undo.add(async () => gateway.close());
   const version = releaseVersion();
@@ -325,7 +327,7 @@ async function openBroker(
   config: BrokerConfig,
   logger: Logger,
   undo: Undo,
-  onDefect: (error: Error) => void,
+  { onDefect = () => {}, levelledLog }: StartOptions,
 ): Promise<{ broker: Broker; store: LocalLogStore; arena: Arena; descriptors: DescriptorShares }> {
   const arena = Arena.create(arenaOptions);
   const executor = executorOf(arena, fileSystem, config);
@@ -339,7 +341,9 @@ async function openBroker(
     softLimit: softDescriptorLimit,
     limitFiles: (files, readers) => store.limitOpenFiles(files, readers),
   });
-  const broker = await explainingFailures(path, () => Broker.open({ store, config, clusterId, ...shared }));
+  const broker = await explainingFailures(path, () =>
+    Broker.open({ store, config, clusterId, ...(levelledLog === undefined ? {} : { levelledLog }), ...shared }),
+  );
   undo.add(() => broker.close());
   return { broker, store, arena, descriptors };
 }

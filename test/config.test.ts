@@ -168,9 +168,10 @@ describe('what wins', () => {
       'advertised.listeners=PLAINTEXT://kafka.example:9095,CONTROLLER://localhost:9093',
       'log.dirs=/var/kraft-logs',
       'log.retention.hours = 168',
+      'zookeeper.connect=localhost:2181',
     ].join('\n');
     const { options, unknown } = gather(['--config', 'f'], {}, { f: text });
-    expect(unknown).toEqual([{ name: 'controller.quorum.voters', source: 'f' }]);
+    expect(unknown).toEqual([{ name: 'zookeeper.connect', source: 'f' }]);
     const checked = checkOptions(options);
     expect(checked).toMatchObject({
       dataDirectory: '/var/kraft-logs',

@@ -12,6 +12,15 @@ export interface Logger {
   error(fields: LogFields, sentence: string): void;
 }
 
+/** What lines get through, in rising order. */
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** A log whose level can be changed while lines come. */
+export interface LevelledLog {
+  level: LogLevel;
+}
+
 const ignore = (): void => {};
 
 export const silentLogger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };

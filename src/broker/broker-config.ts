@@ -12,12 +12,14 @@ import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-erro
 import { ownBrokerConfigDefinitions } from './broker-config-table.ts';
 import { configNumber, definitionsByName, parseConfigValue } from './config-definition.ts';
 import { groupBrokerConfigDefinitions } from './group-broker-config-table.ts';
+import { inertBrokerConfigDefinitions } from './inert-config-table.ts';
 import { inheritedConfigDefinitions, type BrokerConfigDefinition } from './inherited-config-table.ts';
 
 export const brokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
   ...ownBrokerConfigDefinitions,
   ...groupBrokerConfigDefinitions,
   ...inheritedConfigDefinitions,
+  ...inertBrokerConfigDefinitions,
 ].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 
 export const brokerConfigByName = definitionsByName(brokerConfigDefinitions) as ReadonlyMap<
@@ -46,12 +48,15 @@ export interface BrokerConfigValue {
   readonly source: ConfigSource;
 }
 
+const inertNames: ReadonlySet<string> = new Set(inertBrokerConfigDefinitions.map(({ name }) => name));
 const nothing: ReadonlyMap<string, string> = new Map();
 
 export class BrokerConfig {
   readonly #static = new Map<string, string>();
   /** Names that were given at the start and that Millrace does not know; whoever starts the broker may warn. */
   readonly unknownNames: readonly string[];
+  /** Names that were given at the start and that change nothing here; whoever starts the broker warns. */
+  readonly inertNames: readonly string[];
   #ofNode: ReadonlyMap<string, string> = nothing;
   #ofCluster: ReadonlyMap<string, string> = nothing;
 
@@ -69,6 +74,7 @@ export class BrokerConfig {
       this.#static.set(name, parsed.text);
     }
     this.unknownNames = unknown;
+    this.inertNames = [...this.#static.keys()].filter((name) => inertNames.has(name));
   }
 
   /** Takes over the changes that the metadata log holds, checked: for this node, and for all nodes. */

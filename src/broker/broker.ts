@@ -8,7 +8,7 @@ import { present } from '../base/assert.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { ErrorCode, errorName } from '../base/error-code.ts';
-import type { Logger } from '../base/logger.ts';
+import type { LevelledLog, Logger } from '../base/logger.ts';
 import type { RandomSource } from '../base/random.ts';
 import { metadataTopicUuid, type Uuid } from '../base/uuid.ts';
 import type { LogStore, PartitionLog } from '../storage/partition-log.ts';
@@ -20,6 +20,7 @@ import { FetchTurns } from './fetch-turns.ts';
 import { FetchWaits } from './fetch-wait.ts';
 import { GroupCoordinator } from './groups/group-coordinator.ts';
 import type { KeyedRecord } from './keyed-batch.ts';
+import { LoggerLevels } from './logger-levels.ts';
 import { MetadataImage, producerIdsRecord, type TopicImage } from './metadata-image.ts';
 import { producerIdBlockSize, ProducerIds } from './producer-ids.ts';
 import { ClientQuotas } from './quotas/client-quotas.ts';
@@ -36,6 +37,8 @@ export interface BrokerOptions {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly logger: Logger;
+  /** What its lines go through, where clients may change the level. */
+  readonly levelledLog?: LevelledLog;
   /** Who may do what; everybody everything unless given. */
   readonly authorizer?: Authorizer;
   /** What fetched records may take between the logs and the clients, in bytes; 256 MiB unless given. */
@@ -65,6 +68,7 @@ export class Broker {
   readonly store: LogStore;
   readonly config: BrokerConfig;
   readonly authorizer: Authorizer;
+  readonly loggerLevels: LoggerLevels;
   readonly topics: TopicCatalog;
   readonly producerIds: ProducerIds;
   readonly fetchSessions: FetchSessionCache;
@@ -89,6 +93,7 @@ export class Broker {
     this.logger = options.logger;
     this.store = options.store;
     this.config = options.config;
+    this.loggerLevels = new LoggerLevels(options.levelledLog ?? null);
     this.authorizer = options.authorizer ?? allowAll;
     this.topics = new TopicCatalog({
       image: this.#image,

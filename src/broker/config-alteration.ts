@@ -1,14 +1,16 @@
 /**
  * Altering the settings of resources, for both requests that do. I/O thread.
- * Topics and brokers take changes. Loggers have no levels to set here and groups none of their own; client metrics have
- * no receiver.
+ * Topics, brokers, loggers, groups and subscriptions of client metrics take changes; what is checked together with what
+ * is there already is checked when the change's turn comes.
  */
 
 import { ErrorCode } from '../base/error-code.ts';
 import type { Broker } from './broker.ts';
 import { brokerConfigByName } from './broker-config.ts';
+import { checkedClientMetrics, clientMetricsByName } from './client-metrics-config.ts';
 import { applyChanges, checkedBrokerConfigs, problemOfChanges, type ConfigChange } from './config-change.ts';
 import { ConfigResource, invalidRequest, problemOfBrokerName } from './config-resource.ts';
+import { checkedGroupConfigs, groupConfigByName } from './group-config.ts';
 import { messageOf, type ChangeResult } from './topic-catalog.ts';
 import { topicConfigByName } from './topic-config.ts';
 import { problemOfTopicName } from './topic-name.ts';
@@ -60,7 +62,13 @@ async function alter(alteration: ConfigAlteration, options: AlterationOptions, b
     case ConfigResource.BROKER:
       return alterBroker(alteration, options, broker);
     case ConfigResource.BROKER_LOGGER:
-      return problemOfBrokerName(alteration.resourceName, broker.nodeId, false) ?? noLogger(alteration, options);
+      return (
+        problemOfBrokerName(alteration.resourceName, broker.nodeId, false) ?? alterLoggers(alteration, options, broker)
+      );
+    case ConfigResource.GROUP:
+      return alterGroup(alteration, options, broker);
+    case ConfigResource.CLIENT_METRICS:
+      return alterClientMetrics(alteration, options, broker);
     default:
       return invalidRequest(`Settings of resources of type ${alteration.resourceType} cannot be changed here.`);
   }
@@ -96,15 +104,52 @@ async function alterBroker(
   const change = (before: ReadonlyMap<string, string>): ReadonlyMap<string, string> | string => {
     const wanted = new Map<string, string | null>(replace ? [] : before);
     applyChanges(wanted, changes, brokerConfigByName);
-    return checkedBrokerConfigs(wanted);
+    return checkedBrokerConfigs(wanted, resourceName === '');
   };
   return broker.topics.alterBrokerConfigs(resourceName === '' ? '' : nodeId, nodeId, change, validateOnly);
 }
 
-/** The older request never could change loggers; the newer finds none. */
-function noLogger({ changes }: ConfigAlteration, { replace }: AlterationOptions): ChangeResult {
+async function alterGroup(
+  { resourceName: name, changes }: ConfigAlteration,
+  { replace, validateOnly }: AlterationOptions,
+  broker: Broker,
+): Promise<ChangeResult> {
+  const problem = problemOfChanges(changes, groupConfigByName);
+  if (problem !== null) return problem;
+  if (name === '') return invalidRequest('Default group resources are not allowed.');
+  return broker.changeMetadata(({ groupConfigs }) => {
+    const wanted = new Map<string, string | null>(replace ? [] : groupConfigs.of(name));
+    applyChanges(wanted, changes, groupConfigByName);
+    const checked = checkedGroupConfigs(wanted, broker.config);
+    if (typeof checked === 'string') return { errorCode: ErrorCode.INVALID_CONFIG, message: checked };
+    return validateOnly ? [] : [groupConfigs.record(name, checked)];
+  });
+}
+
+async function alterClientMetrics(
+  { resourceName: name, changes }: ConfigAlteration,
+  { replace, validateOnly }: AlterationOptions,
+  broker: Broker,
+): Promise<ChangeResult> {
+  // Kafka takes none of these settings for a list when it comes to adding to one.
+  const problem = problemOfChanges(changes, new Map());
+  if (problem !== null) return problem;
+  if (name === '') return invalidRequest("Subscription name can't be empty");
+  return broker.changeMetadata(({ clientMetrics }) => {
+    const wanted = new Map<string, string | null>(replace ? [] : clientMetrics.of(name));
+    applyChanges(wanted, changes, clientMetricsByName);
+    const checked = checkedClientMetrics(wanted);
+    if ('errorCode' in checked) return checked;
+    return validateOnly ? [] : [clientMetrics.record(name, checked.configs)];
+  });
+}
+
+/** The older request never could change loggers. */
+function alterLoggers(
+  { changes }: ConfigAlteration,
+  { replace, validateOnly }: AlterationOptions,
+  broker: Broker,
+): ChangeResult {
   if (replace) return invalidRequest('AlterConfigs does not change loggers.');
-  const [first] = changes;
-  if (first === undefined) return { errorCode: ErrorCode.NONE, message: null };
-  return { errorCode: ErrorCode.INVALID_CONFIG, message: `Logger ${first.name} does not exist!` };
+  return broker.loggerLevels.alter(changes, validateOnly);
 }

@@ -6,6 +6,7 @@
 
 import { ErrorCode } from '../base/error-code.ts';
 import { brokerConfigByName } from './broker-config.ts';
+import type { UpdateMode } from './inherited-config-table.ts';
 import { configList, parseConfigValue, type ConfigDefinition } from './config-definition.ts';
 import { invalidRequest } from './config-resource.ts';
 import type { ChangeResult } from './topic-catalog.ts';
@@ -56,21 +57,30 @@ export function applyChanges(
   }
 }
 
-/** The broker settings that `configs` come to, or the sentence that refuses them. */
+/** The broker settings that `configs` come to, for one broker or for all, or the sentence that refuses them. */
 export function checkedBrokerConfigs(
   configs: ReadonlyMap<string, string | null>,
+  isForAll: boolean,
 ): ReadonlyMap<string, string> | string {
   const checked = new Map<string, string>();
-  const fixed: string[] = [];
+  const namesOf = (mode: UpdateMode): string =>
+    [...configs.keys()].filter((name) => brokerConfigByName.get(name)?.update === mode).join(', ');
   for (const [name, text] of configs) {
     const definition = brokerConfigByName.get(name);
     if (definition === undefined) return `Unknown broker config name: ${name}`;
-    if (definition.update === 'read-only') fixed.push(name);
     const parsed = parseConfigValue(definition, text ?? '');
     if ('problem' in parsed) return parsed.problem;
     checked.set(name, parsed.text);
   }
-  return fixed.length === 0 ? checked : `Cannot update these configs dynamically: [${fixed.join(', ')}]`;
+  const [fixed, ofListeners, ofBrokers] = [namesOf('read-only'), namesOf('per-listener'), namesOf('per-broker')];
+  if (fixed !== '') return `Cannot update these configs dynamically: [${fixed}]`;
+  if (ofListeners !== '') {
+    return `These security configs can be dynamically updated only per-listener using the listener prefix: [${ofListeners}]`;
+  }
+  if (isForAll && ofBrokers !== '') {
+    return `Cannot update these configs at default cluster level, broker id must be specified: [${ofBrokers}]`;
+  }
+  return checked;
 }
 
 /** As in Kafka, a list that is not set starts from the setting's own default, whatever the broker says. */

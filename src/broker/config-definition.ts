@@ -6,7 +6,17 @@
 
 import { assert } from '../base/assert.ts';
 
-export type ConfigType = 'boolean' | 'string' | 'int' | 'short' | 'long' | 'double' | 'list' | 'password';
+export type ConfigType =
+  | 'boolean'
+  | 'string'
+  | 'int'
+  | 'short'
+  | 'long'
+  | 'double'
+  | 'list'
+  | 'class'
+  | 'password'
+  | 'unknown';
 
 export interface ConfigDefinition {
   readonly name: string;
@@ -20,8 +30,10 @@ export interface ConfigDefinition {
   readonly besides?: number;
   /** The only texts allowed, for a string; the only elements allowed, for a list. */
   readonly choices?: readonly string[];
-  /** Whether the choices are taken in any case. */
+  /** Whether the choices count in capitals and small letters alike. */
   readonly ignoresCase?: boolean;
+  /** False where a text or list without anything in it is refused. */
+  readonly mayBeEmpty?: boolean;
   readonly documentation: string;
 }
 
@@ -36,6 +48,7 @@ const integerRanges = {
 
 /** The wire's number for a type, in DescribeConfigs. */
 export const configTypeCodes: Readonly<Record<ConfigType, number>> = {
+  unknown: 0,
   boolean: 1,
   string: 2,
   int: 3,
@@ -43,6 +56,7 @@ export const configTypeCodes: Readonly<Record<ConfigType, number>> = {
   long: 5,
   double: 6,
   list: 7,
+  class: 8,
   password: 9,
 };
 
@@ -81,13 +95,17 @@ export function parseConfigValue(definition: ConfigDefinition, text: string): Pa
       return outside === null ? { text: doubleText(value) } : refuse(outside);
     }
     case 'list': {
+      if (trimmed === '' && definition.mayBeEmpty === false) return refuse('Configuration must not be empty');
       // What stands twice counts once, as in Kafka since KIP-1161.
       const elements = trimmed === '' ? [] : [...new Set(trimmed.split(',').map((element) => element.trim()))];
       const stranger = elements.find((element) => !isAllowed(definition, element));
       return stranger === undefined ? { text: elements.join(',') } : refuse(choicesText(definition));
     }
     case 'string':
+    case 'class':
     case 'password':
+    case 'unknown':
+      if (trimmed === '' && definition.mayBeEmpty === false) return refuse('String must be non-empty');
       return isAllowed(definition, trimmed) ? { text: trimmed } : refuse(choicesText(definition));
   }
 }
@@ -111,7 +129,10 @@ export function configList(text: string): string[] {
 /** The definitions by name; a name that stands twice is a defect. */
 export function definitionsByName(definitions: readonly ConfigDefinition[]): ReadonlyMap<string, ConfigDefinition> {
   const byName = new Map(definitions.map((definition) => [definition.name, definition]));
-  assert(byName.size === definitions.length, 'every setting is defined once');
+  if (byName.size < definitions.length) {
+    const twice = definitions.find((definition) => byName.get(definition.name) !== definition);
+    assert(false, `every setting is defined once, and ${twice?.name} is twice`);
+  }
   return byName;
 }
 
@@ -124,15 +145,20 @@ function problemOfBounds(definition: ConfigDefinition, value: bigint | number): 
 }
 
 function isAllowed(definition: ConfigDefinition, value: string): boolean {
-  const { choices, ignoresCase } = definition;
-  return choices === undefined || choices.includes(ignoresCase === true ? value.toUpperCase() : value);
+  const { choices, ignoresCase = false } = definition;
+  if (choices === undefined || choices.includes(value)) return true;
+  return ignoresCase && choices.some((choice) => choice.toLowerCase() === value.toLowerCase());
 }
 
 function choicesText(definition: ConfigDefinition): string {
   return `String must be one of: ${(definition.choices ?? []).join(', ')}`;
 }
 
-/** As Java prints a double of everyday size: always with a fraction. */
+/** As Java prints a double: always with a fraction, and from 1E7 on with an exponent. */
 function doubleText(value: number): string {
-  return Number.isInteger(value) && Math.abs(value) < 1e7 ? value.toFixed(1) : String(value);
+  if (value === 0) return '0.0';
+  if (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e7)
+    return Number.isInteger(value) ? value.toFixed(1) : String(value);
+  const [mantissa = '', exponent = ''] = value.toExponential().split('e');
+  return `${mantissa.includes('.') ? mantissa : `${mantissa}.0`}E${Number(exponent)}`;
 }

@@ -5,8 +5,11 @@
 
 import { present } from '../base/assert.ts';
 import { brokerConfigByName, brokerConfigDefinitions, ConfigSource, type BrokerConfig } from './broker-config.ts';
+import { clientMetricsDefinitions } from './client-metrics-config.ts';
 import type { ConfigDefinition } from './config-definition.ts';
+import { effectiveGroupValue, groupConfigDefinitions } from './group-config.ts';
 import type { BrokerConfigDefinition } from './inherited-config-table.ts';
+import type { LoggerLevels } from './logger-levels.ts';
 import { topicConfigDefinitions } from './topic-config-table.ts';
 import { effectiveTopicValue, topicConfigSynonyms, type TopicConfigs } from './topic-config.ts';
 
@@ -32,12 +35,6 @@ export interface ConfigEntry {
 const unitGroups: readonly (readonly string[])[] = [...topicConfigSynonyms.values()]
   .filter((synonyms) => synonyms.length > 1)
   .map((synonyms) => synonyms.map(({ name }) => name));
-
-/** The settings of a consumer group, which all come from the broker's. */
-const groupConfigSynonyms: ReadonlyMap<string, string> = new Map([
-  ['consumer.heartbeat.interval.ms', 'group.consumer.heartbeat.interval.ms'],
-  ['consumer.session.timeout.ms', 'group.consumer.session.timeout.ms'],
-]);
 
 /** All settings of a topic. */
 export function topicConfigEntries(configs: TopicConfigs, config: BrokerConfig): ConfigEntry[] {
@@ -65,14 +62,44 @@ export function clusterConfigEntries(changed: ReadonlyMap<string, string>): Conf
   });
 }
 
-/** All settings of a consumer group, whether it exists or not. */
-export function groupConfigEntries(config: BrokerConfig): ConfigEntry[] {
-  return [...groupConfigSynonyms].map(([name, synonym]) => {
-    const definition = present(brokerConfigByName.get(synonym), 'the setting is in the table');
-    const synonyms = valuesOf([synonym], config);
+/** All settings of a group, whether it exists or not; `configs` are its own. */
+export function groupConfigEntries(configs: ReadonlyMap<string, string>, config: BrokerConfig): ConfigEntry[] {
+  return groupConfigDefinitions.map((definition) => {
+    const { name, inherits, default: byDefault } = definition;
+    const inherited =
+      inherits === null
+        ? [{ name, value: byDefault ?? '', source: ConfigSource.DEFAULT_CONFIG }]
+        : valuesOf([inherits], config);
+    const own = configs.get(name);
+    const synonyms =
+      own === undefined ? inherited : [{ name, value: own, source: ConfigSource.DYNAMIC_GROUP_CONFIG }, ...inherited];
     const source = synonyms[0]?.source ?? ConfigSource.DEFAULT_CONFIG;
-    return { name, value: config.text(synonym), source, isReadOnly: false, synonyms, definition };
+    const value = effectiveGroupValue(name, configs, config);
+    return { name, value, source, isReadOnly: false, synonyms, definition };
   });
+}
+
+/** All settings of a subscription of client metrics, whether it exists or not; `configs` are its own. */
+export function clientMetricsEntries(configs: ReadonlyMap<string, string>): ConfigEntry[] {
+  return clientMetricsDefinitions.map((definition) => {
+    const { name } = definition;
+    const own = configs.get(name);
+    const source = own === undefined ? ConfigSource.DEFAULT_CONFIG : ConfigSource.DYNAMIC_CLIENT_METRICS_CONFIG;
+    const synonyms = own === undefined ? [] : [{ name, value: own, source }];
+    return { name, value: own ?? definition.default, source, isReadOnly: false, synonyms, definition };
+  });
+}
+
+/** The loggers that there are, with their levels. */
+export function loggerEntries(levels: LoggerLevels): ConfigEntry[] {
+  return levels.names().map((name) => ({
+    name,
+    value: levels.level(name),
+    source: ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG,
+    isReadOnly: false,
+    synonyms: [],
+    definition: { name, type: 'unknown', default: null, documentation: '' },
+  }));
 }
 
 function topicConfigEntry(definition: ConfigDefinition, configs: TopicConfigs, config: BrokerConfig): ConfigEntry {

@@ -6,8 +6,11 @@
 
 import type { ConfigDefinition } from './config-definition.ts';
 
-/** Whether a running broker takes a change of the setting. */
-export type UpdateMode = 'read-only' | 'cluster-wide';
+/**
+ * Whether a running broker takes a change of the setting: never; for itself and for all brokers; for itself alone; or
+ * only where the name begins with a listener's prefix, of which there is none here.
+ */
+export type UpdateMode = 'read-only' | 'cluster-wide' | 'per-broker' | 'per-listener';
 
 export interface BrokerConfigDefinition extends ConfigDefinition {
   readonly update: UpdateMode;

@@ -6,10 +6,7 @@
 
 import { setTimeout } from 'node:timers/promises';
 import type { DestinationStream } from 'pino';
-import type { LogFields, Logger } from '../base/logger.ts';
-
-export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-export type LogLevel = (typeof logLevels)[number];
+import { logLevels, type LevelledLog, type LogFields, type Logger, type LogLevel } from '../base/logger.ts';
 
 type LineLevel = Exclude<LogLevel, 'silent'>;
 
@@ -33,8 +30,8 @@ const unreadBytes = 4 * 1024 * 1024;
 const closeWithinMs = 300;
 const loadAfterMs = 100;
 
-export class ProgramLog implements Logger {
-  readonly #threshold: number;
+export class ProgramLog implements Logger, LevelledLog {
+  #threshold: number;
   readonly #pretty: boolean;
   #waiting: Line[] = [];
   #sink: Sink | null = null;
@@ -47,6 +44,15 @@ export class ProgramLog implements Logger {
   constructor(level: LogLevel, pretty: boolean) {
     this.#threshold = logLevels.indexOf(level);
     this.#pretty = pretty;
+  }
+
+  /** The lowest level whose lines are written. */
+  get level(): LogLevel {
+    return logLevels[this.#threshold]!;
+  }
+
+  set level(level: LogLevel) {
+    this.#threshold = logLevels.indexOf(level);
   }
 
   debug(fields: LogFields, sentence: string): void {

@@ -9,7 +9,7 @@
 
 import { expect } from 'vitest';
 import { ErrorCode } from '../../src/base/error-code.ts';
-import { silentLogger, type Logger } from '../../src/base/logger.ts';
+import { silentLogger, type LevelledLog, type Logger } from '../../src/base/logger.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import { BrokerConfig } from '../../src/broker/broker-config.ts';
@@ -79,6 +79,7 @@ export interface HarnessOptions {
   /** A store that another broker has written, for what happens after a restart. */
   readonly store?: MemoryLogStore;
   readonly logger?: Logger;
+  readonly levelledLog?: LevelledLog;
   /** Where ids come from: a broker that starts again needs another than the first, as no id may come twice. */
   readonly seed?: number;
   /** As in the broker's options. */
@@ -113,6 +114,7 @@ export class BrokerHarness {
       clock,
       random: new SeededRandom(options.seed ?? 1),
       logger: options.logger ?? silentLogger,
+      ...(options.levelledLog === undefined ? {} : { levelledLog: options.levelledLog }),
       ...(options.fetchMemoryBytes === undefined ? {} : { fetchMemoryBytes: options.fetchMemoryBytes }),
     });
     return new BrokerHarness(broker, store, clock, options.handlers ?? allHandlers);

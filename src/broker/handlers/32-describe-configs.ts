@@ -1,7 +1,6 @@
 /**
- * DescribeConfigs: the settings of topics, of this broker, of all brokers, and of consumer groups. I/O thread.
- * The levels of loggers are not settings here, so a broker has no loggers to describe. Subscriptions of client metrics
- * are refused: there is no receiver for metrics.
+ * DescribeConfigs: the settings of topics, of this broker, of all brokers, of its loggers, of groups and of subscriptions of
+ * client metrics. I/O thread. What is secret is never told.
  */
 
 import { ErrorCode } from '../../base/error-code.ts';
@@ -17,8 +16,10 @@ import type { Broker } from '../broker.ts';
 import { configTypeCodes } from '../config-definition.ts';
 import {
   brokerConfigEntries,
+  clientMetricsEntries,
   clusterConfigEntries,
   groupConfigEntries,
+  loggerEntries,
   topicConfigEntries,
   type ConfigEntry,
 } from '../config-entries.ts';
@@ -89,9 +90,13 @@ function entriesOf(resourceType: number, name: string, broker: Broker): readonly
       return brokerConfigEntries(broker.config);
     }
     case ConfigResource.BROKER_LOGGER:
-      return problemOfBrokerName(name, broker.nodeId, false) ?? [];
+      return problemOfBrokerName(name, broker.nodeId, false) ?? loggerEntries(broker.loggerLevels);
     case ConfigResource.GROUP:
-      return name === '' ? invalidRequest('The name of a group must not be empty.') : groupConfigEntries(broker.config);
+      if (name === '') return invalidRequest('The name of a group must not be empty.');
+      return groupConfigEntries(broker.topics.image.groupConfigs.of(name), broker.config);
+    case ConfigResource.CLIENT_METRICS:
+      if (name === '') return invalidRequest('The name of a subscription must not be empty.');
+      return clientMetricsEntries(broker.topics.image.clientMetrics.of(name));
     default:
       return invalidRequest(`Resources of type ${resourceType} have no settings here.`);
   }
@@ -101,13 +106,15 @@ function configResponse(
   { name, value, source, isReadOnly, synonyms, definition }: ConfigEntry,
   { includeSynonyms, includeDocumentation }: DescribeConfigsRequest,
 ): DescribeConfigsResponseResultsConfigs {
+  const isSensitive = definition.type === 'password';
+  const told = synonyms.map((synonym) => (isSensitive ? { ...synonym, value: null } : synonym));
   return {
     name,
-    value,
+    value: isSensitive ? null : value,
     readOnly: isReadOnly,
     configSource: source,
-    isSensitive: false,
-    synonyms: includeSynonyms ? [...synonyms] : [],
+    isSensitive,
+    synonyms: includeSynonyms ? told : [],
     configType: configTypeCodes[definition.type],
     documentation: includeDocumentation ? definition.documentation : null,
   };

@@ -180,7 +180,7 @@ test.each([
   [Resource.BROKER_LOGGER, '', ErrorCode.INVALID_REQUEST],
   [Resource.BROKER_LOGGER, '2', ErrorCode.INVALID_REQUEST],
   [Resource.GROUP, '', ErrorCode.INVALID_REQUEST],
-  [Resource.CLIENT_METRICS, 'm', ErrorCode.INVALID_REQUEST],
+  [Resource.CLIENT_METRICS, '', ErrorCode.INVALID_REQUEST],
   [0, 'x', ErrorCode.INVALID_REQUEST],
   [99, 'x', ErrorCode.INVALID_REQUEST],
   [-1, 'x', ErrorCode.INVALID_REQUEST],

@@ -1,7 +1,10 @@
 import { describe, expect, it, test } from 'vitest';
 import { ErrorCode } from '../../../src/base/error-code.ts';
+import type { LevelledLog } from '../../../src/base/logger.ts';
 import {
+  describeConfigsApi,
   incrementalAlterConfigsApi,
+  listConfigResourcesApi,
   type IncrementalAlterConfigsResponseResponses,
 } from '../../../src/protocol/generated/index.ts';
 import { BrokerHarness, versionsOf } from '../broker-harness.ts';
@@ -156,7 +159,18 @@ test.each<[what: string, errorCode: ErrorCode, wanted: Wanted]>([
   ['no broker', ErrorCode.INVALID_REQUEST, [Resource.BROKER, 'x', ['log.retention.ms', SET, '1']]],
   ['a logger', ErrorCode.INVALID_CONFIG, [Resource.BROKER_LOGGER, '1', ['root', SET, 'INFO']]],
   ["another broker's logger", ErrorCode.INVALID_REQUEST, [Resource.BROKER_LOGGER, '2', ['root', SET, 'INFO']]],
-  ['a group', ErrorCode.INVALID_REQUEST, [Resource.GROUP, 'g', ['consumer.session.timeout.ms', SET, '50000']]],
+  ['a group', ErrorCode.INVALID_CONFIG, [Resource.GROUP, 'g', ['consumer.session.timeout.ms', SET, '5']]],
+  ['all groups', ErrorCode.INVALID_REQUEST, [Resource.GROUP, '', ['consumer.session.timeout.ms', SET, '50000']]],
+  [
+    'client metrics without a name',
+    ErrorCode.INVALID_REQUEST,
+    [Resource.CLIENT_METRICS, '', ['interval.ms', SET, '1']],
+  ],
+  [
+    'a list of client metrics to append to',
+    ErrorCode.INVALID_CONFIG,
+    [Resource.CLIENT_METRICS, 'm', ['metrics', APPEND, 'a']],
+  ],
   ['client metrics', ErrorCode.INVALID_REQUEST, [Resource.CLIENT_METRICS, 'm', ['interval.ms', SET, '1']]],
   ['an unknown type', ErrorCode.INVALID_REQUEST, [99, 'x']],
 ])('refuses %s, and changes nothing', async (_what, errorCode, wanted) => {
@@ -190,4 +204,65 @@ test('says where a change could not be made durable, and does not keep it', asyn
   ]);
   expect(configsOf(harness)).toEqual({ 'retention.ms': '1000' });
   expect(harness.broker.config.text('log.retention.ms')).toBeNull();
+});
+
+/** The settings that a resource has itself. */
+async function ownOf(harness: BrokerHarness, resourceType: number, resourceName: string, own: number) {
+  const resources = [{ resourceType, resourceName, configurationKeys: null }];
+  const { results } = await harness.request(describeConfigsApi, 4, { resources });
+  return results[0]!.configs.filter(({ configSource }) => configSource === own).map(({ name, value }) => [name, value]);
+}
+
+test('changes settings of groups and of client metrics, which outlive a restart and are listed until they are gone', async () => {
+  const first = await BrokerHarness.open();
+  const ofGroup = ['consumer.session.timeout.ms', SET, '50000'] as Change;
+  const answers = await alter(first, [
+    [Resource.GROUP, 'g', ofGroup],
+    [Resource.CLIENT_METRICS, 'm', ['interval.ms', SET, '5000'] as Change, ['metrics', SET, 'a,b'] as Change],
+  ]);
+  expect(answers.map(({ errorCode }) => errorCode)).toEqual([0, 0]);
+  await first.broker.close();
+  const second = await BrokerHarness.open({ store: first.store, seed: 2 });
+  expect(await ownOf(second, Resource.GROUP, 'g', 8)).toEqual([['consumer.session.timeout.ms', '50000']]);
+  expect(await ownOf(second, Resource.CLIENT_METRICS, 'm', 7)).toEqual([
+    ['interval.ms', '5000'],
+    ['metrics', 'a,b'],
+  ]);
+  const listed = async (resourceTypes: number[]) =>
+    (await second.request(listConfigResourcesApi, 1, { resourceTypes })).configResources;
+  expect(await listed([Resource.GROUP])).toEqual([{ resourceName: 'g', resourceType: Resource.GROUP }]);
+  expect(await listed([])).toHaveLength(4);
+  await alter(second, [[Resource.GROUP, 'g', ['consumer.session.timeout.ms', DELETE, null] as Change]]);
+  expect(await listed([Resource.GROUP])).toEqual([]);
+  expect(await ownOf(second, Resource.GROUP, 'g', 8)).toEqual([]);
+});
+
+test('a secret of the broker is kept and never told, and what is for one broker is not for all', async () => {
+  const harness = await BrokerHarness.open({ config: { 'ssl.key.password': 'hush-hush' } });
+  const jaas = ['sasl.jaas.config', SET, 'hush-hush, too'] as Change;
+  expect(await alter(harness, [[Resource.BROKER, '1', jaas]])).toMatchObject([{ errorCode: 0 }]);
+  expect(await alter(harness, [[Resource.BROKER, '', jaas]])).toMatchObject([{ errorCode: ErrorCode.INVALID_REQUEST }]);
+  const ofListener = ['ssl.key.password', SET, 'x'] as Change;
+  expect(await alter(harness, [[Resource.BROKER, '1', ofListener]])).toMatchObject([
+    { errorCode: ErrorCode.INVALID_REQUEST },
+  ]);
+  const resources = [{ resourceType: Resource.BROKER, resourceName: '1', configurationKeys: null }];
+  const described = await harness.request(describeConfigsApi, 4, { resources, includeSynonyms: true });
+  expect(JSON.stringify(described)).not.toContain('hush');
+  const byName = new Map(described.results[0]!.configs.map((config) => [config.name, config]));
+  expect(byName.get('ssl.key.password')).toMatchObject({ value: null, isSensitive: true, configSource: 4 });
+  expect(byName.get('sasl.jaas.config')).toMatchObject({ value: null, isSensitive: true, configSource: 2 });
+});
+
+test('the level of the log is seen and changed, and the root keeps one', async () => {
+  const log: LevelledLog = { level: 'info' };
+  const harness = await BrokerHarness.open({ levelledLog: log });
+  const change = async (...changes: Change[]) => (await alter(harness, [[Resource.BROKER_LOGGER, '1', ...changes]]))[0];
+  expect(await ownOf(harness, Resource.BROKER_LOGGER, '1', 6)).toEqual([['root', 'INFO']]);
+  expect(await change(['root', SET, 'DEBUG'])).toMatchObject({ errorCode: 0 });
+  expect(log.level).toBe('debug');
+  expect(await change(['root', SET, 'debug'])).toMatchObject({ errorCode: ErrorCode.INVALID_CONFIG });
+  expect(await change(['root', DELETE, null])).toMatchObject({ errorCode: ErrorCode.INVALID_REQUEST });
+  expect(await change(['root', APPEND, 'WARN'])).toMatchObject({ errorCode: ErrorCode.INVALID_REQUEST });
+  expect(log.level).toBe('debug');
 });
