@@ -311,6 +311,14 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     documentation: 'The largest request that is taken, in bytes.',
   },
   {
+    name: 'telemetry.max.bytes',
+    type: 'int',
+    default: '1048576',
+    min: 1,
+    update: 'read-only',
+    documentation: 'How large the metrics are at most that a client pushes at once, as they come, in bytes.',
+  },
+  {
     name: 'transaction.abort.timed.out.transaction.cleanup.interval.ms',
     type: 'int',
     default: '10000',

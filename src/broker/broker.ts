@@ -25,6 +25,7 @@ import { MetadataImage, producerIdsRecord, type TopicImage } from './metadata-im
 import { producerIdBlockSize, ProducerIds } from './producer-ids.ts';
 import { ClientQuotas } from './quotas/client-quotas.ts';
 import { StateLog, stateLogConfig, type KeyedState } from './state-log.ts';
+import { ClientTelemetry } from './telemetry/client-telemetry.ts';
 import { TopicCatalog, type ChangeResult } from './topic-catalog.ts';
 import { isStateLogTopic, stateLogTopics, type StateLogTopic } from './topic-name.ts';
 import { TransactionCoordinator } from './transactions/transaction-coordinator.ts';
@@ -76,6 +77,7 @@ export class Broker {
   readonly fetchTurns: FetchTurns;
   readonly fetchWaits: FetchWaits;
   readonly quotas: ClientQuotas;
+  readonly telemetry: ClientTelemetry;
   readonly #stateLogs: StateLog[] = [];
   readonly #image = new MetadataImage();
   #metadataLog: StateLog | null = null;
@@ -108,6 +110,13 @@ export class Broker {
     this.fetchSessions = new FetchSessionCache(sessionSlots, options.clock, options.random);
     this.fetchMemory = new FetchMemory(options.clock, options.fetchMemoryBytes);
     this.fetchTurns = new FetchTurns(options.clock);
+    this.telemetry = new ClientTelemetry({
+      subscriptions: this.#image.clientMetrics,
+      config: options.config,
+      store: options.store,
+      clock: options.clock,
+      random: options.random,
+    });
     this.quotas = new ClientQuotas(this.#image.quotas, options.config, options.clock);
     this.fetchWaits = new FetchWaits(options.clock, this.topics);
   }

@@ -354,7 +354,6 @@ const groups: readonly Group[] = [
       ['metrics.num.samples', 'int', '2', { min: 1 }],
       ['metrics.recording.level', 'string', 'INFO'],
       ['metrics.sample.window.ms', 'long', '30000', { min: 1 }],
-      ['telemetry.max.bytes', 'int', '1048576', { min: 1 }],
     ],
   },
   {

@@ -9,6 +9,7 @@
 import type { Gauge, Registry } from 'prom-client';
 import { present } from '../base/assert.ts';
 import type { Broker } from '../broker/broker.ts';
+import { telemetryText } from '../broker/telemetry/telemetry-text.ts';
 import { serverApis } from '../protocol/generated/index.ts';
 import type { PartitionLog } from '../storage/partition-log.ts';
 import type { RecoverySummary } from '../storage/store-start.ts';
@@ -37,7 +38,8 @@ export function metricsOf(sources: () => MetricsSources): () => Promise<string> 
   return async () => {
     registry ??= import('prom-client').then((module) => register(module.default, sources()));
     try {
-      return (await registry).metrics();
+      const own = await (await registry).metrics();
+      return own + telemetryText(sources().broker.telemetry.clients());
     } catch (error) {
       // Where it could not be loaded, for want of file descriptors for one, the next call tries again.
       registry = null;

@@ -285,7 +285,12 @@ export class MemoryLogStore implements LogStore {
 
   inflate(bytes: Uint8Array, at: number, sizeBytes: number): Uint8Array | null {
     const body = bytes.subarray(at + batchHeaderSizeBytes, at + sizeBytes);
-    return compressionOf(attributesAt(bytes, at)) === Compression.GZIP ? new Uint8Array(gunzipSync(body)) : null;
+    if (compressionOf(attributesAt(bytes, at)) !== Compression.GZIP) return null;
+    try {
+      return new Uint8Array(gunzipSync(body));
+    } catch {
+      return null;
+    }
   }
 
   async close(): Promise<void> {
