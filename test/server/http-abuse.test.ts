@@ -2,12 +2,12 @@
 
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { HttpHarness, linesOf } from './http-harness.ts';
+import { HttpHarness, linesOf, type RawClient } from './http-harness.ts';
 
 let http: HttpHarness;
 
 beforeEach(async () => {
-  http = await HttpHarness.open({ bodyLimits: { largestBodyBytes: 10_000, allBodiesBytes: 15_000, stillMs: 100 } });
+  http = await HttpHarness.open({ bodyLimits: { largestBodyBytes: 10_000, allBodiesBytes: 20_000, stillMs: 100 } });
   await http.broker.broker.topics.create({ name: 't', partitionCount: 1, replicationFactor: -1, configs: [] });
 });
 
@@ -84,6 +84,29 @@ describe('a request that is wrong', () => {
     expect((await http.post('/topics/t', 'no gzip', 'text/plain', headers)).status).toBe(400);
     const lines = await http.post('/topics/t', bomb, 'application/x-ndjson', headers);
     expect(linesOf(await lines.text()).at(-1)).toMatchObject({ done: false, error: 'MESSAGE_TOO_LARGE' });
+  });
+
+  it.each([
+    ['lines', '/topics/t', 'application/x-ndjson', '"error":"THROTTLING_QUOTA_EXCEEDED"'],
+    ['records of REST Proxy v3', '/v3/clusters/c/topics/t/records', 'application/json', '"error_code":503'],
+  ])('shares the room for %s that are not whole with all others', async (_what, path, type, error) => {
+    const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: ${type}\r\nContent-Length: 100000\r\n\r\n`;
+    const begun = `{"value":{"type":"JSON","data":"${'x'.repeat(7000)}`;
+    const rest = `"}}\n${'\n'.repeat(100_000 - begun.length - 4)}`;
+    const clients = [1, 2, 3].map(() => http.raw(head, begun));
+    const isRefused = ({ received }: RawClient): boolean => received.includes('}');
+    while (!clients.some(isRefused)) await new Promise((resolve) => setImmediate(resolve));
+    const taken = clients.filter((client) => !isRefused(client));
+    expect(clients.find(isRefused)!.received).toContain(error);
+    expect(taken.length).toBe(2);
+    // Once those are done there is room again.
+    for (const round of [taken, [http.raw(head, begun), http.raw(head, begun)]]) {
+      for (const client of round) client.send(rest);
+      for (const client of round) {
+        await client.until((text) => /"done":|"error_code":/.test(text));
+        expect(client.received).toMatch(/"done":true,"stored":1,|"error_code":200/);
+      }
+    }
   });
 
   it('may not stand still half-way', async () => {

@@ -172,6 +172,41 @@ describe('NDJSON', () => {
     expect(await values('t')).toEqual(['1', '2']);
   });
 
+  it('is not looked at further where ten thousand records in a row find no place', async () => {
+    await http.post('/topics/t', '1');
+    const line = '{"value":1,"partition":9}\n';
+    const client = http.raw(
+      'POST /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/vnd.millrace.v1+x-ndjson\r\n',
+      `Transfer-Encoding: chunked\r\n\r\n`,
+    );
+    // It goes on for as long as it is let.
+    const chunk = Buffer.from(line.repeat(1000));
+    const send = (): void => {
+      if (client.closed || client.received.includes('"done"')) return;
+      client.send(`${chunk.length.toString(16)}\r\n`);
+      client.socket.write(Buffer.concat([chunk, Buffer.from('\r\n')]), () => setImmediate(send));
+    };
+    send();
+    const received = await client.until((text) => text.endsWith('\r\n0\r\n\r\n'));
+    expect(received).toContain('"error":"UNKNOWN_TOPIC_OR_PARTITION"');
+    expect(received).toMatch(/"done":false,"stored":0,"failed":\d{5},"error":"INVALID_RECORD"/);
+    client.end();
+  });
+
+  it.each([
+    ['a coding that is not known', '/topics/t', 'br', ' 415 Unsupported'],
+    ['a topic that is not there', '/topics/__millrace_groups', 'identity', ' 404 Not Found'],
+    ['bytes that are no gzip', '/topics/t', 'gzip', ' 400 Bad Request'],
+  ])('of %s is told so while it is sent, however long it is', async (_what, path, coding, status) => {
+    const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Encoding: ${coding}\r\n`;
+    const client = http.raw(head, 'Content-Length: 8000000\r\n\r\n');
+    for (let i = 0; i < 8; i++) client.send(Buffer.alloc(1_000_000, '1'));
+    const received = await client.until((text) => text.includes('}'));
+    expect(received).toContain(status);
+    client.send('GET /topics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    await client.until((text) => text.includes('{"topics":['));
+  });
+
   it('is acknowledged where all that came was wrong, so that nothing of it is kept', async () => {
     const client = http.raw(
       'POST /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-ndjson\r\n' +

@@ -1,6 +1,7 @@
 /** Records read over HTTP: pages, and events that resume exactly, with real sockets over a broker in memory. */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { MemoryLog } from '../broker/memory-log-store.ts';
 import { HttpHarness, linesOf, type RawClient } from './http-harness.ts';
 
 let http: HttpHarness;
@@ -26,6 +27,9 @@ async function page(path: string): Promise<Page> {
   expect([path, response.status]).toEqual([path, 200]);
   return (await response.json()) as Page;
 }
+
+/** So long that a server that can go on does. */
+const soon = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 200));
 
 const fill = (topic: string, values: readonly unknown[], partition = 0): Promise<Response> =>
   http.post(`/topics/${topic}?partition=${partition}`, JSON.stringify(values));
@@ -98,6 +102,35 @@ describe('a page of records', () => {
       'b1',
       'c1',
     ]);
+  });
+
+  it.each(['json', 'ndjson'])('goes out as fast as its client takes it where it is large (%s)', async (format) => {
+    const value = Buffer.alloc(1000, 0xff);
+    const count = 16_000;
+    for (let i = 0; i < count; i += 1000) {
+      await http.gateway.publisher.publish(
+        't',
+        Array.from({ length: 1000 }, () => ({ value })),
+      );
+    }
+    const log = http.broker.broker.topics.partition(http.broker.broker.topics.topic('t')!, 0) as MemoryLog;
+    const { batches } = log;
+    const before = log.releases;
+    const query = `limit=10000&maxBytes=16777216&format=${format}`;
+    const client = http.raw(`GET /topics/t/records?${query} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`);
+    client.socket.pause();
+    // Whatever the system's buffers take, most is not even read while nobody takes it.
+    for (let reads = -1; reads < log.releases - before || reads === 0; await soon()) reads = log.releases - before;
+    expect(log.releases - before).toBeLessThan(batches.length / 2);
+    client.socket.resume();
+    await client.until((text) => text.includes('"next":"0:10000"'));
+    const response = await http.fetch(`/topics/t/records?${query}`);
+    const text = await response.text();
+    const records = format === 'json' ? (JSON.parse(text) as Page).records : linesOf(text).slice(0, -1);
+    expect(records.map(({ offset }) => offset)).toEqual(Array.from({ length: 10_000 }, (_, i) => i));
+    expect(records.every(({ base64 }) => base64 === value.toString('base64'))).toBe(true);
+    const rest = await http.fetch(`/topics/t/records?${query}&offset=0:10000`);
+    expect(await rest.text()).toContain('"next":"0:16000"');
   });
 
   it('waits for the first record', async () => {

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LineSplitter, ObjectSplitter } from '../../src/server/http-ingest/text-splitter.ts';
+import { LineSplitter, ObjectSplitter, type SharedRoom } from '../../src/server/http-ingest/text-splitter.ts';
 
 function cut(text: string, sizes: readonly number[]): Buffer[] {
   const bytes = Buffer.from(text);
@@ -13,6 +13,8 @@ function cut(text: string, sizes: readonly number[]): Buffer[] {
   return chunks;
 }
 
+const endless: SharedRoom = { keep: () => true, giveUp: () => {} };
+
 const sizes = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 6 });
 
 describe('LineSplitter', () => {
@@ -20,7 +22,7 @@ describe('LineSplitter', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom('', 'a', '{"b": 1}', 'x'.repeat(70))), sizes, (lines, chunkSizes) => {
         const given: string[] = [];
-        const splitter = new LineSplitter(100, (bytes, start, end) => {
+        const splitter = new LineSplitter(100, endless, (bytes, start, end) => {
           given.push(Buffer.from(bytes.subarray(start, end)).toString());
           return true;
         });
@@ -33,7 +35,7 @@ describe('LineSplitter', () => {
   });
 
   it('refuses a line that is too long as soon as it is', () => {
-    const splitter = new LineSplitter(10, () => true);
+    const splitter = new LineSplitter(10, endless, () => true);
     expect(splitter.chunk(Buffer.from('12345\n123456'))).toBe(true);
     expect(splitter.chunk(Buffer.from('7890'))).toBe(true);
     expect(splitter.chunk(Buffer.from('1'))).toBe(false);
@@ -46,7 +48,7 @@ describe('ObjectSplitter', () => {
     fc.assert(
       fc.property(objects, sizes, (list, chunkSizes) => {
         const given: unknown[] = [];
-        const splitter = new ObjectSplitter(1 << 20, (bytes, start, end) => {
+        const splitter = new ObjectSplitter(1 << 20, endless, (bytes, start, end) => {
           given.push(JSON.parse(Buffer.from(bytes.subarray(start, end)).toString()));
           return true;
         });
@@ -59,10 +61,10 @@ describe('ObjectSplitter', () => {
   });
 
   it('refuses what is no object, and one that is too long', () => {
-    const splitter = new ObjectSplitter(10, () => true);
+    const splitter = new ObjectSplitter(10, endless, () => true);
     expect(splitter.chunk(Buffer.from('{} [1]'))).toBe(false);
     expect(splitter.notAnObject).toBe(true);
-    const other = new ObjectSplitter(10, () => true);
+    const other = new ObjectSplitter(10, endless, () => true);
     expect(other.chunk(Buffer.from('{"a":'))).toBe(true);
     expect(other.chunk(Buffer.from('"12345'))).toBe(false);
     expect([other.notAnObject, other.isWithin]).toEqual([false, true]);

@@ -5,6 +5,9 @@
  *         ─► waits ─► answered, or streamed and ended    must not be touched once it is: both are kept here
  *         ─► aborted by the client
  *
+ * A client may be answered while it still sends its body. The connection is not closed then, for the answer would be lost
+ * with it: what comes is passed over by uWebSockets.js, at no cost but its way. A server that stops waits for it a little.
+ *
  * It knows statuses, headers and bytes; what they say is the operation's.
  */
 
@@ -17,9 +20,6 @@ import type { Living, RouteTable } from '../http-route.ts';
 import type { Arguments } from './arguments.ts';
 import { commonProblems, type OperationShape } from './operation.ts';
 import { problemOf, problemText, problemType, proxyProblemText, statusLine, type Problem } from './problem.ts';
-
-/** A refused request whose body may be larger than this has its connection closed rather than its body read, in bytes. */
-const drainedBodyBytes = 1024 * 1024;
 
 /** What an operation wants to hear of while it is not done; all of it may be left out. */
 export interface ExchangeListener {
@@ -68,6 +68,8 @@ export class Exchange implements Living {
   /** Nothing is read of the body at the moment. */
   #heldBack = false;
   #owing = false;
+  /** It is over, and the server, which stops, waits for the rest of the body. */
+  #lingering = false;
 
   constructor(options: ExchangeOptions) {
     this.response = options.response;
@@ -100,7 +102,7 @@ export class Exchange implements Living {
     this.moved();
     this.#server.began(this);
     this.response.onAborted(() => {
-      this.#end();
+      this.#end(true);
       listener.aborted?.();
     });
   }
@@ -113,6 +115,12 @@ export class Exchange implements Living {
       this.#logger.error({ operation: this.#operation.id, error }, 'A request failed by a defect.');
       this.fail(defect);
     }
+  }
+
+  /** So many bytes of the body came; whoever reads it says so, also once it is over. */
+  came(sizeBytes: number, isLast: boolean): void {
+    this.bodyBytes = isLast ? 0 : Math.max(1, this.bodyBytes - sizeBytes);
+    if (isLast && this.#lingering) this.#endLinger();
   }
 
   /** Something came from the client, or went to it. */
@@ -163,7 +171,6 @@ export class Exchange implements Living {
   ): void {
     assert(this.#allows(status), `the table names ${status} for ${this.#operation.id}`);
     if (this.#over) return;
-    const close = status >= 400 && this.bodyBytes > drainedBodyBytes;
     // Else nothing that follows over the connection would ever be read.
     this.letFlow();
     this.#end();
@@ -173,7 +180,7 @@ export class Exchange implements Living {
         // Given as what `endWithoutBody` reports, it would be waited for (3.0.6).
         this.response.writeHeader('content-length', String(Buffer.byteLength(body)));
         this.response.endWithoutBody();
-      } else this.response.end(body, close);
+      } else this.response.end(body);
     });
   }
 
@@ -229,30 +236,37 @@ export class Exchange implements Living {
   /** Ends a streamed response. */
   end(last = ''): void {
     if (this.#over) return;
-    const close = this.bodyBytes > 0;
     this.letFlow();
     this.#end();
     this.response.cork(() => {
       if (last !== '') this.response.write(last);
-      this.response.end(undefined, close);
+      // It could be told to close, but would write a header between the chunks then (3.0.6).
+      this.response.end();
     });
   }
 
   // As Living.
 
   finish(): void {
-    this.#listener?.finish?.();
+    if (!this.#over) this.#listener?.finish?.();
   }
 
   destroy(): void {
+    if (this.#lingering) this.#endLinger();
     if (this.#over) return;
     this.response.close();
   }
 
-  #end(): void {
+  #end(isGone = false): void {
     this.#over = true;
-    if (this.#listener !== null) this.#server.ended(this);
+    this.#lingering = this.#listener !== null && this.#server.stopping && this.bodyBytes > 0 && !isGone;
+    if (this.#listener !== null && !this.#lingering) this.#server.ended(this);
     this.whenOver?.();
+  }
+
+  #endLinger(): void {
+    this.#lingering = false;
+    this.#server.ended(this);
   }
 
   #allows(status: number): boolean {

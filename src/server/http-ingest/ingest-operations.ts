@@ -139,6 +139,7 @@ class Ingest {
       topic,
       durability: durabilityOf(args.text('acks')),
       longestRecordBytes: this.#bodies.limits.largestBodyBytes,
+      room: this.#bodies,
       nowMs: () => this.#broker.clock.nowMs(),
     });
     ingest.body = this.#bodies.stream(exchange, request, ingest.sink);
@@ -178,6 +179,7 @@ class Ingest {
       records,
       offsets: exchange.args.flag('offsets'),
       longestLineBytes: this.#bodies.limits.largestBodyBytes,
+      room: this.#bodies,
     });
     ingest.body = this.#bodies.stream(exchange, request, ingest.sink);
   }

@@ -28,8 +28,8 @@ import { problemOf, type Problem } from '../http-api/problem.ts';
 import { JsonScanner } from '../json/json-scanner.ts';
 import type { RecordArguments } from './record-arguments.ts';
 import { begin, emptyDraft, valueShape, type RecordShape } from './record-shape.ts';
-import type { BodyReader, BodySink } from './request-body.ts';
-import { LineSplitter } from './text-splitter.ts';
+import { tooManyBodies, type BodyReader, type BodySink } from './request-body.ts';
+import { LineSplitter, type SharedRoom } from './text-splitter.ts';
 
 export const ndjsonType = 'application/x-ndjson';
 
@@ -42,6 +42,8 @@ export interface LineIngestOptions {
   /** Tell partitions and offsets. */
   readonly offsets: boolean;
   readonly longestLineBytes: number;
+  /** For what is kept of lines that are not whole. */
+  readonly room: SharedRoom;
 }
 
 const newline = 0x0a;
@@ -49,7 +51,7 @@ const newline = 0x0a;
 const waitingBytes = 4 * 1024 * 1024;
 /** From here on the client is held back: answers that it has not taken, in characters. */
 const mostUnsent = 256 * 1024;
-/** Where so many lines in a row are no records, the rest is not looked at: it costs more to refuse than to send. */
+/** Where so many in a row are refused, the rest is not looked at: it costs more to refuse than to send. */
 const mostRefusedInARow = 10_000;
 
 const scanner = new JsonScanner({ newlineEnds: true });
@@ -60,6 +62,8 @@ export class LineIngest implements PublishListener {
     chunk: (bytes) => this.#chunk(bytes),
     end: () => this.#end(),
     failed: (problem) => this.#stop(problem),
+    // What is kept of a last line is taken first.
+    stopped: () => queueMicrotask(() => this.#splitter.clear()),
   };
   /** Set once the body is being read. */
   body: BodyReader | null = null;
@@ -79,6 +83,8 @@ export class LineIngest implements PublishListener {
   #refusedAfter: number[] = [];
   #passedRefused = 0;
   #refusedInARow = 0;
+  /** Of those that were handed in and are told. */
+  #failedInARow = 0;
   /** Where the last refused record stood among those that were handed in. */
   #lastRefusedAfter = -1;
   /** Refused records that are not in the list any more. */
@@ -96,14 +102,14 @@ export class LineIngest implements PublishListener {
   /** Why it ends early. */
   #problem: Problem | null = null;
 
-  constructor({ exchange, publisher, topic, shape, records, offsets, longestLineBytes }: LineIngestOptions) {
+  constructor({ exchange, publisher, topic, shape, records, offsets, longestLineBytes, room }: LineIngestOptions) {
     this.#exchange = exchange;
     this.#shape = shape;
     this.#records = records;
     this.#offsets = offsets;
     this.#target = publisher.target(topic);
     this.#stream = publisher.openStream(this, { durability: records.durability, maxWaitingBytes: waitingBytes });
-    this.#splitter = new LineSplitter(longestLineBytes, (bytes, start, end) => this.#lines(bytes, start, end));
+    this.#splitter = new LineSplitter(longestLineBytes, room, (bytes, start, end) => this.#lines(bytes, start, end));
     const { key, timestampMs, headers } = records;
     const { producer } = records;
     this.#named = producer === null ? null : new NamedProducer(producer.name, producer.epoch);
@@ -122,6 +128,7 @@ export class LineIngest implements PublishListener {
 
   stored(first: number, count: number, _topic: string, partition: number, baseOffset: Offset): void {
     this.#stored += count;
+    this.#failedInARow = 0;
     if (!this.#offsets) return;
     // Refused records may lie between those of one run.
     for (let from = first; from < first + count;) {
@@ -136,6 +143,7 @@ export class LineIngest implements PublishListener {
 
   duplicate(first: number, count: number, _topic: string, partition: number, baseOffset: Offset): void {
     this.#stored += count;
+    this.#failedInARow = 0;
     this.#duplicates += count;
     if (!this.#offsets) return;
     for (let i = 0; i < count; i++) {
@@ -150,6 +158,8 @@ export class LineIngest implements PublishListener {
     for (let ordinal = first; ordinal < first + count; ordinal++) {
       this.#tellFailure(this.#numberOf(ordinal), errorCode, message);
     }
+    this.#failedInARow += count;
+    if (this.#failedInARow >= mostRefusedInARow && this.#problem === null) this.#stop(allFail);
   }
 
   settled(): void {
@@ -166,7 +176,9 @@ export class LineIngest implements PublishListener {
   }
 
   #chunk(bytes: Uint8Array): boolean {
-    if (!this.#splitter.chunk(bytes) && this.#problem === null) this.#stop(lineTooLong);
+    if (!this.#splitter.chunk(bytes) && this.#problem === null) {
+      this.#stop(this.#splitter.lacksRoom ? tooManyBodies : lineTooLong);
+    }
     // Where all that came was refused nothing else tells that it is settled.
     if (this.#stream.waitingCount === 0 && !this.#bodyIsOver) this.#settle();
     else this.#send();
@@ -330,5 +342,9 @@ const lineTooLong = problemOf(ErrorCode.MESSAGE_TOO_LARGE, 'A line is too long; 
 const noRecords = problemOf(
   ErrorCode.INVALID_RECORD,
   `Of the body ${mostRefusedInARow} lines in a row are no records; what follows them was not read.`,
+);
+const allFail = problemOf(
+  ErrorCode.INVALID_RECORD,
+  `Of the body ${mostRefusedInARow} records in a row were not stored; what follows those that are told of was not read.`,
 );
 const stopping = problemOf(ErrorCode.BROKER_NOT_AVAILABLE, 'The broker stops; send again what is not acknowledged.');

@@ -20,11 +20,12 @@ import { walkZstdFrames } from '../../records/zstd-frame.ts';
 import { inflateZstd } from '../../storage/zstd-inflater.ts';
 import type { Exchange } from '../http-api/exchange.ts';
 import { badRequest, problemOf, type Problem } from '../http-api/problem.ts';
+import type { SharedRoom } from './text-splitter.ts';
 
 export interface BodyLimits {
   /** A body that is collected, as it came and inflated, in bytes. */
   readonly largestBodyBytes: number;
-  /** What all bodies that are collected may take together, in bytes. */
+  /** What all bodies that are collected, and all lines that are not whole, may take together, in bytes. */
   readonly allBodiesBytes: number;
   /** A body that is collected stands still at most so long, in milliseconds. */
   readonly stillMs: number;
@@ -44,7 +45,7 @@ export interface BodySink {
   end(): void;
   /** It cannot be read on: what it holds is wrong. */
   failed(problem: Problem): void;
-  /** No more comes of it, whatever the reason. */
+  /** No more comes of it, whatever the reason; `end` follows where it is whole. */
   stopped?(): void;
 }
 
@@ -57,7 +58,7 @@ const freelyInflatedBytes = 16 * 1024 * 1024;
 type Coding = 'identity' | 'gzip' | 'zstd';
 
 /** What all bodies share. */
-export class BodyReaders {
+export class BodyReaders implements SharedRoom {
   readonly limits: BodyLimits;
   readonly clock: Clock;
   readonly #reading = new Set<BodyReader>();
@@ -69,7 +70,7 @@ export class BodyReaders {
     this.limits = limits;
   }
 
-  /** What bodies that are being collected take, in bytes. */
+  /** What bodies that are being collected take, and lines that are not whole, in bytes. */
   get collectedBytes(): number {
     return this.#collectedBytes;
   }
@@ -160,7 +161,8 @@ const tooMuch = problemOf(
   ErrorCode.MESSAGE_TOO_LARGE,
   `A compressed body may inflate to ${mostInflation} times its size, and to ${freelyInflatedBytes} bytes in any case.`,
 );
-const tooManyBodies: Problem = {
+/** All bodies together take too much. */
+export const tooManyBodies: Problem = {
   ...problemOf(ErrorCode.THROTTLING_QUOTA_EXCEEDED, 'Too many bodies are on their way at once; try again later.'),
   status: 503,
 };
@@ -243,12 +245,12 @@ export class BodyReader {
 
   #came(bytes: Uint8Array, isLast: boolean): void {
     const exchange = this.#exchange;
+    exchange.came(bytes.length, isLast);
     // It goes on giving what comes after a response has ended, and what it had read already before it paused.
     if (this.#over) return;
     this.#movedMs = this.#readers.clock.monotonicMs();
     exchange.moved();
     this.#cameBytes += bytes.length;
-    exchange.bodyBytes = isLast ? 0 : Math.max(1, exchange.bodyBytes - bytes.length);
     if (this.#gunzip !== null) return this.#inflate(this.#gunzip, bytes, isLast);
     if (this.#compressed !== null) return this.#collect(this.#compressed, bytes, isLast);
     if (bytes.length > 0) this.#give(bytes);

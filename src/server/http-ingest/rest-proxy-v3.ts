@@ -32,8 +32,8 @@ import {
   takeTimestamp,
   type RecordDraft,
 } from './record-shape.ts';
-import type { BodyReader, BodySink } from './request-body.ts';
-import { ObjectSplitter } from './text-splitter.ts';
+import { tooManyBodies, type BodyReader, type BodySink } from './request-body.ts';
+import { ObjectSplitter, type SharedRoom } from './text-splitter.ts';
 
 /** What a report says of a key or value. */
 interface ContentReport {
@@ -57,6 +57,8 @@ export interface ProxyV3Options {
   readonly topic: string;
   readonly durability: Durability;
   readonly longestRecordBytes: number;
+  /** For what is kept of records that are not whole. */
+  readonly room: SharedRoom;
   readonly nowMs: () => number;
 }
 
@@ -70,6 +72,7 @@ export class ProxyV3Ingest implements PublishListener {
     chunk: (bytes) => this.#chunk(bytes),
     end: () => this.#end(),
     failed: (problem) => this.#stop(problem),
+    stopped: () => queueMicrotask(() => this.#splitter.clear()),
   };
   readonly #options: ProxyV3Options;
   readonly #stream: PublishStream;
@@ -87,11 +90,13 @@ export class ProxyV3Ingest implements PublishListener {
   #began = false;
 
   constructor(options: ProxyV3Options) {
-    const { exchange, publisher, topic, durability, longestRecordBytes } = options;
+    const { exchange, publisher, topic, durability, longestRecordBytes, room } = options;
     this.#options = options;
     this.#target = publisher.target(topic);
     this.#stream = publisher.openStream(this, { durability, maxWaitingBytes: waitingBytes });
-    this.#splitter = new ObjectSplitter(longestRecordBytes, (bytes, start, end) => this.#record(bytes, start, end));
+    this.#splitter = new ObjectSplitter(longestRecordBytes, room, (bytes, start, end) =>
+      this.#record(bytes, start, end),
+    );
     exchange.wait({
       aborted: () => this.#stream.close(),
       finish: () => this.#stop(stopping),
@@ -149,7 +154,8 @@ export class ProxyV3Ingest implements PublishListener {
 
   #chunk(bytes: Uint8Array): boolean {
     if (!this.#splitter.chunk(bytes) && !this.#bodyIsOver) {
-      this.#stop(this.#splitter.notAnObject ? noObject : tooLong);
+      const { notAnObject, lacksRoom } = this.#splitter;
+      this.#stop(notAnObject ? noObject : lacksRoom ? tooManyBodies : tooLong);
     }
     this.#send();
     return !this.#isFull;

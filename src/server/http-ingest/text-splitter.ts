@@ -1,6 +1,7 @@
 /**
  * Cuts a stream of JSON texts into whole ones, wherever its chunks end: at newlines (NDJSON), or where each object ends
- * (concatenated JSON). I/O thread. What is cut short by a chunk is kept up to a bound; all else is given without a copy.
+ * (concatenated JSON). I/O thread. What is cut short by a chunk is kept, up to a bound for each and one for all; all else
+ * is given without a copy. Whoever is done with a splitter clears it.
  * It does not check the texts: see json/json-scanner.ts.
  */
 
@@ -14,14 +15,25 @@ const keptCapacityBytes = 64 * 1024;
 /** Gives `[start, end)` of `bytes`, gone after the call. False: give no more. */
 export type TakeText = (bytes: Uint8Array, start: number, end: number) => boolean;
 
+/** What all who keep bytes may take together. */
+export interface SharedRoom {
+  /** Takes `sizeBytes` of it; false where there are not as many. */
+  keep(sizeBytes: number): boolean;
+  giveUp(sizeBytes: number): void;
+}
+
 /** The beginning of a text that a chunk cut short. */
 class Kept {
+  /** Where `add` gave false: all together keep too much, rather than this one. */
+  lacksRoom = false;
   readonly #limitBytes: number;
+  readonly #room: SharedRoom;
   #bytes = new Uint8Array(0);
   #size = 0;
 
-  constructor(limitBytes: number) {
+  constructor(limitBytes: number, room: SharedRoom) {
     this.#limitBytes = limitBytes;
+    this.#room = room;
   }
 
   get size(): number {
@@ -33,9 +45,12 @@ class Kept {
     const size = this.#size + end - start;
     if (size > this.#limitBytes) return false;
     if (size > this.#bytes.length) {
-      const larger = new Uint8Array(
-        Math.max(firstCapacityBytes, size, Math.min(this.#limitBytes, this.#bytes.length * 2)),
-      );
+      const capacity = Math.max(firstCapacityBytes, size, Math.min(this.#limitBytes, this.#bytes.length * 2));
+      if (!this.#room.keep(capacity - this.#bytes.length)) {
+        this.lacksRoom = true;
+        return false;
+      }
+      const larger = new Uint8Array(capacity);
       larger.set(this.#bytes.subarray(0, this.#size));
       this.#bytes = larger;
     }
@@ -48,8 +63,14 @@ class Kept {
   take(): Uint8Array {
     const taken = this.#bytes.subarray(0, this.#size);
     this.#size = 0;
-    if (this.#bytes.length > keptCapacityBytes) this.#bytes = new Uint8Array(0);
+    if (this.#bytes.length > keptCapacityBytes) this.clear();
     return taken;
+  }
+
+  clear(): void {
+    this.#room.giveUp(this.#bytes.length);
+    this.#bytes = new Uint8Array(0);
+    this.#size = 0;
   }
 }
 
@@ -58,12 +79,22 @@ export class LineSplitter {
   readonly #kept: Kept;
   readonly #take: TakeText;
 
-  constructor(longestLineBytes: number, take: TakeText) {
-    this.#kept = new Kept(longestLineBytes);
+  constructor(longestLineBytes: number, room: SharedRoom, take: TakeText) {
+    this.#kept = new Kept(longestLineBytes, room);
     this.#take = take;
   }
 
-  /** False where a line is too long; nothing may follow. */
+  /** Where `chunk` gave false: all together keep too much. */
+  get lacksRoom(): boolean {
+    return this.#kept.lacksRoom;
+  }
+
+  /** Keeps nothing any more; nothing may follow. */
+  clear(): void {
+    this.#kept.clear();
+  }
+
+  /** False where a line is too long, or `lacksRoom`; nothing may follow. */
   chunk(bytes: Uint8Array): boolean {
     let start = 0;
     if (this.#kept.size > 0) {
@@ -96,9 +127,19 @@ export class ObjectSplitter {
   #inString = false;
   #escaped = false;
 
-  constructor(longestTextBytes: number, take: TakeText) {
-    this.#kept = new Kept(longestTextBytes);
+  constructor(longestTextBytes: number, room: SharedRoom, take: TakeText) {
+    this.#kept = new Kept(longestTextBytes, room);
     this.#take = take;
+  }
+
+  /** Where `chunk` gave false: all together keep too much. */
+  get lacksRoom(): boolean {
+    return this.#kept.lacksRoom;
+  }
+
+  /** Keeps nothing any more; nothing may follow. */
+  clear(): void {
+    this.#kept.clear();
   }
 
   /** Whether an object was begun and is not whole. */
@@ -106,7 +147,7 @@ export class ObjectSplitter {
     return this.#depth > 0;
   }
 
-  /** False where a text is too long or is no object; nothing may follow. */
+  /** False where a text is too long or is no object, or `lacksRoom`; nothing may follow. */
   chunk(bytes: Uint8Array): boolean {
     let start = 0;
     let at = 0;

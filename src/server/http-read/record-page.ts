@@ -1,6 +1,9 @@
 /**
  * One page of records: read until so many are there, nothing more is, or the time to wait is over. I/O thread.
  *
+ * A small page is answered whole. What is larger goes out while it is read, as fast as its client takes it, so that no
+ * client has more kept for it than that.
+ *
  *   JSON     {"topic": "t", "records": [ … ], "next": "0:17"}
  *   NDJSON   a record a line, and {"next": "0:17"} as the last
  *
@@ -30,6 +33,9 @@ export interface PageOptions {
   readonly asLines: boolean;
 }
 
+/** What is kept of a page before it begins to go out, and read ahead of a client from then on, in bytes. */
+const aheadBytes = 128 * 1024;
+
 /** Records with a separator after each. */
 class PageFormat implements FrameFormat<Uint8Array> {
   readonly #values: ValuesAs;
@@ -55,6 +61,7 @@ const formatsOf = (separator: string): Readonly<Record<ValuesAs, PageFormat>> =>
   text: new PageFormat('text', separator),
   base64: new PageFormat('base64', separator),
 });
+const comma = Buffer.from(',');
 const elements = formatsOf(',');
 const lines = formatsOf('\n');
 
@@ -62,7 +69,14 @@ export class RecordPage implements ReaderListener {
   readonly #options: PageOptions;
   readonly #reader: RecordReader;
   readonly #format: PageFormat;
-  readonly #parts: Uint8Array[] = [];
+  /** What was read and is not written yet. */
+  #parts: Uint8Array[] = [];
+  #partsBytes = 0;
+  /** Written while the page is read: the last separator is written with what follows it. */
+  #separatorDue = false;
+  /** Bytes of keys and values for which no credit was given yet. */
+  #bytesLeft: number;
+  #flowing = true;
   /** Partitions of which all that is there was told. */
   readonly #atEnd = new Set<number>();
   #wanted = 0;
@@ -74,8 +88,17 @@ export class RecordPage implements ReaderListener {
     this.#options = options;
     this.#format = (asLines ? lines : elements)[reading.values];
     const { isolation } = reading;
-    this.#reader = feeds.openReader(this, { isolation, creditRecords: limit, creditBytes: maxBytes });
-    exchange.wait({ aborted: () => this.#close(), finish: () => this.#done() });
+    const creditBytes = Math.min(maxBytes, aheadBytes);
+    this.#bytesLeft = maxBytes - creditBytes;
+    this.#reader = feeds.openReader(this, { isolation, creditRecords: limit, creditBytes });
+    exchange.wait({
+      aborted: () => this.#close(),
+      finish: () => this.#done(),
+      writable: () => {
+        this.#flowing = true;
+        this.#grant();
+      },
+    });
     exchange.owing = true;
   }
 
@@ -86,15 +109,23 @@ export class RecordPage implements ReaderListener {
   // As ReaderListener.
 
   records(block: RecordBlock, from: number, to: number): void {
-    this.#parts.push(block.frame(this.#format, from, to));
+    const part = block.frame(this.#format, from, to);
+    this.#parts.push(part);
+    this.#partsBytes += part.length;
     this.#count += to - from;
-    if (this.#reader.creditRecords <= 0 || this.#reader.creditBytes <= 0) this.#done();
-    else if (this.#timer !== null) this.#doneSoon();
+    const isFull = this.#bytesLeft <= 0 && this.#reader.creditBytes <= 0;
+    if (this.#reader.creditRecords <= 0 || isFull) return this.#done();
+    if (this.#partsBytes > aheadBytes || this.#options.exchange.streaming) this.#write();
+    if (this.#flowing) this.#grant();
+    if (this.#timer !== null) this.#doneSoon();
   }
 
+  /** What went out already ends where it is: whoever reads on from there hears what is wrong. */
   failed(_topic: string, _partition: number, errorCode: ErrorCode, message: string): void {
+    const { exchange } = this.#options;
+    if (exchange.streaming) return this.#done();
     this.#close();
-    this.#options.exchange.fail(problemOf(errorCode, message));
+    exchange.fail(problemOf(errorCode, message));
   }
 
   atEnd(_topic: string, partition: number): void {
@@ -132,14 +163,49 @@ export class RecordPage implements ReaderListener {
     this.#close();
     // The server stops before it was known where to begin.
     if (isLate) return exchange.destroy();
-    if (asLines) {
-      const last = Buffer.from(`{"next":"${positionsText(next)}"}\n`);
-      return exchange.answer(200, Buffer.concat([...this.#parts, last]), 'application/x-ndjson');
+    const last = asLines ? `{"next":"${positionsText(next)}"}\n` : `],"next":"${positionsText(next)}"}`;
+    if (exchange.streaming) {
+      this.#write();
+      return exchange.end(last);
     }
-    const start = Buffer.from(`{"topic":"${reading.topic}","records":[`);
-    const records = this.#parts.map((part, i) => (i < this.#parts.length - 1 ? part : part.subarray(0, -1)));
-    const end = Buffer.from(`],"next":"${positionsText(next)}"}`);
-    exchange.answer(200, Buffer.concat([start, ...records, end]));
+    const start = asLines ? '' : startOf(reading);
+    exchange.answer(200, Buffer.concat([Buffer.from(start), ...this.#takeParts(), Buffer.from(last)]), this.#type);
+  }
+
+  get #type(): string {
+    return this.#options.asLines ? 'application/x-ndjson' : 'application/json';
+  }
+
+  /** Writes what was read, and begins the response with it where that has not begun. */
+  #write(): void {
+    const { exchange, reading, asLines } = this.#options;
+    if (!exchange.streaming) {
+      exchange.stream(this.#type);
+      if (!asLines) exchange.write(startOf(reading));
+    }
+    for (const part of this.#takeParts()) this.#flowing = exchange.write(part);
+    if (exchange.over) this.#close();
+  }
+
+  /** In JSON without the last separator, which comes before what follows. */
+  #takeParts(): Uint8Array[] {
+    const parts = this.#parts;
+    this.#parts = [];
+    this.#partsBytes = 0;
+    if (this.#options.asLines || parts.length === 0) return parts;
+    if (this.#separatorDue) parts.unshift(comma);
+    this.#separatorDue = true;
+    parts.push(parts.pop()!.subarray(0, -1));
+    return parts;
+  }
+
+  /** Gives credit for what is left of the page, as far as may be read ahead. */
+  #grant(): void {
+    if (this.#options.exchange.over) return;
+    const bytes = Math.min(this.#bytesLeft, aheadBytes - Math.max(this.#reader.creditBytes, 0));
+    if (bytes <= 0 || this.#reader.creditBytes > aheadBytes / 2) return;
+    this.#bytesLeft -= bytes;
+    this.#reader.grant(0, bytes);
   }
 
   #positionOf(partition: number): number {
@@ -150,4 +216,8 @@ export class RecordPage implements ReaderListener {
     this.#timer?.cancel();
     this.#reader.close();
   }
+}
+
+function startOf({ topic }: TopicReading): string {
+  return `{"topic":"${topic}","records":[`;
 }
