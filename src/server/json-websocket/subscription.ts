@@ -49,6 +49,7 @@ export class Subscription implements ReaderListener, MemberListener {
   readonly #selection: TopicSelection;
   readonly #format: FrameFormat<Uint8Array>;
   readonly #reader: RecordReader;
+  /** Those that are read, or are about to be. */
   readonly #partitions = new Map<string, TopicPartition>();
   readonly #paused = new Set<string>();
   /** Where to begin, by partition, where the client said so. */
@@ -92,7 +93,10 @@ export class Subscription implements ReaderListener, MemberListener {
       return null;
     }
     const positions: Position[] = [];
+    // A topic that grows meanwhile has others to add than these.
+    for (const each of partitions) this.#partitions.set(keyOf(each.topic, each.partition), each);
     for (const each of partitions) {
+      if (this.#closed) return null;
       const position = await this.#add(each, this.#startOf(each));
       if (position !== null) positions.push(position);
     }
@@ -113,6 +117,10 @@ export class Subscription implements ReaderListener, MemberListener {
   failed(...told: [string, number, ErrorCode, string] | [ErrorCode, string]): void {
     const [errorCode, message] = told.slice(-2) as [ErrorCode, string];
     const of = told.length === 4 ? { topic: told[0], partition: told[1] } : {};
+    // A topic of that name that comes later is another.
+    if (told.length === 4 && this.#broker.findPartition(this.#broker.topics.topic(told[0]), told[1]) === null) {
+      this.#forget(told[0], told[1]);
+    }
     this.#owner.send({ type: 'error', error: errorName(errorCode), message, subscription: this.name, ...of });
   }
 
@@ -139,7 +147,7 @@ export class Subscription implements ReaderListener, MemberListener {
     if (this.#closed) return;
     for (const { topic, partition } of partitions) {
       this.#reader.remove(topic, partition);
-      this.#partitions.delete(keyOf(topic, partition));
+      this.#forget(topic, partition);
     }
     this.#owner.send({ type: 'revoked', subscription: this.name, partitions });
   }
@@ -326,17 +334,20 @@ export class Subscription implements ReaderListener, MemberListener {
     start: StartPosition,
     otherwise: StartPosition = start,
   ): Promise<Position | null> {
+    this.#partitions.set(keyOf(topic, partition), { topic, partition });
     let found = await this.#reader.add(topic, partition, start);
     if (typeof found !== 'number' && found.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE && otherwise !== start) {
       found = await this.#reader.add(topic, partition, otherwise);
     }
     if (this.#closed) return null;
-    if (typeof found === 'number') {
-      this.#partitions.set(keyOf(topic, partition), { topic, partition });
-      return { topic, partition, offset: found };
-    }
+    if (typeof found === 'number') return { topic, partition, offset: found };
     this.failed(topic, partition, found.errorCode, found.message);
     return null;
+  }
+
+  #forget(topic: string, partition: number): void {
+    this.#partitions.delete(keyOf(topic, partition));
+    this.#paused.delete(keyOf(topic, partition));
   }
 
   #startOf({ topic, partition }: TopicPartition): StartPosition {

@@ -1,0 +1,79 @@
+/** A subscription without a socket, in moments that a client cannot choose. */
+
+import { describe, expect, it } from 'vitest';
+import { Subscription, type SubscriptionOwner } from '../../../src/server/json-websocket/subscription.ts';
+import { FrameFormats } from '../../../src/server/json-websocket/record-frames.ts';
+import type { BrokerFrame, ClientFrames, Position } from '../../../src/server/json-websocket/frames.ts';
+import type { MemoryLog } from '../../broker/memory-log-store.ts';
+import { bytes, openGateway } from '../../gateway/gateway-harness.ts';
+
+class Owner implements SubscriptionOwner {
+  readonly clientHost = '127.0.0.1';
+  readonly frames: BrokerFrame[] = [];
+  /** `topic-partition@offset` of each record. */
+  readonly records: string[] = [];
+
+  send(frame: BrokerFrame): void {
+    this.frames.push(frame);
+  }
+
+  sendRecords(frame: Uint8Array): boolean {
+    const { topic, partition, records } = JSON.parse(Buffer.from(frame).toString()) as {
+      topic: string;
+      partition: number;
+      records: { offset: number }[];
+    };
+    for (const { offset } of records) this.records.push(`${topic}-${partition}@${offset}`);
+    return true;
+  }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+async function open(partitionCount: number, asked: Partial<ClientFrames['subscribe']>) {
+  const gateway = await openGateway();
+  await gateway.createTopic('t', partitionCount);
+  const owner = new Owner();
+  const frame = { type: 'subscribe', subscription: 's', topics: ['t*'], ...asked } as const;
+  const subscription = new Subscription(owner, gateway.feeds, new FrameFormats().of('s', 'json'), frame);
+  return { gateway, owner, subscription };
+}
+
+describe('a subscription', () => {
+  it('begins where it was asked to though its topic grows meanwhile, and reads what is new from its first record', async () => {
+    const { gateway, owner, subscription } = await open(2, { from: { timestamp: 5 } });
+    const records = [0, 1].map((partition) => ({ value: bytes('old'), partition, timestampMs: 1 }));
+    await gateway.publisher.publish('t', records);
+    const { topics } = gateway.broker;
+    const first = topics.partition(topics.topic('t')!, 0) as MemoryLog;
+    first.offsetForTimestamp = async () => {
+      await topics.addPartitions('t', 3, false);
+      return null;
+    };
+    let begun: readonly Position[] = [];
+    expect(await subscription.begin((positions) => (begun = positions))).toBeNull();
+    expect(begun).toEqual([
+      { topic: 't', partition: 0, offset: 1 },
+      { topic: 't', partition: 1, offset: 1 },
+    ]);
+    const more = [0, 1, 2].map((partition) => ({ value: bytes('new'), partition }));
+    await gateway.publisher.publish('t', more);
+    while (owner.records.length < 3) await turn();
+    expect(owner.records.toSorted()).toEqual(['t-0@1', 't-1@1', 't-2@0']);
+    subscription.close();
+  });
+
+  it('reads a topic that is deleted and comes again', async () => {
+    const { gateway, owner, subscription } = await open(1, { from: 'earliest' });
+    await subscription.begin(() => {});
+    for (let round = 1; round <= 3; round++) {
+      await gateway.publisher.publish('t', [{ value: bytes('a') }]);
+      while (owner.records.length < round) await turn();
+      await gateway.broker.topics.delete(gateway.broker.topics.topic('t')!.id);
+      expect(owner.frames.at(-1)).toMatchObject({ type: 'error', error: 'UNKNOWN_TOPIC_OR_PARTITION', topic: 't' });
+      await gateway.createTopic('t', 1);
+    }
+    expect(owner.records).toEqual(['t-0@0', 't-0@0', 't-0@0']);
+    subscription.close();
+  });
+});
