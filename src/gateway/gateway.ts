@@ -9,6 +9,8 @@ import { RecordPublisher } from './record-publisher.ts';
 export interface GatewayOptions {
   /** Calls back once the event loop's turn is over; by default `setImmediate`. */
   readonly afterTurn?: (callback: () => void) => void;
+  /** As for `RecordFeeds`. */
+  readonly cacheBytes?: number;
 }
 
 export class Gateway {

@@ -13,6 +13,8 @@ const fileReadsAtOnce = 64;
 export interface FeedsOptions {
   /** Calls back once the event loop's turn is over; by default `setImmediate`. */
   readonly afterTurn?: (callback: () => void) => void;
+  /** What is kept of what was read last, for others who read it; default 64 MiB. */
+  readonly cacheBytes?: number;
 }
 
 export class RecordFeeds implements ReaderOwner {
@@ -20,13 +22,14 @@ export class RecordFeeds implements ReaderOwner {
   readonly #afterTurn: (callback: () => void) => void;
   readonly #feeds = new Map<PartitionLog, PartitionFeed>();
   readonly #readers = new Set<RecordReader>();
-  readonly #cache = new BlockCache();
+  readonly #cache: BlockCache;
   readonly #turns = new Turns(fileReadsAtOnce);
   readonly #stopListening: () => void;
 
   constructor(broker: Broker, options: FeedsOptions = {}) {
     this.broker = broker;
     this.#afterTurn = options.afterTurn ?? setImmediate;
+    this.#cache = new BlockCache(options.cacheBytes);
     this.#stopListening = broker.topics.onDeleted(({ id }) => {
       for (const reader of [...this.#readers]) reader.topicDeleted(id);
     });

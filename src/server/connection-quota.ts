@@ -38,21 +38,32 @@ export class ConnectionQuota {
 
   /** What forbids one more connection from `clientHost`, or null where it may come in. */
   refusal(clientHost: string): ConnectionBound | null {
-    if (this.#count >= this.#bounds.largestCount()) return 'max.connections';
-    const { descriptors } = this.#bounds;
-    if (this.#count >= fewConnections && descriptors !== undefined) {
-      if (!this.#hasLooked) descriptors.look();
-      this.#hasLooked = true;
-      if (this.#count >= descriptors.largestConnectionCount) return 'open files (ulimit -n)';
-    }
+    const ofAll = this.refusalOfAll(this.#count);
+    if (ofAll !== null) return ofAll;
     const ofAddress = this.#countByAddress.get(clientHost) ?? 0;
     return ofAddress >= this.#bounds.largestCountPerAddress() ? 'max.connections.per.ip' : null;
   }
 
+  /** What forbids one more where there are `count` already, whoever they are from; or null. */
+  refusalOfAll(count: number): ConnectionBound | null {
+    if (count >= this.#bounds.largestCount()) return 'max.connections';
+    const { descriptors } = this.#bounds;
+    if (count < fewConnections || descriptors === undefined) return null;
+    if (!this.#hasLooked) descriptors.look();
+    this.#hasLooked = true;
+    return count >= descriptors.largestConnectionCount ? 'open files (ulimit -n)' : null;
+  }
+
+  /** A connection came in or has ended (`by` 1 or -1) of which nobody will say whose it was: no address has it. */
+  countOnly(by: 1 | -1): void {
+    this.#count += by;
+    assert(this.#count >= 0, 'a connection is removed once');
+    this.#bounds.descriptors?.connectionsAre(this.#count);
+  }
+
   /** A connection from `clientHost` came in. */
   add(clientHost: string): void {
-    this.#count++;
-    this.#bounds.descriptors?.connectionsAre(this.#count);
+    this.countOnly(1);
     this.#countByAddress.set(clientHost, (this.#countByAddress.get(clientHost) ?? 0) + 1);
   }
 
@@ -60,8 +71,7 @@ export class ConnectionQuota {
   remove(clientHost: string): void {
     const ofAddress = this.#countByAddress.get(clientHost) ?? 0;
     assert(ofAddress > 0, 'a connection is removed once');
-    this.#count--;
-    this.#bounds.descriptors?.connectionsAre(this.#count);
+    this.countOnly(-1);
     if (ofAddress === 1) this.#countByAddress.delete(clientHost);
     else this.#countByAddress.set(clientHost, ofAddress - 1);
   }

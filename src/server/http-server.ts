@@ -17,8 +17,10 @@ import { present } from '../base/assert.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
+import { ErrorCode } from '../base/error-code.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ConnectionQuota } from './connection-quota.ts';
+import { problemOf, problemText, problemType, statusLine } from './http-api/problem.ts';
 import { answerText } from './http-route.ts';
 import type { HttpHandler, HttpMethod, HttpPart, Living, Peer, RouteTable, WebSocketRoute } from './http-route.ts';
 import { sweepIdle } from './idle-sweep.ts';
@@ -58,8 +60,18 @@ export interface HttpServerOptions {
   readonly native?: NativePart;
 }
 
+/** uWebSockets.js tells of connections before they say what they want. */
+interface Filtering {
+  filter(heard: (response: HttpResponse, count: number) => void): void;
+}
+
+/** So many connections beyond those that there may be are let in: who wants a WebSocket is told why there is none. */
+const politeness = 32;
 const commonHost = /^(?:127\.0\.0\.1|localhost)(?::\d{1,5})?$/;
 const closeWithinMs = 800;
+/** What a request may have as headers, in bytes: ids of events are long where a topic has many partitions. */
+const headersSetting = 'UWS_HTTP_MAX_HEADERS_SIZE';
+const largestHeadersBytes = 16 * 1024;
 /** In seconds; uWebSockets.js pings by itself so that proxies keep the connection, and ends one that is dead. */
 const pingTimeoutS = 120;
 /** uWebSockets.js's LIBUS_LISTEN_EXCLUSIVE_PORT, which its types name differently than it stands there. */
@@ -72,6 +84,10 @@ const exclusivePort = 1;
 export async function loadNativePart(
   load: () => Promise<{ readonly default: NativePart }> = () => import('uWebSockets.js'),
 ): Promise<NativePart> {
+  const { env } = process;
+  const given = env[headersSetting];
+  // It is read when the library is loaded, and by nothing else.
+  env[headersSetting] ??= String(largestHeadersBytes);
   try {
     return (await load()).default;
   } catch (error) {
@@ -82,6 +98,8 @@ export async function loadNativePart(
         'Kafka over TCP works without it.',
       error,
     );
+  } finally {
+    if (given === undefined) delete env[headersSetting];
   }
 }
 
@@ -104,6 +122,8 @@ export class HttpServer implements RouteTable {
     this.#clock = options.clock ?? systemClock;
     this.#native = native;
     this.#app = native.App();
+    // Its types leave this out.
+    (this.#app as unknown as Filtering).filter((response, count) => this.#connected(response, count));
     this.#isLoopback = isLoopback(options.host);
   }
 
@@ -153,6 +173,8 @@ export class HttpServer implements RouteTable {
         const peer = socket.getUserData();
         peer.link = route.open(socket, peer);
         this.#webSocketCount++;
+        // From here on it counts as a WebSocket.
+        this.#options.quota.countOnly(-1);
         this.#options.quota.add(peer.clientHost);
         this.began(peer.link);
       },
@@ -257,7 +279,7 @@ export class HttpServer implements RouteTable {
       else answerText(response, '503 Service Unavailable', 'not ready\n');
     });
     this.http('get', '/metrics', (response) => void this.#metrics(response));
-    this.http('any', '/*', (response) => answerText(response, '404 Not Found', 'There is nothing here.\n'));
+    this.http('any', '/*', (response) => answerText(response, statusLine(404), nothingHere, problemType));
   }
 
   async #metrics(response: HttpResponse): Promise<void> {
@@ -275,6 +297,18 @@ export class HttpServer implements RouteTable {
       text = 'The metrics could not be collected.\n';
     }
     if (!aborted) response.cork(() => answerText(response, status, text, 'text/plain; version=0.0.4; charset=utf-8'));
+  }
+
+  /** A connection is there (`count` above 0) or gone; of those that became WebSockets the going is not told here. */
+  #connected(response: HttpResponse, count: number): void {
+    const { quota, logger } = this.#options;
+    quota.countOnly(count > 0 ? 1 : -1);
+    if (count < 0) return;
+    const setting = quota.refusalOfAll(quota.count - 1 - politeness);
+    if (setting === null) return;
+    const client = addressText(new Uint8Array(response.getRemoteAddress()));
+    logger.warn({ client, connections: quota.count, setting }, 'A connection was refused.');
+    response.close();
   }
 
   #upgrade<Asked>(
@@ -297,10 +331,14 @@ export class HttpServer implements RouteTable {
     }
     if (this.stopping) return answerText(response, '503 Service Unavailable', 'The broker stops.\n');
     const clientHost = addressText(new Uint8Array(response.getRemoteAddress()));
+    // It is among those that are counted.
+    quota.countOnly(-1);
     const setting = quota.refusal(clientHost);
+    quota.countOnly(1);
     if (setting !== null) {
       logger.warn({ client: clientHost, connections: quota.count, setting }, 'A connection was refused.');
-      return answerText(response, '503 Service Unavailable', 'There are too many connections.\n');
+      // Else it would be one of them.
+      return void response.writeStatus(statusLine(503)).end('There are too many connections.\n', true);
     }
     const reading = route.read(request);
     if ('status' in reading) return answerText(response, reading.status, `${reading.reason}\n`);
@@ -316,6 +354,14 @@ export class HttpServer implements RouteTable {
     response.upgrade(peer, key, protocol, request.getHeader('sec-websocket-extensions'), context);
   }
 }
+
+const nothingHere = problemText(
+  problemOf(
+    ErrorCode.INVALID_REQUEST,
+    'There is nothing at this path; /openapi.json and /asyncapi.json say what is served.',
+    404,
+  ),
+);
 
 /** At most so many troubles are told one by one. */
 const troublesTold = 20;

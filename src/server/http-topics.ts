@@ -10,6 +10,7 @@ import { operationsPart } from './http-api/operations-part.ts';
 import { ingestOperations } from './http-ingest/ingest-operations.ts';
 import { BodyReaders, type BodyLimits } from './http-ingest/request-body.ts';
 import { producerOperations } from './http-ingest/producer-operations.ts';
+import { proxyClusterOperations } from './http-read/proxy-clusters.ts';
 import { readOperations } from './http-read/read-operations.ts';
 import type { HttpPart } from './http-route.ts';
 
@@ -30,6 +31,7 @@ export function httpTopics({ gateway, clock, logger, version, bodyLimits, heartb
     ...ingestOperations({ broker, publisher, bodies }),
     ...producerOperations(gateway),
     ...readOperations({ broker, feeds, clock, heartbeatMs }),
+    ...proxyClusterOperations(broker),
   ];
   return operationsPart([...operations, openApiOperation(operations, version)], clock, logger);
 }

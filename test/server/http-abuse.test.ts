@@ -2,7 +2,11 @@
 
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { compressors } from '../records/frames.ts';
 import { HttpHarness, linesOf, type RawClient } from './http-harness.ts';
+
+const zstd = (text: string): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(compressors['zstd']!.compress(Buffer.from(text)));
 
 let http: HttpHarness;
 
@@ -107,6 +111,58 @@ describe('a request that is wrong', () => {
         expect(client.received).toMatch(/"done":true,"stored":1,|"error_code":200/);
       }
     }
+  });
+
+  it('comes over one of so many connections', async () => {
+    const small = await HttpHarness.open({ largestConnectionCount: 10 });
+    const clients = Array.from({ length: 60 }, () => small.raw());
+    // Some more than that are let in, to be told of it where they can be.
+    while (clients.filter(({ closed }) => closed).length < 60 - 42)
+      await new Promise((resolve) => setImmediate(resolve));
+    const [first, ...others] = clients.filter(({ closed }) => !closed);
+    expect(others.length).toBe(41);
+    first!.send('GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    expect(await first!.until((text) => text.includes('ok'))).toContain(' 200 OK');
+    for (const client of others) client.end();
+    // Once the server has seen them go there is room for others.
+    for (let status = 0; status !== 200;)
+      status = await small.fetch('/livez').then(
+        (answer) => answer.status,
+        () => 0,
+      );
+    await small.close();
+  });
+
+  it('is read though its body comes byte by byte, in chunks of a byte', async () => {
+    const body = [...'[1,{"a":"b"}]'].map((byte) => `1\r\n${byte}\r\n`).join('');
+    const head = 'POST /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n';
+    const client = http.raw(head);
+    for (const byte of `Transfer-Encoding: chunked\r\n\r\n${body}0\r\n\r\n`) {
+      client.send(byte);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await client.until((text) => text.includes('}]}'))).toContain('"offset":1');
+    client.end();
+  });
+
+  it('may not have headers without end, nor too many', async () => {
+    for (const flood of ['X-A: b\r\n'.repeat(100_000), `X-Long: ${'x'.repeat(1_000_000)}`]) {
+      const client = http.raw('POST /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\n');
+      for (let at = 0; at < flood.length; at += 10_000) client.send(flood.slice(at, at + 10_000));
+      expect(await client.ended()).not.toContain(' 200 ');
+    }
+  });
+
+  it('may be zstd, within the bounds of gzip', async () => {
+    const headers = { 'content-encoding': 'zstd' };
+    const packed = zstd('{"a":"b"}'.padEnd(5000));
+    expect((await http.post('/topics/t', packed, 'application/json', headers)).status).toBe(200);
+    const lines = await http.post('/topics/t', zstd('1\n2\n3\n'), 'application/x-ndjson', headers);
+    expect(linesOf(await lines.text()).at(-1)).toMatchObject({ done: true, stored: 3 });
+    expect((await http.post('/topics/t', zstd('x'.repeat(1_000_000)), 'text/plain', headers)).status).toBe(413);
+    expect((await http.post('/topics/t', packed.subarray(0, 20), 'text/plain', headers)).status).toBe(400);
+    expect((await http.post('/topics/t', 'no zstd', 'text/plain', headers)).status).toBe(400);
+    expect((await http.stored('t')).map(({ value }) => value!.trim())).toEqual(['{"a":"b"}', '1', '2', '3']);
   });
 
   it('may not stand still half-way', async () => {

@@ -20,6 +20,7 @@ export interface HttpHarnessOptions extends HarnessOptions {
   readonly heartbeatMs?: number;
   readonly allowedOrigins?: readonly string[];
   readonly log?: Logger;
+  readonly largestConnectionCount?: number;
 }
 
 /** A record as it is stored, its bytes as texts. */
@@ -51,7 +52,10 @@ export class HttpHarness {
         host: '127.0.0.1',
         port: 0,
         logger,
-        quota: new ConnectionQuota({ largestCount: () => 1000, largestCountPerAddress: () => 1000 }),
+        quota: new ConnectionQuota({
+          largestCount: () => options.largestConnectionCount ?? 1000,
+          largestCountPerAddress: () => 1000,
+        }),
         idleMs: 600_000,
         allowedOrigins: options.allowedOrigins ?? [],
         ready: () => true,

@@ -364,9 +364,25 @@ describe("the shapes of Confluent's REST Proxy", () => {
   it('version 2, errors with a number', async () => {
     const response = await http.post('/topics/many/partitions/9', '{}', 'application/vnd.kafka.json.v2+json');
     expect(response.status).toBe(404);
-    expect(await response.json()).toMatchObject({ error_code: 40401, message: expect.any(String) });
+    expect(await response.json()).toMatchObject({ error_code: 40402, message: expect.any(String) });
+    const missing = await http.post('/topics/__millrace_groups', '{}', 'application/vnd.kafka.json.v2+json');
+    expect([missing.status, await missing.json()]).toMatchObject([404, { error_code: 40401 }]);
     expect((await http.post('/topics/t', '{}', 'application/vnd.kafka.avro.v2+json')).status).toBe(415);
     expect((await http.post('/topics/t', '{"records":1}', 'application/vnd.kafka.json.v2+json')).status).toBe(400);
+  });
+
+  it('version 3, what clients ask first', async () => {
+    type List = { readonly data: readonly { readonly topics: { readonly related: string } }[] };
+    const clusters = (await (await http.fetch('/v3/clusters')).json()) as List;
+    const { clusterId } = http.broker.broker;
+    expect(clusters).toMatchObject({ kind: 'KafkaClusterList', data: [{ cluster_id: clusterId }] });
+    const topics = (await (await fetch(clusters.data[0]!.topics.related)).json()) as object;
+    expect(topics).toMatchObject({
+      data: expect.arrayContaining([expect.objectContaining({ topic_name: 'many', partitions_count: 4 })]),
+    });
+    const missing = await http.fetch(`/v3/clusters/${clusterId}/topics/none`);
+    expect([missing.status, await missing.json()]).toMatchObject([404, { error_code: 40403 }]);
+    expect((await http.fetch('/v3/clusters/other/topics')).status).toBe(404);
   });
 
   it('version 3, a stream', async () => {

@@ -190,6 +190,33 @@ describe('topics', () => {
     expect((await http.fetch('/topics/x')).status).toBe(404);
   });
 
+  it('are served to a page that may ask, and that asks first what it may send', async () => {
+    await http.close();
+    http = await HttpHarness.open({ allowedOrigins: ['https://shop.example'] });
+    const preflight = (origin: string): Promise<Response> =>
+      http.fetch('/topics/t', {
+        method: 'OPTIONS',
+        headers: {
+          origin,
+          'access-control-request-method': 'POST',
+          'access-control-request-headers': 'content-type,millrace-key',
+        },
+      });
+    const allowed = await preflight('https://shop.example');
+    expect(allowed.status).toBe(204);
+    expect(Object.fromEntries(allowed.headers)).toMatchObject({
+      'access-control-allow-origin': 'https://shop.example',
+      'access-control-allow-methods': 'POST, GET, HEAD, OPTIONS',
+      'access-control-allow-headers': 'content-type,millrace-key',
+      vary: 'origin',
+    });
+    expect((await preflight('https://other.example')).headers.has('access-control-allow-origin')).toBe(false);
+    const posted = await http.post('/topics/t', '1', 'application/json', { origin: 'https://shop.example' });
+    expect([posted.status, posted.headers.get('access-control-allow-origin')]).toEqual([200, 'https://shop.example']);
+    const refused = await http.fetch('/topics/x', { headers: { origin: 'https://shop.example' } });
+    expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([404, 'https://shop.example']);
+  });
+
   it('answer HEAD, OPTIONS and what is not served', async () => {
     const head = await http.fetch('/topics/t', { method: 'HEAD' });
     expect([head.status, Number(head.headers.get('content-length')) > 50, await head.text()]).toEqual([200, true, '']);
@@ -319,6 +346,34 @@ describe('events', () => {
     await http.broker.broker.topics.delete(http.broker.broker.topics.topic('t')!.id);
     const received = await client.until((text) => text.includes('event: error'));
     expect(eventsOf(received).at(-1)).toMatchObject({ event: 'error', data: { error: 'UNKNOWN_TOPIC_OR_PARTITION' } });
+  });
+
+  it('resume by an id as long as a header may be, and are refused where it would be longer', async () => {
+    const { topics } = http.broker.broker;
+    await topics.create({ name: 'wide', partitionCount: 800, replicationFactor: -1, configs: [] });
+    const client = follow('/topics/wide/events');
+    const received = await client.until((text) => text.includes(',799:0\n\n'));
+    client.end();
+    await fill('wide', ['a'], 700);
+    const id = eventsOf(received)[0]!.id;
+    expect(id.length).toBeGreaterThan(4096);
+    const resumed = http.raw('GET /topics/wide/events HTTP/1.1\r\nHost: 127.0.0.1\r\n');
+    // As a network cuts it.
+    const rest = `Last-Event-ID: ${id}\r\n\r\n`;
+    for (let at = 0; at < rest.length; at += 1000) {
+      resumed.send(rest.slice(at, at + 1000));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(eventsOf(await resumed.until((text) => text.includes('"a"'))).at(-1)).toMatchObject({
+      data: { value: 'a' },
+    });
+    await topics.addPartitions('wide', 1200, false);
+    const refused = await http.fetch('/topics/wide/events');
+    expect([refused.status, await refused.json()]).toMatchObject([
+      400,
+      { detail: expect.stringMatching(/partition by partition/) },
+    ]);
+    expect((await http.fetch('/topics/wide/partitions/1100/records')).status).toBe(200);
   });
 
   it('refuse an id that is none', async () => {

@@ -17,7 +17,12 @@ export interface Problem {
   readonly detail: string;
   /** What became of each record, where more than one was sent. */
   readonly records?: readonly object[];
+  /** For clients of Confluent's REST Proxy, where there is a better number than the status. */
+  readonly proxyCode?: number;
 }
+
+/** Numbers that Confluent's REST Proxy gives errors, beside statuses; the last in version 3 of its interface. */
+export const proxyCode = { topic: 40_401, partition: 40_402, topicOrPartitionV3: 40_403 } as const;
 
 export const problemType = 'application/problem+json';
 
@@ -91,7 +96,7 @@ export function problemText({ status, error, detail, records }: Problem): string
 }
 
 /** The same with what clients of Confluent's REST Proxy look for: a number and a message. */
-export function proxyProblemText({ status, error, detail }: Problem): string {
-  const code = error === 'UNKNOWN_TOPIC_OR_PARTITION' ? 40_401 : status;
+export function proxyProblemText({ status, error, detail, proxyCode: given }: Problem): string {
+  const code = given ?? (error === 'UNKNOWN_TOPIC_OR_PARTITION' ? proxyCode.topic : status);
   return JSON.stringify({ title: phrases[status], status, error, detail, error_code: code, message: detail });
 }

@@ -16,7 +16,7 @@ import type { RecordPublisher } from '../../gateway/record-publisher.ts';
 import { shown } from '../http-api/arguments.ts';
 import type { Exchange } from '../http-api/exchange.ts';
 import type { Operation } from '../http-api/operations-part.ts';
-import { badRequest, problemOf, type Problem } from '../http-api/problem.ts';
+import { badRequest, problemOf, proxyCode, type Problem } from '../http-api/problem.ts';
 import { binaryEvent, cloudEventShape } from './cloud-events.ts';
 import {
   lineParameters,
@@ -222,7 +222,7 @@ class Ingest {
     if (topic !== null) {
       if (partition < topic.partitionCount) return null;
       const detail = `The topic ${name} has ${topic.partitionCount} partitions, and none with the number ${partition}.`;
-      return problemOf(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, detail);
+      return { ...problemOf(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, detail), proxyCode: proxyCode.partition };
     }
     const problem = problemOfTopicName(name);
     if (problem !== null) return problemOf(ErrorCode.INVALID_TOPIC_EXCEPTION, `${problem}.`);

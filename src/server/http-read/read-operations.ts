@@ -7,6 +7,7 @@ import type { Broker } from '../../broker/broker.ts';
 import type { TopicImage } from '../../broker/metadata-image.ts';
 import { isStateLogTopic } from '../../broker/topic-name.ts';
 import type { RecordFeeds } from '../../gateway/record-feeds.ts';
+import type { PartitionLog } from '../../storage/partition-log.ts';
 import { shown } from '../http-api/arguments.ts';
 import type { Exchange } from '../http-api/exchange.ts';
 import type { JsonSchema, OperationShape, Parameter } from '../http-api/operation.ts';
@@ -268,6 +269,19 @@ function servePage({ broker, feeds, clock }: ReadOptions, exchange: Exchange, re
   }).begin();
 }
 
+/** An event's id comes back in a header, for which proxies have 8 KiB. */
+const longestIdBytes = 7000;
+const tooManyPositions = badRequest(
+  `The positions of so many partitions are more than an event's id has room for: follow them partition by partition.`,
+);
+
+/** How long the id of an event over `logs` gets for a while, in bytes. */
+function longestId(logs: readonly PartitionLog[]): number {
+  let sizeBytes = 0;
+  for (const { partition, highWatermark } of logs) sizeBytes += `${partition}:${highWatermark},`.length;
+  return sizeBytes;
+}
+
 function serveEvents(streams: EventStreams, exchange: Exchange): void {
   const { args } = exchange;
   const id = args.text('Last-Event-ID') ?? args.text('lastEventId');
@@ -276,5 +290,6 @@ function serveEvents(streams: EventStreams, exchange: Exchange): void {
   }
   const reading = topicReading(streams.broker, args, args.number('partition'), 'latest', id);
   if ('status' in reading) return exchange.fail(reading);
+  if (longestId([...reading.starts.keys()]) > longestIdBytes) return exchange.fail(tooManyPositions);
   streams.open(exchange, reading);
 }
