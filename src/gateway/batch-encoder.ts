@@ -82,43 +82,69 @@ export class BatchEncoder {
     headers: Uint8Array = noHeaders,
   ): number {
     const delta = this.#count;
-    if (delta === 0) {
-      this.#baseTimestampMs = timestampMs;
-      this.#maxTimestampMs = timestampMs;
-    } else if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs;
-    const timestampDelta = timestampMs - this.#baseTimestampMs;
+    const timestampDelta = this.#timestampDelta(timestampMs);
     const valueSize = valueEnd - valueStart;
     const size =
       1 +
       varlongSizeBytes(timestampDelta) +
       varintSizeBytes(delta) +
-      (key === null ? 1 : varintSizeBytes(key.length) + key.length) +
+      fieldSizeBytes(key) +
       (value === null ? 1 : varintSizeBytes(valueSize) + valueSize) +
       headers.length;
+    const keyAt = this.#begin(size, timestampDelta);
+    const at = writeField(this.#bytes, keyAt, key);
+    if (value === null) {
+      this.#bytes[at] = 1;
+      this.#finishRecord(at + 1, headers);
+    } else this.#finishRecord(this.#writeValue(at, value, valueStart, valueEnd), headers);
+    return delta;
+  }
 
+  /** As `append` of a value alone. Returns what the record takes, in bytes. */
+  appendValue(value: Uint8Array, valueStart: number, valueEnd: number, timestampMs: number): number {
+    const before = this.#end;
+    const timestampDelta = this.#timestampDelta(timestampMs);
+    const valueSize = valueEnd - valueStart;
+    // Attributes, no key and no headers take a byte each.
+    const size =
+      3 + varlongSizeBytes(timestampDelta) + varintSizeBytes(this.#count) + varintSizeBytes(valueSize) + valueSize;
+    const at = this.#begin(size, timestampDelta);
+    this.#bytes[at] = 1;
+    this.#finishRecord(this.#writeValue(at + 1, value, valueStart, valueEnd), noHeaders);
+    return this.#end - before;
+  }
+
+  #timestampDelta(timestampMs: number): number {
+    if (this.#count === 0) {
+      this.#baseTimestampMs = timestampMs;
+      this.#maxTimestampMs = timestampMs;
+    } else if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs;
+    return timestampMs - this.#baseTimestampMs;
+  }
+
+  /** Writes what stands before a record's key, once there is room for all of it; returns where the key goes. */
+  #begin(size: number, timestampDelta: number): number {
     if (this.#end + size + 5 > this.#bytes.length) this.#grow(size + 5);
     const bytes = this.#bytes;
     this.#lastAt = this.#end;
-    let at = writeVarint(bytes, this.#end, size);
-    bytes[at++] = 0;
-    at = writeVarlong(bytes, at, timestampDelta);
-    at = writeVarint(bytes, at, delta);
-    at = writeField(bytes, at, key);
-    if (value === null) bytes[at++] = 1;
-    else {
-      at = writeVarint(bytes, at, valueSize);
-      bytes.set(valueSize === value.length ? value : value.subarray(valueStart, valueEnd), at);
-      at += valueSize;
-    }
-    this.#lastHeadersAt = at;
-    if (headers === noHeaders) bytes[at++] = 0;
-    else {
-      bytes.set(headers, at);
-      at += headers.length;
-    }
-    this.#end = at;
+    const at = writeVarint(bytes, this.#end, size);
+    bytes[at] = 0;
+    return writeVarint(bytes, writeVarlong(bytes, at + 1, timestampDelta), this.#count);
+  }
+
+  #writeValue(at: number, value: Uint8Array, start: number, end: number): number {
+    const size = end - start;
+    const valueAt = writeVarint(this.#bytes, at, size);
+    this.#bytes.set(size === value.length ? value : value.subarray(start, end), valueAt);
+    return valueAt + size;
+  }
+
+  #finishRecord(headersAt: number, headers: Uint8Array): void {
+    this.#lastHeadersAt = headersAt;
+    if (headers === noHeaders) this.#bytes[headersAt] = 0;
+    else this.#bytes.set(headers, headersAt);
+    this.#end = headersAt + headers.length;
     this.#count++;
-    return delta;
   }
 
   /** Adds `count` headers, in wire form without a count, to the record that was appended last. */

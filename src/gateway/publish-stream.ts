@@ -14,6 +14,7 @@ import type { RecordHeader } from '../records/record-reader.ts';
 import type { Durability } from '../storage/partition-log.ts';
 import type { NamedProducer } from './named-producers.ts';
 import type { PublishOutcome } from './publish-outcome.ts';
+import type { PublishLane } from './publish-lane.ts';
 import type { PublishTarget } from './publish-target.ts';
 
 /** Hears what became of a stream's records. Called between the turns that handed them in, never from within `publish`. */
@@ -35,22 +36,43 @@ export interface PublishListener {
   broken?(): void;
 }
 
+/** One record on its way in. */
+export interface RecordFields {
+  /** -1: chosen by the key, or by the producer's name. */
+  partition: number;
+  key: Uint8Array | null;
+  value: Uint8Array | null;
+  /** The part of `value` that counts. */
+  valueStart: number;
+  valueEnd: number;
+  /** -1: now. */
+  timestampMs: number;
+  headers: readonly RecordHeader[] | null;
+  producer: NamedProducer | null;
+  /** As `PublishStream.publishNamed`. */
+  number: number;
+  previousNumber: number | null;
+}
+
+/** A record that no run of its stream waits for. */
+export const noRun = -1;
+
 /** What a stream asks of the publisher. */
 export interface StreamOwner {
-  take(
+  /** Takes a record; `fields` are the caller's again afterwards. */
+  take(stream: PublishStream, target: PublishTarget, fields: RecordFields): void;
+  /**
+   * As `take`, of a record that is nothing but the value `[start, end)` of `bytes`, where it follows the stream's record
+   * before it in the same batch; else false.
+   */
+  takeNext(
     stream: PublishStream,
     target: PublishTarget,
     partition: number,
-    key: Uint8Array | null,
-    value: Uint8Array | null,
-    valueStart: number,
-    valueEnd: number,
-    timestampMs: number,
-    headers: readonly RecordHeader[] | null,
-    producer: NamedProducer | null,
-    number: number,
-    previousNumber: number | null,
-  ): void;
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean;
   /** Whether so much waits already that streams should hand in no more. */
   readonly crowded: boolean;
   /** Calls `stream.tell` soon. */
@@ -63,6 +85,19 @@ const firstCapacity = 4;
 /** What a record counts for beside its bytes; and one that has an outcome of its own, with a sentence. */
 const recordCostBytes = 16;
 const ownOutcomeCostBytes = 400;
+/** Serves all streams: the publisher takes from it what it keeps. */
+const fields: RecordFields = {
+  partition: -1,
+  key: null,
+  value: null,
+  valueStart: 0,
+  valueEnd: 0,
+  timestampMs: -1,
+  headers: null,
+  producer: null,
+  number: -1,
+  previousNumber: null,
+};
 
 export class PublishStream {
   readonly durability: Durability;
@@ -83,6 +118,8 @@ export class PublishStream {
   #closed = false;
   /** Whether the publisher has it among those that are told soon. */
   telling = false;
+  /** Publisher: where the record that was handed in last went; null where it went nowhere, or is a named producer's. */
+  lane: PublishLane | null = null;
 
   constructor(owner: StreamOwner, listener: PublishListener, durability: Durability, maxWaitingBytes: number) {
     this.#owner = owner;
@@ -130,14 +167,19 @@ export class PublishStream {
     timestampMs = -1,
     headers: readonly RecordHeader[] | null = null,
   ): boolean {
-    const valueSize = value === null ? 0 : value.length;
-    this.#owner.take(this, target, partition, key, value, 0, valueSize, timestampMs, headers, null, -1, null);
+    this.#fill(partition, key, value, timestampMs, headers);
+    this.#owner.take(this, target, fields);
     return this.#mayGoOn();
   }
 
   /** As `publish`, of a value that is `[start, end)` of `bytes`, with neither key nor headers, timed now. */
   publishSlice(target: PublishTarget, partition: number, bytes: Uint8Array, start: number, end: number): boolean {
-    this.#owner.take(this, target, partition, null, bytes, start, end, -1, null, null, -1, null);
+    if (!this.#owner.takeNext(this, target, partition, bytes, start, end)) {
+      this.#fill(partition, null, bytes, -1, null);
+      fields.valueStart = start;
+      fields.valueEnd = end;
+      this.#owner.take(this, target, fields);
+    }
     return this.#mayGoOn();
   }
 
@@ -157,15 +199,18 @@ export class PublishStream {
     timestampMs = -1,
     headers: readonly RecordHeader[] | null = null,
   ): boolean {
-    const size = value === null ? 0 : value.length;
-    const owner = this.#owner;
-    owner.take(this, target, partition, key, value, 0, size, timestampMs, headers, producer, number, previousNumber);
+    this.#fill(partition, key, value, timestampMs, headers);
+    fields.producer = producer;
+    fields.number = number;
+    fields.previousNumber = previousNumber;
+    this.#owner.take(this, target, fields);
     return this.#mayGoOn();
   }
 
   /** Nothing is told from here on; what was handed in goes its way. */
   close(): void {
     this.#closed = true;
+    this.lane = null;
     this.#outcomes = [];
     this.#firstRun = this.#endRun;
     this.#waitingBytes = 0;
@@ -176,6 +221,7 @@ export class PublishStream {
    * `mayJoin` is false; returns its run's number.
    */
   took(outcome: PublishOutcome, delta: number, sizeBytes: number, mayJoin = true): number {
+    this.lane = null;
     const costBytes = sizeBytes + (mayJoin ? recordCostBytes : ownOutcomeCostBytes);
     this.#waitingBytes += costBytes;
     this.#endOrdinal++;
@@ -195,6 +241,16 @@ export class PublishStream {
     this.#counts[place] = 1;
     this.#sizes[place] = costBytes;
     return this.#endRun++;
+  }
+
+  /** Publisher: the next record follows the one before it in the same batch. */
+  tookNext(sizeBytes: number): void {
+    const costBytes = sizeBytes + recordCostBytes;
+    const last = (this.#endRun - 1) & (this.#counts.length - 1);
+    this.#waitingBytes += costBytes;
+    this.#endOrdinal++;
+    this.#counts[last]!++;
+    this.#sizes[last]! += costBytes;
   }
 
   /** Publisher: the only record of run `run` came into a batch after all. */
@@ -246,6 +302,25 @@ export class PublishStream {
     if (this.#owner.crowded) return this.#owner.wakeLater(this);
     this.#blocked = false;
     this.#listener.resumed?.();
+  }
+
+  #fill(
+    partition: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    timestampMs: number,
+    headers: readonly RecordHeader[] | null,
+  ): void {
+    fields.partition = partition;
+    fields.key = key;
+    fields.value = value;
+    fields.valueStart = 0;
+    fields.valueEnd = value === null ? 0 : value.length;
+    fields.timestampMs = timestampMs;
+    fields.headers = headers;
+    fields.producer = null;
+    fields.number = -1;
+    fields.previousNumber = null;
   }
 
   #mayGoOn(): boolean {

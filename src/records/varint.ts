@@ -63,6 +63,11 @@ export function writeVarint(bytes: Uint8Array, at: number, value: number): numbe
 
 /** Writes a safe integer as an int64 at `at` and returns the place after it. */
 export function writeVarlong(bytes: Uint8Array, at: number, value: number): number {
+  // Most are timestamps less the one before them.
+  if (value >= 0 && value < 64) {
+    bytes[at] = value << 1;
+    return at + 1;
+  }
   // The zigzag of a safe integer reaches 2^54, beyond what a double holds exactly: it is kept in two halves.
   const magnitude = value < 0 ? -value - 1 : value;
   const magnitudeLow = magnitude >>> 0;

@@ -47,6 +47,53 @@ describe('a publishing stream', () => {
     expect(places.size).toBe(5);
   });
 
+  it('tells each of two streams where its values went, whatever they did in between', async () => {
+    const { publisher, feeds, broker } = await openWithTopic('mixed', 2);
+    const outcomes = [new Outcomes(), new Outcomes()] as const;
+    const streams = outcomes.map((listener) => publisher.openStream(listener));
+    const target = publisher.target('mixed');
+    const sent: string[][] = [[], []];
+    // A multiplicative generator, so that every run does the same.
+    let seed = 12345;
+    const random = (below: number): number => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed % below;
+    };
+    for (let i = 0; i < 600; i++) {
+      const who = random(8) === 0 ? random(2) : i % 100 < 50 ? 0 : 1;
+      const partition = random(12) === 0 ? 1 : 0;
+      const text = `${who}:${sent[who]!.length}`;
+      const padded = bytes(`<${text}>`);
+      switch (random(10)) {
+        case 0:
+          streams[who]!.publish(target, partition, bytes('key'), bytes(text));
+          break;
+        case 1:
+          streams[who]!.publish(target, 7, null, bytes(text));
+          sent[who]!.push('refused');
+          continue;
+        default:
+          streams[who]!.publishSlice(target, partition, padded, 1, padded.length - 1);
+      }
+      sent[who]!.push(text);
+      if (random(40) === 0) await turn();
+    }
+    const values = await Promise.all([0, 1].map((partition) => valuesOf(feeds, broker, 'mixed', partition)));
+    for (const who of [0, 1]) {
+      const told = await outcomes[who]!.all(sent[who]!.length);
+      for (const [i, text] of sent[who]!.entries()) {
+        if (text === 'refused') {
+          expect(told[i]).toBe(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+          continue;
+        }
+        const [, partition, offset] = /^mixed-(\d)@(\d+)$/.exec(String(told[i]))!;
+        expect(values[Number(partition)]![Number(offset)]).toBe(text);
+      }
+      expect(streams[who]!.waitingBytes).toBe(0);
+    }
+    expect(publisher.waitingBytes).toBe(0);
+  });
+
   it('tells in order though partitions finish in another', async () => {
     const { publisher, store } = await openWithTopic('two', 2);
     const outcomes = new Outcomes();
