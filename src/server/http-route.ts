@@ -76,8 +76,8 @@ export interface RouteTable {
   /** Serves `method` at `pattern`, where `:name` stands for one segment of a path. The first that fits serves. */
   http(method: HttpMethod, pattern: string, handler: HttpHandler): void;
   webSocket<Asked>(route: WebSocketRoute<Asked>): void;
-  /** Whether the page that `request` comes from, if it comes from one, may ask. */
-  isOriginAllowed(request: HttpRequest): boolean;
+  /** Whether the page that `request` comes from, if it comes from one, may ask; `origin` is its Origin header. */
+  isOriginAllowed(request: HttpRequest, origin: string): boolean;
   /** The server has begun to close: nothing new is begun. */
   readonly stopping: boolean;
   /** Something that a close waits for, within its time, begins; WebSockets are counted by the server itself. */

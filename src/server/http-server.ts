@@ -204,9 +204,8 @@ export class HttpServer implements RouteTable {
     this.http('get', route.pattern, (response) => answerText(response, '426 Upgrade Required', `${route.hint}\n`));
   }
 
-  isOriginAllowed(request: HttpRequest): boolean {
+  isOriginAllowed(request: HttpRequest, origin: string): boolean {
     const { advertised, allowedOrigins } = this.#options;
-    const origin = request.getHeader('origin');
     const host = request.getHeader('host');
     const ownName = advertised?.host ?? null;
     // Reading the header as a URL is left out where it is what nearly everybody has.
@@ -321,7 +320,8 @@ export class HttpServer implements RouteTable {
     const reached = hostAndPort(request.getHeader('host'));
     if (reached === null) return answerText(response, '400 Bad Request', 'The Host header names no host.\n');
     // Browsers name the origin with every handshake; who names none may use any name of this host.
-    if (request.getHeader('origin') !== '' && !this.isOriginAllowed(request)) {
+    const origin = request.getHeader('origin');
+    if (origin !== '' && !this.isOriginAllowed(request, origin)) {
       return answerText(response, '403 Forbidden', 'Pages of this origin may not connect.\n');
     }
     const protocol = chooseSubprotocol(request.getHeader('sec-websocket-protocol'), route.protocols);

@@ -43,31 +43,66 @@ const mostPairs = 100;
 /** A query as long as this is refused before it is looked at, in characters. */
 const longestQuery = 8192;
 
-/** Reads arguments of one operation again and again. */
+/** Where headers are read from. */
+export interface HeaderSource {
+  /** By its lower-case name; empty where there is none. */
+  getHeader(name: string): string;
+}
+
+/** Arguments of a path and query, as they were read. */
+interface Place {
+  readonly pathTexts: readonly string[];
+  readonly query: string;
+  readonly values: ReadonlyMap<string, Value>;
+  readonly args: Arguments;
+}
+
+/**
+ * Reads arguments of one operation again and again. Clients mostly come to the same path and query as the one before them,
+ * so what was read last is kept, and given again where no header adds to it.
+ */
 export class ArgumentReader {
   readonly #path: readonly Parameter[];
-  readonly #headers: readonly Parameter[];
+  readonly #headers: readonly { readonly name: string; readonly parameter: Parameter }[];
   readonly #query: ReadonlyMap<string, Parameter>;
   readonly #defaults: ReadonlyMap<string, Value>;
   readonly #required: readonly Parameter[];
+  #last: Place | null = null;
 
   constructor({ parameters }: Pick<OperationShape, 'parameters'>) {
     this.#path = parameters.filter((parameter) => parameter.in === 'path');
-    this.#headers = parameters.filter((parameter) => parameter.in === 'header');
+    const headers = parameters.filter((parameter) => parameter.in === 'header');
+    this.#headers = headers.map((parameter) => ({ name: parameter.name.toLowerCase(), parameter }));
     const query = parameters.filter((parameter) => parameter.in === 'query');
     this.#query = new Map(query.map((parameter) => [parameter.name, parameter]));
-    this.#required = [...query, ...this.#headers].filter(({ required }) => required === true);
+    this.#required = [...query, ...headers].filter(({ required }) => required === true);
     const defaults = parameters.flatMap(({ name, schema }): [string, Value][] =>
       schema.default === undefined ? [] : [[name, schema.default]],
     );
     this.#defaults = defaults.length === 0 ? noArguments : new Map(defaults);
   }
 
-  /**
-   * `pathTexts` are the path's segments that stand for parameters, in order and as they came; `query` lacks the question
-   * mark; `header` gives a header by its lower-case name, empty where there is none.
-   */
-  read(pathTexts: readonly string[], query: string, header: (name: string) => string): Arguments | Problem {
+  /** `pathTexts` are the path's segments that stand for parameters, in order and as they came; `query` lacks the question mark. */
+  read(pathTexts: readonly string[], query: string, source: HeaderSource): Arguments | Problem {
+    const place = this.#readPlace(pathTexts, query);
+    if ('status' in place) return place;
+    let values: Map<string, Value> | null = null;
+    for (const { name, parameter } of this.#headers) {
+      const text = source.getHeader(name);
+      if (text === '') continue;
+      values ??= new Map(place.values);
+      const problem = take(parameter, text, values);
+      if (problem !== null) return problem;
+    }
+    for (const { name, in: where } of this.#required) {
+      if (!(values ?? place.values).has(name)) return badRequest(`The ${where} parameter ${name} is missing.`);
+    }
+    return values === null ? place.args : new Arguments(values);
+  }
+
+  #readPlace(pathTexts: readonly string[], query: string): Place | Problem {
+    const last = this.#last;
+    if (last?.query === query && last.pathTexts.every((text, i) => text === pathTexts[i])) return last;
     const values = new Map(this.#defaults);
     for (const [i, parameter] of this.#path.entries()) {
       const text = decode(pathTexts[i] ?? '');
@@ -79,16 +114,8 @@ export class ArgumentReader {
       const problem = this.#readQuery(query, values);
       if (problem !== null) return problem;
     }
-    for (const parameter of this.#headers) {
-      const text = header(parameter.name.toLowerCase());
-      if (text === '') continue;
-      const problem = take(parameter, text, values);
-      if (problem !== null) return problem;
-    }
-    for (const { name, in: place } of this.#required) {
-      if (!values.has(name)) return badRequest(`The ${place} parameter ${name} is missing.`);
-    }
-    return new Arguments(values);
+    this.#last = { pathTexts, query, values, args: new Arguments(values) };
+    return this.#last;
   }
 
   #readQuery(query: string, values: Map<string, Value>): Problem | null {
@@ -139,7 +166,16 @@ function parse(schema: Parameter['schema'], text: string): string | number | boo
   if (schema.type === 'boolean') return text === 'true' ? true : text === 'false' ? false : null;
   if (schema.enum !== undefined) return schema.enum.includes(text) ? text : null;
   if (text.length < (schema.minLength ?? 0) || text.length > (schema.maxLength ?? Infinity)) return null;
-  return schema.pattern === undefined || new RegExp(schema.pattern, 'u').test(text) ? text : null;
+  return schema.pattern === undefined || patternOf(schema.pattern).test(text) ? text : null;
+}
+
+/** Those of the tables, compiled. */
+const patterns = new Map<string, RegExp>();
+
+function patternOf(pattern: string): RegExp {
+  let compiled = patterns.get(pattern);
+  if (compiled === undefined) patterns.set(pattern, (compiled = new RegExp(pattern, 'u')));
+  return compiled;
 }
 
 function wrong({ name, in: place, schema, description }: Parameter, text: string): Problem {

@@ -50,7 +50,7 @@ function serverOf(
   const takesBody = operation.method === 'post';
   return (response, request, headOnly) => {
     const origin = request.getHeader('origin');
-    const isAllowed = server.isOriginAllowed(request);
+    const isAllowed = server.isOriginAllowed(request, origin);
     const exchange = new Exchange({
       response,
       operation,
@@ -68,7 +68,7 @@ function serverOf(
     exchange.guard(() => {
       // There is none where the URL has no question mark, whatever its type says.
       const query = (request.getQuery() as string | undefined) ?? '';
-      const args = reader.read(pathTexts, query, (name) => request.getHeader(name));
+      const args = reader.read(pathTexts, query, request);
       if ('status' in args) return exchange.fail(args);
       exchange.args = args;
       operation.serve(exchange, request);
@@ -94,7 +94,7 @@ function registerRest(server: RouteTable, pattern: string, allow: string): void 
   server.http('options', pattern, (response, request) => {
     const origin = request.getHeader('origin');
     response.writeStatus(statusLine(204)).writeHeader('allow', allow);
-    if (origin !== '' && server.isOriginAllowed(request)) {
+    if (origin !== '' && server.isOriginAllowed(request, origin)) {
       const headers = request.getHeader('access-control-request-headers');
       response.writeHeader('access-control-allow-origin', origin).writeHeader('vary', 'origin');
       response.writeHeader('access-control-allow-methods', allow);

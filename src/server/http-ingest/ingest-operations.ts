@@ -13,7 +13,7 @@ import type { Offset } from '../../base/numbers.ts';
 import type { Broker } from '../../broker/broker.ts';
 import { isInternalTopic, isStateLogTopic, problemOfTopicName } from '../../broker/topic-name.ts';
 import type { RecordPublisher } from '../../gateway/record-publisher.ts';
-import { shown } from '../http-api/arguments.ts';
+import { shown, type Arguments } from '../http-api/arguments.ts';
 import type { Exchange } from '../http-api/exchange.ts';
 import type { Operation } from '../http-api/operations-part.ts';
 import { badRequest, problemOf, proxyCode, type Problem } from '../http-api/problem.ts';
@@ -96,6 +96,9 @@ class Ingest {
   readonly #bodies: BodyReaders;
   readonly #singles: SingleRecords;
   readonly #draft = emptyDraft();
+  /** What the last arguments say of records; mostly the next request has the same. */
+  #lastArgs: Arguments | null = null;
+  #lastRecords: RecordArguments | null = null;
 
   constructor({ broker, publisher, bodies }: IngestOptions) {
     this.#broker = broker;
@@ -109,7 +112,7 @@ class Ingest {
     const kind = bodyKindOf(contentType);
     if (kind === null) return exchange.fail(unknownType(contentType));
     if (kind === 'proxy-json' || kind === 'proxy-binary') exchange.proxyErrors = true;
-    const records = recordArguments(exchange.args);
+    const records = this.#recordArguments(exchange.args);
     if ('status' in records) return exchange.fail(records);
     const topic = exchange.args.text('topic')!;
     const problem = this.#problemOf(topic, records.partition);
@@ -143,6 +146,15 @@ class Ingest {
       nowMs: () => this.#broker.clock.nowMs(),
     });
     ingest.body = this.#bodies.stream(exchange, request, ingest.sink);
+  }
+
+  #recordArguments(args: Arguments): RecordArguments | Problem {
+    if (args === this.#lastArgs && this.#lastRecords !== null) return this.#lastRecords;
+    const records = recordArguments(args);
+    if ('status' in records) return records;
+    this.#lastArgs = args;
+    this.#lastRecords = records;
+    return records;
   }
 
   #raw(exchange: Exchange, request: HttpRequest, topic: string, records: RecordArguments): void {

@@ -109,7 +109,9 @@ export class SingleRecords {
     const { stream, target } = lane;
     const { partition, key, value, timestampMs, headers } = draft;
     if (producer === null) {
-      stream.publish(target, partition, key, value, timestampMs, headers);
+      const isValueAlone = value !== null && key === null && headers === null && timestampMs < 0;
+      if (isValueAlone) stream.publishSlice(target, partition, value, 0, value.length);
+      else stream.publish(target, partition, key, value, timestampMs, headers);
       return lane.add(listener);
     }
     const { firstNumber, previousNumber } = producer;
