@@ -53,7 +53,7 @@ export interface RetryOptions {
 
 /** The lane of requests that the broker answers at once. */
 export const mainLane = 'main';
-const groupKeyType = 0;
+const keyTypes = { group: 0, transaction: 1 } as const;
 
 export class Cluster {
   readonly settings: ClientSettings;
@@ -165,13 +165,13 @@ export class Cluster {
     throw failure;
   }
 
-  /** The node that coordinates `group`. Rejects with a `KafkaError`, retriable while there is none. */
-  async coordinatorId(group: string, signal?: AbortSignal): Promise<number> {
+  /** The node that coordinates a group or transactional id. Rejects with a `KafkaError`, retriable while there is none. */
+  async coordinatorId(key: string, signal?: AbortSignal, type: keyof typeof keyTypes = 'group'): Promise<number> {
     const connection = await this.any(signal);
-    const request = { ...defaultFindCoordinatorRequest(), key: group, keyType: groupKeyType, coordinatorKeys: [group] };
+    const request = { ...defaultFindCoordinatorRequest(), key, keyType: keyTypes[type], coordinatorKeys: [key] };
     const response = await connection.request(findCoordinatorClientApi, request, { signal });
     const found = response.coordinators[0] ?? response;
-    throwUnlessNone(found.errorCode, `the coordinator of group ${group}`, found.errorMessage);
+    throwUnlessNone(found.errorCode, `the coordinator of ${type} ${key}`, found.errorMessage);
     this.#nodes.set(found.nodeId, { nodeId: found.nodeId, host: found.host, port: found.port });
     return found.nodeId;
   }

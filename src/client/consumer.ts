@@ -19,6 +19,7 @@ import { GroupMember, isMembershipError } from './group-member.ts';
 import { KafkaError, mayPass } from './kafka-error.ts';
 import {
   type CommittedOffset,
+  type Committer,
   commitOffsets,
   fetchCommitted,
   type Isolation,
@@ -170,6 +171,23 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
     return this.#member?.memberId ?? '';
   }
 
+  /**
+   * The group and who this is in it, for committing with a transaction. Throws a `KafkaError` (INVALID_GROUP_ID) without a
+   * group.
+   */
+  membership(): { readonly group: string; readonly committer: Committer } {
+    const { group } = this.#options;
+    if (group === undefined) throw new KafkaError(ErrorCode.INVALID_GROUP_ID, 'the consumer has no group');
+    return { group, committer: this.#member?.committer ?? nobody };
+  }
+
+  /** Where the group would go on behind all that was handed out; partitions where it is already are left out. */
+  handedOut(): CommittedOffset[] {
+    return this.#owned()
+      .filter(({ position, committed }) => position >= 0 && position !== committed)
+      .map(({ topic, partition, position, leaderEpoch }) => ({ topic, partition, offset: position, leaderEpoch }));
+  }
+
   /** What was read ahead, in bytes. */
   get bufferedBytes(): number {
     let bytes = 0;
@@ -251,7 +269,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
    * Rejects with a `KafkaError`.
    */
   async commit(
-    offsets: readonly CommittedOffset[] = this.#handedOut(),
+    offsets: readonly CommittedOffset[] = this.handedOut(),
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
     const { group } = this.#options;
@@ -452,16 +470,10 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
 
   // --- positions
 
-  #handedOut(): CommittedOffset[] {
-    return this.#owned()
-      .filter(({ position, committed }) => position >= 0 && position !== committed)
-      .map(({ topic, partition, position, leaderEpoch }) => ({ topic, partition, offset: position, leaderEpoch }));
-  }
-
   /** What was processed and is not committed yet: all that was handed out but what the loop has in its hands. */
   #processedOffsets(): CommittedOffset[] {
     const processing = this.#processing;
-    return this.#handedOut()
+    return this.handedOut()
       .map((handed) => {
         const isCurrent =
           processing !== null &&

@@ -84,7 +84,8 @@ export class GroupMember {
     return this.#memberId;
   }
 
-  get #committer(): Committer {
+  /** Who it is in the group's current generation. */
+  get committer(): Committer {
     const { groupInstanceId } = this.#options;
     return { memberId: this.#memberId, generationId: this.#generationId, groupInstanceId };
   }
@@ -145,7 +146,7 @@ export class GroupMember {
   async commitNow(offsets: readonly CommittedOffset[], signal?: AbortSignal): Promise<void> {
     try {
       const connection = await this.#connection(signal, this.#commitLane);
-      await commitOffsets(connection, this.#options.group, offsets, this.#committer, signal);
+      await commitOffsets(connection, this.#options.group, offsets, this.committer, signal);
     } catch (error) {
       throw this.#looked(error);
     }

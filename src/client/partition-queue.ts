@@ -54,17 +54,24 @@ export class PartitionQueue {
     return head.wasSent && this.onTheirWay.length > 0 ? null : head;
   }
 
-  /** Takes the head, which is sealed, and returns its bytes, ready to be sent by `producerId` (-1: not idempotent). */
-  take(producerId: number): Uint8Array {
+  /**
+   * Takes the head, which is sealed, and returns its bytes, ready to be sent by `producerId` (-1: not idempotent). In a
+   * transaction the epoch is the producer's, and sequences begin with each.
+   */
+  take(producerId: number, transactionEpoch: number | null = null): Uint8Array {
+    if (transactionEpoch !== null && transactionEpoch !== this.#epoch) {
+      this.#epoch = transactionEpoch;
+      this.#nextSequence = 0;
+    }
     const batch = this.waiting.shift()!;
     batch.wasSent = true;
     this.onTheirWay.push(batch);
-    if (producerId < 0) return batch.stamped(-1, -1);
+    if (producerId < 0) return batch.stamped(-1, -1, false);
     if (batch.baseSequence < 0) {
       batch.baseSequence = this.#nextSequence;
       this.#nextSequence = nextSequence(this.#nextSequence, batch.recordCount);
     }
-    return batch.stamped(producerId, this.#epoch);
+    return batch.stamped(producerId, this.#epoch, transactionEpoch !== null);
   }
 
   /** Whether nothing sent before `batch` is without an answer. */

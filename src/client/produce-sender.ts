@@ -27,6 +27,15 @@ export interface SenderOptions {
   readonly lingerMs: number;
   readonly deliveryTimeoutMs: number;
   readonly maxRequestBytes: number;
+  /** Whose batches belong to transactions; null where they belong to none. */
+  readonly transaction: SenderTransaction | null;
+}
+
+/** Who a transactional producer is at the moment. */
+export interface SenderTransaction {
+  readonly transactionalId: string;
+  readonly producerId: number;
+  readonly producerEpoch: number;
 }
 
 /** What the sender tells its producer. */
@@ -55,6 +64,12 @@ interface Sent {
 const maxInFlight = 5;
 /** Topics go by name up to here. */
 const newestProduce = 12;
+const endsTransaction = new Set<number>([
+  ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+  ErrorCode.UNKNOWN_PRODUCER_ID,
+  ErrorCode.INVALID_PRODUCER_EPOCH,
+  ErrorCode.PRODUCER_FENCED,
+]);
 
 export class ProduceSender {
   readonly #cluster: Cluster;
@@ -70,6 +85,9 @@ export class ProduceSender {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #timerAtMs = Infinity;
   #failure: KafkaError | null = null;
+  /** Given instead of sending again while a transaction is aborted. */
+  #discarding: Error | null = null;
+  #hasSent = false;
 
   constructor(cluster: Cluster, options: SenderOptions, listener: SenderListener) {
     this.#cluster = cluster;
@@ -79,7 +97,28 @@ export class ProduceSender {
 
   /** -1 before the first batch, and without idempotence. */
   get producerId(): number {
-    return this.#producerId;
+    return this.#options.transaction?.producerId ?? this.#producerId;
+  }
+
+  /** Whether a batch was sent since `forgetSent`. */
+  get hasSent(): boolean {
+    return this.#hasSent;
+  }
+
+  forgetSent(): void {
+    this.#hasSent = false;
+  }
+
+  /** Fails what waits, and what is on its way where it would have to be sent again; resolves once nothing is left. */
+  async discard(error: Error): Promise<void> {
+    this.#discarding = error;
+    const onTheirWay: Promise<void>[] = [];
+    for (const queue of this.#active) {
+      for (const batch of queue.onTheirWay) onTheirWay.push(batch.whenSettled());
+      for (const batch of [...queue.waiting]) this.#fail(queue, batch, error);
+    }
+    await Promise.all(onTheirWay);
+    this.#discarding = null;
   }
 
   /** Something was added to `queue`. */
@@ -132,7 +171,7 @@ export class ProduceSender {
     const nowMs = performance.now();
     this.#expire(nowMs);
     if (this.#active.size === 0) return;
-    if (this.#options.idempotent && this.#producerId < 0) return void this.#askProducerId();
+    if (this.#options.idempotent && this.producerId < 0) return void this.#askProducerId();
     for (let going = true; going;) {
       going = false;
       for (const [nodeId, queues] of this.#dueByNode(nowMs)) if (this.#sendTo(nodeId, queues)) going = true;
@@ -215,12 +254,13 @@ export class ProduceSender {
       const batch = queue.waiting[0]!;
       if (sent.length > 0 && sizeBytes + batch.sizeBytes > this.#options.maxRequestBytes) break;
       sizeBytes += batch.sizeBytes;
-      const bytes = queue.take(this.#producerId);
+      const bytes = queue.take(this.producerId, this.#options.transaction?.producerEpoch ?? null);
       sent.push({ queue, batch, bytes });
       // Whoever was first comes last the next time.
       this.#active.delete(queue);
       this.#active.add(queue);
     }
+    this.#hasSent = true;
     node.inFlightCount++;
     this.#request(node.connection, sent)
       .then(
@@ -267,7 +307,7 @@ export class ProduceSender {
     return connection.request(
       produceClientApi,
       {
-        transactionalId: null,
+        transactionalId: this.#options.transaction?.transactionalId ?? null,
         acks,
         timeoutMs: requestTimeoutMs,
         topicData: [...topics].map(([name, partitionData]) => ({ topicId: zeroUuid, name, partitionData })),
@@ -296,6 +336,8 @@ export class ProduceSender {
 
   #refused(queue: PartitionQueue, batch: ProducerBatch, code: number, message: string | null): void {
     const error = new KafkaError(code, `${message ?? 'the broker refused a batch'} (${place(queue)})`);
+    // Only the whole transaction can be tried again.
+    if (this.#options.transaction !== null && endsTransaction.has(code)) return this.#fail(queue, batch, error);
     switch (code) {
       case ErrorCode.DUPLICATE_SEQUENCE_NUMBER:
         return this.#settle(queue, batch, -1);
@@ -346,6 +388,7 @@ export class ProduceSender {
 
   #again(queue: PartitionQueue, batch: ProducerBatch, error: Error): void {
     if (this.#failure !== null) return;
+    if (this.#discarding !== null) return this.#fail(queue, batch, this.#discarding);
     this.#cluster.settings.onRetry(error);
     queue.putBack(batch);
     queue.failures++;

@@ -7,7 +7,7 @@
 import { BatchBuilder, type RecordToWrite } from '../records/batch-builder.ts';
 import { writeInt16, writeInt32, writeInt64 } from '../records/big-endian.ts';
 import { crc32c } from '../records/crc32c.ts';
-import { batchField } from '../records/record-batch.ts';
+import { attributeBit, batchField } from '../records/record-batch.ts';
 import { RecordReader } from '../records/record-reader.ts';
 import type { CompressionCodec } from './compression.ts';
 
@@ -90,8 +90,9 @@ export class ProducerBatch {
   }
 
   /** Its bytes with who sends them, and the CRC over it. It is sealed. */
-  stamped(producerId: number, producerEpoch: number): Uint8Array {
+  stamped(producerId: number, producerEpoch: number, isTransactional: boolean): Uint8Array {
     const bytes = this.#bytes!;
+    if (isTransactional) bytes[batchField.attributes + 1]! |= attributeBit.transactional;
     writeInt64(bytes, batchField.producerId, producerId);
     writeInt16(bytes, batchField.producerEpoch, producerEpoch);
     writeInt32(bytes, batchField.baseSequence, this.baseSequence);

@@ -15,7 +15,7 @@ import type { CompressionCodec } from './compression.ts';
 import { KafkaError } from './kafka-error.ts';
 import { partitionOfKey } from '../records/murmur2.ts';
 import { PartitionQueue } from './partition-queue.ts';
-import { ProduceSender } from './produce-sender.ts';
+import { ProduceSender, type SenderTransaction } from './produce-sender.ts';
 import { type ProducerBatch, recordBoundBytes, type RecordMetadata, type RecordWaiter } from './producer-batch.ts';
 import { bytes as plainBytes, type Serializer } from '../records/serializers.ts';
 import { abortable } from './waiting.ts';
@@ -94,8 +94,13 @@ export class Producer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
   #unheardFailure: Error | null = null;
   #failure: KafkaError | null = null;
   #closing: Promise<void> | null = null;
-  /** Connects when the first record comes. Throws a `KafkaError` (INVALID_CONFIG) where options contradict each other. */
-  constructor(client: Client, options: ProducerOptions<K, V> = {}) {
+  #transactionFailure: Error | null = null;
+
+  /**
+   * Connects when the first record comes. Throws a `KafkaError` (INVALID_CONFIG) where options contradict each other.
+   * `transaction` is for `TransactionalProducer`.
+   */
+  constructor(client: Client, options: ProducerOptions<K, V> = {}, transaction: SenderTransaction | null = null) {
     const acks = options.acks ?? 'all';
     const idempotent = options.idempotent ?? acks === 'all';
     const codec = options.compression ?? null;
@@ -119,11 +124,13 @@ export class Producer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
         lingerMs: options.lingerMs ?? 5,
         deliveryTimeoutMs: this.#deliveryTimeoutMs,
         maxRequestBytes: options.maxRequestBytes ?? 8 * 1024 * 1024,
+        transaction,
       },
       {
         settled: (batch, error, unheard) => {
           this.#bufferedBytes -= batch.bufferedBytes;
           if (unheard > 0) this.#unheardFailure ??= error;
+          this.#transactionFailure ??= error;
           this.#takeWaiting();
         },
         failed: (error) => this.#fail(error),
@@ -193,6 +200,29 @@ export class Producer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
     const failure = this.#unheardFailure;
     this.#unheardFailure = null;
     if (failure !== null) throw failure;
+  }
+
+  /** Whether anything was sent since `beginTransaction`. */
+  get hasSent(): boolean {
+    return this.#sender.hasSent;
+  }
+
+  /** Why a batch was not stored since `beginTransaction`; null where all were. */
+  get transactionFailure(): Error | null {
+    return this.#transactionFailure;
+  }
+
+  beginTransaction(): void {
+    this.#sender.forgetSent();
+    this.#transactionFailure = null;
+    this.#unheardFailure = null;
+  }
+
+  /** Fails what was taken and is not stored yet; resolves once nothing is on its way. */
+  async discard(error: Error): Promise<void> {
+    for (const topic of this.#topics.values()) this.#rejectWaiting(topic, error);
+    await this.#sender.discard(error);
+    this.#unheardFailure = null;
   }
 
   /** Flushes and takes no more. Rejects as `flush` does; doing so twice does nothing. */
@@ -307,12 +337,7 @@ export class Producer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
     try {
       await this.#cluster.topic(topic.name, true, { timeoutMs: this.#deliveryTimeoutMs });
     } catch (error) {
-      for (const { waiter, taken } of topic.waiting.splice(0)) {
-        this.#untakenCount--;
-        if (waiter === null) this.#unheardFailure ??= error as Error;
-        else waiter.reject(error as Error);
-        taken?.();
-      }
+      this.#rejectWaiting(topic, error as Error);
     } finally {
       topic.isAsking = false;
       this.#takeWaiting();
@@ -339,15 +364,18 @@ export class Producer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
 
   #fail(error: KafkaError): void {
     this.#failure ??= error;
-    for (const topic of this.#topics.values()) {
-      for (const { waiter, taken } of topic.waiting.splice(0)) {
-        this.#untakenCount--;
-        if (waiter === null) this.#unheardFailure ??= error;
-        else waiter.reject(error);
-        taken?.();
-      }
-    }
+    for (const topic of this.#topics.values()) this.#rejectWaiting(topic, error);
     for (const wake of this.#onTaken.splice(0)) wake();
+  }
+
+  #rejectWaiting(topic: Topic, error: Error): void {
+    for (const { waiter, taken } of topic.waiting.splice(0)) {
+      this.#untakenCount--;
+      this.#transactionFailure ??= error;
+      if (waiter === null) this.#unheardFailure ??= error;
+      else waiter.reject(error);
+      taken?.();
+    }
   }
 }
 

@@ -76,6 +76,40 @@ describe.each(['TCP', 'WebSocket'] as const)('kafkajs over %s', (door) => {
   const numbered = (count: number, from = 0): string[] => Array.from({ length: count }, (_, i) => `record ${from + i}`);
   const messagesOf = (texts: readonly string[]): { value: string }[] => texts.map((value) => ({ value }));
 
+  it('commits and aborts transactions, with the offsets of a group', async () => {
+    const topic = await newTopic(2);
+    const source = await newTopic();
+    const producer = await producerOf({ transactionalId: `${topic}-id`, maxInFlightRequests: 1, idempotent: true });
+    const admin = await connected(kafka.admin());
+    const groupId = `${topic}-group`;
+    const offsetOf = async (): Promise<string | undefined> =>
+      (await admin.fetchOffsets({ groupId, topics: [source] }))[0]?.partitions[0]?.offset;
+    for (const [n, commits] of [true, false, true].entries()) {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic, messages: [0, 1].map((partition) => ({ partition, value: `${n} ${commits}` })) });
+      const partitions = [{ partition: 0, offset: `${n + 1}` }];
+      await transaction.sendOffsets({ consumerGroupId: groupId, topics: [{ topic: source, partitions }] });
+      await (commits ? transaction.commit() : transaction.abort());
+    }
+    // The offset follows the end of the transaction, whose answer does not wait for it.
+    while ((await offsetOf()) !== '3') await new Promise((resolve) => setTimeout(resolve, 10));
+    const { received } = await read(topic, 4);
+    expect(textsOf(received).toSorted()).toEqual(['0 true', '0 true', '2 true', '2 true']);
+  });
+
+  it('fences a producer whose transactional id another took', async () => {
+    const topic = await newTopic();
+    const config = { transactionalId: `${topic}-id`, maxInFlightRequests: 1, idempotent: true, retry: { retries: 2 } };
+    const old = await (await producerOf(config)).transaction();
+    await old.send({ topic, messages: [{ value: 'old' }] });
+    const next = await (await producerOf({ ...config, retry: { retries: 10 } })).transaction();
+    await next.send({ topic, messages: [{ value: 'next' }] });
+    await expect(old.commit()).rejects.toThrow();
+    await next.commit();
+    const { received } = await read(topic, 1);
+    expect(textsOf(received)).toEqual(['next']);
+  });
+
   it('creates, describes, changes and deletes topics', async () => {
     const admin = await connected(kafka.admin());
     const topic = `kafkajs-${door}-admin`;
