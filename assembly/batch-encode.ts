@@ -24,6 +24,7 @@ import {
   store32,
   store64,
 } from './layout';
+import { varintSize, writeVarint, zigzag, zigzag64 } from './varint-writer';
 
 const logAppendTime: i16 = 8;
 
@@ -112,35 +113,8 @@ function renewCrc(batch: usize, size: u32): void {
   store32(batch + atCrc, crc32c(batch + atAttributes, size - <u32>atAttributes));
 }
 
-// @ts-ignore: decorator
-@inline
-function zigzag(value: i32): u64 {
-  return <u64>(<u32>((value << 1) ^ (value >> 31)));
-}
-
-// @ts-ignore: decorator
-@inline
-function zigzag64(value: i64): u64 {
-  return <u64>((value << 1) ^ (value >> 63));
-}
-
-// @ts-ignore: decorator
-@inline
-function varintSize(raw: u64): u32 {
-  return (70 - <u32>clz<u64>(raw | 1)) / 7;
-}
-
 function fieldSize(size: i32): u32 {
   return varintSize(zigzag(size)) + <u32>max(size, 0);
-}
-
-function writeVarint(address: usize, raw: u64): usize {
-  while (raw >= 0x80) {
-    store<u8>(address++, <u8>(raw | 0x80));
-    raw >>= 7;
-  }
-  store<u8>(address, <u8>raw);
-  return address + 1;
 }
 
 function writeField(address: usize, from: usize, size: i32): usize {

@@ -30,6 +30,7 @@ import {
   load64,
   store32,
 } from './layout';
+import { at, hasFailed, moveEnd, readVarint, readVarlong, skip, skipField, skipHeaders, startReading } from './record-cursor';
 
 const ok: i32 = 0;
 const truncated: i32 = 1;
@@ -47,12 +48,6 @@ const flagSeal: u32 = 4;
 const rowSize: usize = 80;
 const codecMask: i32 = 7;
 const lastCodec: i32 = 4;
-
-// The reader of records. Globals belong to the instance, so threads do not share them.
-let cursor: usize = 0;
-let end: usize = 0;
-/** Set by any read that found no whole value; the values read after it mean nothing. */
-let failed: bool = false;
 
 // What the records checked last amount to.
 let firstBad: i32 = -1;
@@ -153,8 +148,7 @@ function isCountRight(recordCount: i32, lastOffsetDelta: i32, contiguous: bool):
 /** Checks the records and leaves what they amount to in the globals; the first record in excess counts as bad. */
 function checkRecords(address: usize, size: u32, count: i32, contiguous: bool, maxOffsetDelta: i32): i32 {
   const stop = address + size;
-  cursor = address;
-  failed = false;
+  startReading(address, stop);
   firstBad = -1;
   maxDelta = 0;
   minDelta = 0;
@@ -163,17 +157,18 @@ function checkRecords(address: usize, size: u32, count: i32, contiguous: bool, m
   lastDelta = -1;
   largest = 0;
   for (let index = 0; index < count; index++) {
-    end = stop;
+    moveEnd(stop);
     const length = readVarint();
-    if (failed || length < 0 || <u32>length > <u32>(stop - cursor)) return fail(index);
-    end = cursor + length;
+    if (hasFailed() || length < 0 || <u32>length > <u32>(stop - at())) return fail(index);
+    moveEnd(at() + length);
+    const recordEnd = at() + length;
     skip(1);
     const timestampDelta = readVarlong();
     const offsetDelta = readVarint();
-    const isKeyless = skipField();
+    const isKeyless = skipField() < 0;
     skipField();
     skipHeaders();
-    if (failed || cursor != end) return fail(index);
+    if (hasFailed() || at() != recordEnd) return fail(index);
     if (offsetDelta <= lastDelta || offsetDelta > maxOffsetDelta) return fail(index);
     if (contiguous && offsetDelta != index) return fail(index);
     lastDelta = offsetDelta;
@@ -185,76 +180,10 @@ function checkRecords(address: usize, size: u32, count: i32, contiguous: bool, m
     }
     if (index == 0 || timestampDelta < minDelta) minDelta = timestampDelta;
   }
-  return cursor == stop && count >= 0 ? ok : fail(count);
+  return at() == stop && count >= 0 ? ok : fail(count);
 }
 
 function fail(index: i32): i32 {
   firstBad = index;
   return badRecord;
-}
-
-// @ts-ignore: decorator
-@inline
-function skip(size: u32): void {
-  if (size > <u32>(end - cursor)) failed = true;
-  else cursor += size;
-}
-
-/** Passes a nullable field; true where it is null. */
-// @ts-ignore: decorator
-@inline
-function skipField(): bool {
-  const size = readVarint();
-  if (size >= 0) skip(size);
-  else if (size != -1) failed = true;
-  return size == -1;
-}
-
-function skipHeaders(): void {
-  const count = readVarint();
-  if (count < 0) failed = true;
-  // A header takes two bytes at least, so a count beyond what is left fails before it costs anything.
-  for (let i = 0; i < count && !failed; i++) {
-    const keySize = readVarint();
-    if (keySize < 0) failed = true;
-    else skip(keySize);
-    skipField();
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function readVarint(): i32 {
-  if (cursor < end) {
-    const byte: u32 = load<u8>(cursor);
-    if (byte < 0x80) {
-      cursor++;
-      return <i32>((byte >>> 1) ^ -(byte & 1));
-    }
-  }
-  const raw = readLongVarint(5, 0x0f);
-  return <i32>((<u32>raw >>> 1) ^ -(<u32>raw & 1));
-}
-
-// @ts-ignore: decorator
-@inline
-function readVarlong(): i64 {
-  const raw = readLongVarint(10, 0x01);
-  return <i64>((raw >>> 1) ^ -(raw & 1));
-}
-
-/** A varint of at most `maxBytes`, the last of which has no bits beyond `lastBits`; the zigzag is not undone. */
-function readLongVarint(maxBytes: i32, lastBits: u32): u64 {
-  let value: u64 = 0;
-  for (let i = 0; i < maxBytes; i++) {
-    if (cursor >= end) break;
-    const byte: u32 = load<u8>(cursor++);
-    value |= (<u64>(byte & 0x7f)) << (7 * i);
-    if (byte < 0x80) {
-      if (i == maxBytes - 1 && byte > lastBits) break;
-      return value;
-    }
-  }
-  failed = true;
-  return 0;
 }

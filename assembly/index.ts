@@ -10,3 +10,7 @@ export { copyBytes } from './block-copy';
 export { lz4InflateBlock } from './lz4';
 export { snappyInflateBlock } from './snappy';
 export { xxh32 } from './xxh32';
+export { collectKeys, encodeRetainedHeader, retainRecords } from './compaction';
+export { sipHash128 } from './siphash';
+export { lz4DeflateBlock } from './lz4-deflate';
+export { snappyDeflateBlock } from './snappy-deflate';

@@ -19,6 +19,8 @@ import { Broker } from './broker/broker.ts';
 import { Dispatcher } from './broker/dispatcher.ts';
 import { handlers } from './broker/handlers/index.ts';
 import { checkOptions, type BrokerOptions, type CheckedOptions } from './config.ts';
+import { InThreadCompactor } from './compaction/in-thread-compactor.ts';
+import { WorkerCompactor } from './compaction/worker-compactor.ts';
 import { InThreadExecutor } from './flush/in-thread-executor.ts';
 import type { DirectWriting } from './flush/way-of-writing.ts';
 import { WorkerExecutor } from './flush/worker-executor.ts';
@@ -42,6 +44,7 @@ import { loadNativePart, type NativePart } from './server/http-server.ts';
 import { probePort } from './server/port-probe.ts';
 import { makeDataDirectory, openDataDirectory, type DataDirectory } from './storage/data-directory.ts';
 import type { FileSystem } from './storage/file-system.ts';
+import type { Compactor } from './storage/compactor.ts';
 import type { FlushExecutor } from './storage/flush-executor.ts';
 import { LocalLogStore } from './storage/local-log-store.ts';
 import { MemoryFileSystem } from './storage/memory-file-system.ts';
@@ -126,6 +129,7 @@ interface Storage {
   readonly fileSystem: FileSystem;
   readonly arena: ArenaOptions;
   executor(arena: Arena, fileSystem: FileSystem, config: BrokerConfig): FlushExecutor;
+  compactor(fileSystem: FileSystem): Compactor;
 }
 
 /** Of a broker in memory: what it uses of it grows with what is written, up to this and the records. */
@@ -182,6 +186,7 @@ function storageFor({ storage = 'disk', memoryBytes = defaultMemoryBytes }: Star
       fileSystem: new MemoryFileSystem(memoryBytes),
       arena: memoryArena,
       executor: (arena, fileSystem) => new InThreadExecutor(arena, fileSystem),
+      compactor: (fileSystem) => new InThreadCompactor(fileSystem, systemRandom),
     };
   }
   return {
@@ -189,8 +194,9 @@ function storageFor({ storage = 'disk', memoryBytes = defaultMemoryBytes }: Star
     arena: defaultArenaOptions,
     executor: (arena, _fileSystem, config) => {
       const directWriting = config.text('millrace.direct.writes') as DirectWriting;
-      return new WorkerExecutor({ arena, directWriting, workerUrl: flushTaskUrl() });
+      return new WorkerExecutor({ arena, directWriting, workerUrl: compiledUrl('flush/flush-task.js') });
     },
+    compactor: () => new WorkerCompactor(compiledUrl('compaction/compaction-task.js')),
   };
 }
 
@@ -323,7 +329,7 @@ async function takeDirectory(path: string, nodeId: number, undo: Undo): Promise<
 
 async function openBroker(
   { path, clusterId }: DataDirectory,
-  { fileSystem, arena: arenaOptions, executor: executorOf }: Storage,
+  { fileSystem, arena: arenaOptions, executor: executorOf, compactor }: Storage,
   config: BrokerConfig,
   logger: Logger,
   undo: Undo,
@@ -333,7 +339,7 @@ async function openBroker(
   const executor = executorOf(arena, fileSystem, config);
   undo.add(() => executor.stop());
   const shared = { clock: systemClock, random: systemRandom, logger };
-  const storage = { directory: path, fileSystem, arena, executor, onDefect };
+  const storage = { directory: path, fileSystem, arena, executor, compactor: compactor(fileSystem), onDefect };
   const onOpenLogs = (count: number): void => descriptors.logsAre(count);
   const store = await explainingFailures(path, () => LocalLogStore.open({ ...storage, ...shared, onOpenLogs }));
   undo.add(() => store.close());
@@ -348,10 +354,10 @@ async function openBroker(
   return { broker, store, arena, descriptors };
 }
 
-/** The compiled flush task; this file stands beside its folder in src/ as well as in dist/. */
-function flushTaskUrl(): URL {
+/** A worker's compiled task; this file stands beside its folder in src/ as well as in dist/. */
+function compiledUrl(path: string): URL {
   const fromSource = import.meta.url.endsWith('.ts');
-  return new URL(fromSource ? '../dist/flush/flush-task.js' : './flush/flush-task.js', import.meta.url);
+  return new URL(fromSource ? `../dist/${path}` : `./${path}`, import.meta.url);
 }
 
 /** Runs `action`; what the system refuses becomes a sentence about the directory. */

@@ -17,6 +17,7 @@ const mayImport: Record<string, readonly string[]> = {
   memory: ['base', 'records'],
   storage: ['base', 'records', 'memory'],
   flush: ['base', 'records', 'memory', 'storage'],
+  compaction: ['base', 'records', 'memory', 'storage'],
   protocol: ['base', 'records'],
   broker: ['base', 'records', 'memory', 'storage', 'flush', 'protocol'],
   gateway: ['base', 'records', 'memory', 'storage', 'flush', 'protocol', 'broker'],

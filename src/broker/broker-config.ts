@@ -11,6 +11,7 @@ import { present } from '../base/assert.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { ownBrokerConfigDefinitions } from './broker-config-table.ts';
 import { configNumber, definitionsByName, parseConfigValue } from './config-definition.ts';
+import { cleanerConfigDefinitions } from './cleaner-config-table.ts';
 import { groupBrokerConfigDefinitions } from './group-broker-config-table.ts';
 import { inertBrokerConfigDefinitions } from './inert-config-table.ts';
 import { inheritedConfigDefinitions, type BrokerConfigDefinition } from './inherited-config-table.ts';
@@ -20,6 +21,7 @@ export const brokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
   ...groupBrokerConfigDefinitions,
   ...inheritedConfigDefinitions,
   ...inertBrokerConfigDefinitions,
+  ...cleanerConfigDefinitions,
 ].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 
 export const brokerConfigByName = definitionsByName(brokerConfigDefinitions) as ReadonlyMap<

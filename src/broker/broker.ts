@@ -21,6 +21,7 @@ import { FetchWaits } from './fetch-wait.ts';
 import { GroupCoordinator } from './groups/group-coordinator.ts';
 import type { KeyedRecord } from './keyed-batch.ts';
 import { LoggerLevels } from './logger-levels.ts';
+import { LogCleaner } from './log-cleaner.ts';
 import { MetadataImage, producerIdsRecord, type TopicImage } from './metadata-image.ts';
 import { producerIdBlockSize, ProducerIds } from './producer-ids.ts';
 import { ClientQuotas } from './quotas/client-quotas.ts';
@@ -78,6 +79,7 @@ export class Broker {
   readonly fetchWaits: FetchWaits;
   readonly quotas: ClientQuotas;
   readonly telemetry: ClientTelemetry;
+  readonly #cleaner: LogCleaner;
   readonly #stateLogs: StateLog[] = [];
   readonly #image = new MetadataImage();
   #metadataLog: StateLog | null = null;
@@ -119,6 +121,8 @@ export class Broker {
     });
     this.quotas = new ClientQuotas(this.#image.quotas, options.config, options.clock);
     this.fetchWaits = new FetchWaits(options.clock, this.topics);
+    const { store, config, clock } = options;
+    this.#cleaner = new LogCleaner({ store, config, clock, openLogs: () => this.topics.openCompacted() });
   }
 
   /** Reads the metadata log. Rejects with `EnvironmentError` where it cannot be read or a newer Millrace wrote it. */
@@ -132,6 +136,7 @@ export class Broker {
     broker.#groups = await GroupCoordinator.open(broker);
     broker.#transactions = await TransactionCoordinator.open(broker);
     broker.#scheduleRetention();
+    broker.#cleaner.start();
     return broker;
   }
 
@@ -205,6 +210,7 @@ export class Broker {
     if (this.#closed) return;
     this.#closed = true;
     this.stopWaiting();
+    this.#cleaner.close();
     this.#retentionTimer?.cancel();
     await this.#retention;
     await this.topics.inTurn(async () => {});

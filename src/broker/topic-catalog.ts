@@ -101,6 +101,15 @@ export class TopicCatalog {
     return this.#logs.get(topic.id)?.[partition]?.refusal ?? null;
   }
 
+  /** Opens the logs of all topics that are compacted. */
+  openCompacted(): void {
+    const { image, config } = this.#options;
+    for (const topic of image.topics()) {
+      if (!topicLogConfig(topic.configs, config.setValue).compactPolicy) continue;
+      for (let partition = 0; partition < topic.partitionCount; partition++) this.partition(topic, partition);
+    }
+  }
+
   /** The logs that were opened so far. */
   *openLogs(): Generator<PartitionLog> {
     for (const logs of this.#logs.values()) for (const log of logs) if (log !== undefined) yield log;

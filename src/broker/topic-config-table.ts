@@ -12,7 +12,7 @@ export const topicConfigDefinitions: readonly ConfigDefinition[] = [
     default: 'delete',
     choices: ['compact', 'delete'],
     documentation:
-      'What happens to old records: `delete` drops segments past the retention time or size, `compact` keeps the newest record of each key; both may be combined, and neither keeps everything. Nothing is compacted yet.',
+      'What happens to old records: `delete` drops segments past the retention time or size, `compact` keeps the newest record of each key; both may be combined, and neither keeps everything.',
   },
   {
     name: 'compression.gzip.level',

@@ -171,7 +171,108 @@ export interface Core {
   ): number;
   /** Inflates one raw Snappy block with its length prefix; results as `lz4InflateBlock`. */
   snappyInflateBlock(source: number, sourceSizeBytes: number, target: number, targetCapacityBytes: number): number;
+  /**
+   * Compresses a block of at most 64 KiB. Returns the size, or -2 where `targetCapacityBytes` may not hold it. `table` is
+   * the address of `deflateTableBytes` of working memory.
+   */
+  lz4DeflateBlock(
+    source: number,
+    sourceSizeBytes: number,
+    target: number,
+    targetCapacityBytes: number,
+    table: number,
+  ): number;
+  /** The same as one raw Snappy block with its length prefix. */
+  snappyDeflateBlock(
+    source: number,
+    sourceSizeBytes: number,
+    target: number,
+    targetCapacityBytes: number,
+    table: number,
+  ): number;
+
+  /** Writes SipHash-2-4 with 128 bits of output over the range at `target`; 16 bytes at `key` are its key. */
+  sipHash128(address: number, sizeBytes: number, key: number, target: number): void;
+  /**
+   * Notes in the key map at `map` (`keyMapField`) the keys of a batch's records whose offset is at least `fromOffset`.
+   * Returns the offset delta of the first for which the map has no room, `allKeysNoted` where there is none, and -1 where a
+   * record does not parse.
+   */
+  collectKeys(
+    address: number,
+    sizeBytes: number,
+    recordCount: number,
+    baseOffset: number,
+    fromOffset: number,
+    map: number,
+  ): number;
+  /**
+   * Copies the records of the batch at `batch` that compaction keeps from `address`, where they lie as plain bytes, to
+   * `target`: the newest of their keys by the map, and all at or after `knownEnd`, of which the map knows nothing; `flags`
+   * are `RetainFlag`s. Their timestamps become relative to `baseTimestamp`, unless that is -1. What came out stands at `result`
+   * (`retainResult`). Returns 0, -1 where a record does not parse, -2 where the target may not hold them.
+   */
+  retainRecords(
+    batch: number,
+    address: number,
+    sizeBytes: number,
+    recordCount: number,
+    knownEnd: number,
+    flags: number,
+    baseTimestamp: number,
+    map: number,
+    target: number,
+    targetCapacityBytes: number,
+    result: number,
+  ): number;
+  /**
+   * Writes the header, with its CRC, before `bodySizeBytes` bytes of records at `target + 61`, after that of the batch at
+   * `batch`. `baseTimestamp` -1 keeps the batch's; `newest` is the address of the new maximum timestamp (i64, as
+   * `retainResult` has it), 0 to keep the batch's.
+   */
+  encodeRetainedHeader(
+    target: number,
+    batch: number,
+    bodySizeBytes: number,
+    recordCount: number,
+    attributes: number,
+    baseTimestamp: number,
+    newest: number,
+  ): void;
 }
+
+/** The key map's header; `slots` slots of `sizeOfSlot` bytes follow it. It is empty where they are all zeros. */
+export const keyMapField = {
+  slots: 0, // u32
+  used: 4, // u32
+  limit: 8, // u32: no more keys than this, which is less than the slots
+  hashKey: 16, // 16 bytes
+  sizeOfHeader: 64,
+  sizeOfSlot: 24,
+} as const;
+
+/** What `collectKeys` answers where it noted all. */
+export const allKeysNoted = 2 ** 31 - 1;
+
+export const RetainFlag = {
+  /** Tombstones go even where they are the newest of their key. */
+  DROP_TOMBSTONES: 1,
+  /** The batch's last record stays, whatever its key. */
+  KEEP_LAST: 2,
+} as const;
+
+/** The result of `retainRecords`. */
+export const retainResult = {
+  sizeBytes: 0, // i32
+  recordCount: 4, // i32
+  tombstones: 8, // i32: among them
+  offsetDeltaOfMaxTimestamp: 12, // i32
+  maxTimestamp: 16, // i64
+  sizeOfResult: 40,
+} as const;
+
+/** Working memory of the block compressors. */
+export const deflateTableBytes = 16 * 1024;
 
 /** Where the CRC tables lie; the core has the same constants. The first KiB stays empty, so that no address is 0. */
 export const tablesAddress = 1024;

@@ -84,8 +84,18 @@ export function writeIndexEntries(
   fileSystem: FileSystem,
   directory: string,
   baseOffset: Offset,
-  { offsets, times }: IndexEntries,
+  entries: IndexEntries,
 ): void {
+  const { offsetBytes, timeBytes } = encodeIndexEntries(baseOffset, entries);
+  replace(fileSystem, `${directory}/${segmentFileName(baseOffset, 'index')}`, offsetBytes);
+  replace(fileSystem, `${directory}/${segmentFileName(baseOffset, 'timeindex')}`, timeBytes);
+}
+
+/** What both index files of the segment at `baseOffset` hold. */
+export function encodeIndexEntries(
+  baseOffset: Offset,
+  { offsets, times }: IndexEntries,
+): { readonly offsetBytes: Uint8Array; readonly timeBytes: Uint8Array } {
   const offsetBytes = new Uint8Array(offsets.length * offsetEntrySizeBytes);
   for (const [i, { lastOffset, position }] of offsets.entries()) {
     writeInt32(offsetBytes, i * offsetEntrySizeBytes, lastOffset - baseOffset);
@@ -96,8 +106,7 @@ export function writeIndexEntries(
     writeInt64(timeBytes, i * timeEntrySizeBytes, timestampMs);
     writeInt32(timeBytes, i * timeEntrySizeBytes + 8, offset - baseOffset);
   }
-  replace(fileSystem, `${directory}/${segmentFileName(baseOffset, 'index')}`, offsetBytes);
-  replace(fileSystem, `${directory}/${segmentFileName(baseOffset, 'timeindex')}`, timeBytes);
+  return { offsetBytes, timeBytes };
 }
 
 function replace(fileSystem: FileSystem, path: string, bytes: Uint8Array): void {

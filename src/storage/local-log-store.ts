@@ -21,6 +21,7 @@ import { IngestRing } from '../memory/ingest-ring.ts';
 import { attributesAt, batchHeaderSizeBytes } from '../records/record-batch.ts';
 import { inflateBatch } from './batch-inflater.ts';
 import { BufferPool } from './buffer-pool.ts';
+import type { CompactionSettings, Compactor } from './compactor.ts';
 import { cutSuffix } from './cut-files.ts';
 import type { DiskSpace, FileSystem } from './file-system.ts';
 import { FlushChannel } from './flush-channel.ts';
@@ -42,6 +43,7 @@ import { parsePartitionDirectoryName, partitionDirectoryName } from './segment-n
 import type { StoreContext } from './store-context.ts';
 import { removeCleanStop, writeCleanStop, writeRecoveryPoints } from './store-files.ts';
 import { emptyAt, startStore, type RecoverySummary, type StoreStart } from './store-start.ts';
+import { StoreCompaction } from './store-compaction.ts';
 import { StoreUpkeep } from './store-upkeep.ts';
 import { Turns } from './turns.ts';
 
@@ -54,6 +56,8 @@ export interface LocalLogStoreOptions {
   readonly logger: Logger;
   readonly arena: Arena;
   readonly executor: FlushExecutor;
+  /** Without one nothing is compacted. */
+  readonly compactor?: Compactor;
   /** Bounds of what is kept bound to workers, open for reading and loaded; by default those of the parts. */
   readonly maxOpenLogs?: number;
   /** Hears now and then how many logs are bound to a flush worker: so many files, and some, are best kept open. */
@@ -84,6 +88,7 @@ export class LocalLogStore implements LogStore, LogOwner {
   readonly #context: StoreContext;
   readonly #directories: PartitionDirectories;
   readonly #upkeep: StoreUpkeep;
+  readonly #compaction: StoreCompaction;
   readonly #openLogs: OpenLogs;
   readonly #logs = new Map<string, LocalLog>();
   /** Partitions that are on disk and were not opened yet, by their directory's name. */
@@ -113,6 +118,7 @@ export class LocalLogStore implements LogStore, LogOwner {
       () => this.#logs.values(),
       () => this.#sleeping(),
     );
+    this.#compaction = new StoreCompaction(this.#context, options.compactor ?? null, () => this.#logs.values());
     for (const name of start.leftovers) this.#directories.removeLater(name);
   }
 
@@ -238,6 +244,10 @@ export class LocalLogStore implements LogStore, LogOwner {
     await Promise.all(limited);
   }
 
+  compactDirtiest(settings: CompactionSettings): Promise<boolean> {
+    return this.#closing === null ? this.#compaction.compactDirtiest(settings) : Promise.resolve(false);
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -248,6 +258,8 @@ export class LocalLogStore implements LogStore, LogOwner {
     const { topic, partition, directory } = log.state;
     this.#logs.delete(partitionDirectoryName(topic, partition));
     this.#openLogs.delete(log);
+    // How far it was compacted must not be taken for how far a topic is that gets the name next.
+    await this.#compaction.forget(topic, partition);
     this.#context.segmentFiles.forget(`${directory}/`);
     if (!this.#options.fileSystem.isDirectory(directory)) return;
     this.#stuck.add(partitionDirectoryName(topic, partition));

@@ -13,6 +13,8 @@ import { noOffset, type Offset } from '../base/numbers.ts';
 import { FlushFailure } from '../memory/flush-queue.ts';
 import { checkpointLog, writeFinalFiles } from './log-checkpoint.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
+import type { CompactionSettings, Compactor } from './compactor.ts';
+import { LogCompaction, type CompactionNeed, type CompactionResult } from './log-compaction.ts';
 import type { LogConfig } from './log-config.ts';
 import { LogFlusher } from './log-flusher.ts';
 import { LogReader } from './log-reader.ts';
@@ -61,6 +63,7 @@ export class LocalLog implements PartitionLog, Closable {
   readonly #writer: LogWriter;
   readonly #reader: LogReader;
   readonly #retention: LogRetention;
+  readonly #compaction: LogCompaction;
   readonly #listeners = new Set<() => void>();
   #highWatermark: Offset;
   #lastStableOffset: Offset;
@@ -77,6 +80,7 @@ export class LocalLog implements PartitionLog, Closable {
     this.#writer = new LogWriter(this.state, this.#flusher);
     this.#reader = new LogReader(this.state);
     this.#retention = new LogRetention(this.state, this.#writer);
+    this.#compaction = new LogCompaction(this.state, this.#writer, this.#retention);
     this.#highWatermark = this.state.progress.highWatermark;
     this.#lastStableOffset = this.state.lastStableOffset;
     // One that takes no writes has no use for them, and its snapshot may be gone with the rest.
@@ -213,6 +217,18 @@ export class LocalLog implements PartitionLog, Closable {
     return deleted;
   }
 
+  /** Whether, and how much, the log would be compacted. `firstDirtyOffset` counts where none is known in this run. */
+  compactionNeed(nowMs: number, firstDirtyOffset: Offset | null): CompactionNeed | null {
+    this.#compaction.firstDirtyOffset ??= firstDirtyOffset;
+    return this.#compaction.need(nowMs);
+  }
+
+  /** As `LogCompaction.run`. */
+  compact(compactor: Compactor, settings: CompactionSettings, nowMs: number): Promise<CompactionResult | null> {
+    if (!this.#producersLoaded) this.#loadProducers();
+    return this.#compaction.run(compactor, settings, nowMs);
+  }
+
   updateConfig(config: LogConfig): void {
     this.state.config = config;
   }
@@ -296,10 +312,11 @@ export class LocalLog implements PartitionLog, Closable {
       await this.#destruction.catch(ignoreHere);
       return true;
     }
+    await this.#compaction.stop();
     const failure = await this.#flusher.close(false);
     this.#advanced();
     await this.#retention.removeDoomed();
-    if (failure !== FlushFailure.NONE) return false;
+    if (failure !== FlushFailure.NONE || this.state.needsRecovery) return false;
     try {
       if (this.state.hasFiles && !this.state.isDamaged)
         await turns.run(() => writeFinalFiles(this.state, this.#flusher));
@@ -318,6 +335,7 @@ export class LocalLog implements PartitionLog, Closable {
 
   async #destroy(): Promise<void> {
     await this.#flusher.close(true);
+    await this.#compaction.stop();
     // It may be writing files into the directory, whose name is somebody else's soon.
     await this.#checkpoint;
     await this.#retention.removeDoomed();

@@ -15,6 +15,12 @@ export interface LogConfig {
   readonly retentionBytes: number;
   readonly deletePolicy: boolean;
   readonly compactPolicy: boolean;
+  /** Of a compacted log: how much of it must be dirty, from 0 to 1, before it is compacted. */
+  readonly minCleanableRatio: number;
+  readonly minCompactionLagMs: number;
+  readonly maxCompactionLagMs: number;
+  /** How long tombstones stay after they were first compacted. */
+  readonly deleteRetentionMs: number;
   readonly maxMessageBytes: number;
   readonly maxDecompressedBytes: number;
   readonly fileDeleteDelayMs: number;
@@ -40,6 +46,10 @@ export const defaultLogConfig: LogConfig = {
   retentionBytes: -1,
   deletePolicy: true,
   compactPolicy: false,
+  minCleanableRatio: 0.5,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
+  deleteRetentionMs: 86_400_000,
   maxMessageBytes: 1_048_588,
   maxDecompressedBytes: 2 ** 31 - 9,
   fileDeleteDelayMs: 60_000,

@@ -22,7 +22,6 @@ import {
 import type { LogState } from './log-state.ts';
 import type { AbortedTransaction, IsolationLevel, ReadOptions, ReadResult } from './partition-log.ts';
 import { scratchBodySizeBytes } from './scratch.ts';
-import { segmentFileName } from './segment-name.ts';
 import type { Segment } from './segment.ts';
 
 const nothing = new Uint8Array();
@@ -129,11 +128,22 @@ export class LogReader {
 
   async #fromFiles(options: ReadOptions, endOffset: Offset): Promise<ReadResult> {
     const { segments, context } = this.#log;
+    if (options.offset < this.#log.logStartOffset) return this.#result(ErrorCode.OFFSET_OUT_OF_RANGE, options);
     try {
       // The list may change while a file is read, so the walk goes over those that there are now.
       for (const segment of segments.all().slice(Math.max(segments.find(options.offset), 0))) {
+        if (!segments.has(segment) && segments.count > 0) return await this.#fromFiles(options, endOffset);
         if (segment.baseOffset >= endOffset) break;
-        const found = await this.#fromFile(segment, options, endOffset);
+        const { revision } = segment;
+        const found = await this.#fromFile(segment, options, endOffset).catch((error: unknown) => {
+          if (segment.revision === revision) throw error;
+          return null;
+        });
+        if (segment.revision !== revision) {
+          // Compaction put another file in its place.
+          if (found !== null && found.buffer.length > 0) context.buffers.release(found.buffer);
+          return await this.#fromFiles(options, endOffset);
+        }
         if (segments.count === 0) {
           // The topic was deleted meanwhile, and the files of its names may be another's by now.
           if (found !== null && found.buffer.length > 0) context.buffers.release(found.buffer);
@@ -166,7 +176,7 @@ export class LogReader {
     endOffset: Offset,
   ): Promise<FoundBatches | null> {
     const { context, directory } = this.#log;
-    const path = `${directory}/${segmentFileName(segment.baseOffset, 'log')}`;
+    const path = segment.logPath(directory);
     const isActive = segment === this.#log.segments.active;
     let position: number = context.indexes.of(segment, directory, isActive).positionBefore(offset);
     const endPosition = segment.sizeBytes;

@@ -108,7 +108,8 @@ export class LogRetention {
 
   /** Deletes the segments that neither readers nor recovery need any more; returns how many. */
   deleteUnneeded(): number {
-    const { segments, savedRecoveryPoint, confirmedSegment } = this.#log;
+    const { segments, savedRecoveryPoint, confirmedSegment, isSwapping, needsRecovery } = this.#log;
+    if (isSwapping || needsRecovery) return 0;
     // Should a segment's end fail at the worker, it goes on with that segment.
     const unneededBefore = Math.min(this.#savedStart, savedRecoveryPoint, confirmedSegment);
     let count = 0;
@@ -150,7 +151,7 @@ export class LogRetention {
   }
 
   #delete(segment: Segment): void {
-    const { context, directory, config } = this.#log;
+    const { context, directory } = this.#log;
     const { fileSystem } = context;
     const renamed: string[] = [];
     for (const kind of fileKinds) {
@@ -163,11 +164,17 @@ export class LogRetention {
     }
     context.segmentFiles.forget(`${directory}/${segmentFileName(segment.baseOffset, 'log')}`);
     context.indexes.forget(segment);
+    this.removeAfterDelay(renamed);
+  }
+
+  /** Removes the files at `paths`, which were renamed, after the topic's `file.delete.delay.ms`. */
+  removeAfterDelay(paths: readonly string[]): void {
+    const { context, config } = this.#log;
     const timer = context.clock.setTimer(config.fileDeleteDelayMs, () => {
       this.#doomed.delete(timer);
-      for (const path of renamed) this.#removeLater(path);
+      for (const path of paths) this.#removeLater(path);
     });
-    this.#doomed.set(timer, renamed);
+    this.#doomed.set(timer, paths);
   }
 
   #removeLater(path: string): void {

@@ -45,6 +45,10 @@ export class LogState {
   epochsChanged = false;
   /** The recovery point should move though little was appended: segments wait for that to be deleted. */
   checkpointWanted = false;
+  /** A compacted segment takes the place of others: none may be deleted until that is done. */
+  isSwapping = false;
+  /** A swap of segments failed half-way, so that what the directory holds is for the next start to find out. */
+  needsRecovery = false;
   /** Bytes appended since a checkpoint was last asked for. */
   bytesSinceCheckpoint = 0;
   /** Whether the partition's directory does not say whose it is: a power cut took that, or the file is damaged. */

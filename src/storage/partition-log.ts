@@ -9,6 +9,7 @@ import type { ErrorCode } from '../base/error-code.ts';
 import type { Offset } from '../base/numbers.ts';
 import type { TransactionOutcome } from '../records/transaction-marker.ts';
 import type { DiskSpace } from './file-system.ts';
+import type { CompactionSettings } from './compactor.ts';
 import type { LogConfig } from './log-config.ts';
 
 /** What an append waits for: nothing (acks=0), the write (acks=1: survives kill -9), the sync (acks=all). */
@@ -269,6 +270,11 @@ export interface LogStore {
   inflate(bytes: Uint8Array, at: number, sizeBytes: number): Uint8Array | null;
   /** How large the volume is that the store lies on. Rejects where the system does not say. */
   space(): Promise<DiskSpace>;
+  /**
+   * Compacts, of the open logs whose topics ask for it, the one that needs it most. Resolves with whether there was one and
+   * it went well: then there may be more to do. Failures are logged.
+   */
+  compactDirtiest(settings: CompactionSettings): Promise<boolean>;
   /** Syncs all, writes checkpoints and the mark of a clean stop. */
   close(): Promise<void>;
 }

@@ -104,6 +104,11 @@ export class RecentBatches {
     while (this.#count > 0 && this.#slots[this.#place(0) + 2]! < position) this.#dropFirst();
   }
 
+  /** Forgets batches that end at or before `endOffset`: compaction may have taken records out of them. */
+  forgetUpTo(endOffset: Offset): void {
+    while (this.#count > 0 && this.#slots[this.#place(0) + 1]! <= endOffset) this.#dropFirst();
+  }
+
   /** Forgets batches that end after `endOffset`: they were not written. */
   cut(endOffset: Offset): void {
     while (this.#count > 0 && this.#slots[this.#place(this.#count - 1) + 1]! > endOffset) this.#count--;

@@ -111,7 +111,8 @@ function scanned(
     sizeBytes,
     start.position,
     start.offset,
-    true,
+    // Only what was behind the recovery point was ever compacted.
+    segment.certainEnd,
     (batch) => {
       endOffset = asOffset(batch.lastOffset + 1);
       const aborted = take(batch);
@@ -173,7 +174,7 @@ function scanStart(
   if (position >= sizeBytes) return fromFirst;
   // The batch at the entry's place is looked at once before its word is taken for where the scan begins.
   let first: Offset | null = null;
-  scanSegmentFile(arena, fileSystem, file, sizeBytes, asPosition(position), baseOffset, false, (batch) => {
+  scanSegmentFile(arena, fileSystem, file, sizeBytes, asPosition(position), baseOffset, Infinity, (batch) => {
     if (batch.lastOffset === lastOffset) first = batch.baseOffset;
     return 'one batch is enough';
   });

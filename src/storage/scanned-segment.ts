@@ -37,7 +37,7 @@ export class ScannedSegment {
     this.#bytesSinceEntry = entries.offsets.length > 0 ? indexIntervalBytes + 1 : 0;
   }
 
-  take(batch: FileBatch): void {
+  take(batch: Pick<FileBatch, 'position' | 'sizeBytes' | 'lastOffset' | 'maxTimestamp'>): void {
     if (batch.position === 0) this.#firstTimestampMs = batch.maxTimestamp;
     const largestMs = Math.min(batch.maxTimestamp, Number.MAX_SAFE_INTEGER);
     if (largestMs > this.#largestTimestampMs) {

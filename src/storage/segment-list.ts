@@ -45,6 +45,10 @@ export class SegmentList {
     return this.#segments;
   }
 
+  has(segment: Segment): boolean {
+    return this.#segments[this.find(segment.baseOffset)] === segment;
+  }
+
   at(index: number): Segment {
     const segment = this.#segments[index];
     assert(segment !== undefined, 'the index names a segment');
@@ -93,6 +97,17 @@ export class SegmentList {
     return this.#segments.splice(0, count);
   }
 
+  /** Puts one segment in the place of `replaced`, which follow each other; null where they are not all there. */
+  replace(replaced: readonly Segment[], state: SegmentState): Segment | null {
+    const first = this.#segments.indexOf(replaced[0]!);
+    const isWhole = replaced.every((segment, i) => this.#segments[first + i] === segment);
+    if (first < 0 || !isWhole || first + replaced.length >= this.#segments.length) return null;
+    const segment = new Segment(state);
+    this.#segments.splice(first, replaced.length, segment);
+    for (const one of replaced) one.revision++;
+    return segment;
+  }
+
   clear(): void {
     for (const segment of this.#segments.splice(0)) segment.dropIndex();
   }
@@ -118,7 +133,9 @@ export class SegmentList {
       active.firstTimestampMs >= 0 && timestampMs >= 0
         ? timestampMs - active.firstTimestampMs
         : nowMs - active.createdMs;
-    if (ageMs > config.segmentMs - jitterMs) return true;
+    // Only segments that have ended are compacted.
+    const segmentMs = config.compactPolicy ? Math.min(config.segmentMs, config.maxCompactionLagMs) : config.segmentMs;
+    if (ageMs > segmentMs - jitterMs) return true;
     const full = (usedBytes: number, entrySizeBytes: number): boolean =>
       usedBytes + entrySizeBytes > config.segmentIndexBytes - (config.segmentIndexBytes % entrySizeBytes);
     return (

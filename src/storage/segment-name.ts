@@ -27,6 +27,10 @@ export interface PartitionName {
 
 /** Ends the name of a file that was made beside its final place and has not been renamed yet. */
 export const temporarySuffix = '.tmp';
+/** Ends the names of a cleaned segment's files that are not decided upon (`segment-swap.ts`). */
+export const cleanedSuffix = '.cleaned';
+/** Ends the name of the log file of a cleaned segment that takes the place of others. */
+export const swapSuffix = '.swap';
 /** Ends the name of a segment's file, or of a partition's directory, that is deleted later. */
 export const deletedFileSuffix = '.deleted';
 

@@ -53,7 +53,8 @@ const problems: Readonly<Record<number, string>> = {
 
 /**
  * Gives `take` each batch of `file` from `from` on, up to the file's `sizeBytes`, until one is not whole, not valid or
- * does not begin at or after `nextOffset` (with `contiguous`: exactly there), or `take` answers with a problem of its own.
+ * does not begin exactly at `nextOffset`, before `gapsBefore` (what compaction took out lies there) at or after it, or `take`
+ * answers with a problem of its own.
  * `taken` is given the taken batches of each piece, as they stand in the arena, before the next piece replaces them.
  */
 export function scanSegmentFile(
@@ -63,7 +64,7 @@ export function scanSegmentFile(
   sizeBytes: number,
   from: Position,
   nextOffset: Offset,
-  contiguous: boolean,
+  gapsBefore: number,
   take: (batch: FileBatch) => string | null,
   taken: (address: number, position: Position, sizeBytes: number) => void = () => {},
 ): ScanEnd {
@@ -103,7 +104,7 @@ export function scanSegmentFile(
       if (
         !Number.isSafeInteger(batch.lastOffset) ||
         batch.baseOffset < expected ||
-        (contiguous && batch.baseOffset !== expected)
+        (batch.baseOffset > expected && batch.baseOffset >= gapsBefore)
       ) {
         problem = `a batch that begins at offset ${batch.baseOffset} where ${expected} is next`;
         break;

@@ -10,6 +10,7 @@
 import { noTimestamp, type Offset } from '../base/numbers.ts';
 import type { SegmentIndex } from './segment-index.ts';
 import type { TransactionIndex } from './transaction-index.ts';
+import { segmentFileName, type swapSuffix } from './segment-name.ts';
 
 /** What is known of a segment without opening it. */
 export interface SegmentState {
@@ -45,6 +46,10 @@ export class Segment {
   bytesSinceIndexEntry = 0;
   /** Bytes of the time index of the segment before this one, before its last entry was added; for taking that back. */
   timeIndexSizeBeforeBytes = 0;
+  /** What its log file's name ends with while it takes the place of others (`segment-swap.ts`). */
+  fileSuffix: '' | typeof swapSuffix = '';
+  /** Grows when its file gets another name, or another segment takes its place: what was read by name meanwhile may be wrong. */
+  revision = 0;
   /** Null until it is loaded, and again once it was put away. */
   index: SegmentIndex | null = null;
   /** As above; it stays as long as not all of it is in the file. */
@@ -77,6 +82,11 @@ export class Segment {
       timeIndexSizeBytes,
       ...(transactionIndexSizeBytes > 0 && { transactionIndexSizeBytes }),
     };
+  }
+
+  /** The path of its log, in the partition's `directory`. */
+  logPath(directory: string): string {
+    return `${directory}/${segmentFileName(this.baseOffset, 'log')}${this.fileSuffix}`;
   }
 
   /** Gives the index's memory back. */

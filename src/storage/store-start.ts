@@ -17,6 +17,7 @@ import type { PartitionState } from './partition-state.ts';
 import { RecoverySyncs } from './recovery-syncs.ts';
 import { recoverPartition, type RecoveryResult } from './recovery.ts';
 import { isDeletedPartitionDirectoryName, parsePartitionDirectoryName } from './segment-name.ts';
+import { completeSwaps, isOfCompaction } from './segment-swap.ts';
 import {
   readCleanStop,
   readLeaderEpoch,
@@ -166,7 +167,11 @@ function recoverOne(
   const path = `${directory}/${name}`;
   // A directory that does not say whose it is was being made when the last run ended, and nothing in it was durable;
   // or its file is damaged, and the recovery points know.
-  const names = fileSystem.list(path);
+  let names = fileSystem.list(path);
+  if (names.some(isOfCompaction)) {
+    completeSwaps(arena, fileSystem, path, names);
+    names = fileSystem.list(path);
+  }
   const said = names.includes(partitionMetadataName) ? readTopicId(fileSystem, path) : null;
   const topicId = said ?? restoreTopicId(fileSystem, path, topic, partition, knownPoints);
   const point = topicId === null ? undefined : points.get(`${name} ${topicId}`);

@@ -22,7 +22,6 @@ import { BatchWalker } from './batch-walker.ts';
 import type { LogState } from './log-state.ts';
 import type { TimestampedOffset } from './partition-log.ts';
 import { scratchBodyAddress, scratchBodySizeBytes } from './scratch.ts';
-import { segmentFileName } from './segment-name.ts';
 import type { Segment } from './segment.ts';
 
 /** As `PartitionLog.offsetForTimestamp`: of what consumers may read. Rejects with `EnvironmentError` IO_FAILED. */
@@ -30,10 +29,16 @@ export async function findByTimestamp(log: LogState, timestampMs: number): Promi
   // The list may change while a file is read, so the walk goes over those that there are now.
   for (const segment of [...log.segments.all()]) {
     if (segment.largestTimestampMs < timestampMs || segment.baseOffset >= log.progress.highWatermark) continue;
+    // Compaction or retention took it away while one before it was read.
+    if (!log.segments.has(segment)) return await findByTimestamp(log, timestampMs);
+    const { revision } = segment;
     try {
       const found = await findInSegment(log, segment, timestampMs);
+      // Compaction put another file in its place, which the old index does not fit.
+      if (segment.revision !== revision) return await findByTimestamp(log, timestampMs);
       if (found !== null) return found;
     } catch (error) {
+      if (segment.revision !== revision) return await findByTimestamp(log, timestampMs);
       // Retention may have deleted it meanwhile; what comes after is the answer then.
       if (!log.segments.all().includes(segment)) continue;
       throw new EnvironmentError(
@@ -51,8 +56,7 @@ async function findInSegment(log: LogState, segment: Segment, timestampMs: numbe
   const index = context.indexes.of(segment, directory, segment === segments.active);
   const from = index.offsetBeforeTime(timestampMs);
   const position = index.positionBefore(from > log.logStartOffset ? from : log.logStartOffset);
-  const path = `${directory}/${segmentFileName(segment.baseOffset, 'log')}`;
-  const walker = new BatchWalker(context.segmentFiles, path, position, segment.sizeBytes);
+  const walker = new BatchWalker(context.segmentFiles, segment.logPath(directory), position, segment.sizeBytes);
   while (await walker.next()) {
     const { bytes, at, sizeBytes } = walker;
     if (lastOffsetAt(bytes, at) >= log.progress.highWatermark) return null;

@@ -67,7 +67,7 @@ function reaches(
   const file = fileSystem.open(path, 'read');
   try {
     const from = asPosition(last?.position ?? 0);
-    const end = scanSegmentFile(arena, fileSystem, file, sizeBytes, from, baseOffset, false, (batch) => {
+    const end = scanSegmentFile(arena, fileSystem, file, sizeBytes, from, baseOffset, Infinity, (batch) => {
       const isEntrys = last === undefined || batch.position > from || batch.lastOffset === last.lastOffset;
       endOffset = asOffset(batch.lastOffset + 1);
       return isEntrys ? null : 'another batch than the index says';

@@ -4,13 +4,46 @@
 
 import type { EpochStart } from '../storage/leader-epochs.ts';
 
+/** Offsets that compaction took out between two batches, and the epochs on both sides. */
+interface Gap {
+  readonly from: number;
+  /** Where the batch behind it begins. */
+  readonly to: number;
+  readonly epochBefore: number;
+  readonly epochAfter: number;
+}
+
 /** Where the log's epochs begin, from its batches in order. */
 export class EpochsOfLog {
   readonly starts: { leaderEpoch: number; startOffset: number }[] = [];
+  readonly #gaps: Gap[] = [];
+  #nextOffset = 0;
+
+  /** Whether `offset` lies where compaction took batches out. */
+  isGone(offset: number): boolean {
+    return this.#gaps.some(({ from, to }) => offset >= from && offset < to);
+  }
+
+  /** The starts, with those of `file` in the place of what gaps hide. */
+  startsBeside(file: readonly EpochStart[]): readonly { leaderEpoch: number; startOffset: number }[] {
+    const hidden = file.filter(({ leaderEpoch, startOffset }) =>
+      this.#gaps.some(
+        ({ from, to, epochBefore, epochAfter }) =>
+          startOffset >= from && startOffset < to && leaderEpoch > epochBefore && leaderEpoch <= epochAfter,
+      ),
+    );
+    const seen = this.starts.filter(({ leaderEpoch }) => !hidden.some((start) => start.leaderEpoch === leaderEpoch));
+    return [...seen, ...hidden].toSorted((a, b) => a.startOffset - b.startOffset);
+  }
 
   /** Returns what is wrong with the batch's epoch, or null. */
-  take(leaderEpoch: number, baseOffset: number): string | null {
+  take(leaderEpoch: number, baseOffset: number, lastOffset: number): string | null {
     const last = this.starts.at(-1);
+    if (baseOffset > this.#nextOffset) {
+      const epochBefore = last?.leaderEpoch ?? -1;
+      this.#gaps.push({ from: this.#nextOffset, to: baseOffset, epochBefore, epochAfter: leaderEpoch });
+    }
+    this.#nextOffset = lastOffset + 1;
     if (last !== undefined && leaderEpoch < last.leaderEpoch) {
       return `the batch carries leader epoch ${leaderEpoch}, and one before it ${last.leaderEpoch}`;
     }

@@ -13,13 +13,16 @@ import { leaderEpochsName } from '../storage/log-checkpoint.ts';
 import type { PartitionState } from '../storage/partition-state.ts';
 import { parsePartitionMetadata, partitionMetadataName } from '../storage/partition-metadata.ts';
 import {
+  cleanedSuffix,
   deletedFileSuffix,
   parsePartitionDirectoryName,
   parseSegmentFileName,
   segmentFileName,
+  swapSuffix,
   temporarySuffix,
 } from '../storage/segment-name.ts';
 import type { FileBatch } from '../storage/segment-scan.ts';
+import { endOfSwapped } from '../storage/segment-swap.ts';
 import type { SegmentState } from '../storage/segment.ts';
 import { logStartsName, recoveryPointsName, type PartitionPoint } from '../storage/store-files.ts';
 import { epochProblem, EpochsOfLog, laggingEpochProblem } from './epoch-check.ts';
@@ -51,6 +54,8 @@ class PartitionCheck {
   readonly #topicId: string | null;
   readonly #known: KnownPartition;
   readonly #epochs = new EpochsOfLog();
+  /** Compacted segments that were taking the place of others: where they begin and end. */
+  readonly #swapped = new Map<Offset, Offset>();
   #metadataDamaged = false;
   #needsRepair = false;
   #largestEpoch = -1;
@@ -145,7 +150,9 @@ class PartitionCheck {
     const { fileSystem } = this.#tools;
     const names = fileSystem.list(`${this.#root}/${this.#name}`);
     const parsed = names.map((name) => ({ name, parsed: parseSegmentFileName(name) }));
-    const baseOffsets = parsed.flatMap((one) => (one.parsed?.kind === 'log' ? [one.parsed.baseOffset] : []));
+    for (const { name } of parsed) this.#takeSwapped(name);
+    const logs = parsed.flatMap((one) => (one.parsed?.kind === 'log' ? [one.parsed.baseOffset] : []));
+    const baseOffsets = [...new Set([...logs, ...this.#swapped.keys()])].filter((offset) => !this.#isReplaced(offset));
     const used = this.#known.state?.producerSnapshot ?? this.#known.recoveryPoint?.producerSnapshot ?? null;
     for (const { name, parsed: file } of parsed) {
       if (file === null) this.#strangeFile(name);
@@ -177,8 +184,27 @@ class PartitionCheck {
     else this.#findings.add('warning', `${this.#name}/${partitionMetadataName}`, what);
   }
 
+  /** Notes a compacted segment that was taking the place of others when a crash came. */
+  #takeSwapped(name: string): void {
+    if (this.#stoppedClean || !name.endsWith(swapSuffix)) return;
+    const segment = parseSegmentFileName(name.slice(0, -swapSuffix.length));
+    if (segment?.kind !== 'log') return;
+    const { arena, fileSystem } = this.#tools;
+    const path = `${this.#root}/${this.#name}/${name}`;
+    const endOffset = endOfSwapped(arena, fileSystem, path, segment.baseOffset);
+    if (endOffset !== null) this.#swapped.set(segment.baseOffset, endOffset);
+  }
+
+  #isReplaced(baseOffset: Offset): boolean {
+    return [...this.#swapped].some(([begin, end]) => baseOffset > begin && baseOffset < end);
+  }
+
   #strangeFile(name: string): void {
     if (name === partitionMetadataName || name === leaderEpochsName) return;
+    if (name.endsWith(cleanedSuffix))
+      return this.#note(name, 'What a compaction had not ended; a recovery removes it.');
+    if (name.endsWith(swapSuffix) && !this.#stoppedClean)
+      return this.#note(name, 'A compacted segment, whose place the next start completes.');
     if (name.endsWith(cutSuffix))
       this.#note(name, 'What a recovery or repair cut off the log; remove it once nobody needs it.');
     else if (name.endsWith(temporarySuffix))
@@ -210,15 +236,19 @@ class PartitionCheck {
         );
       }
       const countedIndexes = sealed || !this.#hasUnsureIndexes ? null : (this.#known.state?.segments.at(-1) ?? null);
+      const suffix = this.#swapped.has(baseOffset) ? swapSuffix : '';
+      const gapsBefore = this.#certainOffset;
       const place = {
         root: this.#root,
         name: this.#name,
         baseOffset,
         sealed,
+        suffix,
         transactions,
+        gapsBefore,
         indexSeverity,
         countedIndexes,
-      };
+      } as const;
       const report = checkSegment(this.#tools, place, this.#findings, (batch) => {
         if (this.#loss === null) this.#take(batch, snapshot, file);
       });
@@ -254,7 +284,7 @@ class PartitionCheck {
   }
 
   #take(batch: FileBatch, snapshot: SnapshotCheck | null, file: string): void {
-    const problem = this.#epochs.take(batch.leaderEpoch, batch.baseOffset);
+    const problem = this.#epochs.take(batch.leaderEpoch, batch.baseOffset, batch.lastOffset);
     if (problem !== null)
       this.#findings.add('damage', `${this.#name}/${file}`, `${capital(problem)}.`, batch.position, batch.baseOffset);
     this.#largestEpoch = Math.max(this.#largestEpoch, batch.leaderEpoch);
@@ -403,7 +433,7 @@ class PartitionCheck {
   }
 
   #checkSnapshot(snapshot: SnapshotCheck | null): void {
-    const problem = snapshot?.end(this.#endOffset) ?? null;
+    const problem = snapshot?.end(this.#endOffset, (offset) => this.#epochs.isGone(offset)) ?? null;
     if (snapshot === null || problem === null) return;
     const file = problem.path.slice(problem.path.lastIndexOf('/') + 1);
     this.#damage(file, problem.what, problem.position, problem.offset);
@@ -413,13 +443,15 @@ class PartitionCheck {
     const starts = this.#readEpochs();
     this.#largestEpoch = Math.max(this.#largestEpoch, starts?.at(-1)?.leaderEpoch ?? -1);
     if (this.#loss !== null) return;
-    const log = this.#epochs.starts;
     const certain = Math.min(this.#endOffset, this.#certainOffset);
     const problem =
-      starts === null ? null : laggingEpochProblem(starts, log, logStartOffset, certain, this.#stoppedClean);
+      starts === null
+        ? null
+        : laggingEpochProblem(starts, this.#epochs.startsBeside(starts), logStartOffset, certain, this.#stoppedClean);
     if (problem !== null) this.#damage(leaderEpochsName, `${capital(problem)}.`);
     const written = this.#known.state?.epochs ?? this.#known.recoveryPoint?.epochs ?? null;
-    const other = written === null ? null : epochProblem(written, log, logStartOffset, certain);
+    const other =
+      written === null ? null : epochProblem(written, this.#epochs.startsBeside(written), logStartOffset, certain);
     if (other !== null)
       this.#damage('', `Of its leader epochs, what was written down says something else than the log: ${other}.`);
   }

@@ -12,7 +12,7 @@ import { readWholeFile } from '../storage/checkpoint-file.ts';
 import type { FileSystem } from '../storage/file-system.ts';
 import { defaultLogConfig } from '../storage/log-config.ts';
 import type { RecordValidator } from '../storage/record-validation.ts';
-import { segmentFileName } from '../storage/segment-name.ts';
+import { segmentFileName, type swapSuffix } from '../storage/segment-name.ts';
 import type { SegmentState } from '../storage/segment.ts';
 import { scanSegmentFile, type FileBatch } from '../storage/segment-scan.ts';
 import type { Findings, Severity } from './findings.ts';
@@ -43,6 +43,10 @@ export interface SegmentPlace {
   readonly sealed: boolean;
   /** What was open in the log before this segment. */
   readonly transactions: TransactionsOfLog;
+  /** Ends the log file's name where it takes the place of others (`storage/segment-swap.ts`), which a start completes. */
+  readonly suffix: '' | typeof swapSuffix;
+  /** Before it compaction may have taken records out. */
+  readonly gapsBefore: number;
   /** How bad a wrong index is: a start after a crash makes those past the recovery point again. */
   readonly indexSeverity: Severity;
   /** So many bytes of the last segment's index files count, where that was written down: who writes next cuts off the rest. */
@@ -76,7 +80,7 @@ export function checkSegment(
   const { arena, fileSystem, progress } = tools;
   const { root, name, baseOffset } = place;
   const fileOf = (kind: 'log' | 'index' | 'timeindex' | 'txnindex'): string =>
-    `${name}/${segmentFileName(baseOffset, kind)}`;
+    `${name}/${segmentFileName(baseOffset, kind)}${kind === 'log' ? place.suffix : ''}`;
   const readIndex = (kind: 'index' | 'timeindex' | 'txnindex', countedBytes = Infinity): Uint8Array => {
     const bytes = readWholeFile(fileSystem, `${root}/${fileOf(kind)}`, largestIndexBytes) ?? new Uint8Array();
     return bytes.subarray(0, Math.min(bytes.length, countedBytes));
@@ -92,23 +96,32 @@ export function checkSegment(
   const file = fileSystem.open(`${root}/${fileOf('log')}`, 'read');
   try {
     const fileBytes = fileSystem.sizeOf(file);
-    const end = scanSegmentFile(arena, fileSystem, file, fileBytes, asPosition(0), baseOffset, true, (batch) => {
-      const wrong = recordProblem(tools, batch);
-      if (wrong !== null) findings.add('damage', fileOf('log'), wrong, batch.position, batch.baseOffset);
-      offsetIndex.take(batch);
-      timeIndex.take(batch);
-      transactionIndex.take(batch);
-      take(batch);
-      batches++;
-      records += batch.recordCount;
-      endOffset = (batch.lastOffset + 1) as Offset;
-      largestTimestampMs = Math.max(largestTimestampMs, batch.maxTimestamp);
-      progress(batch.sizeBytes);
-      return null;
-    });
+    const end = scanSegmentFile(
+      arena,
+      fileSystem,
+      file,
+      fileBytes,
+      asPosition(0),
+      baseOffset,
+      place.gapsBefore,
+      (batch) => {
+        const wrong = recordProblem(tools, batch);
+        if (wrong !== null) findings.add('damage', fileOf('log'), wrong, batch.position, batch.baseOffset);
+        offsetIndex.take(batch);
+        timeIndex.take(batch);
+        transactionIndex.take(batch);
+        take(batch);
+        batches++;
+        records += batch.recordCount;
+        endOffset = (batch.lastOffset + 1) as Offset;
+        largestTimestampMs = Math.max(largestTimestampMs, batch.maxTimestamp);
+        progress(batch.sizeBytes);
+        return null;
+      },
+    );
     progress(fileBytes - end.endPosition);
-    // Behind a damaged batch the indexes have nothing to be compared with.
-    if (end.problem === null) {
+    // Behind a damaged batch the indexes have nothing to be compared with; those of a swapped segment are made again.
+    if (end.problem === null && place.suffix === '') {
       offsetIndex.end(end.endPosition);
       timeIndex.end(place.sealed);
       transactionIndex.end(endOffset);

@@ -1,7 +1,8 @@
 /**
  * Compares the producer snapshot that a start would use with the log: each batch that it remembers must be there, from
  * that producer and with that sequence, and of a named one with its name and number. Offline, synchronous. What the log
- * no longer holds cannot be compared.
+ * no longer holds cannot be compared; compaction keeps the last batch of each producer, and of a named one that one's last
+ * record.
  */
 
 import type { Offset } from '../base/numbers.ts';
@@ -32,6 +33,8 @@ export class SnapshotCheck {
   /** Entries whose batch was not seen yet, by its last offset. */
   readonly #expected = new Map<number, ProducerEntry>();
   readonly #expectedNamed = new Map<number, ExpectedNamed>();
+  /** Of the batches that are their producers' last. */
+  #lastOffsets = new Set<number>();
   readonly #paths: { readonly snapshot: string; readonly named: string };
   /** The arena's, where batches stand that are taken. */
   readonly #bytes: Uint8Array;
@@ -56,6 +59,8 @@ export class SnapshotCheck {
         this.#expected.set(entry.lastOffset, entry);
       }
     }
+    this.#lastOffsets = new Set(new Map(found.entries.map((entry) => [entry.producerId, entry.lastOffset])).values());
+    for (const { batches } of found.named) this.#lastOffsets.add(batches.at(-1)!.lastOffset);
     for (const producer of found.named) {
       for (const batch of producer.batches) {
         if (this.#mayKnow(this.#paths.named, `producer ${producer.name}`, batch.lastOffset, firstBase)) {
@@ -97,6 +102,8 @@ export class SnapshotCheck {
     if (expected === undefined) return;
     this.#expectedNamed.delete(batch.lastOffset);
     const { producer, batch: remembered } = expected;
+    const isCompacted = batch.recordCount <= batch.lastOffsetDelta && !this.#lastOffsets.has(batch.lastOffset);
+    if (isCompacted) return;
     const found = readIdentity(this.#bytes, batch.address, batch.address + batch.sizeBytes);
     const fits =
       batch.producerId === producer.producerId &&
@@ -112,8 +119,16 @@ export class SnapshotCheck {
     );
   }
 
-  /** All batches up to `endOffset` were taken: what is wrong with the snapshot, or null. */
-  end(endOffset: Offset): SnapshotProblem | null {
+  /**
+   * All batches up to `endOffset` were taken, but those at offsets that `isGone`, which compaction took out: what is wrong
+   * with the snapshot, or null.
+   */
+  end(endOffset: Offset, isGone: (offset: number) => boolean): SnapshotProblem | null {
+    for (const expected of [this.#expected, this.#expectedNamed]) {
+      for (const offset of expected.keys()) {
+        if (isGone(offset) && !this.#lastOffsets.has(offset)) expected.delete(offset);
+      }
+    }
     if (this.offset > endOffset)
       this.#found(this.#paths.snapshot, `It is named after an offset behind the log's end, ${endOffset}.`, null);
     const [missing] = this.#expected.values();

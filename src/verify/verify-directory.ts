@@ -18,6 +18,7 @@ import {
   partitionDirectoryName,
   temporarySuffix,
 } from '../storage/segment-name.ts';
+import { cleanerCheckpointName } from '../storage/store-compaction.ts';
 import { cleanStopName, leaderEpochName, logStartsName, recoveryPointsName } from '../storage/store-files.ts';
 import { Findings, type PartitionReport, type VerifyReport } from './findings.ts';
 import { readStoreFiles, type StoreFiles } from './known-partition.ts';
@@ -38,6 +39,7 @@ const storeFiles: readonly string[] = [
   recoveryPointsName,
   logStartsName,
   cleanStopName,
+  cleanerCheckpointName,
 ];
 
 /** An arena that holds any batch which a broker takes, for `verifyDirectory`. Pages that are not touched cost nothing. */

@@ -253,6 +253,10 @@ export class MemoryLogStore implements LogStore {
     return log;
   }
 
+  compactDirtiest(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   found(): { topic: string; topicId: string | null; partition: number }[] {
     return [...this.#logs.keys()].map((key) => {
       const [topic = '', topicId = '', partition = ''] = key.split('/');

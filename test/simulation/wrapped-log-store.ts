@@ -4,6 +4,7 @@
  */
 
 import type { Offset } from '../../src/base/numbers.ts';
+import type { CompactionSettings } from '../../src/storage/compactor.ts';
 import type { LogConfig } from '../../src/storage/log-config.ts';
 import type {
   ActiveProducer,
@@ -162,6 +163,10 @@ export class WrappedLogStore implements LogStore {
     let wrapped = this.#wrapped.get(log);
     if (wrapped === undefined) this.#wrapped.set(log, (wrapped = this.#wrap(log)));
     return wrapped;
+  }
+
+  compactDirtiest(settings: CompactionSettings): Promise<boolean> {
+    return this.inner.compactDirtiest(settings);
   }
 
   found(): ReturnType<LogStore['found']> {

@@ -9,6 +9,7 @@ import { silentLogger } from '../../src/base/logger.ts';
 import { asOffset } from '../../src/base/numbers.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { ErrorCode } from '../../src/base/error-code.ts';
+import { InThreadCompactor } from '../../src/compaction/in-thread-compactor.ts';
 import { Arena } from '../../src/memory/arena.ts';
 import { openDataDirectory } from '../../src/storage/data-directory.ts';
 import type { FileSystem } from '../../src/storage/file-system.ts';
@@ -94,6 +95,7 @@ export class FaultHarness {
       logger: silentLogger,
       arena,
       executor: this.executor,
+      compactor: new InThreadCompactor(fileSystem, this.random),
       ...this.storeOptions,
     });
     this.store = await Promise.race([opening, death]);

@@ -18,7 +18,8 @@ import { blankSubmission, SubmissionKind } from '../../src/memory/flush-queue.ts
 import { buildBatch, type BatchOptions } from '../../src/records/batch-builder.ts';
 import { crc32c } from '../../src/records/crc32c.ts';
 import { RecordReader } from '../../src/records/record-reader.ts';
-import { batchSizeAt } from '../../src/records/record-batch.ts';
+import { batchSizeAt, lastOffsetAt } from '../../src/records/record-batch.ts';
+import type { Compactor } from '../../src/storage/compactor.ts';
 import type { FileSystem } from '../../src/storage/file-system.ts';
 import type { FlushExecutor } from '../../src/storage/flush-executor.ts';
 import { LocalLogStore } from '../../src/storage/local-log-store.ts';
@@ -116,6 +117,7 @@ export interface StoreHarnessOptions {
   readonly logger?: Logger;
   readonly ringSizeBytes?: number;
   readonly heapSizeBytes?: number;
+  readonly compactor?: Compactor;
 }
 
 /** One directory and the stores that were opened on it, one after the other. */
@@ -132,7 +134,7 @@ export class StoreHarness {
 
   async open(): Promise<LocalLogStore> {
     const { fileSystem = nodeFileSystem, clock = systemClock, logger = silentLogger } = this.options;
-    const { ringSizeBytes, heapSizeBytes } = this.options;
+    const { ringSizeBytes, heapSizeBytes, compactor } = this.options;
     this.arena = Arena.create({
       flushWorkerCount: 1,
       queueCapacity: 256,
@@ -149,6 +151,7 @@ export class StoreHarness {
       logger,
       arena: this.arena,
       executor: this.executor,
+      ...(compactor === undefined ? {} : { compactor }),
     });
     return this.store;
   }
@@ -202,8 +205,9 @@ export async function valuesFrom(log: PartitionLog, offset = 0, maxBytes = 1024 
       const reader = new RecordReader(result.records, at, at + size);
       while (reader.next()) {
         if (reader.offset >= offset) values.push(`${reader.offset}:${Buffer.from(reader.value!).toString()}`);
-        next = (reader.offset + 1) as Offset;
       }
+      // Compaction leaves batches whose last records, or all, are gone.
+      next = (lastOffsetAt(result.records, at) + 1) as Offset;
       at += size;
     }
     result.release();
