@@ -156,9 +156,8 @@ function choicesText(definition: ConfigDefinition): string {
 
 /** As Java prints a double: always with a fraction, and from 1E7 on with an exponent. */
 function doubleText(value: number): string {
-  if (value === 0) return '0.0';
-  if (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e7)
-    return Number.isInteger(value) ? value.toFixed(1) : String(value);
+  const size = Math.abs(value);
+  if (size === 0 || (size >= 1e-3 && size < 1e7)) return Number.isInteger(value) ? value.toFixed(1) : String(value);
   const [mantissa = '', exponent = ''] = value.toExponential().split('e');
   return `${mantissa.includes('.') ? mantissa : `${mantissa}.0`}E${Number(exponent)}`;
 }

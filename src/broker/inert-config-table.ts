@@ -305,18 +305,6 @@ const groups: readonly Group[] = [
     ],
   },
   {
-    subject: 'the log cleaner.',
-    settings: [
-      ['log.cleaner.backoff.ms', 'long', '15000', { min: 0, update: 'cluster-wide' }],
-      ['log.cleaner.dedupe.buffer.size', 'long', '134217728', { update: 'cluster-wide' }],
-      ['log.cleaner.enable', 'boolean', 'true'],
-      ['log.cleaner.io.buffer.load.factor', 'double', '0.9', { update: 'cluster-wide' }],
-      ['log.cleaner.io.buffer.size', 'int', '524288', { min: 0, update: 'cluster-wide' }],
-      ['log.cleaner.io.max.bytes.per.second', 'double', '1.7976931348623157E308', { update: 'cluster-wide' }],
-      ['log.cleaner.threads', 'int', '1', { min: 0, update: 'cluster-wide' }],
-    ],
-  },
-  {
     subject: 'log directories, flushing and recovery.',
     settings: [
       ['cordoned.log.dirs', 'list', '', { update: 'per-broker' }],

@@ -29,7 +29,8 @@ export const topicConfigDefinitions: readonly ConfigDefinition[] = [
     default: '9',
     min: 1,
     max: 17,
-    documentation: 'The level to compress with where compression.type is lz4.',
+    documentation:
+      'The level to compress with where compression.type is lz4. Without effect: there is one way here, as fast as the lower levels.',
   },
   {
     name: 'compression.type',
@@ -37,7 +38,7 @@ export const topicConfigDefinitions: readonly ConfigDefinition[] = [
     default: 'producer',
     choices: ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'],
     documentation:
-      'How batches are compressed when they are stored. Every batch is kept as it came, whatever this says.',
+      'How batches are compressed when they are stored: `producer` keeps them as they came, all others are compressed again where they differ. Batches of named producers stay as they are.',
   },
   {
     name: 'compression.zstd.level',
@@ -80,7 +81,7 @@ export const topicConfigDefinitions: readonly ConfigDefinition[] = [
     default: '9223372036854775807',
     min: 0,
     documentation:
-      'Forces a sync after so many milliseconds. Without effect: everything is synced within about a second.',
+      'Forces a sync so many milliseconds after a write. Everything is synced within about a second in any case.',
   },
   {
     name: 'follower.replication.throttled.replicas',
@@ -192,7 +193,8 @@ export const topicConfigDefinitions: readonly ConfigDefinition[] = [
     name: 'preallocate',
     type: 'boolean',
     default: 'false',
-    documentation: "Whether a new segment's file gets its full size at once. Without effect: files grow.",
+    documentation:
+      "Whether a new segment's file gets its full size at once. Without effect: behind small synced writes some room is made ahead, and a file of full size would have to be searched for its end after a crash.",
   },
   {
     name: 'remote.copy.lag.bytes',

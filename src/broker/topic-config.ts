@@ -5,6 +5,7 @@
  */
 
 import { present } from '../base/assert.ts';
+import { Compression } from '../records/record-batch.ts';
 import type { LogConfig } from '../storage/log-config.ts';
 import {
   configList,
@@ -32,6 +33,14 @@ export const topicConfigByName = definitionsByName(topicConfigDefinitions);
 const hourMs = 3_600_000;
 /** Of the broker's setting `producer.id.expiration.ms`, which no topic has. */
 const producerExpirationMs = '86400000';
+/** `producer` is none of them. */
+const compressionByName: Readonly<Record<string, Compression>> = {
+  uncompressed: Compression.NONE,
+  gzip: Compression.GZIP,
+  snappy: Compression.SNAPPY,
+  lz4: Compression.LZ4,
+  zstd: Compression.ZSTD,
+};
 const once = (name: string): readonly ConfigSynonym[] => [{ name, factor: 1 }];
 
 /** The broker's names for a topic's settings, strongest first. */
@@ -146,6 +155,8 @@ export function topicLogConfig(configs: TopicConfigs, brokerValue: BrokerValue =
     maxMessageBytes: number('max.message.bytes'),
     maxDecompressedBytes: number('max.decompressed.message.bytes'),
     fileDeleteDelayMs: number('file.delete.delay.ms'),
+    compression: compressionByName[text('compression.type')] ?? null,
+    compressionLevels: { gzip: number('compression.gzip.level'), zstd: number('compression.zstd.level') },
     timestampType: text('message.timestamp.type') === 'LogAppendTime' ? 'LogAppendTime' : 'CreateTime',
     timestampBeforeMaxMs: number('message.timestamp.before.max.ms'),
     timestampAfterMaxMs: number('message.timestamp.after.max.ms'),

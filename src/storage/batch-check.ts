@@ -94,6 +94,13 @@ export function refusalOf(
   return config.timestampType === 'CreateTime' ? timestampRefusal(batch, config, nowMs) : null;
 }
 
+/** Whether single records are to blame for the refusal, which `refusalOf` gave. */
+export function isForRecords({ errorCode }: Refusal, batch: ScannedBatch, config: LogConfig): boolean {
+  if (batch.status !== ScanStatus.OK) return false;
+  const isKeyless = config.compactPolicy && batch.keylessCount > 0;
+  return errorCode === ErrorCode.INVALID_TIMESTAMP || (errorCode === ErrorCode.INVALID_RECORD && isKeyless);
+}
+
 function structuralRefusal(batch: ScannedBatch, givenBytes: number): Refusal | null {
   switch (batch.status) {
     case ScanStatus.OK:

@@ -6,9 +6,10 @@
 import type { Address } from '../base/numbers.ts';
 import { ScanFlag } from '../memory/core.ts';
 import { isLogAppendTime } from '../records/record-batch.ts';
-import { readScanRow, refusalOf, type Refusal, type ScannedBatch } from './batch-check.ts';
+import { isCompressed, isForRecords, readScanRow, refusalOf, type Refusal, type ScannedBatch } from './batch-check.ts';
 import type { LogConfig } from './log-config.ts';
 import type { AppendOptions } from './partition-log.ts';
+import { recordErrorsOf } from './record-errors.ts';
 import { scratchRowsAddress } from './scratch.ts';
 import type { StoreContext } from './store-context.ts';
 
@@ -25,13 +26,21 @@ export function scanProduced(
   config: LogConfig,
   nowMs: number,
 ): { readonly batch: ScannedBatch; readonly refusal: Refusal | null } {
-  const { core, view } = arena;
+  const { bytes, core, view } = arena;
   const rowsAddress = scratchRowsAddress(arena);
   const flags = sealed ? ScanFlag.CONTIGUOUS : ScanFlag.CONTIGUOUS | ScanFlag.SEAL;
   core.scanBatches(address, sizeBytes, rowsAddress, 1, sizeBytes, flags);
   const batch = readScanRow(view, rowsAddress);
   const statedTimestamp = batch.maxTimestamp;
-  const refusal = validator.validateBatch(batch, address, config) ?? refusalOf(batch, sizeBytes, origin, config, nowMs);
+  const unreadable = validator.validateBatch(batch, address, config);
+  let refusal = unreadable ?? refusalOf(batch, sizeBytes, origin, config, nowMs);
+  if (refusal !== null && unreadable === null && isForRecords(refusal, batch, config)) {
+    const { body } = validator;
+    const inflated = isCompressed(batch) ? bytes.subarray(body.address, body.address + body.sizeBytes) : null;
+    const { errorCode } = refusal;
+    const recordErrors = recordErrorsOf(bytes, batch, address, inflated, errorCode, config, nowMs);
+    refusal = { ...refusal, recordErrors };
+  }
   const wrong = batch.maxTimestamp !== statedTimestamp || isLogAppendTime(batch.attributes);
   if (refusal === null && config.timestampType === 'CreateTime' && wrong) {
     core.setMaxTimestamp(address, batch.maxTimestamp);

@@ -7,6 +7,7 @@
  *   LogRetention: where the log begins        log-checkpoint.ts: from where recovery begins        time-lookup.ts
  */
 
+import type { Timer } from '../base/clock.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { noOffset, type Offset } from '../base/numbers.ts';
@@ -49,6 +50,9 @@ const checkpointAfterBytes = 64 * 1024 * 1024;
 /** Named producers have none. */
 const noTransactions = { coordinatorEpoch: -1, currentTransactionFirstOffset: -1 };
 
+/** How long the store leaves anything unsynced. */
+const backgroundSyncMs = 1000;
+
 /** What the log asks of the store when it goes away. */
 export interface LogOwner {
   /** The log's files are closed; the store renames its directory and forgets it. */
@@ -68,6 +72,8 @@ export class LocalLog implements PartitionLog, Closable {
   #highWatermark: Offset;
   #lastStableOffset: Offset;
   #producersLoaded: boolean;
+  /** Runs while something waits for `flush.ms`. */
+  #flush: Timer | null = null;
   /** The checkpoint made last, which may be under way; never rejects. */
   #checkpoint: Promise<unknown> = Promise.resolve();
   #destruction: Promise<void> | null = null;
@@ -135,6 +141,7 @@ export class LocalLog implements PartitionLog, Closable {
     if (!this.#producersLoaded) this.#loadProducers();
     this.#writer.append(batch, options, listener);
     this.#context.used(this);
+    this.#scheduleFlush();
     if (this.checkpointIsUrgent) this.#context.checkpointSoon();
   }
 
@@ -148,6 +155,16 @@ export class LocalLog implements PartitionLog, Closable {
   hasOpenTransaction(producerId: number, producerEpoch: number): boolean {
     if (!this.#producersLoaded) this.#loadProducers();
     return this.state.producers.hasOpenTransaction(producerId, producerEpoch);
+  }
+
+  /** What waits longer than `flush.ms` is synced; the store does so every second in any case. */
+  #scheduleFlush(): void {
+    const { flushMs } = this.state.config;
+    if (flushMs >= backgroundSyncMs || this.#flush !== null) return;
+    this.#flush = this.#context.clock.setTimer(flushMs, () => {
+      this.#flush = null;
+      this.#flusher.requestSync();
+    });
   }
 
   lastNumberOf(name: string): number {
@@ -312,6 +329,7 @@ export class LocalLog implements PartitionLog, Closable {
       await this.#destruction.catch(ignoreHere);
       return true;
     }
+    this.#flush?.cancel();
     await this.#compaction.stop();
     const failure = await this.#flusher.close(false);
     this.#advanced();
@@ -334,6 +352,7 @@ export class LocalLog implements PartitionLog, Closable {
   }
 
   async #destroy(): Promise<void> {
+    this.#flush?.cancel();
     await this.#flusher.close(true);
     await this.#compaction.stop();
     // It may be writing files into the directory, whose name is somebody else's soon.

@@ -3,6 +3,9 @@
  * Names, defaults and bounds of the texts stand in `broker/topic-config.ts`.
  */
 
+import type { Compression } from '../records/record-batch.ts';
+import { defaultCompressionLevels, type CompressionLevels } from './batch-deflater.ts';
+
 export interface LogConfig {
   readonly segmentBytes: number;
   readonly segmentMs: number;
@@ -24,6 +27,9 @@ export interface LogConfig {
   readonly maxMessageBytes: number;
   readonly maxDecompressedBytes: number;
   readonly fileDeleteDelayMs: number;
+  /** What batches are compressed with when they are stored; null: as they came. */
+  readonly compression: Compression | null;
+  readonly compressionLevels: CompressionLevels;
   readonly timestampType: 'CreateTime' | 'LogAppendTime';
   readonly timestampBeforeMaxMs: number;
   readonly timestampAfterMaxMs: number;
@@ -53,6 +59,8 @@ export const defaultLogConfig: LogConfig = {
   maxMessageBytes: 1_048_588,
   maxDecompressedBytes: 2 ** 31 - 9,
   fileDeleteDelayMs: 60_000,
+  compression: null,
+  compressionLevels: defaultCompressionLevels,
   timestampType: 'CreateTime',
   timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
   timestampAfterMaxMs: 3_600_000,

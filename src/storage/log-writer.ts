@@ -18,6 +18,7 @@ import { attributeBit, batchHeaderSizeBytes, isTransactional } from '../records/
 import { encodeMarker, markerSizeBytes } from '../records/transaction-marker.ts';
 import type { Stage } from './append-progress.ts';
 import type { Refusal, ScannedBatch } from './batch-check.ts';
+import { needsRecompression, recompressBatch } from './batch-recompression.ts';
 import { scanProduced } from './batch-scan.ts';
 import type { LogFlusher } from './log-flusher.ts';
 import type { LogState } from './log-state.ts';
@@ -89,7 +90,27 @@ export class LogWriter {
     if (options.named !== undefined) {
       if (this.#isRefusedNamed(scanned, placed, options.named, listener)) return;
     } else if (scanned.producerId >= 0 && this.#isRepeatedOrRefused(scanned, placed, options, listener)) return;
-    this.#accept(scanned, placed, options, null, null, nowMs, listener);
+    const stored = this.#inTopicsCompression(scanned, placed, options);
+    if ('errorCode' in stored) return listener(this.#refused(stored));
+    this.#accept(scanned, stored, options, null, null, nowMs, listener);
+  }
+
+  /** The batch in the compression that its topic asks for; where it is refused for that, it is taken out of the ring. */
+  #inTopicsCompression(scanned: ScannedBatch, placed: PlacedBatch, options: AppendOptions): PlacedBatch | Refusal {
+    const { context, config } = this.#log;
+    // Of a named producer's batch recovery has to read the last record as it stands there.
+    if (options.named !== undefined || !needsRecompression(scanned, config)) return placed;
+    const { ring, arena } = context;
+    const made = recompressBatch(context, scanned, placed.address, config);
+    ring.withdraw(placed.position, placed.reservedBytes);
+    if ('errorCode' in made) return made;
+    const { sizeBytes } = made;
+    const refusal = this.#refusalBefore(sizeBytes, options);
+    if (refusal !== null) return refusal;
+    const position = present(ring.reserve(sizeBytes), 'there is room for a batch that was not refused');
+    const address = ring.addressOf(position);
+    arena.core.copyBytes(address, made.address, sizeBytes);
+    return { position, address, sizeBytes, reservedBytes: sizeBytes };
   }
 
   /** As `PartitionLog.appendMarker`. */

@@ -27,6 +27,8 @@ export class RecordValidator {
   readonly #resultAddress: Address;
   readonly #bodyAddress: Address;
   readonly #bodyCapacityBytes: number;
+  /** Where the records of the batch that was validated last lie as plain bytes: in the batch itself, or inflated here. */
+  readonly body: { address: Address; sizeBytes: number };
 
   /**
    * A validator that uses `[scratchAddress, scratchAddress + scratchSizeBytes)` of the arena and nothing else of it.
@@ -40,6 +42,7 @@ export class RecordValidator {
     this.#resultAddress = scratchAddress;
     this.#bodyAddress = asAddress(scratchAddress + bodyPlace);
     this.#bodyCapacityBytes = scratchSizeBytes - bodyPlace;
+    this.body = { address: this.#bodyAddress, sizeBytes: 0 };
   }
 
   /**
@@ -80,13 +83,16 @@ export class RecordValidator {
       if (sizeBytes < 0) return this.#inflationRefusal(batch, sizeBytes);
     }
 
+    this.body.address = address;
+    this.body.sizeBytes = sizeBytes;
     const { core, view } = this.#arena;
     const result = this.#resultAddress;
     batch.status = core.validateRecords(
       address,
       sizeBytes,
       batch.recordCount,
-      ScanFlag.CONTIGUOUS,
+      // Compaction leaves gaps; of a client's batch the scan has made sure that its header counts every offset.
+      batch.recordCount === batch.lastOffsetDelta + 1 ? ScanFlag.CONTIGUOUS : 0,
       result,
     ) as ScanStatus;
     batch.firstBadRecord = view.getInt32(result + recordsResult.firstBadRecord, true);

@@ -131,7 +131,7 @@ export function checkSegment(
       ['timeindex', timeIndex.problem],
       ['txnindex', transactionIndex.problem],
     ] as const) {
-      if (problem === null) continue;
+      if (problem === null || place.suffix !== '') continue;
       findings.add(place.indexSeverity, fileOf(kind), `${capital(problem.what)}.`, problem.position, problem.offset);
     }
     return {
@@ -144,7 +144,8 @@ export function checkSegment(
       problem: end.problem,
       zeroBytes: end.zeroBytes,
       isTorn: end.problem !== null && isTorn(fileSystem, file, end.endPosition, fileBytes, end.problem),
-      indexProblem: [offsetIndex, timeIndex, transactionIndex].some(({ problem }) => problem !== null),
+      indexProblem:
+        place.suffix === '' && [offsetIndex, timeIndex, transactionIndex].some(({ problem }) => problem !== null),
     };
   } finally {
     fileSystem.close(file);

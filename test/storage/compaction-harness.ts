@@ -10,6 +10,7 @@ import type { CompactionSettings } from '../../src/storage/compactor.ts';
 import type { LogConfig } from '../../src/storage/log-config.ts';
 import type { PartitionLog } from '../../src/storage/partition-log.ts';
 import type { FaultHarness } from './fault-harness.ts';
+import { append } from './store-harness.ts';
 
 export const compactionSettings: CompactionSettings = {
   mapBytes: 4096,
@@ -77,4 +78,68 @@ export async function settled<T>(harness: FaultHarness, promise: Promise<T>): Pr
   outcome.catch(() => {});
   await harness.until(() => done);
   return outcome;
+}
+
+/** One record as it was read. */
+export interface FoundRecord {
+  readonly offset: number;
+  readonly key: string;
+  /** Null for a tombstone. */
+  readonly value: string | null;
+}
+
+export function parsed(texts: readonly string[]): FoundRecord[] {
+  return texts.map((text) => {
+    const [, offset, key, value] = /^(\d+):(.*)=(.*)$/.exec(text)!;
+    return { offset: Number(offset), key: key!, value: value === 'null' ? null : value! };
+  });
+}
+
+/** What was appended to one compacted log, and what of it was acknowledged. */
+export class KeyedLedger {
+  /** By what was written: nothing else may ever be read. */
+  readonly #attempted = new Map<string, string>();
+  /** By offset. */
+  readonly acknowledged = new Map<number, FoundRecord>();
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Appends one batch of records, some of which are tombstones. */
+  async append(log: PartitionLog, keys: readonly (readonly [key: string, isTombstone: boolean])[], timestampMs = 1000) {
+    const pairs = keys.map(([key, isTombstone]): Pair => [key, isTombstone ? null : `value-${this.#count++}`]);
+    for (const [key, value] of pairs) this.#attempted.set(`${key}=${value}`, key);
+    const result = await append(log, keyed(pairs, timestampMs));
+    expect(result.errorCode).toBe(0);
+    for (const [i, [key, value]] of pairs.entries()) {
+      this.acknowledged.set(result.baseOffset + i, { offset: result.baseOffset + i, key, value });
+    }
+    return result;
+  }
+
+  /** Holds what is read against what was acknowledged. */
+  expectIn(texts: readonly string[], what: string): void {
+    const found = parsed(texts);
+    const byOffset = new Map(found.map((record) => [record.offset, record]));
+    expect(byOffset.size, `${what}: each offset comes once, in order`).toBe(found.length);
+    expect(found.map(({ offset }) => offset)).toEqual([...byOffset.keys()].toSorted((a, b) => a - b));
+    const newest = new Map<string, FoundRecord>();
+    for (const record of this.acknowledged.values()) {
+      if (record.offset > (newest.get(record.key)?.offset ?? -1)) newest.set(record.key, record);
+    }
+    for (const record of found) {
+      const known = this.acknowledged.get(record.offset);
+      if (known !== undefined) expect(record, `${what}: offset ${record.offset}`).toEqual(known);
+      else expect(this.#attempted.has(`${record.key}=${record.value}`), `${what}: ${record.key}`).toBe(true);
+    }
+    for (const [key, record] of newest) {
+      const later = found.some((other) => other.key === key && other.offset > record.offset);
+      if (byOffset.has(record.offset) || later) continue;
+      expect(record.value, `${what}: the newest of ${key}, at offset ${record.offset}, is gone`).toBeNull();
+      const older = found.filter((other) => other.key === key);
+      expect(older, `${what}: ${key} was deleted, and an older value is there again`).toEqual([]);
+    }
+  }
 }
