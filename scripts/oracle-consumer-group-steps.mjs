@@ -9,7 +9,7 @@ import { create, newTopic, range, settled, zeroUuid } from './oracle-requests.mj
 const assignable = () => new Promise((resolve) => setTimeout(resolve, 1100));
 
 /** A member as a scenario drives it; it remembers its epoch and what it has. */
-class Member {
+export class Member {
   epoch = 0;
   owned = [];
 
@@ -29,7 +29,7 @@ class Member {
     const { instanceId = null } = described;
     const fields = { groupId, memberId, memberEpoch: epoch, instanceId, topicPartitions: null, ...more };
     if (!('subscribedTopicNames' in fields)) fields.subscribedTopicNames = null;
-    const answer = await target.ask(label, 68, version, fields);
+    const answer = await target.ask(label, 68, version, fields, inOrder);
     if (answer.errorCode === 0) this.epoch = answer.memberEpoch;
     if (answer.errorCode === 0 && answer.assignment !== null) this.owned = answer.assignment.topicPartitions;
     return answer;
@@ -46,7 +46,7 @@ class Member {
 }
 
 /** Waits until the coordinator answers for the group: a fresh Kafka first makes the topic that its groups are kept in. */
-async function coordinated(target, groupId) {
+export async function coordinated(target, groupId) {
   for (let tries = 0; tries < 100; tries++) {
     await target.ask('find', 10, 0, { key: groupId }, () => null);
     const { errorCode } = await target.ask('coordinator', 9, 7, { groupId, topics: [] });
@@ -56,10 +56,22 @@ async function coordinated(target, groupId) {
 }
 
 /** Member ids in the order in which assignors take them. */
-const idOf = (number) => `${'A'.repeat(20)}${number}A`;
+export const idOf = (number) => `${'A'.repeat(20)}${number}A`;
 
-/** Kafka tells members in the order of a hash table. */
-const byMemberId = (answer) => ({
+/** Kafka tells topics in the order of a hash table. */
+function inOrder(value) {
+  if (Array.isArray(value)) return value.map(inOrder);
+  if (typeof value !== 'object' || value === null) return value;
+  const keyOf = ({ topicName, partitions }) => `${topicName} ${partitions.join()}`;
+  const fields = Object.entries(value).map(([key, item]) => {
+    const isTopics = key === 'topicPartitions' && item !== null;
+    return [key, isTopics ? item.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)) : inOrder(item)];
+  });
+  return Object.fromEntries(fields);
+}
+
+/** … and members as well. */
+export const byMemberId = (answer) => ({
   ...answer,
   groups: answer.groups.map((group) => ({
     ...group,
@@ -67,9 +79,9 @@ const byMemberId = (answer) => ({
   })),
 });
 
-const describe = (target, label, groupId, version = 1) => {
+export const describe = (target, label, groupId, version = 1) => {
   const fields = { groupIds: [groupId], includeAuthorizedOperations: true };
-  return target.ask(`describe, ${label}`, 69, version, fields, byMemberId);
+  return target.ask(`describe, ${label}`, 69, version, fields, (answer) => inOrder(byMemberId(answer)));
 };
 
 export async function consumerGroupHeartbeat(target) {
@@ -303,4 +315,72 @@ export async function listedGroups(target) {
   for (const version of range(0, 6)) await target.ask('as a classic group', 15, version, { groups: [groupId] });
   await member.leave('leaves');
   await list('empty', 5, { typesFilter: ['consumer'], statesFilter: ['empty'] });
+}
+
+export async function topicRegexes(target) {
+  const prefix = target.topic('matched');
+  await create(target, 'before', [
+    newTopic(`${prefix}-a`, 2),
+    newTopic(`${prefix}-b`),
+    newTopic(target.topic('other')),
+  ]);
+  await settled();
+  const groupId = target.topic('regex');
+  await coordinated(target, groupId);
+  const regex = (subscribedTopicRegex, subscribedTopicNames = null) => ({ subscribedTopicRegex, subscribedTopicNames });
+  const member = new Member(target, 1, groupId, idOf(1), { serverAssignor: 'range', ...regex(`${prefix}-.*`) });
+  for (const wrong of [
+    'a(b',
+    '[a',
+    'a**',
+    '(?=a)',
+    '\\C',
+    'a{1001}',
+    '(a{1000}){1000}',
+    '(?P<n',
+    '*',
+    '\\',
+    'x{2}{3}',
+    '(?z)',
+  ]) {
+    const other = new Member(target, 1, `${groupId}-wrong`, idOf(1), regex(wrong));
+    await other.join(`wrong: ${wrong}`);
+  }
+  for (const [i, right] of [
+    '',
+    '.*',
+    '(?i)A',
+    '\\pL+',
+    '(a+)+$',
+    '\\Qa.b\\E',
+    '[[:alpha:]]',
+    '^$',
+    '(?P<n>a)',
+    'a|b',
+  ].entries()) {
+    const other = new Member(target, 1, `${groupId}-${i}`, idOf(1), regex(right));
+    await other.join(`right: ${right}`);
+  }
+  await member.join('joins');
+  await assignable();
+  await member.beat('hears');
+  await member.ack('has');
+  await describe(target, 'matched', groupId);
+  await assignable();
+  const second = new Member(target, 1, groupId, idOf(2), { serverAssignor: 'range', ...regex(`${prefix}-.*`) });
+  await second.join('second joins with the same');
+  await member.beat('hears of the second');
+  await member.ack('has revoked');
+  await second.beat('second gets');
+  await second.ack('second has');
+  await describe(target, 'both', groupId);
+  await assignable();
+  await second.beat('takes it back', regex('', [`${prefix}-b`]));
+  await second.ack('by name');
+  await member.beat('hears of the change');
+  await member.ack('has after the change');
+  await second.beat('second is done');
+  await describe(target, 'one of each', groupId);
+  await member.leave('leaves');
+  await second.leave('second leaves');
 }

@@ -23,7 +23,9 @@ import {
   listedGroups,
   offsetsAtMemberEpochs,
   staticMembers,
+  topicRegexes,
 } from './oracle-consumer-group-steps.mjs';
+import { classicMembersOfConsumerGroups, upgradeAndDowngrade } from './oracle-migration-steps.mjs';
 import {
   apiVersions,
   createPartitions,
@@ -95,4 +97,7 @@ export const scenarios = [
   { name: 'ConsumerGroup static members', run: staticMembers },
   { name: 'ConsumerGroup offsets', run: offsetsAtMemberEpochs },
   { name: 'ConsumerGroup listed', run: listedGroups },
+  { name: 'ConsumerGroup regex', run: topicRegexes },
+  { name: 'Migration', run: upgradeAndDowngrade },
+  { name: 'Migration, mixed', run: classicMembersOfConsumerGroups },
 ];

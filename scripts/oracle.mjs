@@ -67,6 +67,7 @@ const expected = [
     /abortedTransactions/,
     'Kafka tells of what begins behind the batches given',
   ],
+  [/ConsumerGroup regex v1 wrong: \(a/, /./, 'Kafka takes an expression that needs a million instructions'],
   [/ConsumerGroup mistakes v0 without member id/, /memberId/, 'made up by the broker'],
   [/ConsumerGroup offsets v\d+ as nobody with an epoch/, /errorCode/, 'Kafka fails where the member id is null'],
   [/ApiVersions/, /apiKeys\[\d+\]$|[fF]eatures/, 'only what has a handler is told'],

@@ -355,6 +355,19 @@ export const plantedBugs: readonly ExpectedBug[] = [
     found: /resumes at/,
   },
   {
+    name: 'members of consumer groups told before the sync',
+    store: inLogs(onlyIn(stateLogTopics.groups, (log) => new EarlyAnswers(log))),
+    found: /^two members have/,
+    profile: {
+      groups: 0,
+      reconciling: 4,
+      powerCutChance: 1,
+      crashEveryMs: 150,
+      maxDiskMs: 40,
+      maxNetworkMs: 1,
+    },
+  },
+  {
     name: 'topics created before the sync',
     store: inLogs(onlyIn(stateLogTopics.metadata, (log) => new EarlyAnswers(log))),
     found: /is gone/,

@@ -32,6 +32,8 @@ export interface Profile {
   readonly consumers: number;
   readonly groups: number;
   readonly membersPerGroup: number;
+  /** Members of one group of the consumer protocol. */
+  readonly reconciling: number;
   /** The longest that a producer thinks between two rounds, in virtual milliseconds. */
   readonly thinkMs: number;
   readonly valueBytes: number;
@@ -70,6 +72,7 @@ export function drawProfile(random: SeededRandom): Profile {
     valueBytes: pick(10, 100, 400),
     named: random.below(3),
     publishers: random.below(3),
+    reconciling: pick(0, 2, 4),
     directFromBytes: pick(1, 1000, never),
     directWrites: pick<DirectSupport>('taken', 'taken', 'taken', 'refused by open', 'refused by write'),
     copies: random.below(3),

@@ -20,6 +20,7 @@ import { CopyReader } from './copy-reader.ts';
 import { CopyStream } from './copy-stream.ts';
 import { FaultActor } from './fault-actor.ts';
 import { GroupActor } from './group-actor.ts';
+import { ReconcilingActor } from './reconciling-actor.ts';
 import { scanLogs } from './log-scan.ts';
 import { NamedActor, type NamedActorOptions } from './named-actor.ts';
 import { ProducerActor, type ProducerOptions } from './producer-actor.ts';
@@ -214,13 +215,17 @@ class Run {
 
   #consumers(): Promise<void>[] {
     const world = this.#world;
-    const { consumers, groups, membersPerGroup } = world.profile;
+    const { consumers, groups, membersPerGroup, reconciling } = world.profile;
     const running: Promise<void>[] = [];
     for (let i = 0; i < consumers; i++) running.push(new ConsumerActor(world, `consumer${i}`).run());
     for (let group = 0; group < groups; group++) {
       for (let member = 0; member < membersPerGroup; member++) {
         running.push(new GroupActor(world, `group${group}`, `member${group}.${member}`).run());
       }
+    }
+    for (let member = 0; member < reconciling; member++) {
+      const isStatic = world.scheduler.random.chance(0.3);
+      running.push(new ReconcilingActor(world, 'reconciling', `reconciling${member}`, isStatic).run());
     }
     return running;
   }

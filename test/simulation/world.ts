@@ -14,6 +14,7 @@ import type { HistoryEvent } from './anomaly-checker.ts';
 import { BrokerProcess, type BrokerProcessOptions } from './broker-process.ts';
 import { CommitLedger } from './commit-ledger.ts';
 import { failDisk } from './fault-actor.ts';
+import { OwnershipLedger } from './ownership-ledger.ts';
 import type { PartitionReader } from './partition-reader.ts';
 import type { Profile } from './profile.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -40,6 +41,8 @@ const settings = [
   ['log.retention.check.interval.ms', '400'],
   ['group.initial.rebalance.delay.ms', '20'],
   ['group.min.session.timeout.ms', '200'],
+  ['group.consumer.session.timeout.ms', '1000'],
+  ['group.consumer.assignment.interval.ms', '50'],
   ['offsets.retention.check.interval.ms', '1000'],
   ['transaction.abort.timed.out.transaction.cleanup.interval.ms', '200'],
 ] as const;
@@ -55,6 +58,7 @@ export class World {
   readonly readers = new Set<PartitionReader>();
   readonly topics: TopicLedger;
   readonly commits: CommitLedger;
+  readonly ownership = new OwnershipLedger();
   /** Set once actors are to come to an end. */
   isEnding = false;
   /** Set while failures may come; without it a start that fails is a broken promise. */

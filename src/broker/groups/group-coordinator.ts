@@ -77,7 +77,7 @@ export class GroupCoordinator {
         config,
         logger,
         topics: this.#topics,
-        regexes: new TopicRegexes(),
+        regexes: new TopicRegexes(clock),
         setting: (_groupId, name) => config.number(`group.${name}`),
         append,
       },

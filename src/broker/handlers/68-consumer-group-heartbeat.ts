@@ -23,6 +23,9 @@ export const consumerGroupHeartbeatHandler: ApiHandler<ConsumerGroupHeartbeatReq
   {
     apiKey: 68,
     async handle(request, context, broker) {
+      if (request.subscribedTopicRegex !== null && !(await broker.groups.consumers.regexesReady())) {
+        return refused(refusal(ErrorCode.UNKNOWN_SERVER_ERROR, 'This broker has no engine for regular expressions.'));
+      }
       const problem = problemOf(request, context.apiVersion, broker);
       if (problem !== null) return refused(problem);
       const isLeaving = request.memberEpoch < MemberEpoch.JOINING;

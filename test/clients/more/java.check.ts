@@ -3,6 +3,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Program } from '../program.ts';
 import { cacheDirectory, isInstalled, run } from './other-program.ts';
@@ -41,7 +43,7 @@ describe.skipIf(!hasJava)('the Java clients', () => {
 
   beforeAll(async () => {
     classPath = await toolsClassPath();
-    program = await Program.start();
+    program = await Program.start(['group.consumer.heartbeat.interval.ms=500']);
   });
   afterAll(() => program[Symbol.asyncDispose]());
 
@@ -125,6 +127,32 @@ describe.skipIf(!hasJava)('the Java clients', () => {
     await tool('consumer.group.ConsumerGroupCommand', reset);
     expect(linesOf(await consume(topic, 5, ...group))).toEqual(numbered(30).slice(25));
     await tool('consumer.group.ConsumerGroupCommand', ['--delete', ...named]);
+  });
+
+  it.each([
+    ['of the consumer protocol', ['consumer', 'consumer', 'consumer']],
+    ['of both protocols', ['classic', 'consumer', 'classic']],
+    ['with a regular expression', ['regex', 'consumer']],
+  ])('read all in a group %s, also after kill -9 of the broker', async (name, protocols) => {
+    const topic = `java-members-${name.replaceAll(' ', '-')}`;
+    await create(topic, 6);
+    const producing = ['--topic', topic, '--max-messages', '3000', '--throughput', '200', '--acks', '-1'];
+    const produced = tool('VerifiableProducer', producing);
+    const source = fileURLToPath(new URL('GroupMembers.java', import.meta.url));
+    const main = ['-Xmx256M', '-cp', classPath, source, program.kafka, topic, topic, '3000', ...protocols];
+    const reading = run('java', main);
+    const kills = [4000, 4000];
+    for (const delayMs of kills) {
+      await setTimeout(delayMs);
+      await program.kill();
+      await program.restart();
+    }
+    expect(eventsOf(await produced).at(-1)).toMatchObject({ name: 'tool_data', acked: 3000 });
+    const lines = linesOf(await reading);
+    expect(lines.at(-1)).toBe('all 3000');
+    // Members share what there is, and the last word of each says what it had.
+    const last = lines.filter((line) => line.includes(' leaves with '));
+    expect(last).toHaveLength(protocols.length);
   });
 
   it('tell offsets by name and time', async () => {

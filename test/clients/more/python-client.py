@@ -116,10 +116,20 @@ def idempotence():
     consumer.close()
 
 
+def consumer_protocol_of(group):
+    # The broker decides how often members are heard of, and how they are assigned.
+    return Consumer({**base, "auto.offset.reset": "earliest", "enable.auto.commit": False, "group.id": group, "group.protocol": "consumer"})
+
+
 def rebalance():
-    for strategy in ["range", "cooperative-sticky"]:
-        topic = new_topic(f"python-rebalance-{strategy}", 4)
-        members = [consumer_of(topic, **{"partition.assignment.strategy": strategy}) for _ in range(2)]
+    for strategy in ["range", "cooperative-sticky", "consumer", "consumer with classic"]:
+        topic = new_topic(f"python-rebalance-{strategy.replace(' ', '-')}", 4)
+        if strategy.startswith("consumer"):
+            members = [consumer_protocol_of(topic)]
+            classic = consumer_of(topic, **{"partition.assignment.strategy": "cooperative-sticky"})
+            members.append(consumer_protocol_of(topic) if strategy == "consumer" else classic)
+        else:
+            members = [consumer_of(topic, **{"partition.assignment.strategy": strategy}) for _ in range(2)]
         received = []
 
         def poll_until(done):

@@ -34,7 +34,7 @@ describe.skipIf(!hasPython)('confluent-kafka', () => {
 
   beforeAll(async () => {
     python = await pythonWithClient();
-    program = await Program.start();
+    program = await Program.start(['group.consumer.heartbeat.interval.ms=200']);
   });
   afterAll(() => program[Symbol.asyncDispose]());
 

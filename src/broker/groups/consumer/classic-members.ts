@@ -36,7 +36,7 @@ export function joinConsumerGroup(groups: ConsumerGroups, run: ConsumerRun, join
   const memberId = joining.memberId === '' ? randomUuid(run.surroundings.random) : joining.memberId;
   const problem = problemOfJoin(run, joining, memberId);
   if (problem !== ErrorCode.NONE) {
-    response.answer(joinError(problem, problem === ErrorCode.GROUP_MAX_SIZE_REACHED ? '' : joining.memberId));
+    response.answer(joinError(problem));
     return;
   }
   if (joining.memberId === '' && joining.instanceId === null && joining.needsMemberId) {
@@ -45,7 +45,7 @@ export function joinConsumerGroup(groups: ConsumerGroups, run: ConsumerRun, join
   }
   const subscription = readSubscription(joining.description.protocols[0]!.metadata);
   if (subscription === null) {
-    response.answer(joinError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, joining.memberId));
+    response.answer(joinError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL));
     return;
   }
   accept(groups, run, { ...joining, memberId }, subscription, joining.memberId === '');

@@ -90,6 +90,18 @@ export class ConsumerGroups {
     return run.isServing ? leave(run, leaving) : notServing;
   }
 
+  /** Resolves with true once expressions over topics can be taken; with false where their engine is not installed. */
+  async regexesReady(): Promise<boolean> {
+    const { regexes, logger } = this.#surroundings;
+    try {
+      await regexes.load();
+      return true;
+    } catch (error) {
+      logger.error({ error }, 'Regular expressions cannot be used: the package re2js does not load. Install it.');
+      return false;
+    }
+  }
+
   /** The assignors that members may ask for. */
   assignors(): string[] {
     return assignorsOf(this.#surroundings);
@@ -124,8 +136,10 @@ export class ConsumerGroups {
     const rebalance = this.#downgrade(run, members, new Map([[member.id, replaced.id]]));
     const { response } = joining;
     const joined = present(rebalance.group.members.get(member.id), 'the member is in the group');
-    // Nobody is to assign: a leader without members would leave all without partitions.
+    // Nobody is to assign: a leader without members would leave all without partitions. Where there is to be another
+    // generation at once, Kafka names none, and the member joins again.
     const generation = { ...rebalance.generationFor(joined, false), leader: '' };
+    if (!fits) generation.generationId = 0;
     void rebalance.lastWrite?.then((errorCode) =>
       response.answer(errorCode === ErrorCode.NONE ? generation : joinError(errorCode, member.id)),
     );
