@@ -1,5 +1,6 @@
 /** Every benchmark there is. */
 
+import { assignorBenchmarks } from './assignors.bench.ts';
 import type { Benchmark } from './benchmark.ts';
 import { batchBenchmarks } from './batches.bench.ts';
 import { checksumBenchmarks } from './checksum.bench.ts';
@@ -22,5 +23,6 @@ export function benchmarks(): Benchmark[] {
     ...indexBenchmarks(),
     ...varintBenchmarks(),
     ...gatewayBenchmarks(),
+    ...assignorBenchmarks(),
   ];
 }

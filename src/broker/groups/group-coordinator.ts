@@ -20,6 +20,7 @@ import { ClassicGroup, type MemberMemory } from './classic-group.ts';
 import { joinConsumerGroup } from './consumer/classic-members.ts';
 import { ConsumerGroups } from './consumer/consumer-groups.ts';
 import { groupRemovals } from './consumer/group-edit.ts';
+import { consumerSetting } from './consumer/group-setting.ts';
 import { TopicRegexes } from './consumer/topic-regexes.ts';
 import { TopicView } from './consumer/topic-view.ts';
 import { coordinatorError } from './coordinator-error.ts';
@@ -78,7 +79,7 @@ export class GroupCoordinator {
         logger,
         topics: this.#topics,
         regexes: new TopicRegexes(clock),
-        setting: (_groupId, name) => config.number(`group.${name}`),
+        setting: (groupId, name) => consumerSetting(name, groupId, broker.topics.image.groupConfigs, config),
         append,
       },
       reload: (run) => this.#reload(run),

@@ -51,8 +51,10 @@ export function joinConsumerGroup(groups: ConsumerGroups, run: ConsumerRun, join
   accept(groups, run, { ...joining, memberId }, subscription, joining.memberId === '');
 }
 
-function problemOfJoin({ group, surroundings }: ConsumerRun, joining: Joining, memberId: string): ErrorCode {
+function problemOfJoin(run: ConsumerRun, joining: Joining, memberId: string): ErrorCode {
+  const { group, surroundings, isServing } = run;
   const { instanceId, protocolType, description } = joining;
+  if (!isServing) return ErrorCode.COORDINATOR_NOT_AVAILABLE;
   if (!allowsMigration(surroundings.config)) return ErrorCode.INCONSISTENT_GROUP_PROTOCOL;
   const size = problemOfSize(group, memberId, instanceId, surroundings.config.number('group.consumer.max.size'));
   if (size !== null) return size.errorCode;
@@ -208,6 +210,7 @@ export function heartbeatInConsumerGroup(
 
 /** Serves a LeaveGroup; members of either protocol can be taken out so. Gives an error code for each. */
 export function leaveConsumerGroup(run: ConsumerRun, leaving: readonly Leaving[]): ErrorCode[] {
+  if (!run.isServing) return leaving.map(() => ErrorCode.COORDINATOR_NOT_AVAILABLE);
   const gone = new Set<ConsumerMember>();
   const errorCodes = leaving.map(({ memberId, instanceId }) => {
     const { group } = run;
@@ -223,10 +226,11 @@ export function leaveConsumerGroup(run: ConsumerRun, leaving: readonly Leaving[]
 
 /** The member, where it is there and speaks the classic protocol; else the error code. */
 function classicMember(
-  { group }: ConsumerRun,
+  { group, isServing }: ConsumerRun,
   memberId: string,
   instanceId: string | null,
 ): ConsumerMember | ErrorCode {
+  if (!isServing) return ErrorCode.COORDINATOR_NOT_AVAILABLE;
   const member = instanceId === null ? group.members.get(memberId) : group.memberOfInstance(instanceId);
   if (member === undefined || member === null) return ErrorCode.UNKNOWN_MEMBER_ID;
   if (member.id !== memberId) return ErrorCode.FENCED_INSTANCE_ID;

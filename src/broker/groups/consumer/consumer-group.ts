@@ -13,7 +13,7 @@ import { assert, present } from '../../../base/assert.ts';
 import type { MemberMemory } from '../classic-group.ts';
 import { consumerProtocolType } from '../consumer-protocol.ts';
 import { changeCount } from './counts.ts';
-import { identitySizeBytes, isReconciledTo, type ConsumerMember } from './consumer-member.ts';
+import { memberSizeBytes, isReconciledTo, type ConsumerMember } from './consumer-member.ts';
 import { PartitionEpochs } from './partition-epochs.ts';
 import { noPartitions, type Partitions } from './partitions.ts';
 import { TopicSubscriptions } from './topic-subscriptions.ts';
@@ -164,7 +164,7 @@ export class ConsumerGroup {
 
   /** Gives back what its members take in memory; the group is not used any more. */
   release(): void {
-    for (const member of this.#members.values()) this.#memory.sizeBytes -= identitySizeBytes(member);
+    for (const member of this.#members.values()) this.#memory.sizeBytes -= memberSizeBytes(member);
     this.#members.clear();
   }
 
@@ -181,7 +181,7 @@ export class ConsumerGroup {
   }
 
   #count(member: ConsumerMember, change: 1 | -1): void {
-    this.#memory.sizeBytes += change * identitySizeBytes(member);
+    this.#memory.sizeBytes += change * memberSizeBytes(member);
     this.subscriptions.count(member, change);
     if (member.assignor !== null) changeCount(this.#assignorVotes, member.assignor, change);
     if (member.classic === null) return;

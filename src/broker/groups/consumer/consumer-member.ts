@@ -115,9 +115,9 @@ export function sameTopics(a: ReadonlySet<string>, b: ReadonlySet<string>): bool
   return true;
 }
 
-/** What a member that says this takes in memory, in bytes, roughly. */
-export function identitySizeBytes({ clientId, rackId, instanceId, ...rest }: MemberIdentity): number {
-  let sizeBytes = memberOverheadBytes + clientId.length + (rackId?.length ?? 0) + (instanceId?.length ?? 0);
+/** What a member takes in memory, in bytes, roughly. */
+export function memberSizeBytes({ id, clientId, rackId, instanceId, ...rest }: ConsumerMember): number {
+  let sizeBytes = memberOverheadBytes + id.length + clientId.length + (rackId?.length ?? 0) + (instanceId?.length ?? 0);
   sizeBytes += rest.subscribedRegex.length;
   for (const topic of rest.subscribedTopics) sizeBytes += topic.length;
   for (const { name, metadata } of rest.classic?.protocols ?? []) sizeBytes += name.length + metadata.length;

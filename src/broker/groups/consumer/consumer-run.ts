@@ -13,16 +13,11 @@ import type { KeyedRecord } from '../../keyed-batch.ts';
 import type { ConsumerGroup } from './consumer-group.ts';
 import type { ConsumerMember } from './consumer-member.ts';
 import type { GroupEdit } from './group-edit.ts';
+import type { ConsumerSetting } from './group-setting.ts';
 import { fenceMember } from './leave.ts';
 import { MemberTimers, type MemberTimer } from './member-timers.ts';
 import type { TopicRegexes } from './topic-regexes.ts';
 import type { TopicView } from './topic-view.ts';
-
-/** Settings that a group may have of its own. */
-export type ConsumerSetting =
-  | 'consumer.session.timeout.ms'
-  | 'consumer.heartbeat.interval.ms'
-  | 'consumer.assignment.interval.ms';
 
 /** What all consumer groups need of the coordinator around them. */
 export interface ConsumerSurroundings {

@@ -8,13 +8,7 @@
 
 import { ErrorCode } from '../../../base/error-code.ts';
 import type { KeyedRecord } from '../../keyed-batch.ts';
-import {
-  identitySizeBytes,
-  MemberEpoch,
-  newConsumerMember,
-  sameTopics,
-  type ConsumerMember,
-} from './consumer-member.ts';
+import { memberSizeBytes, MemberEpoch, newConsumerMember, sameTopics, type ConsumerMember } from './consumer-member.ts';
 import type { ConsumerGroup } from './consumer-group.ts';
 import type { ConsumerRun } from './consumer-run.ts';
 import { GroupEdit } from './group-edit.ts';
@@ -213,5 +207,5 @@ function describedBy(member: ConsumerMember, beat: ConsumerBeat): ConsumerMember
 export function addedSizeBytes({ group }: ConsumerRun, beat: ConsumerBeat): number {
   const known = group.members.get(beat.memberId) ?? null;
   const updated = describedBy(known ?? newConsumerMember(beat.memberId), beat);
-  return identitySizeBytes(updated) - (known === null ? 0 : identitySizeBytes(known));
+  return memberSizeBytes(updated) - (known === null ? 0 : memberSizeBytes(known));
 }

@@ -176,3 +176,24 @@ test('offsets of topics that no member subscribes to expire', async () => {
   const fetched = await harness.request(offsetFetchApi, 7, { groupId: 'group', topics: null });
   expect(fetched.topics.map(({ name }) => name)).toEqual(['topic']);
 });
+
+test('a group can have times of its own, held to what the broker allows', async () => {
+  const config = { 'group.consumer.min.session.timeout.ms': '1000', 'group.consumer.min.heartbeat.interval.ms': '100' };
+  const harness = await BrokerHarness.open({ config });
+  await harness.createTopic('topic', 1);
+  const set = async (name: string, value: string): Promise<void> => {
+    const { groupConfigs } = harness.broker.topics.image;
+    const configs = new Map([...groupConfigs.of('group'), [name, value]]);
+    groupConfigs.apply(['group'], { configs: Object.fromEntries(configs) });
+  };
+  await set('consumer.heartbeat.interval.ms', '200');
+  await set('consumer.session.timeout.ms', '3000');
+  const [member] = (await stableConsumers(harness, 1)) as [TestConsumer];
+  expect((await member.send()).heartbeatIntervalMs).toBe(200);
+  await set('consumer.heartbeat.interval.ms', '1');
+  expect((await member.send()).heartbeatIntervalMs).toBe(100);
+  harness.clock.advance(2999);
+  expect((await member.send()).errorCode).toBe(ErrorCode.NONE);
+  harness.clock.advance(3000);
+  expect((await member.send()).errorCode).toBe(ErrorCode.UNKNOWN_MEMBER_ID);
+});
