@@ -4,7 +4,13 @@ import { expect } from 'vitest';
 import type { Offset } from '../../src/base/numbers.ts';
 import { buildBatch, type BatchOptions } from '../../src/records/batch-builder.ts';
 import { crc32c } from '../../src/records/crc32c.ts';
-import { batchSizeAt, lastOffsetAt, recordCountAt } from '../../src/records/record-batch.ts';
+import {
+  attributesAt,
+  batchSizeAt,
+  compressionOf,
+  lastOffsetAt,
+  recordCountAt,
+} from '../../src/records/record-batch.ts';
 import { RecordReader } from '../../src/records/record-reader.ts';
 import type { CompactionSettings } from '../../src/storage/compactor.ts';
 import type { LogConfig } from '../../src/storage/log-config.ts';
@@ -58,7 +64,7 @@ export async function contents(harness: FaultHarness, log: PartitionLog): Promis
     expect(result.records.length).toBeGreaterThan(0);
     for (let at = 0; at < result.records.length;) {
       const size = batchSizeAt(result.records, at, result.records.length);
-      const reader = new RecordReader(result.records, at, at + size);
+      const reader = new RecordReader(result.records, at, at + size, inflated(harness, result.records, at, size));
       for (let i = 0; i < recordCountAt(result.records, at); i++) {
         reader.next();
         const value = reader.value === null ? 'null' : Buffer.from(reader.value).toString();
@@ -70,6 +76,11 @@ export async function contents(harness: FaultHarness, log: PartitionLog): Promis
     result.release();
   }
   return found;
+}
+
+/** The records of a batch that is compressed; null for a plain one. */
+function inflated({ store }: FaultHarness, bytes: Uint8Array, at: number, sizeBytes: number): Uint8Array | null {
+  return compressionOf(attributesAt(bytes, at)) === 0 ? null : store.inflate(bytes, at, sizeBytes);
 }
 
 export async function settled<T>(harness: FaultHarness, promise: Promise<T>): Promise<T> {
