@@ -6,15 +6,17 @@ import { buildBatch, type BatchOptions } from '../../src/records/batch-builder.t
 import { crc32c } from '../../src/records/crc32c.ts';
 import {
   attributesAt,
+  baseOffsetAt,
   batchSizeAt,
   compressionOf,
+  isControl,
   lastOffsetAt,
   recordCountAt,
 } from '../../src/records/record-batch.ts';
 import { RecordReader } from '../../src/records/record-reader.ts';
 import type { CompactionSettings } from '../../src/storage/compactor.ts';
 import type { LogConfig } from '../../src/storage/log-config.ts';
-import type { PartitionLog } from '../../src/storage/partition-log.ts';
+import type { IsolationLevel, PartitionLog } from '../../src/storage/partition-log.ts';
 import type { FaultHarness } from './fault-harness.ts';
 import { append } from './store-harness.ts';
 
@@ -52,30 +54,68 @@ export function keyed(pairs: readonly Pair[], timestampMs = 1000, options: Parti
 }
 
 /** All records of the log as `offset:key=value`. */
-export async function contents(harness: FaultHarness, log: PartitionLog): Promise<string[]> {
+export async function contents(
+  harness: FaultHarness,
+  log: PartitionLog,
+  isolation: IsolationLevel = 'read_uncommitted',
+): Promise<string[]> {
   const found: string[] = [];
+  await eachBatch(harness, log, isolation, (bytes, at, sizeBytes) => {
+    if (isControl(attributesAt(bytes, at))) return;
+    for (const { offset, text } of recordsOf(harness, bytes, at, sizeBytes)) {
+      if (offset >= log.logStartOffset) found.push(`${offset}:${text}`);
+    }
+  });
+  return found;
+}
+
+/** The log's batches as `first-last what is in it`. */
+export async function batchesOf(harness: FaultHarness, log: PartitionLog): Promise<string[]> {
+  const found: string[] = [];
+  await eachBatch(harness, log, 'read_uncommitted', (bytes, at, sizeBytes) => {
+    const [first, last] = [baseOffsetAt(bytes, at), lastOffsetAt(bytes, at)];
+    const place = first === last ? `${first}` : `${first}-${last}`;
+    const texts = recordsOf(harness, bytes, at, sizeBytes).map(({ text }) => text);
+    const content = texts.length === 0 ? 'empty' : texts.join(' ');
+    found.push(`${place} ${isControl(attributesAt(bytes, at)) && texts.length > 0 ? 'control' : content}`);
+  });
+  return found;
+}
+
+function recordsOf(harness: FaultHarness, bytes: Uint8Array, at: number, sizeBytes: number) {
+  const found: { offset: number; text: string }[] = [];
+  const reader = new RecordReader(bytes, at, at + sizeBytes, inflated(harness, bytes, at, sizeBytes));
+  for (let i = 0; i < recordCountAt(bytes, at); i++) {
+    reader.next();
+    const value = reader.value === null ? 'null' : Buffer.from(reader.value).toString();
+    found.push({ offset: reader.offset, text: `${Buffer.from(reader.key!).toString()}=${value}` });
+  }
+  return found;
+}
+
+async function eachBatch(
+  harness: FaultHarness,
+  log: PartitionLog,
+  isolation: IsolationLevel,
+  take: (bytes: Uint8Array, at: number, sizeBytes: number) => void,
+): Promise<void> {
   let next = log.logStartOffset;
-  while (next < log.highWatermark) {
+  const end = isolation === 'read_committed' ? log.lastStableOffset : log.highWatermark;
+  while (next < end) {
     const result = await settled(
       harness,
-      Promise.resolve(log.read({ offset: next, maxBytes: 1000, minOneBatch: true, isolation: 'read_uncommitted' })),
+      Promise.resolve(log.read({ offset: next, maxBytes: 1000, minOneBatch: true, isolation })),
     );
     expect(result.errorCode).toBe(0);
     expect(result.records.length).toBeGreaterThan(0);
     for (let at = 0; at < result.records.length;) {
       const size = batchSizeAt(result.records, at, result.records.length);
-      const reader = new RecordReader(result.records, at, at + size, inflated(harness, result.records, at, size));
-      for (let i = 0; i < recordCountAt(result.records, at); i++) {
-        reader.next();
-        const value = reader.value === null ? 'null' : Buffer.from(reader.value).toString();
-        if (reader.offset >= next) found.push(`${reader.offset}:${Buffer.from(reader.key!).toString()}=${value}`);
-      }
+      take(result.records, at, size);
       next = (lastOffsetAt(result.records, at) + 1) as Offset;
       at += size;
     }
     result.release();
   }
-  return found;
 }
 
 /** The records of a batch that is compressed; null for a plain one. */
