@@ -36,12 +36,7 @@ export function isOfCompaction(name: string): boolean {
  * Removes what compactions left undecided in `directory`, whose files are `names`, and completes what they had decided;
  * the indexes of those segments are missing then. Durable when it returns.
  */
-export function completeSwaps(
-  arena: Arena,
-  fileSystem: FileSystem,
-  directory: string,
-  names: readonly string[],
-): void {
+export function completeSwaps(arena: Arena, fileSystem: FileSystem, directory: string, names: readonly string[]): void {
   for (const name of names) if (name.endsWith(cleanedSuffix)) fileSystem.remove(`${directory}/${name}`);
   const swaps = names.filter((name) => name.endsWith(swapSuffix));
   for (const name of swaps) {
