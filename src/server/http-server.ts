@@ -69,6 +69,8 @@ interface Filtering {
 const politeness = 32;
 const commonHost = /^(?:127\.0\.0\.1|localhost)(?::\d{1,5})?$/;
 const closeWithinMs = 800;
+/** So long a WebSocket that was ended may still send: were it cut at once, what it was told last would be lost with it. */
+const lingerMs = 100;
 /** What a request may have as headers, in bytes: ids of events are long where a topic has many partitions. */
 const headersSetting = 'UWS_HTTP_MAX_HEADERS_SIZE';
 const largestHeadersBytes = 16 * 1024;
@@ -256,6 +258,7 @@ export class HttpServer implements RouteTable {
   async #close(): Promise<void> {
     this.#stopSweep?.();
     this.#native.us_listen_socket_close(present(this.#listenSocket, 'an open server has a listen socket'));
+    const hadWebSockets = this.#webSocketCount > 0;
     const emptied = new Promise<void>((resolve) => {
       this.#emptied = resolve;
     });
@@ -265,8 +268,11 @@ export class HttpServer implements RouteTable {
     });
     if (this.#live.size > 0) await emptied;
     deadline.cancel();
-    // A turn for the close frames to leave; then idle HTTP connections end as well.
-    await new Promise((resolve) => setImmediate(resolve));
+    // The close frames leave, and are read; then idle HTTP connections end as well.
+    await new Promise<void>((resolve) => {
+      if (hadWebSockets) this.#clock.setTimer(lingerMs, resolve);
+      else setImmediate(resolve);
+    });
     this.#app.close();
   }
 
