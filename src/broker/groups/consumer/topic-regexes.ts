@@ -11,6 +11,10 @@ import type { Clock } from '../../../base/clock.ts';
 
 /** Compiling takes up to a tenth of a millisecond for a character. */
 const longestPattern = 2048;
+/** Compiling what repeats takes as long as what it stands for, written out: that is bounded before. */
+const longestWrittenOut = 16_384;
+/** RE2 repeats no more than this, repetitions within repetitions included. */
+const mostRepetitions = 1000;
 /** Matching one name takes up to some ten nanoseconds for each instruction and character. */
 const largestProgram = 4096;
 /** What a slice may cost, in instructions for each name. */
@@ -64,6 +68,7 @@ export class TopicRegexes {
   #compile(pattern: string): RE2JS | string {
     const { RE2JS, RE2JSSyntaxException } = present(this.#engine, 'the engine is loaded');
     if (pattern.length > longestPattern) return `it is longer than ${longestPattern} characters`;
+    if (pattern.length * repetitionsIn(pattern) > longestWrittenOut) return 'it repeats too much';
     try {
       const compiled = RE2JS.compile(pattern);
       return compiled.programSize() > largestProgram ? 'it repeats too much' : compiled;
@@ -76,4 +81,13 @@ export class TopicRegexes {
   #othersTurn(): Promise<void> {
     return new Promise((resolve) => void this.#clock.setTimer(0, resolve));
   }
+}
+
+/** At most how often any part of the expression stands in it once it is written out. */
+function repetitionsIn(pattern: string): number {
+  let product = 1;
+  for (const [, least = '1', most = ''] of pattern.matchAll(/\{(\d+)(?:,(\d*))?\}/g)) {
+    product = Math.min(product * Math.max(Number(least), Number(most), 1), mostRepetitions);
+  }
+  return product;
 }
