@@ -23,11 +23,15 @@ const noMarker = -1;
 const noTransaction = -1;
 const noProducer = -1;
 
+/** What most partitions have: there may be a great many of those. */
+const none = new Map<number, UndecidedTransaction>();
+const noneEnded: UndecidedTransaction[] = [];
+
 export class OpenTransactions {
   /** By first offset, ascending. */
-  readonly #transactions = new Map<number, UndecidedTransaction>();
+  #transactions = none;
   /** Those that have a marker, in the order of their markers. */
-  #ended: UndecidedTransaction[] = [];
+  #ended = noneEnded;
   #toldFirst = noTransaction;
 
   /**
@@ -40,6 +44,7 @@ export class OpenTransactions {
 
   /** A transaction of `producerId` begins with the batch at `firstOffset`, the last of the log. */
   begin(producerId: number, firstOffset: number): void {
+    if (this.#transactions === none) this.#transactions = new Map();
     this.#transactions.set(firstOffset, { producerId, firstOffset, markerOffset: noMarker });
   }
 
@@ -52,6 +57,7 @@ export class OpenTransactions {
   end(firstOffset: number, markerOffset: number): void {
     const transaction = present(this.#transactions.get(firstOffset), 'a transaction that ends is open');
     transaction.markerOffset = markerOffset;
+    if (this.#ended === noneEnded) this.#ended = [];
     this.#ended.push(transaction);
   }
 
@@ -65,8 +71,8 @@ export class OpenTransactions {
   /** Replaces everything by the open transactions of a snapshot, in any order. */
   load(open: readonly { readonly producerId: number; readonly firstOffset: number }[]): void {
     this.#toldFirst = noTransaction;
-    this.#transactions.clear();
-    this.#ended = [];
+    this.#transactions = none;
+    this.#ended = noneEnded;
     for (const { producerId, firstOffset } of open.toSorted((a, b) => a.firstOffset - b.firstOffset)) {
       this.begin(producerId, firstOffset);
     }
