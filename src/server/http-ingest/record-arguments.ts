@@ -205,10 +205,3 @@ export function parseTime(text: string): number | null {
   const timeMs = Date.parse(text.toUpperCase());
   return Number.isNaN(timeMs) || timeMs < 0 ? null : timeMs;
 }
-
-/** The bytes of a base64 text; null where it is none. */
-export function parseBase64(text: string): Uint8Array | null {
-  // In place of one pattern over the whole, which may be megabytes: what Node leaves out is what does not belong.
-  const bytes = Buffer.from(text, 'base64');
-  return bytes.toString('base64') === text ? bytes : null;
-}

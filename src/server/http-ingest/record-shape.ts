@@ -12,7 +12,8 @@
 import type { RecordHeader } from '../../records/record-reader.ts';
 import { shown } from '../http-api/arguments.ts';
 import { JsonWalker, kindAt, utf8Of } from '../json/json-walker.ts';
-import { largestPartition, parseBase64, parseTime, type RecordArguments } from './record-arguments.ts';
+import { parseBase64 } from '../json/base64.ts';
+import { largestPartition, parseTime, type RecordArguments } from './record-arguments.ts';
 
 /** A record in the making; views of the body's bytes. */
 export interface RecordDraft {

@@ -15,6 +15,7 @@ import type { PublishTarget } from '../../gateway/publish-target.ts';
 import type { RecordPublisher } from '../../gateway/record-publisher.ts';
 import type { RecordHeader } from '../../records/record-reader.ts';
 import type { Durability } from '../../storage/partition-log.ts';
+import { parseBase64 } from '../json/base64.ts';
 import { clientFrames, type ClientFrames } from './frames.ts';
 import { JsonKind } from './json-scanner.ts';
 import { field, type PublishScanner } from './publish-scanner.ts';
@@ -56,7 +57,6 @@ const waitingFrameBytes = 128;
 const mostWaitingFrameBytes = 32 * 1024 * 1024;
 const encoder = new TextEncoder();
 const noBytes = new Uint8Array(0);
-const base64Text = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const { headers: headersSchema } = clientFrames.publish.properties;
 
 export class Publishing implements PublishListener {
@@ -306,7 +306,7 @@ export class Publishing implements PublishListener {
     if (keyKind === JsonKind.STRING) this.#key = bytes.subarray(scanner.startOf(field.key), scanner.endOf(field.key));
     else if (keyKind === JsonKind.ESCAPED_STRING) this.#key = encoder.encode(scanner.textOf(field.key));
     else if (scanner.kind(field.keyBase64) !== JsonKind.ABSENT) {
-      this.#key = bytesOf(scanner.textOf(field.keyBase64));
+      this.#key = parseBase64(scanner.textOf(field.keyBase64));
       if (this.#key === null) return 'Its keyBase64 is not base64.';
     }
     if (scanner.kind(field.headers) === JsonKind.OBJECT) {
@@ -335,7 +335,7 @@ export class Publishing implements PublishListener {
       this.#valueEnd = scanner.endOf(field.text);
     } else if (textKind === JsonKind.ESCAPED_STRING) this.#take(encoder.encode(scanner.textOf(field.text)));
     else if (scanner.kind(field.base64) !== JsonKind.ABSENT) {
-      const decoded = bytesOf(scanner.textOf(field.base64));
+      const decoded = parseBase64(scanner.textOf(field.base64));
       if (decoded === null) return 'Its base64 is not base64.';
       this.#take(decoded);
     } else this.#value = null;
@@ -372,15 +372,11 @@ function headersOf(headers: Readonly<Record<string, HeaderValue>>): RecordHeader
       if (value === null) read.push({ key, value: null });
       else if (typeof value === 'string') read.push({ key, value: encoder.encode(value) });
       else {
-        const bytes = 'base64' in value ? bytesOf(value.base64) : null;
+        const bytes = 'base64' in value ? parseBase64(value.base64) : null;
         if (bytes === null) return `The header ${JSON.stringify(key.slice(0, 40))} is not base64.`;
         read.push({ key, value: bytes });
       }
     }
   }
   return read;
-}
-
-function bytesOf(base64: string): Uint8Array | null {
-  return base64Text.test(base64) ? new Uint8Array(Buffer.from(base64, 'base64')) : null;
 }

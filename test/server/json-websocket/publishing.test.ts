@@ -69,6 +69,18 @@ describe('a publishing connection', () => {
     expect(await send('a', 2)).toMatchObject({ type: 'ack' });
   });
 
+  it('looks at base64 of any length without a step into itself', async () => {
+    const { owner, publish } = await open();
+    const long = 'AAAA'.repeat(4_000_000);
+    expect(publish({ type: 'publish', id: 1, topic: 't', base64: `${long}!` })).toMatch(/not base64/);
+    expect(publish({ type: 'publish', id: 1, topic: 't', base64: long })).toBeNull();
+    while (owner.frames.length < 1) await turn();
+    expect(owner.frames).toMatchObject([{ type: 'error', id: 1, error: 'MESSAGE_TOO_LARGE' }]);
+    for (const wrong of ['A', 'AAA', 'AA=A', 'AAAA=', 'AB==', 'A-A_', ' AAAA']) {
+      expect(publish({ type: 'publish', id: 2, topic: 't', base64: wrong }), wrong).toMatch(/not base64/);
+    }
+  });
+
   it('ends where what became of its records cannot be told', async () => {
     const { owner, publish } = await open();
     owner.sendAll = () => {

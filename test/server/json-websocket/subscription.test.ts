@@ -1,6 +1,7 @@
 /** A subscription without a socket, in moments that a client cannot choose. */
 
 import { describe, expect, it } from 'vitest';
+import { asOffset } from '../../../src/base/numbers.ts';
 import { Subscription, type SubscriptionOwner } from '../../../src/server/json-websocket/subscription.ts';
 import { FrameFormats } from '../../../src/server/json-websocket/record-frames.ts';
 import type { BrokerFrame, ClientFrames, Position } from '../../../src/server/json-websocket/frames.ts';
@@ -60,6 +61,25 @@ describe('a subscription', () => {
     await gateway.publisher.publish('t', more);
     while (owner.records.length < 3) await turn();
     expect(owner.records.toSorted()).toEqual(['t-0@1', 't-1@1', 't-2@0']);
+    subscription.close();
+  });
+
+  it('is told where retention took what it had not read, and goes on where it seeks to', async () => {
+    const { gateway, owner, subscription } = await open(1, { from: 'earliest', credit: 1 });
+    const values = ['a', 'b', 'c', 'd'];
+    for (const value of values) await gateway.publisher.publish('t', [{ value: bytes(value) }]);
+    await subscription.begin(() => {});
+    while (owner.records.length < 1) await turn();
+    const { topics } = gateway.broker;
+    await topics.partition(topics.topic('t')!, 0)!.deleteRecordsBefore(asOffset(2));
+    subscription.credit(10);
+    while (owner.frames.length < 1) await turn();
+    expect(owner.frames).toMatchObject([
+      { type: 'error', error: 'OFFSET_OUT_OF_RANGE', subscription: 's', topic: 't', partition: 0 },
+    ]);
+    await subscription.seek('earliest', undefined, () => {});
+    while (owner.records.length < 3) await turn();
+    expect(owner.records).toEqual(['t-0@0', 't-0@2', 't-0@3']);
     subscription.close();
   });
 
