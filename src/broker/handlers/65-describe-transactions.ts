@@ -16,23 +16,34 @@ import type { TransactionCoordinator } from '../transactions/transaction-coordin
 export const describeTransactionsHandler: ApiHandler<DescribeTransactionsRequest, DescribeTransactionsResponse> = {
   apiKey: 65,
   handle({ transactionalIds }, _context, { transactions }) {
-    const transactionStates = transactionalIds.map((id) => describe(id, transactions));
+    let partitionCount = 0;
+    const transactionStates = transactionalIds.map((id) => {
+      if (partitionCount > maxPartitions) return refused(id, ErrorCode.INVALID_REQUEST);
+      partitionCount += transactions.find(id)?.image.partitions.count ?? 0;
+      return describe(id, transactions);
+    });
     return { ...defaultDescribeTransactionsResponse(), transactionStates };
   },
 };
+
+/** From so many partitions on nothing further is described: few bytes could ask for the same again and again. */
+const maxPartitions = 200_000;
+
+function refused(transactionalId: string, errorCode: ErrorCode): DescribeTransactionsResponseTransactionStates {
+  return { ...defaultDescribeTransactionsResponseTransactionStates(), transactionalId, errorCode };
+}
 
 function describe(
   transactionalId: string,
   transactions: TransactionCoordinator,
 ): DescribeTransactionsResponseTransactionStates {
-  const description = { ...defaultDescribeTransactionsResponseTransactionStates(), transactionalId };
-  if (!transactions.isActive) return { ...description, errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE };
-  if (transactionalId === '') return { ...description, errorCode: ErrorCode.INVALID_REQUEST };
+  if (!transactions.isActive) return refused(transactionalId, ErrorCode.COORDINATOR_NOT_AVAILABLE);
+  if (transactionalId === '') return refused(transactionalId, ErrorCode.INVALID_REQUEST);
   const transaction = transactions.find(transactionalId);
-  if (transaction === null) return { ...description, errorCode: ErrorCode.TRANSACTIONAL_ID_NOT_FOUND };
+  if (transaction === null) return refused(transactionalId, ErrorCode.TRANSACTIONAL_ID_NOT_FOUND);
   const { image } = transaction;
   return {
-    ...description,
+    ...refused(transactionalId, ErrorCode.NONE),
     transactionState: image.state,
     transactionTimeoutMs: image.timeoutMs,
     transactionStartTimeMs: image.startedMs,

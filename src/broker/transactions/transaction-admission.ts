@@ -55,34 +55,43 @@ export class TransactionAdmission {
     if (queue !== undefined) queue.push(waiting);
     else {
       this.#queues.set(request.transactionalId, [waiting]);
-      void this.#work(request.transactionalId);
+      this.#work(request.transactionalId).catch((error: unknown) => this.#giveUp(request.transactionalId, error));
     }
   }
 
   /** Answers at once where nothing is to be waited for: the way of every batch but a transaction's first in a partition. */
   #isSettled(request: AdmissionRequest, listener: AdmissionListener): boolean {
-    if (request.version === 0) {
-      const verified = this.#coordinator.verifyPartitions(request);
-      listener(typeof verified === 'number' ? request.partitions.map(() => verified) : verified);
-      return true;
-    }
-    const transaction = this.#coordinator.find(request.transactionalId);
-    if (transaction === null || !isIn(transaction, request)) return false;
-    listener(request.partitions.map(() => ErrorCode.NONE));
+    if (this.#mustBeAdded(request)) return false;
+    const verified = request.version === 0 ? this.#coordinator.verifyPartitions(request) : ErrorCode.NONE;
+    listener(typeof verified === 'number' ? request.partitions.map(() => verified) : verified);
     return true;
+  }
+
+  #mustBeAdded(request: AdmissionRequest): boolean {
+    if (request.version === 0) return false;
+    const transaction = this.#coordinator.find(request.transactionalId);
+    return transaction === null || !isIn(transaction, request);
   }
 
   async #work(transactionalId: string): Promise<void> {
     const queue = this.#queues.get(transactionalId)!;
     for (let first = queue[0]; first !== undefined; first = queue[0]) {
       const { request, listener } = first;
-      if (!this.#isSettled(request, listener)) {
-        const errorCode = await this.#add(first);
-        listener(request.partitions.map(() => errorCode));
-      }
+      const errorCode = this.#mustBeAdded(request) ? await this.#add(first) : null;
+      // It has been answered by the time that the next is looked at, whatever its listener does.
       queue.shift();
+      if (errorCode === null) this.#isSettled(request, listener);
+      else listener(request.partitions.map(() => errorCode));
     }
     this.#queues.delete(transactionalId);
+  }
+
+  /** After a defect nobody waits for what never comes. */
+  #giveUp(transactionalId: string, error: unknown): void {
+    this.#broker.logger.error({ transactionalId, error }, 'Writes could not be let into a transaction, by a defect.');
+    const queue = this.#queues.get(transactionalId) ?? [];
+    this.#queues.delete(transactionalId);
+    for (const { request, listener } of queue) listener(request.partitions.map(() => ErrorCode.UNKNOWN_SERVER_ERROR));
   }
 
   async #add(waiting: Waiting): Promise<ErrorCode> {

@@ -33,7 +33,11 @@ export class TransactionCompletion {
   /** Writes the markers of a transaction whose outcome is durable, then what the outcome leaves behind. */
   begin(transaction: Transaction, retryMs = firstRetryMs): void {
     if (this.#stopped || !isPrepared(transaction.image.state)) return;
-    void this.#writeMarkers(transaction).then((errorCode) => {
+    const written = this.#writeMarkers(transaction).catch((error: unknown) => {
+      this.#broker.logger.error({ transactionalId: transaction.id, error }, 'Markers were not written, by a defect.');
+      return ErrorCode.UNKNOWN_SERVER_ERROR;
+    });
+    void written.then((errorCode) => {
       if (this.#stopped) return;
       if (errorCode === ErrorCode.NONE) {
         this.#store.settle(transaction, transaction.completed(this.#broker.clock.nowMs()));

@@ -38,6 +38,9 @@ export interface TransactionOfProducer extends ProducerIdentity {
   readonly partitions: readonly PartitionName[];
 }
 
+/** As many partitions as one transaction may have: its record, which has all of them, is written with each that comes. */
+const maxPartitions = 50_000;
+
 /** As long as nobody says otherwise, each transaction ends as KIP-890 has it: the level of `transaction.version`. */
 const finalizedVersion: TransactionVersion = 2;
 
@@ -122,7 +125,9 @@ export class TransactionCoordinator {
     if (image.state === 'Ongoing' && request.partitions.every((partition) => image.partitions.has(partition))) {
       return ErrorCode.NONE;
     }
-    return this.#store.step(transaction, transaction.withPartitions(request.partitions, version, this.#nowMs()));
+    const next = transaction.withPartitions(request.partitions, version, this.#nowMs());
+    if (next.partitions.count > maxPartitions) return ErrorCode.TRANSACTION_ABORTABLE;
+    return this.#store.step(transaction, next);
   }
 
   /** Whether the producer's transaction has `partitions`: an error for all of them, or one for each. */

@@ -52,7 +52,7 @@ export class TransactionExpiry {
       config.number('transaction.abort.timed.out.transaction.cleanup.interval.ms'),
       () => {
         this.#scheduleAbort();
-        if (!this.#isAborting) void this.#abortTimedOut();
+        if (!this.#isAborting) this.#abortTimedOut().catch((error: unknown) => this.#defect(error));
       },
     );
   }
@@ -84,12 +84,23 @@ export class TransactionExpiry {
     }
   }
 
+  #defect(error: unknown): void {
+    this.#broker.logger.error(
+      { error },
+      'Transactions could not be looked through, by a defect; they are again later.',
+    );
+  }
+
   #scheduleForget(): void {
     if (this.#stopped) return;
     const { clock, config } = this.#broker;
     this.#forgetTimer = clock.setTimer(
       config.number('transaction.remove.expired.transaction.cleanup.interval.ms'),
-      () => void this.#forgetExpired().finally(() => this.#scheduleForget()),
+      () => {
+        this.#forgetExpired()
+          .catch((error: unknown) => this.#defect(error))
+          .finally(() => this.#scheduleForget());
+      },
     );
   }
 

@@ -13,10 +13,10 @@ import type { KeyedState, StateLog } from '../state-log.ts';
 import { Transaction, type TransactionImage } from './transaction.ts';
 import { readTransactionImage, readTransactionKey, transactionKey, transactionRecord } from './transaction-records.ts';
 
-/** As many ids as there may be; each is kept for `transactional.id.expiration.ms`. */
-const maxTransactions = 1_000_000;
+/** As many ids as there may be; each takes up to a kilobyte for `transactional.id.expiration.ms`. */
+const maxTransactions = 300_000;
 /** What all ids may have together, in characters; one may have 32767. */
-const maxIdLength = 64 * 1024 * 1024;
+const maxIdLength = 32 * 1024 * 1024;
 
 export class TransactionStore implements KeyedState {
   readonly #transactions = new Map<string, Transaction>();

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { ErrorCode } from '../../../src/base/error-code.ts';
 import {
   deleteGroupsApi,
+  describeTransactionsApi,
   deleteTopicsApi,
   listTransactionsApi,
   offsetCommitApi,
@@ -341,4 +342,49 @@ test('ids that nobody uses are forgotten, and what is open is not', async () => 
   await settle();
   expect(await listed()).toEqual(['open']);
   expect((await idle.end(false)).errorCode).toBe(ErrorCode.INVALID_PRODUCER_ID_MAPPING);
+});
+
+describe('too much', () => {
+  test('of partitions in one transaction has to be aborted', async () => {
+    const harness = await BrokerHarness.open();
+    const topics = [];
+    for (let i = 0; i < 6; i++) topics.push(await harness.createTopic(`topic-${i}`, 10_000));
+    const producer = new TestProducer(harness, 'id');
+    await producer.init();
+    const all = Array.from({ length: 10_000 }, (_, i) => i);
+    for (const topic of topics.slice(0, 5)) expect(await producer.add(topic, ...all)).toBe(ErrorCode.NONE);
+    expect(await producer.add(topics[5]!, 0)).toBe(ErrorCode.TRANSACTION_ABORTABLE);
+    const ids = Array.from({ length: 10 }, () => 'id');
+    const { transactionStates } = await harness.request(describeTransactionsApi, 0, { transactionalIds: ids });
+    expect(transactionStates.map(({ errorCode }) => errorCode)).toEqual([
+      ...Array.from({ length: 5 }, () => ErrorCode.NONE),
+      ...Array.from({ length: 5 }, () => ErrorCode.INVALID_REQUEST),
+    ]);
+    expect((await producer.end(false)).errorCode).toBe(ErrorCode.NONE);
+  });
+
+  test('of what waits for the last transaction is refused, and the rest goes on', async () => {
+    const harness = await BrokerHarness.open();
+    const topic = await harness.createTopic('topic', 1, { 'max.message.bytes': '33554432' });
+    const producer = new TestProducer(harness, 'id');
+    await producer.init();
+    await producer.write(topic);
+    harness.store.waitingForRoom = [];
+    const ended = producer.end(true);
+    harness.store.waitingForRoom.shift()!();
+    await ended;
+    const rooms = harness.store.waitingForRoom;
+    harness.store.waitingForRoom = null;
+    const large = 'x'.repeat(25 * 1024 * 1024);
+    const writes = [large, large, large, 'small'].map((text) => producer.write(topic, 0, text));
+    await settle();
+    for (const proceed of rooms) proceed();
+    expect(await Promise.all(writes)).toEqual([
+      ErrorCode.NONE,
+      ErrorCode.NONE,
+      ErrorCode.NOT_ENOUGH_REPLICAS,
+      ErrorCode.NONE,
+    ]);
+    expect(harness.broker.transactions.admission.heldBytes).toBe(0);
+  });
 });
