@@ -5,7 +5,7 @@
  */
 
 import { attributesAt, baseOffsetAt, batchSizeAt, recordCountAt } from '../dist/records/record-batch.js';
-import { batchOf, create, newTopic, range, settled, timeoutMs, zeroUuid } from './oracle-requests.mjs';
+import { batchOf, create, newTopic, range, timeoutMs, zeroUuid } from './oracle-requests.mjs';
 
 const Key = {
   PRODUCE: 0,
@@ -157,8 +157,10 @@ async function untilNone(target, apiKey, version, fields, part) {
 async function place(target, topic, partitionCount = 2, configs = {}) {
   const name = target.topic(topic);
   const { topics } = await create(target, `before ${topic}`, [newTopic(name, partitionCount, configs)]);
-  await settled();
-  await settled();
+  // Kafka leads the partitions some time after it has answered.
+  const partitions = [{ partitionIndex: 0, currentLeaderEpoch: -1, timestamp: -1 }];
+  const fields = { replicaId: -1, isolationLevel: 0, topics: [{ name, partitions }], timeoutMs };
+  await untilNone(target, Key.LIST_OFFSETS, 7, fields, (answer) => answer.topics[0].partitions[0]);
   return { name, id: topics[0].topicId };
 }
 
