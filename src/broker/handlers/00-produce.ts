@@ -70,7 +70,7 @@ export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
     const pending = new PendingProduce(context, broker);
     const startedMs = broker.clock.monotonicMs();
     const options: AppendOptions = { durability: durability ?? 'none', origin: 'client' };
-    const transactional = new TransactionalBatches(broker);
+    let transactional: TransactionalBatches | null = null;
     for (const topicData of request.topicData) {
       const topic = topicOf(topicData, context, broker);
       const responses = pending.startTopic(topicData);
@@ -85,11 +85,12 @@ export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
         else if (broker.clock.monotonicMs() - startedMs > longestMs) refuse(response, tookTooLong);
         else if (isTransactional(attributesAt(records, 0))) {
           const place = { topicId: found.topic.id, topic: found.topic.name, partition: index };
+          transactional ??= new TransactionalBatches(broker);
           transactional.add(place, found.log, records, ...pending.endsFor(response));
         } else found.log.append(records, options, pending.listenerFor(response));
       }
     }
-    transactional.append(request.transactionalId, context.apiVersion, options);
+    transactional?.append(request.transactionalId, context.apiVersion, options);
     return pending.outcome(request);
   },
 };
