@@ -10,8 +10,11 @@ export const zeroUuid = 'A'.repeat(22);
 
 export const range = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
-/** Kafka takes changed settings over some time after it has answered, and nothing says when. */
-export const settled = () => new Promise((resolve) => setTimeout(resolve, 250));
+/** What `settled` waits for, which is the broker's business. */
+export const pace = { settle: async () => {} };
+
+/** Kafka takes over what was changed some time after it has answered. */
+export const settled = () => pace.settle();
 
 export const newTopic = (name, numPartitions = 1, configs = {}, more = {}) => ({
   name,

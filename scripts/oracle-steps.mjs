@@ -78,7 +78,7 @@ export const scenarios = [
   { name: 'DelegationTokens', run: delegationTokens },
   { name: 'ScramCredentials', run: scramCredentials },
   { name: 'ClientQuotas', run: clientQuotas },
-  { name: 'Throttling', run: throttling },
+  { name: 'Throttling', run: throttling, isTimed: true },
   { name: 'ListConfigResources', run: listConfigResources },
   { name: 'Telemetry', run: telemetry },
   { name: 'Transactions, coordinators', run: wakeCoordinators },

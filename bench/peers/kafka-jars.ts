@@ -20,6 +20,12 @@ export function kafkaToolsClassPath(onNote: (note: string) => void): string {
   return classPath(`apache-kafka-tools-${kafkaToolsVersion}`, ['kafka-tools'], kafkaToolsVersion, onNote);
 }
 
+/** The class path of all command-line tools, of which one is in the broker's jar. Throws `Missing`. @public for scripts/. */
+export function kafkaCommandsClassPath(onNote: (note: string) => void): string {
+  const name = `apache-kafka-commands-${kafkaToolsVersion}`;
+  return classPath(name, ['kafka-tools', 'kafka_2.13'], kafkaToolsVersion, onNote);
+}
+
 function classPath(
   name: string,
   artifacts: readonly string[],

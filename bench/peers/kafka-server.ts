@@ -18,15 +18,15 @@ const jvmFlags = [
 const clusterId = 'MillracePeersAAAAAAAAA';
 const slowestStartMs = 180_000;
 
-/** Throws `Missing` where Java or Maven is not there. */
-export function apacheKafka(onNote: (note: string) => void): ServerKind {
+/** `more` are settings beside its own. Throws `Missing` where Java or Maven is not there. */
+export function apacheKafka(onNote: (note: string) => void, more: Readonly<Record<string, string>> = {}): ServerKind {
   const classPath = kafkaBrokerClassPath(onNote);
   return {
     name: `Apache Kafka ${kafkaVersion}`,
     command: async (directory) => {
       const [port, controllerPort] = (await freePorts(2)) as [number, number];
       const settings = join(directory, 'server.properties');
-      writeFileSync(settings, properties(join(directory, 'data'), port, controllerPort));
+      writeFileSync(settings, properties(join(directory, 'data'), port, controllerPort, more));
       if (!existsSync(join(directory, 'data'))) {
         const format = ['-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settings];
         runCommand('java', format);
@@ -43,7 +43,12 @@ export function apacheKafka(onNote: (note: string) => void): ServerKind {
   };
 }
 
-function properties(data: string, port: number, controllerPort: number): string {
+function properties(
+  data: string,
+  port: number,
+  controllerPort: number,
+  more: Readonly<Record<string, string>>,
+): string {
   return [
     'process.roles=broker,controller',
     'node.id=1',
@@ -59,6 +64,7 @@ function properties(data: string, port: number, controllerPort: number): string 
     'transaction.state.log.min.isr=1',
     'share.coordinator.state.topic.replication.factor=1',
     'share.coordinator.state.topic.min.isr=1',
+    ...Object.entries(more).map(([name, value]) => `${name}=${value}`),
     '',
   ].join('\n');
 }

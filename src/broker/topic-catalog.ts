@@ -312,7 +312,7 @@ export class TopicCatalog {
     if (spec.replicationFactor > 1) {
       return invalidReplication(
         `Unable to replicate the partition ${spec.replicationFactor} time(s): The target replication factor of ` +
-          `${spec.replicationFactor} cannot be reached because only 1 broker(s) are registered.`,
+          `${spec.replicationFactor} cannot be reached because only 1 broker(s) are registered or some brokers have all their log directories cordoned.`,
       );
     }
     if (spec.partitionCount < -1 || spec.partitionCount === 0) {

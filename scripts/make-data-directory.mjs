@@ -1,0 +1,115 @@
+/**
+ * Writes small data directories as this release writes them, for the test that opens those of every release:
+ *
+ *   npm run build && node scripts/make-data-directory.mjs      → test/upgrade/<release>-clean, test/upgrade/<release>-killed
+ *
+ * Run it once for each release that changes what is on disk, and commit what it makes. What is in them is what
+ * test/upgrade/upgrade.test.ts looks for.
+ */
+
+import { spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { BatchBuilder } from '../dist/records/batch-builder.js';
+import { crc32c } from '../dist/records/crc32c.js';
+import { Compression } from '../dist/records/record-batch.js';
+import { OracleClient } from './oracle-client.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const timeoutMs = 30_000;
+const timestampMs = Date.UTC(2026, 0, 1);
+
+function start(data) {
+  const args = [join(root, 'dist/main.js'), '--data', data, '--kafka', '127.0.0.1:0', '--http', 'off'];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  return new Promise((resolve, reject) => {
+    let printed = '';
+    child.stdout.on('data', (text) => {
+      printed += text;
+      const address = /Kafka over TCP +(\S+:\d+)/.exec(printed)?.[1];
+      if (address !== undefined) resolve({ child, address });
+    });
+    child.on('exit', (code) => reject(new Error(`the broker ended with ${code}`)));
+  });
+}
+
+function batch(texts, options = {}) {
+  const builder = new BatchBuilder(crc32c, options);
+  for (const text of texts) {
+    const headers = [{ key: 'h', value: Buffer.from('v') }];
+    builder.append({ key: Buffer.from(`key of ${text}`), value: Buffer.from(text), timestampMs, headers });
+  }
+  return builder;
+}
+
+async function fill(address) {
+  const client = new OracleClient(address);
+  const ask = async (key, apiVersion, fields) => {
+    const answer = await client.ask(key, apiVersion, fields);
+    if (JSON.stringify(answer).match(/"errorCode":(?!0)/)) throw new Error(JSON.stringify(answer));
+    return answer;
+  };
+  const produce = (topic, index, records) =>
+    ask(0, 9, { acks: -1, timeoutMs, topicData: [{ name: topic, partitionData: [{ index, records }] }] });
+  const topic = (name, numPartitions, configs = {}) => ({
+    name,
+    numPartitions,
+    replicationFactor: 1,
+    assignments: [],
+    configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
+  });
+  const topics = [
+    topic('plain', 2, { 'retention.ms': '-1' }),
+    topic('gone', 1),
+    topic('compacted', 1, { 'cleanup.policy': 'compact', 'retention.ms': '-1' }),
+  ];
+  await ask(19, 7, { topics, timeoutMs });
+  await produce('plain', 0, batch(['one', 'two']).seal());
+  const compressed = batch(['three', 'four']);
+  await produce('plain', 0, compressed.sealCompressed(Compression.GZIP, gzipSync(compressed.body)));
+  const { producerId, producerEpoch } = await ask(22, 2, { transactionalId: null, transactionTimeoutMs: 60_000 });
+  await produce('plain', 1, batch(['five'], { producerId, producerEpoch, baseSequence: 0 }).seal());
+  await produce('compacted', 0, batch(['six']).seal());
+  await ask(21, 2, { topics: [{ name: 'plain', partitions: [{ partitionIndex: 0, offset: 1 }] }], timeoutMs });
+  await ask(20, 5, { topicNames: ['gone'], timeoutMs });
+  const committed = [{ partitionIndex: 0, committedOffset: 3, committedLeaderEpoch: -1, committedMetadata: 'here' }];
+  await ask(8, 7, {
+    groupId: 'readers',
+    generationIdOrMemberEpoch: -1,
+    memberId: '',
+    topics: [{ name: 'plain', partitions: committed }],
+  });
+  const set = (name, value) => ({ name, configOperation: 0, value });
+  const resources = [
+    { resourceType: 4, resourceName: '', configs: [set('message.max.bytes', '2000000')] },
+    { resourceType: 32, resourceName: 'readers', configs: [set('consumer.session.timeout.ms', '50000')] },
+    { resourceType: 16, resourceName: 'metrics', configs: [set('interval.ms', '5000')] },
+  ];
+  await ask(44, 1, { resources, validateOnly: false });
+  const entity = [{ entityType: 'client-id', entityName: 'limited' }];
+  const ops = [{ key: 'producer_byte_rate', value: 1_048_576, remove: false }];
+  await ask(49, 1, { entries: [{ entity, ops }], validateOnly: false });
+  client.close();
+}
+
+for (const [kind, signal] of [
+  ['clean', 'SIGTERM'],
+  ['killed', 'SIGKILL'],
+]) {
+  const data = join(mkdtempSync(join(tmpdir(), 'millrace-format-')), 'data');
+  const { child, address } = await start(data);
+  await fill(address);
+  child.removeAllListeners('exit');
+  const ended = new Promise((resolve) => child.on('exit', resolve));
+  child.kill(signal);
+  await ended;
+  const target = join(root, 'test/upgrade', `${version}-${kind}`);
+  rmSync(target, { recursive: true, force: true });
+  cpSync(data, target, { recursive: true, filter: (path) => !path.includes('millrace.lock.') });
+  rmSync(data, { recursive: true, force: true });
+  console.log(`${target}: ${readdirSync(target).length} entries`);
+}

@@ -1,0 +1,43 @@
+/**
+ * An Apache Kafka from Maven's jars and a Millrace with the same settings, each on a new directory, for scripts that
+ * compare them. They are those that bench/peers measures: it is built first (`tsc -p bench`).
+ */
+
+import { millrace } from '../build/bench/load/millrace-server.js';
+import { ServerUnderTest } from '../build/bench/load/server-under-test.js';
+import { Missing } from '../build/bench/peers/cache.js';
+import { apacheKafka } from '../build/bench/peers/kafka-server.js';
+
+/** What one node needs, and what makes tests quick; Kafka has the first five from bench/peers. */
+const shared = {
+  'offsets.topic.replication.factor': '1',
+  'transaction.state.log.replication.factor': '1',
+  'transaction.state.log.min.isr': '1',
+  'share.coordinator.state.topic.replication.factor': '1',
+  'share.coordinator.state.topic.min.isr': '1',
+};
+const quick = {
+  'group.initial.rebalance.delay.ms': '0',
+  // Records of the past are not deleted while they are asked for.
+  'log.retention.check.interval.ms': '3600000',
+};
+
+const addressOf = ({ doors }) => `${doors.kafka.host}:${doors.kafka.port}`;
+const onNote = (note) => console.error(`oracle: ${note}`);
+
+/** Starts Kafka, or ends the process with a sentence where this machine cannot. */
+export async function startKafka() {
+  try {
+    const server = await ServerUnderTest.start(apacheKafka(onNote, quick));
+    return { address: addressOf(server), discard: () => server.discard() };
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    console.error(`oracle: ${error.message}`);
+    process.exit(2);
+  }
+}
+
+export async function startMillrace() {
+  const server = await ServerUnderTest.start(millrace({ settings: { 'node.id': '1', ...shared, ...quick } }));
+  return { address: addressOf(server), discard: () => server.discard() };
+}
