@@ -36,6 +36,16 @@ export interface Authorizer {
 /** Kafka without an authorizer. */
 export const allowAll: Authorizer = { allows: () => true };
 
+/** Whether the request's principal may do so with the topic of that name. */
+export function allowsOnTopic(
+  authorizer: Authorizer,
+  context: RequestContext,
+  operation: AclOperation,
+  name: string,
+): boolean {
+  return authorizer.allows(context, operation, AclResource.TOPIC, name);
+}
+
 /** What access control lists call the cluster. */
 const clusterName = 'kafka-cluster';
 

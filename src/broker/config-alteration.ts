@@ -5,12 +5,14 @@
  */
 
 import { ErrorCode } from '../base/error-code.ts';
+import { AclOperation } from './authorizer.ts';
 import type { Broker } from './broker.ts';
 import { brokerConfigByName } from './broker-config.ts';
 import { checkedClientMetrics, clientMetricsByName } from './client-metrics-config.ts';
 import { applyChanges, checkedBrokerConfigs, problemOfChanges, type ConfigChange } from './config-change.ts';
-import { ConfigResource, invalidRequest, problemOfBrokerName } from './config-resource.ts';
+import { ConfigResource, invalidRequest, problemOfBrokerName, refusalOfConfigs } from './config-resource.ts';
 import { checkedGroupConfigs, groupConfigByName } from './group-config.ts';
+import type { RequestContext } from './request-context.ts';
 import { messageOf, type ChangeResult } from './topic-catalog.ts';
 import { topicConfigByName } from './topic-config.ts';
 import { problemOfTopicName } from './topic-name.ts';
@@ -39,6 +41,7 @@ export interface AlterationResult {
 export function alterEach(
   alterations: readonly ConfigAlteration[],
   options: AlterationOptions,
+  context: RequestContext,
   broker: Broker,
 ): Promise<AlterationResult[]> {
   const times = new Map<string, number>();
@@ -47,9 +50,9 @@ export function alterEach(
   const results = alterations.map(async (alteration) => {
     const { resourceType, resourceName } = alteration;
     const isRepeated = (times.get(keyOf(alteration)) ?? 0) > 1;
-    const result = isRepeated
-      ? invalidRequest('Each resource must appear at most once.')
-      : await alter(alteration, options, broker);
+    const forbidden = refusalOfConfigs(resourceType, resourceName, AclOperation.ALTER_CONFIGS, context, broker);
+    const refusal = isRepeated ? invalidRequest('Each resource must appear at most once.') : forbidden;
+    const result = refusal ?? (await alter(alteration, options, broker));
     return { errorCode: result.errorCode, errorMessage: messageOf(result), resourceType, resourceName };
   });
   return Promise.all(results);

@@ -3,6 +3,9 @@
  */
 
 import { ErrorCode } from '../base/error-code.ts';
+import { AclResource, allowsOnCluster, type AclOperation } from './authorizer.ts';
+import type { Broker } from './broker.ts';
+import type { RequestContext } from './request-context.ts';
 import type { ChangeResult } from './topic-catalog.ts';
 
 /** The wire's numbers. */
@@ -16,6 +19,28 @@ export function problemOfBrokerName(name: string, nodeId: number, emptyAllowed: 
   }
   if (Number(name) === nodeId) return null;
   return invalidRequest(`This is broker ${nodeId}, but the request names ${name}; ask that broker itself.`);
+}
+
+/** What answers who may not see or change settings of the resource; null where it may. */
+export function refusalOfConfigs(
+  resourceType: number,
+  name: string,
+  operation: typeof AclOperation.DESCRIBE_CONFIGS | typeof AclOperation.ALTER_CONFIGS,
+  context: RequestContext,
+  { authorizer }: Broker,
+): ChangeResult | null {
+  const refuse = (errorCode: ErrorCode): ChangeResult => ({ errorCode, message: 'Authorization failed.' });
+  switch (resourceType) {
+    case ConfigResource.TOPIC:
+      if (authorizer.allows(context, operation, AclResource.TOPIC, name)) return null;
+      return refuse(ErrorCode.TOPIC_AUTHORIZATION_FAILED);
+    case ConfigResource.GROUP:
+      if (authorizer.allows(context, operation, AclResource.GROUP, name)) return null;
+      return refuse(ErrorCode.GROUP_AUTHORIZATION_FAILED);
+    default:
+      if (allowsOnCluster(authorizer, context, operation)) return null;
+      return refuse(ErrorCode.CLUSTER_AUTHORIZATION_FAILED);
+  }
 }
 
 export function invalidRequest(message: string): ChangeResult {

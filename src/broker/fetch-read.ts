@@ -17,10 +17,12 @@ import {
 } from '../protocol/generated/index.ts';
 import type { EpochEnd, IsolationLevel, PartitionLog, ReadResult } from '../storage/partition-log.ts';
 import type { Broker } from './broker.ts';
+import { AclOperation, allowsOnTopic } from './authorizer.ts';
 import type { PartitionAnswer } from './fetch-context.ts';
 import type { FetchPartition } from './fetch-session.ts';
 import { checkLeaderEpoch } from './leader-check.ts';
 import type { TopicImage } from './metadata-image.ts';
+import type { RequestContext } from './request-context.ts';
 
 const firstVersionWithStorageError = 6;
 const firstVersionWithZstd = 10;
@@ -32,6 +34,7 @@ export const noRecords = new Uint8Array(0);
 /** What is the same for all partitions of one fetch. */
 export interface FetchScope {
   readonly broker: Broker;
+  readonly context: RequestContext;
   readonly apiVersion: number;
   readonly isolation: IsolationLevel;
   /** -1: a consumer. */
@@ -171,11 +174,14 @@ function take(one: ExaminedPartition, result: ReadResult, scope: FetchScope, rea
 }
 
 /** Where a partition's log is, or the error that says why there is none. */
-function locate(partition: FetchPartition, { broker, apiVersion }: FetchScope): PartitionSource | ErrorCode {
+function locate(partition: FetchPartition, { broker, context, apiVersion }: FetchScope): PartitionSource | ErrorCode {
   const { topics } = broker;
   // A session keeps the name that its id once had: so its client hears of a topic that was deleted or made again.
   partition.topicName ??= topics.topicById(partition.topicId)?.name ?? null;
   if (partition.topicName === null) return ErrorCode.UNKNOWN_TOPIC_ID;
+  if (!allowsOnTopic(broker.authorizer, context, AclOperation.READ, partition.topicName)) {
+    return ErrorCode.TOPIC_AUTHORIZATION_FAILED;
+  }
   const topic = topics.topic(partition.topicName);
   const found = broker.findPartition(topic, partition.index);
   if (found === null) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;

@@ -342,6 +342,12 @@ export function messageOf(result: ChangeResult): string | null {
   return result.message ?? (result.errorCode === ErrorCode.NONE ? null : errorName(result.errorCode));
 }
 
+/** What answers who may not do that with the topic. */
+export const forbiddenTopic: ChangeResult = {
+  errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+  message: 'Authorization failed.',
+};
+
 /** What refuses a change to a client that has made too many lately (KIP-599). */
 export const quotaExceeded: ChangeResult = {
   errorCode: ErrorCode.THROTTLING_QUOTA_EXCEEDED,

@@ -32,6 +32,7 @@ import {
 } from '../../records/record-batch.ts';
 import { readInt32 } from '../../records/big-endian.ts';
 import type { AppendListener, AppendOptions, AppendResult, Durability } from '../../storage/partition-log.ts';
+import { AclOperation, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import type { TopicImage } from '../metadata-image.ts';
 import { ConnectionMustClose, type ApiHandler, type RequestContext } from '../request-context.ts';
@@ -73,12 +74,13 @@ export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
     let transactional: TransactionalBatches | null = null;
     for (const topicData of request.topicData) {
       const topic = topicOf(topicData, context, broker);
+      const topicProblem = problemOfTopic(topic, topicData.name, context, broker);
       const responses = pending.startTopic(topicData);
       for (const { index, records } of topicData.partitionData) {
         const response = defaultProduceResponseResponsesPartitionResponses();
         response.index = index;
         responses.push(response);
-        const refusal = problem ?? problemOfRecords(records, context.apiVersion) ?? problemOfTopic(topic, context);
+        const refusal = problem ?? problemOfRecords(records, context.apiVersion) ?? topicProblem;
         const found = refusal === null ? broker.findPartition(topic, index) : null;
         if (refusal !== null) refuse(response, refusal);
         else if (found === null || records === null) refuse(response, unknownPartition);
@@ -190,7 +192,14 @@ function topicOf(topicData: ProduceRequestTopicData, context: RequestContext, br
     : broker.topics.topic(topicData.name);
 }
 
-function problemOfTopic(topic: TopicImage | null, { apiVersion }: RequestContext): Problem | null {
+function problemOfTopic(
+  topic: TopicImage | null,
+  name: string,
+  context: RequestContext,
+  broker: Broker,
+): Problem | null {
+  const { apiVersion } = context;
+  if (!allowsOnTopic(broker.authorizer, context, AclOperation.WRITE, topic?.name ?? name)) return forbidden;
   if (topic === null) {
     return apiVersion >= firstVersionWithIds
       ? { errorCode: ErrorCode.UNKNOWN_TOPIC_ID, message: null }
@@ -232,6 +241,7 @@ function problemOfRecords(records: Uint8Array | null, apiVersion: number): Probl
   return null;
 }
 
+const forbidden: Problem = { errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED, message: null };
 const corrupt: Problem = {
   errorCode: ErrorCode.CORRUPT_MESSAGE,
   message: 'The header of the record batch says what no batch can be.',

@@ -56,7 +56,7 @@ export const fetchHandler: ApiHandler<FetchRequest, HoldingFetchResponse> = {
     if (isolation === undefined) return refused(request, ErrorCode.UNKNOWN_SERVER_ERROR, apiVersion);
     const { replicaState } = request;
     const replicaId = apiVersion >= firstVersionWithReplicaState ? replicaState.replicaId : request.replicaId;
-    const scope: FetchScope = { broker, apiVersion, isolation, replicaId };
+    const scope: FetchScope = { broker, context, apiVersion, isolation, replicaId };
     const fetch = openFetchContext(request, apiVersion, broker.fetchSessions);
     const quotaBytes = context.charge?.fetchBoundBytes ?? Infinity;
     const maxBytes = Math.min(Math.max(request.maxBytes, 0), broker.config.number('fetch.max.bytes'), quotaBytes);

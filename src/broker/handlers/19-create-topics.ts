@@ -12,10 +12,12 @@ import {
   type CreateTopicsResponse,
   type CreateTopicsResponseTopics,
 } from '../../protocol/generated/index.ts';
+import { AclOperation, allowsOnCluster, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import { topicConfigEntries } from '../config-entries.ts';
 import type { ApiHandler } from '../request-context.ts';
 import {
+  forbiddenTopic,
   maxPartitionsPerRequest,
   messageOf,
   quotaExceeded,
@@ -29,7 +31,9 @@ const firstVersionWithQuotaErrors = 6;
 
 export const createTopicsHandler: ApiHandler<CreateTopicsRequest, CreateTopicsResponse> = {
   apiKey: 19,
-  async handle({ topics, validateOnly }, { apiVersion, charge }, broker) {
+  async handle({ topics, validateOnly }, context, broker) {
+    const { apiVersion, charge } = context;
+    const mayCreateAll = allowsOnCluster(broker.authorizer, context, AclOperation.CREATE);
     const isStrict = apiVersion >= firstVersionWithQuotaErrors;
     const problemOf = (partitionCount: number): ChangeResult | null =>
       charge === null || charge.mutate(partitionCount, isStrict) ? null : quotaExceeded;
@@ -43,7 +47,8 @@ export const createTopicsHandler: ApiHandler<CreateTopicsRequest, CreateTopicsRe
       // A name that stands twice is answered once, with an error.
       if (seen === undefined) continue;
       if (seen > 1) times.delete(topic.name);
-      const refusal = tooMany ?? (seen > 1 ? duplicate : null);
+      const allowed = mayCreateAll || allowsOnTopic(broker.authorizer, context, AclOperation.CREATE, topic.name);
+      const refusal = allowed ? (tooMany ?? (seen > 1 ? duplicate : null)) : forbiddenTopic;
       results.push(create(topic, refusal, validateOnly, problemOf, broker));
     }
     return { ...defaultCreateTopicsResponse(), topics: await Promise.all(results) };

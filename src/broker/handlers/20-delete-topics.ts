@@ -11,10 +11,11 @@ import {
   type DeleteTopicsResponse,
   type DeleteTopicsResponseResponses,
 } from '../../protocol/generated/index.ts';
+import { AclOperation, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import type { TopicImage } from '../metadata-image.ts';
 import type { ApiHandler } from '../request-context.ts';
-import { messageOf, quotaExceeded, type ChangeResult } from '../topic-catalog.ts';
+import { forbiddenTopic, messageOf, quotaExceeded, type ChangeResult } from '../topic-catalog.ts';
 
 const firstVersionWithIds = 6;
 const firstVersionWithDisabledError = 3;
@@ -32,7 +33,10 @@ interface Found extends Named {
 
 export const deleteTopicsHandler: ApiHandler<DeleteTopicsRequest, DeleteTopicsResponse> = {
   apiKey: 20,
-  async handle(request, { apiVersion, charge }, broker) {
+  async handle(request, context, broker) {
+    const { apiVersion, charge } = context;
+    const mayDelete = (topic: TopicImage | null): boolean =>
+      topic === null || allowsOnTopic(broker.authorizer, context, AclOperation.DELETE, topic.name);
     const isStrict = apiVersion >= firstVersionWithQuotaErrors;
     const chargeFor = (topic: TopicImage | null): ChangeResult | null =>
       topic === null || charge === null || charge.mutate(topic.partitionCount, isStrict) ? null : quotaExceeded;
@@ -50,7 +54,8 @@ export const deleteTopicsHandler: ApiHandler<DeleteTopicsRequest, DeleteTopicsRe
       const [{ topic }] = group;
       const name = group.find((named) => named.name !== null)?.name ?? null;
       const topicId = group.find((named) => named.topicId !== zeroUuid)?.topicId ?? zeroUuid;
-      const refusal = allowed ? (problemOf(group) ?? chargeFor(topic)) : disabled;
+      const forbidden = mayDelete(topic) ? null : forbiddenTopic;
+      const refusal = allowed ? (problemOf(group) ?? forbidden ?? chargeFor(topic)) : disabled;
       return remove({ name, topicId, topic }, refusal, broker);
     });
     return { ...defaultDeleteTopicsResponse(), responses: await Promise.all(responses) };

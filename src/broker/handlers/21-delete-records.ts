@@ -11,17 +11,20 @@ import {
   type DeleteRecordsResponse,
   type DeleteRecordsResponseTopicsPartitions,
 } from '../../protocol/generated/index.ts';
+import { AclOperation, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
-import type { ApiHandler } from '../request-context.ts';
+import type { ApiHandler, RequestContext } from '../request-context.ts';
 import { isInternalTopic } from '../topic-name.ts';
 import { topicLogConfig } from '../topic-config.ts';
 
 export const deleteRecordsHandler: ApiHandler<DeleteRecordsRequest, DeleteRecordsResponse> = {
   apiKey: 21,
-  async handle(request, _context, broker) {
+  async handle(request, context, broker) {
     const topics = [...offsetsByTopic(request)].map(async ([name, offsets]) => ({
       name,
-      partitions: await Promise.all([...offsets].map(([index, offset]) => deleteBefore(name, index, offset, broker))),
+      partitions: await Promise.all(
+        [...offsets].map(([index, offset]) => deleteBefore(name, index, offset, context, broker)),
+      ),
     }));
     return { ...defaultDeleteRecordsResponse(), topics: await Promise.all(topics) };
   },
@@ -42,9 +45,13 @@ async function deleteBefore(
   name: string,
   partitionIndex: number,
   offset: Offset,
+  context: RequestContext,
   broker: Broker,
 ): Promise<DeleteRecordsResponseTopicsPartitions> {
   const refuse = (errorCode: ErrorCode) => ({ partitionIndex, lowWatermark: noOffset, errorCode });
+  if (!allowsOnTopic(broker.authorizer, context, AclOperation.DELETE, name)) {
+    return refuse(ErrorCode.TOPIC_AUTHORIZATION_FAILED);
+  }
   if (isInternalTopic(name)) return refuse(ErrorCode.INVALID_TOPIC_EXCEPTION);
   const found = broker.findPartition(broker.topics.topic(name), partitionIndex);
   if (found === null) return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);

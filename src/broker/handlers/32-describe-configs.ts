@@ -12,6 +12,7 @@ import {
   type DescribeConfigsResponseResults,
   type DescribeConfigsResponseResultsConfigs,
 } from '../../protocol/generated/index.ts';
+import { AclOperation } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import { configTypeCodes } from '../config-definition.ts';
 import {
@@ -23,14 +24,14 @@ import {
   topicConfigEntries,
   type ConfigEntry,
 } from '../config-entries.ts';
-import { ConfigResource, invalidRequest, problemOfBrokerName } from '../config-resource.ts';
-import type { ApiHandler } from '../request-context.ts';
+import { ConfigResource, invalidRequest, problemOfBrokerName, refusalOfConfigs } from '../config-resource.ts';
+import type { ApiHandler, RequestContext } from '../request-context.ts';
 import type { ChangeResult } from '../topic-catalog.ts';
 import { problemOfTopicName } from '../topic-name.ts';
 
 export const describeConfigsHandler: ApiHandler<DescribeConfigsRequest, DescribeConfigsResponse> = {
   apiKey: 32,
-  handle(request, _context, broker) {
+  handle(request, context, broker) {
     let entryCount = 0;
     const described = new Map<string, DescribeConfigsResponseResults>();
     const results: DescribeConfigsResponseResults[] = [];
@@ -39,7 +40,8 @@ export const describeConfigsHandler: ApiHandler<DescribeConfigsRequest, Describe
       const { resourceType, resourceName, configurationKeys } = resource;
       const key = `${resourceType} ${resourceName} ${configurationKeys?.join(' ') ?? ''}`;
       const known = described.get(key);
-      const result = entryCount > maxEntries ? tooMuch(resource) : (known ?? describe(resource, request, broker));
+      const result =
+        entryCount > maxEntries ? tooMuch(resource) : (known ?? describe(resource, request, context, broker));
       if (known === undefined) described.set(key, result);
       entryCount += result.configs.length;
       results.push(result);
@@ -59,9 +61,11 @@ function tooMuch({ resourceType, resourceName }: DescribeConfigsRequestResources
 function describe(
   { resourceType, resourceName, configurationKeys }: DescribeConfigsRequestResources,
   request: DescribeConfigsRequest,
+  context: RequestContext,
   broker: Broker,
 ): DescribeConfigsResponseResults {
-  const found = entriesOf(resourceType, resourceName, broker);
+  const forbidden = refusalOfConfigs(resourceType, resourceName, AclOperation.DESCRIBE_CONFIGS, context, broker);
+  const found = forbidden ?? entriesOf(resourceType, resourceName, broker);
   if ('errorCode' in found) {
     const { errorCode, message } = found;
     return { errorCode, errorMessage: message, resourceType, resourceName, configs: [] };

@@ -14,13 +14,13 @@ import type { ApiHandler } from '../request-context.ts';
 
 export const alterConfigsHandler: ApiHandler<AlterConfigsRequest, AlterConfigsResponse> = {
   apiKey: 33,
-  async handle({ resources, validateOnly }, _context, broker) {
+  async handle({ resources, validateOnly }, context, broker) {
     const alterations = resources.map(({ resourceType, resourceName, configs }) => ({
       resourceType,
       resourceName,
       changes: configs.map(({ name, value }) => ({ name, operation: ConfigOperation.SET, value })),
     }));
-    const responses = await alterEach(alterations, { replace: true, validateOnly }, broker);
+    const responses = await alterEach(alterations, { replace: true, validateOnly }, context, broker);
     return { ...defaultAlterConfigsResponse(), responses };
   },
 };

@@ -11,16 +11,18 @@ import {
   type CreatePartitionsResponse,
   type CreatePartitionsResponseResults,
 } from '../../protocol/generated/index.ts';
+import { AclOperation, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import type { ApiHandler } from '../request-context.ts';
-import { messageOf, quotaExceeded, type ChangeResult } from '../topic-catalog.ts';
+import { forbiddenTopic, messageOf, quotaExceeded, type ChangeResult } from '../topic-catalog.ts';
 
 /** Before it a client that makes too many partitions only waits (KIP-599). */
 const firstVersionWithQuotaErrors = 3;
 
 export const createPartitionsHandler: ApiHandler<CreatePartitionsRequest, CreatePartitionsResponse> = {
   apiKey: 37,
-  async handle({ topics, validateOnly }, { apiVersion, charge }, broker) {
+  async handle({ topics, validateOnly }, context, broker) {
+    const { apiVersion, charge } = context;
     const isStrict = apiVersion >= firstVersionWithQuotaErrors;
     const chargeFor = (added: number): ChangeResult | null =>
       charge === null || charge.mutate(added, isStrict) ? null : quotaExceeded;
@@ -32,7 +34,12 @@ export const createPartitionsHandler: ApiHandler<CreatePartitionsRequest, Create
       const seen = times.get(topic.name);
       if (seen === undefined) continue;
       times.delete(topic.name);
-      results.push(grow(topic, seen > 1, validateOnly, chargeFor, broker));
+      const refusal = allowsOnTopic(broker.authorizer, context, AclOperation.ALTER, topic.name)
+        ? seen > 1
+          ? duplicate
+          : null
+        : forbiddenTopic;
+      results.push(grow(topic, refusal, validateOnly, chargeFor, broker));
     }
     return { ...defaultCreatePartitionsResponse(), results: await Promise.all(results) };
   },
@@ -42,14 +49,14 @@ const duplicate: ChangeResult = { errorCode: ErrorCode.INVALID_REQUEST, message:
 
 async function grow(
   { name, count, assignments }: CreatePartitionsRequestTopics,
-  isDuplicate: boolean,
+  refusal: ChangeResult | null,
   validateOnly: boolean,
   chargeFor: (added: number) => ChangeResult | null,
   broker: Broker,
 ): Promise<CreatePartitionsResponseResults> {
   const problemOf = (added: number): ChangeResult | null =>
     (assignments === null ? null : problemOfAssignments(assignments, added, broker.nodeId)) ?? chargeFor(added);
-  const result = isDuplicate ? duplicate : await broker.topics.addPartitions(name, count, validateOnly, problemOf);
+  const result = refusal ?? (await broker.topics.addPartitions(name, count, validateOnly, problemOf));
   return { name, errorCode: result.errorCode, errorMessage: messageOf(result) };
 }
 

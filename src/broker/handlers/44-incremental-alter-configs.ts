@@ -17,13 +17,13 @@ export const incrementalAlterConfigsHandler: ApiHandler<
   IncrementalAlterConfigsResponse
 > = {
   apiKey: 44,
-  async handle({ resources, validateOnly }, _context, broker) {
+  async handle({ resources, validateOnly }, context, broker) {
     const alterations = resources.map(({ resourceType, resourceName, configs }) => ({
       resourceType,
       resourceName,
       changes: configs.map(({ name, configOperation, value }) => ({ name, operation: configOperation, value })),
     }));
-    const responses = await alterEach(alterations, { replace: false, validateOnly }, broker);
+    const responses = await alterEach(alterations, { replace: false, validateOnly }, context, broker);
     return { ...defaultIncrementalAlterConfigsResponse(), responses };
   },
 };

@@ -10,6 +10,7 @@ import { Dispatcher } from '../../../src/broker/dispatcher.ts';
 import { handlers } from '../../../src/broker/handlers/index.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
+import type { ApiCodec } from '../../../src/protocol/api-codec.ts';
 import * as generated from '../../../src/protocol/generated/index.ts';
 import { decodeResponseHeader } from '../../../src/protocol/headers.ts';
 import { Reader } from '../../../src/protocol/reader.ts';
@@ -187,14 +188,10 @@ test('what belongs to security is refused as a Kafka without it does', async () 
   });
 });
 
-test('an authorizer that says no is heard', async () => {
-  const asked: number[] = [];
-  const authorizer: Authorizer = {
-    allows(context) {
-      asked.push(context.apiKey);
-      return false;
-    },
-  };
+const nobody: Authorizer = { allows: () => false };
+
+/** A broker whose authorizer is `authorizer`, and how to ask it: gives the response's fields. */
+async function guarded(authorizer: Authorizer) {
   const broker = await Broker.open({
     store: new MemoryLogStore(),
     config: new BrokerConfig(),
@@ -205,6 +202,22 @@ test('an authorizer that says no is heard', async () => {
     authorizer,
   });
   const dispatcher = new Dispatcher(broker, handlers);
+  return async <Request, Response>(api: ApiCodec<Request, Response>, version: number, fields: Partial<Request>) => {
+    const chunks = await dispatcher.serve(encodeRequest(api, version, fields), new FakeConnection(1));
+    const reader = new Reader(Buffer.concat(chunks!).subarray(4));
+    decodeResponseHeader(reader, api as ApiCodec, version);
+    return api.decodeResponse(reader, version);
+  };
+}
+
+test('an authorizer that says no is heard where the cluster is concerned', async () => {
+  const asked: number[] = [];
+  const ask = await guarded({
+    allows(context) {
+      asked.push(context.apiKey);
+      return false;
+    },
+  });
   const topLevel = [
     generated.describeLogDirsApi,
     generated.electLeadersApi,
@@ -221,12 +234,39 @@ test('an authorizer that says no is heard', async () => {
     generated.unregisterControllerApi,
   ];
   for (const api of topLevel) {
-    const frame = encodeRequest(api as typeof generated.describeQuorumApi, api.stableVersion, {});
-    const chunks = await dispatcher.serve(frame, new FakeConnection(1));
-    const reader = new Reader(Buffer.concat(chunks!).subarray(4));
-    decodeResponseHeader(reader, api, api.stableVersion);
-    const { errorCode } = api.decodeResponse(reader, api.stableVersion);
+    const { errorCode } = await ask(api as typeof generated.describeQuorumApi, api.stableVersion, {});
     expect([api.name, errorCode]).toEqual([api.name, ErrorCode.CLUSTER_AUTHORIZATION_FAILED]);
   }
   expect(asked).toEqual(topLevel.map(({ apiKey }) => apiKey));
+});
+
+test('an authorizer that says no is heard where topics and settings are concerned', async () => {
+  const ask = await guarded(nobody);
+  const topicData = [{ name: 't', topicId: zeroUuid, partitionData: [{ index: 0, records: batchOf(['x']) }] }];
+  const topics = [{ name: 't', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }];
+  const resources = [2, 4, 32, 16].map((resourceType) => ({ resourceType, resourceName: '0' }));
+  const described = resources.map((resource) => ({ ...resource, configurationKeys: null }));
+  const altered = resources.map((resource) => ({ ...resource, configs: [] }));
+  const deleted = [{ name: 't', partitions: [{ partitionIndex: 0, offset: 0 as never }] }];
+  const answers = {
+    produce: await ask(generated.produceApi, 9, { acks: 1, timeoutMs: 0, topicData }),
+    create: await ask(generated.createTopicsApi, 7, { topics, timeoutMs: 0 }),
+    deleteRecords: await ask(generated.deleteRecordsApi, 2, { topics: deleted, timeoutMs: 0 }),
+    grow: await ask(generated.createPartitionsApi, 3, { topics: [{ name: 't', count: 2, assignments: null }] }),
+  };
+  for (const [name, answer] of Object.entries(answers)) {
+    const codes = [...JSON.stringify(answer).matchAll(/"errorCode":(-?\d+)/g)].map((match) => Number(match[1]));
+    expect([name, codes]).toEqual([name, [ErrorCode.TOPIC_AUTHORIZATION_FAILED]]);
+  }
+  const expected = [
+    ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+    ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
+    ErrorCode.GROUP_AUTHORIZATION_FAILED,
+    ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
+  ];
+  const codesOf = (results: readonly { errorCode: number }[]) => results.map(({ errorCode }) => errorCode);
+  expect(codesOf((await ask(generated.describeConfigsApi, 4, { resources: described })).results)).toEqual(expected);
+  expect(codesOf((await ask(generated.incrementalAlterConfigsApi, 1, { resources: altered })).responses)).toEqual(
+    expected,
+  );
 });
