@@ -11,6 +11,12 @@ import { blankSubmission, FlushQueue, SubmissionKind } from '../memory/flush-que
 import type { FlushTaskInput } from './flush-task.ts';
 import type { DirectWriting } from './way-of-writing.ts';
 
+/**
+ * A worker's garbage is what one round makes, and little of it lives longer: a third of V8's own bound is enough, and what lies
+ * in it stays in memory for good.
+ */
+const maxYoungGenerationSizeMb = 12;
+
 export interface FlushPoolOptions {
   readonly arena: Arena;
   readonly directWriting: DirectWriting;
@@ -40,6 +46,7 @@ export class FlushPool {
       minThreads: count,
       maxThreads: count,
       concurrentTasksPerWorker: 1,
+      resourceLimits: { maxYoungGenerationSizeMb },
       // The task itself sleeps on its queue; piscina's own blocking would only stand between.
       atomics: 'disabled',
       recordTiming: false,

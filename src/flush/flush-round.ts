@@ -76,6 +76,9 @@ export class FlushRound {
   readonly #advanced = new Set<PartitionWriter>();
   readonly #submission: Submission = blankSubmission();
 
+  /** One for all writers, of which there may be thousands. */
+  readonly #onLogLeft = (): void => this.#queue.files.leaveLog();
+
   /** Completions that are not published yet. */
   #outbox: Completion[] = [];
   #taken = 0;
@@ -332,7 +335,7 @@ export class FlushRound {
         indexSizeBytes: submission.indexSizeBytes,
         timeIndexSizeBytes: submission.timeIndexSizeBytes,
         transactionIndexSizeBytes: submission.transactionIndexSizeBytes,
-        onLogLeft: () => this.#queue.files.leaveLog(),
+        onLogLeft: this.#onLogLeft,
       }),
     );
   }

@@ -7,17 +7,29 @@
  */
 
 import { assert } from '../base/assert.ts';
+import { asOffset } from '../base/numbers.ts';
 import type { FileDescriptor, FileSystem } from '../storage/file-system.ts';
+import { segmentFileName } from '../storage/segment-name.ts';
 
 const fullAtBytes = 4096;
 const firstBytes = 256;
 /** Shared by all that have no entries yet. */
 const nothingWaits = new DataView(new ArrayBuffer(0));
 
+export type IndexKind = 'index' | 'timeindex' | 'txnindex';
+
+/** The partition whose index it is. */
+export interface IndexOwner {
+  readonly directory: string;
+  /** The file's name is new in the directory. */
+  hasNewName(): void;
+}
+
 export class IndexAppender {
   readonly #files: FileSystem;
-  readonly #path: string;
-  readonly #onCreated: () => void;
+  readonly #owner: IndexOwner;
+  readonly #kind: IndexKind;
+  readonly #baseOffset: number;
   #file: FileDescriptor | null = null;
   #sizeBytes: number;
   #waiting = nothingWaits;
@@ -26,15 +38,23 @@ export class IndexAppender {
   #isUnsure: boolean;
 
   /**
-   * `sizeBytes` of the file count, what follows is cut off; `onCreated` hears that the file's name is new. With `isUnsure`
-   * the next append cuts and opens the file though nothing waits, so that the sync behind it holds for all of it.
+   * For the segment at `baseOffset`. `sizeBytes` of the file count, what follows is cut off. With `isUnsure` the next append
+   * cuts and opens the file though nothing waits, so that the sync behind it holds for all of it.
    */
-  constructor(fileSystem: FileSystem, path: string, sizeBytes: number, isUnsure: boolean, onCreated: () => void) {
+  constructor(
+    fileSystem: FileSystem,
+    owner: IndexOwner,
+    kind: IndexKind,
+    baseOffset: number,
+    sizeBytes: number,
+    isUnsure: boolean,
+  ) {
     this.#files = fileSystem;
-    this.#path = path;
+    this.#owner = owner;
+    this.#kind = kind;
+    this.#baseOffset = baseOffset;
     this.#sizeBytes = sizeBytes;
     this.#isUnsure = isUnsure;
-    this.#onCreated = onCreated;
   }
 
   /** Whether there is something to be synced. */
@@ -100,11 +120,16 @@ export class IndexAppender {
     return file;
   }
 
+  /** Made when it is needed: thousands of partitions would keep two of them each. */
+  get #path(): string {
+    return `${this.#owner.directory}/${segmentFileName(asOffset(this.#baseOffset), this.#kind)}`;
+  }
+
   #open(): FileDescriptor {
     if (this.#file !== null) return this.#file;
     const before = this.#files.sizeAt(this.#path);
     const file = this.#files.open(this.#path, 'create');
-    if (before === null) this.#onCreated();
+    if (before === null) this.#owner.hasNewName();
     try {
       if (before !== null && before > this.#sizeBytes) this.#files.truncate(file, this.#sizeBytes);
     } catch (error) {

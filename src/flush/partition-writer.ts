@@ -22,7 +22,7 @@ import type { FileDescriptor, FileSystem } from '../storage/file-system.ts';
 import { partitionMetadataName, partitionMetadataText } from '../storage/partition-metadata.ts';
 import { segmentFileName } from '../storage/segment-name.ts';
 import { DirectFile, type DirectWrites } from './direct-file.ts';
-import { IndexAppender } from './index-appender.ts';
+import { IndexAppender, type IndexKind, type IndexOwner } from './index-appender.ts';
 import { RoomAhead } from './room-ahead.ts';
 
 /** More sources than this in one gathered write would be cut by the kernel (IOV_MAX). */
@@ -51,7 +51,7 @@ export interface PartitionWriterOptions {
   readonly onLogLeft: () => void;
 }
 
-export class PartitionWriter {
+export class PartitionWriter implements IndexOwner {
   readonly slot: number;
   readonly directory: string;
   generation: number;
@@ -290,6 +290,11 @@ export class PartitionWriter {
     return this.#room.zerosBehind(this.position, this.#groupBytes, this.#groupSynced);
   }
 
+  /** As `IndexOwner`. */
+  hasNewName(): void {
+    this.#markDirectory(this.directory);
+  }
+
   /** Appends all index entries that wait. */
   appendIndexes(): void {
     this.#index.append();
@@ -418,14 +423,8 @@ export class PartitionWriter {
     this.#sealed.push(file);
   }
 
-  #indexAt(
-    baseOffset: number,
-    kind: 'index' | 'timeindex' | 'txnindex',
-    sizeBytes: number,
-    isUnsure = false,
-  ): IndexAppender {
-    const onCreated = (): void => this.#markDirectory(this.directory);
-    return new IndexAppender(this.#files, this.#path(baseOffset, kind), sizeBytes, isUnsure, onCreated);
+  #indexAt(baseOffset: number, kind: IndexKind, sizeBytes: number, isUnsure = false): IndexAppender {
+    return new IndexAppender(this.#files, this, kind, baseOffset, sizeBytes, isUnsure);
   }
 
   #markDirectory(path: string): void {

@@ -11,6 +11,7 @@ import type { Timer } from '../base/clock.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { noOffset, type Offset } from '../base/numbers.ts';
+import { LazySet } from '../base/lazy-map.ts';
 import { FlushFailure } from '../memory/flush-queue.ts';
 import { checkpointLog, writeFinalFiles } from './log-checkpoint.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
@@ -68,7 +69,7 @@ export class LocalLog implements PartitionLog, Closable {
   readonly #reader: LogReader;
   readonly #retention: LogRetention;
   readonly #compaction: LogCompaction;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new LazySet<() => void>();
   #highWatermark: Offset;
   #lastStableOffset: Offset;
   #producersLoaded: boolean;

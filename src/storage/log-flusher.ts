@@ -13,6 +13,7 @@
 import { assert, present } from '../base/assert.ts';
 import type { Timer } from '../base/clock.ts';
 import { type Offset } from '../base/numbers.ts';
+import { LazySet } from '../base/lazy-map.ts';
 import {
   blankSubmission,
   CompletionKind,
@@ -61,7 +62,7 @@ export class LogFlusher {
   /** Until then a log that is idle keeps its files open. */
   #closeAgainMs = 0;
   /** Those who wait for CLOSED. */
-  readonly #closings = new Set<(failure: FlushFailure) => void>();
+  readonly #closings = new LazySet<(failure: FlushFailure) => void>();
   /** Those who wait for CHECKPOINTED, in order. */
   #checkpoints: ((failure: FlushFailure) => void)[] = [];
 

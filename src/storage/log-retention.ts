@@ -13,6 +13,7 @@
 import type { Timer } from '../base/clock.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import { noOffset, type Offset } from '../base/numbers.ts';
+import { LazyMap, LazySet } from '../base/lazy-map.ts';
 import type { LogState } from './log-state.ts';
 import type { LogWriter } from './log-writer.ts';
 import { deletedFileSuffix, segmentFileName, type SegmentFileKind } from './segment-name.ts';
@@ -24,8 +25,8 @@ export class LogRetention {
   readonly #log: LogState;
   readonly #writer: LogWriter;
   /** Files that were renamed, by the timer that will remove them. */
-  readonly #doomed = new Map<Timer, readonly string[]>();
-  readonly #removals = new Set<Promise<void>>();
+  readonly #doomed = new LazyMap<Timer, readonly string[]>();
+  readonly #removals = new LazySet<Promise<void>>();
   /** The log start that is durable. */
   #savedStart: Offset;
 

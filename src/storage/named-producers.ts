@@ -32,6 +32,7 @@
 import { assert } from '../base/assert.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import { asOffset, noOffset, type Offset } from '../base/numbers.ts';
+import { LazyMap } from '../base/lazy-map.ts';
 import { crc32c } from '../records/crc32c.ts';
 import { firstNamedProducerId, noRecordNumber } from '../records/named-records.ts';
 import type { NamedAppend } from './partition-log.ts';
@@ -107,12 +108,12 @@ interface UndoStep {
 export class NamedProducers {
   readonly #budget: NameBudget;
   /** Entries are replaced, not changed. */
-  readonly #producers = new Map<string, NamedProducerEntry>();
-  readonly #namesById = new Map<number, string>();
+  readonly #producers = new LazyMap<string, NamedProducerEntry>();
+  readonly #namesById = new LazyMap<number, string>();
   /** The smallest number that was refused or taken back and has not come again, by name. */
-  readonly #owed = new Map<string, number>();
+  readonly #owed = new LazyMap<string, number>();
   /** Epochs that were announced and not written yet, by name. */
-  readonly #announced = new Map<string, number>();
+  readonly #announced = new LazyMap<string, number>();
   #steps: UndoStep[] = [];
   #firstStep = 0;
 

@@ -11,6 +11,7 @@
 
 import { assert, present } from '../base/assert.ts';
 import type { Offset } from '../base/numbers.ts';
+import { LazyMap } from '../base/lazy-map.ts';
 
 interface UndecidedTransaction {
   readonly producerId: number;
@@ -23,15 +24,11 @@ const noMarker = -1;
 const noTransaction = -1;
 const noProducer = -1;
 
-/** What most partitions have: there may be a great many of those. */
-const none = new Map<number, UndecidedTransaction>();
-const noneEnded: UndecidedTransaction[] = [];
-
 export class OpenTransactions {
   /** By first offset, ascending. */
-  #transactions = none;
+  readonly #transactions = new LazyMap<number, UndecidedTransaction>();
   /** Those that have a marker, in the order of their markers. */
-  #ended = noneEnded;
+  #ended: UndecidedTransaction[] = [];
   #toldFirst = noTransaction;
 
   /**
@@ -44,7 +41,6 @@ export class OpenTransactions {
 
   /** A transaction of `producerId` begins with the batch at `firstOffset`, the last of the log. */
   begin(producerId: number, firstOffset: number): void {
-    if (this.#transactions === none) this.#transactions = new Map();
     this.#transactions.set(firstOffset, { producerId, firstOffset, markerOffset: noMarker });
   }
 
@@ -57,7 +53,6 @@ export class OpenTransactions {
   end(firstOffset: number, markerOffset: number): void {
     const transaction = present(this.#transactions.get(firstOffset), 'a transaction that ends is open');
     transaction.markerOffset = markerOffset;
-    if (this.#ended === noneEnded) this.#ended = [];
     this.#ended.push(transaction);
   }
 
@@ -71,8 +66,8 @@ export class OpenTransactions {
   /** Replaces everything by the open transactions of a snapshot, in any order. */
   load(open: readonly { readonly producerId: number; readonly firstOffset: number }[]): void {
     this.#toldFirst = noTransaction;
-    this.#transactions = none;
-    this.#ended = noneEnded;
+    this.#transactions.clear();
+    this.#ended = [];
     for (const { producerId, firstOffset } of open.toSorted((a, b) => a.firstOffset - b.firstOffset)) {
       this.begin(producerId, firstOffset);
     }

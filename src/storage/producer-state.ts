@@ -15,6 +15,7 @@
  */
 
 import { assert } from '../base/assert.ts';
+import { LazyMap } from '../base/lazy-map.ts';
 import type { Offset } from '../base/numbers.ts';
 import { OpenTransactions } from './open-transactions.ts';
 import type { ActiveProducer } from './partition-log.ts';
@@ -76,12 +77,12 @@ interface UndoStep {
 
 export class ProducerState {
   readonly transactions = new OpenTransactions();
-  readonly #producers = new Map<number, Producer>();
+  readonly #producers = new LazyMap<number, Producer>();
   /**
    * What producers must send again, of whom nothing but batches that were rolled back is known: whoever is not known may
    * begin anywhere, and so a later batch of theirs could slip in before the one that was taken back.
    */
-  readonly #takenBack = new Map<number, { readonly producerEpoch: number; readonly baseSequence: number }>();
+  readonly #takenBack = new LazyMap<number, { readonly producerEpoch: number; readonly baseSequence: number }>();
   /** Steps of batches that are not in the file yet, in offset order, from `#firstStep` on. */
   #steps: UndoStep[] = [];
   #firstStep = 0;
