@@ -407,7 +407,8 @@ export const plantedBugs: readonly ExpectedBug[] = [
   {
     name: 'commits of transactions answered before the sync',
     store: inLogs(onlyIn(stateLogTopics.transactions, (log) => new EarlyAnswers(log))),
-    found: /^copy.*(was committed up to|is committed, but)/,
+    // What was told and then lost leaves a transaction that nobody remembers, and so nobody ends.
+    found: /^copy.*(was committed up to|is committed, but|still open)/,
     profile: { copies: 2, copiersPerStream: 2, powerCutChance: 1, crashEveryMs: 150, maxDiskMs: 40, maxNetworkMs: 1 },
   },
   {
