@@ -3,6 +3,8 @@ import { simulate, type SimulationResult } from './simulation.ts';
 
 const seedsPerTest = 25;
 const seedCount = 250;
+/** It measures nothing; so long that only a hang takes longer, on a machine that does much else. */
+const timeoutMs = 600_000;
 
 /** What must have come about in the runs together: one in which nothing happens keeps every promise as well. */
 const exercised = [
@@ -33,13 +35,19 @@ describe('the whole broker under seeded schedulers', () => {
   const counts = new Map<string, number>();
 
   for (let from = 1; from <= seedCount; from += seedsPerTest) {
-    it(`keeps every promise through crashes and faults, seeds ${from} to ${from + seedsPerTest - 1}`, async () => {
-      for (let seed = from; seed < from + seedsPerTest; seed++) {
-        const result = await simulate(seed);
-        if (result.problems.length > 0) expect.fail(told(result));
-        for (const [name, count] of result.counts) counts.set(name, (counts.get(name) ?? 0) + count);
-      }
-    });
+    it(
+      `keeps every promise through crashes and faults, seeds ${from} to ${from + seedsPerTest - 1}`,
+      { timeout: timeoutMs },
+      async ({ signal }) => {
+        for (let seed = from; seed < from + seedsPerTest; seed++) {
+          // A test that has timed out must not go on: two simulations in one thread disturb each other.
+          signal.throwIfAborted();
+          const result = await simulate(seed);
+          if (result.problems.length > 0) expect.fail(told(result));
+          for (const [name, count] of result.counts) counts.set(name, (counts.get(name) ?? 0) + count);
+        }
+      },
+    );
   }
 
   it('meets in these seeds all that it is for', () => {
