@@ -10,46 +10,46 @@ export function sipHash128(address: usize, size: u32, key: usize, target: usize)
   let c = k0 ^ 0x6c7967656e657261;
   let d = k1 ^ 0x7465646279746573;
   let left = size;
-  let done = false;
-  while (!done) {
-    let word: u64;
-    if (left >= 8) {
-      word = load<u64>(address);
-      address += 8;
-      left -= 8;
+  let word: u64 = 0;
+  let rounds = 2;
+  let writtenBytes: usize = 0;
+  // The words of the input go in one by one; then the state is stirred twice as long before each half that comes out.
+  while (writtenBytes < 16) {
+    if (rounds == 2) {
+      word = left >= 8 ? load<u64>(address) : lastWord(address, left, size);
+      d ^= word;
+    }
+    for (let i = 0; i < rounds; i++) {
+      a += b;
+      c += d;
+      b = rotl<u64>(b, 13) ^ a;
+      d = rotl<u64>(d, 16) ^ c;
+      a = rotl<u64>(a, 32) + d;
+      c += b;
+      d = rotl<u64>(d, 21) ^ a;
+      b = rotl<u64>(b, 17) ^ c;
+      c = rotl<u64>(c, 32);
+    }
+    if (rounds == 2) {
+      a ^= word;
+      if (left >= 8) {
+        address += 8;
+        left -= 8;
+      } else {
+        c ^= 0xee;
+        rounds = 4;
+      }
     } else {
-      word = (<u64>size) << 56;
-      for (let i: u32 = 0; i < left; i++) word |= (<u64>load<u8>(address + i)) << (i << 3);
-      done = true;
+      store<u64>(target + writtenBytes, a ^ b ^ c ^ d);
+      writtenBytes += 8;
+      b ^= 0xdd;
     }
-    d ^= word;
-    for (let i = 0; i < 2; i++) {
-      a += b;
-      c += d;
-      b = rotl<u64>(b, 13) ^ a;
-      d = rotl<u64>(d, 16) ^ c;
-      a = rotl<u64>(a, 32) + d;
-      c += b;
-      d = rotl<u64>(d, 21) ^ a;
-      b = rotl<u64>(b, 17) ^ c;
-      c = rotl<u64>(c, 32);
-    }
-    a ^= word;
   }
-  c ^= 0xee;
-  for (let half: usize = 0; half < 2; half++) {
-    if (half == 1) b ^= 0xdd;
-    for (let i = 0; i < 4; i++) {
-      a += b;
-      c += d;
-      b = rotl<u64>(b, 13) ^ a;
-      d = rotl<u64>(d, 16) ^ c;
-      a = rotl<u64>(a, 32) + d;
-      c += b;
-      d = rotl<u64>(d, 21) ^ a;
-      b = rotl<u64>(b, 17) ^ c;
-      c = rotl<u64>(c, 32);
-    }
-    store<u64>(target + half * 8, a ^ b ^ c ^ d);
-  }
+}
+
+/** The up to 7 bytes that are left, and the size of all of it in the last byte. */
+function lastWord(address: usize, left: u32, size: u32): u64 {
+  let word = (<u64>size) << 56;
+  for (let i: u32 = 0; i < left; i++) word |= (<u64>load<u8>(address + i)) << (i << 3);
+  return word;
 }
