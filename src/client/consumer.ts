@@ -564,17 +564,27 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
   async #assign(partitions: readonly AssignedPartition[]): Promise<void> {
     if (partitions.length === 0) return;
     const { group } = this.#options;
+    // A commit that is under way may be heard of before the answer that does not know of it yet.
+    const before = partitions.map((assigned) => {
+      const { committed: last, uncertain } = this.#partition(assigned);
+      return { last, ours: new Set([last, ...uncertain]) };
+    });
     let committed = new Map<string, CommittedOffset>();
     if (this.#member !== null) committed = await this.#member.committed(partitions, this.#isolation);
     else if (group !== undefined) committed = await this.#committedAlone(group, partitions);
     const undecided: ConsumedPartition[] = [];
-    for (const assigned of partitions) {
+    for (const [i, assigned] of partitions.entries()) {
       const partition = this.#partition(assigned);
       const known = committed.get(placeName(assigned))?.offset ?? -1;
+      const { last, ours } = before[i]!;
       // Also where the answer to a commit was lost.
-      const isOurs = partition.position >= 0 && (partition.committed === known || partition.uncertain.has(known));
-      partition.committed = known;
-      partition.uncertain.clear();
+      const isNewest = partition.committed === known || partition.uncertain.has(known);
+      const isOurs = partition.position >= 0 && (isNewest || ours.has(known));
+      const isOvertaken = isOurs && partition.committed !== last;
+      if (!isOvertaken) {
+        partition.committed = known;
+        partition.uncertain.clear();
+      }
       if (assigned.from !== undefined) this.#move(partition, await this.#offsetOf(assigned, assigned.from));
       else if (!isOurs && known >= 0) this.#move(partition, known);
       else if (!isOurs) undecided.push(partition);

@@ -1,7 +1,8 @@
 /** What the client makes of answers that a broker gives seldom, or never should. */
 
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Client, type ClientOptions, Consumer, ErrorCode, KafkaError, Producer, text } from '../../src/client/index.ts';
+import { encodeAssignment } from '../../src/client/consumer-protocol.ts';
 import { ApiKey } from '../../src/protocol/generated/index.ts';
 import { buildBatch } from '../../src/records/batch-builder.ts';
 import { crc32c } from '../../src/records/crc32c.ts';
@@ -281,6 +282,80 @@ describe('a consumer', () => {
       isolation: 'read_uncommitted',
     });
     expect(await valuesOf(open.consumer, 4)).toEqual(['a', 'b', 'plain', 'c']);
+  });
+
+  it('goes on where it was though its commit is heard of before an answer that does not know of it', async () => {
+    const none = { throttleTimeMs: 0, errorCode: ErrorCode.NONE };
+    const protocol = { protocolType: 'consumer', protocolName: 'range' };
+    const topicOf = (partition: object) => ({
+      name: 't',
+      topicId: 'A'.repeat(22),
+      partitions: [{ partitionIndex: 0, errorCode: ErrorCode.NONE, ...partition }],
+    });
+    const nothing = topicOf({ committedOffset: -1, committedLeaderEpoch: -1, metadata: null });
+    const fetched = {
+      ...none,
+      topics: [nothing],
+      groups: [{ groupId: 'g', errorCode: ErrorCode.NONE, topics: [nothing] }],
+    };
+    let hasCommitted = false;
+    let isAssignedAgain = false;
+    let answerCommit = (): void => {};
+    const answers: Record<number, (asked: Asked) => Answer> = {
+      [ApiKey.FindCoordinator]: () => {
+        const node = { nodeId: 0, host: 'scripted', port: 1, errorMessage: null };
+        return { ...none, ...node, coordinators: [{ ...node, key: 'g', errorCode: ErrorCode.NONE }] };
+      },
+      [ApiKey.JoinGroup]: ({ count }) => {
+        const memberId = `member-${count}`;
+        return {
+          ...none,
+          ...protocol,
+          generationId: count,
+          leader: 'another',
+          skipAssignment: false,
+          memberId,
+          members: [],
+        };
+      },
+      [ApiKey.SyncGroup]: () => ({
+        ...none,
+        ...protocol,
+        assignment: encodeAssignment([{ topic: 't', partition: 0 }]),
+      }),
+      [ApiKey.Heartbeat]: ({ body }) => {
+        const isOver = hasCommitted && body.memberId === 'member-0';
+        return { ...none, errorCode: isOver ? ErrorCode.UNKNOWN_MEMBER_ID : ErrorCode.NONE };
+      },
+      [ApiKey.ListOffsets]: () => ({ ...none, topics: [topicOf({ timestamp: -1, offset: 0, leaderEpoch: 0 })] }),
+      [ApiKey.OffsetFetch]: ({ count }) => {
+        isAssignedAgain = count > 0;
+        if (isAssignedAgain) answerCommit();
+        return fetched;
+      },
+      [ApiKey.OffsetCommit]: ({ count }) => {
+        const answer = { ...none, topics: [topicOf({})] };
+        if (count > 0) return answer;
+        hasCommitted = true;
+        return new Promise((resolve) => {
+          answerCommit = () => resolve(answer);
+        });
+      },
+      [ApiKey.Fetch]: ({ body }) => {
+        const offset = body.topics[0]?.partitions[0].fetchOffset;
+        if (offset === 0) return fetchAnswer(batch(0, ['a', 'b', 'c']));
+        if (offset === 3 && isAssignedAgain) return fetchAnswer(batch(3, ['d']));
+        return new Promise((resolve) => setTimeout(resolve, 5, fetchAnswer(new Uint8Array(0))));
+      },
+      [ApiKey.LeaveGroup]: () => ({ ...none, members: [] }),
+    };
+    const { client } = scripted((asked) => answers[asked.apiKey]?.(asked));
+    const often = { heartbeatIntervalMs: 5, autoCommitIntervalMs: 5 };
+    const consumer = new Consumer(client, { topics: ['t'], group: 'g', value: text, ...often });
+    onTestFinished(() => consumer.close());
+    expect(await valuesOf(consumer, 3)).toEqual(['a', 'b', 'c']);
+    await vi.waitUntil(() => hasCommitted);
+    expect(await valuesOf(consumer, 1)).toEqual(['d']);
   });
 
   it('begins in the middle of a batch, and takes the part of a batch that was cut off the next time', async () => {
