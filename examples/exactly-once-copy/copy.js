@@ -31,10 +31,16 @@ async function copy() {
     group: `${to}-copiers`,
     // A static member: started again after a kill, it has its partitions back at once.
     groupInstanceId: name,
+    // Whoever takes over after a kill waits for what was left open no longer than this.
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 10_000,
     autoCommit: false,
     signal: stopping.signal,
   });
-  const producer = new TransactionalProducer(client, { transactionalId: `${to}-${name}` });
+  const producer = new TransactionalProducer(client, {
+    transactionalId: `${to}-${name}`,
+    transactionTimeoutMs: 10_000,
+  });
   try {
     for await (const records of consumer.batches()) {
       await producer.begin();
