@@ -24,7 +24,7 @@ import type { KeyedRecord } from '../keyed-batch.ts';
 import type { ClassicGroup } from './classic-group.ts';
 import { isConsumerRecordKind, readConsumerKey, type ConsumerRecordKey } from './consumer/consumer-records.ts';
 import { noAssignment } from './group-member.ts';
-import { bytesOf, checkRecordVersion, newerRecord, readRecord } from './record-bytes.ts';
+import { bytesOf, checkRecordVersion, newerRecord, readRecord } from '../record-bytes.ts';
 
 export interface StoredMember {
   readonly id: string;
@@ -137,11 +137,11 @@ export function offsetRecord(key: Uint8Array, committed: CommittedOffset): Keyed
 
 /** Throws `EnvironmentError`: DATA_CORRUPT, or DATA_DIRECTORY_NEWER where a newer Millrace wrote it. */
 export function readGroupRecordKey(bytes: Uint8Array): GroupRecordKey {
-  return readRecord(bytes, 'a key', (reader) => {
+  return readRecord(bytes, 'groups', 'a key', (reader) => {
     const kind = reader.int8();
     if (isConsumerRecordKind(kind)) return readConsumerKey(reader, kind);
     if (kind !== Kind.GROUP && kind !== Kind.OFFSET && kind !== Kind.PENDING_OFFSET) {
-      throw newerRecord(`records of the kind ${kind}`);
+      throw newerRecord('groups', `records of the kind ${kind}`);
     }
     const group = reader.compactString();
     if (kind === Kind.GROUP) return { kind: 'group', group };
@@ -154,8 +154,8 @@ export function readGroupRecordKey(bytes: Uint8Array): GroupRecordKey {
 
 /** Throws as `readGroupRecordKey`. The byte fields are copies. */
 export function readGroupValue(bytes: Uint8Array): StoredGroup {
-  return readRecord(bytes, 'a group', (reader) => {
-    checkRecordVersion(reader, version);
+  return readRecord(bytes, 'groups', 'a group', (reader) => {
+    checkRecordVersion(reader, 'groups', version);
     const generation = reader.int32();
     const protocolType = reader.compactNullableString();
     const protocolName = reader.compactNullableString();
@@ -180,8 +180,8 @@ export function readGroupValue(bytes: Uint8Array): StoredGroup {
 
 /** Throws as `readGroupRecordKey`. */
 export function readOffsetValue(bytes: Uint8Array): CommittedOffset {
-  return readRecord(bytes, 'an offset', (reader) => {
-    checkRecordVersion(reader, version);
+  return readRecord(bytes, 'groups', 'an offset', (reader) => {
+    checkRecordVersion(reader, 'groups', version);
     const offset = reader.int64();
     const leaderEpoch = reader.int32();
     const committedMs = reader.int64();

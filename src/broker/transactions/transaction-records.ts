@@ -10,11 +10,10 @@
  * A state is its place in `transactionStates`.
  */
 
-import { assert } from '../../base/assert.ts';
-import { EnvironmentError, EnvironmentErrorCode } from '../../base/environment-error.ts';
-import { MalformedFrame, Reader } from '../../protocol/reader.ts';
+import type { Reader } from '../../protocol/reader.ts';
 import { Writer } from '../../protocol/writer.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
+import { bytesOf, checkRecordVersion, newerRecord, readRecord } from '../record-bytes.ts';
 import type { TransactionImage } from './transaction.ts';
 import { TransactionPartitions, type PartitionName } from './transaction-partitions.ts';
 import { transactionStates } from './transaction-state.ts';
@@ -58,20 +57,19 @@ export function transactionRecord(transactionalId: string, image: TransactionIma
 
 /** The transactional id. Throws `EnvironmentError`: DATA_CORRUPT, or DATA_DIRECTORY_NEWER where a newer Millrace wrote it. */
 export function readTransactionKey(bytes: Uint8Array): string {
-  return read(bytes, 'a key', (reader) => {
+  return readRecord(bytes, 'transactions', 'a key', (reader) => {
     const found = reader.int8();
-    if (found !== kind) throw newer(`records of the kind ${found}`);
+    if (found !== kind) throw newerRecord('transactions', `records of the kind ${found}`);
     return reader.compactString();
   });
 }
 
 /** Throws as `readTransactionKey`. */
 export function readTransactionImage(bytes: Uint8Array): TransactionImage {
-  return read(bytes, 'a transaction', (reader) => {
-    const found = reader.int8();
-    if (found > version) throw newer(`version ${found} of a record`);
+  return readRecord(bytes, 'transactions', 'a transaction', (reader) => {
+    checkRecordVersion(reader, 'transactions', version);
     const state = transactionStates[reader.int8()];
-    if (state === undefined) throw newer('a state of transactions that is not known');
+    if (state === undefined) throw newerRecord('transactions', 'a state of transactions that is not known');
     const producerId = reader.int64();
     const previousProducerId = reader.int64();
     const nextProducerId = reader.int64();
@@ -108,29 +106,4 @@ function readPartitions(reader: Reader): PartitionName[] {
     }
   }
   return names;
-}
-
-function read<T>(bytes: Uint8Array, what: string, fields: (reader: Reader) => T): T {
-  try {
-    const reader = new Reader(bytes);
-    const value = fields(reader);
-    reader.expectEnd();
-    return value;
-  } catch (error) {
-    if (!(error instanceof MalformedFrame)) throw error;
-    const message = `The log of transactions cannot be read: ${what} is damaged. Restore the data directory from a copy.`;
-    throw new EnvironmentError(EnvironmentErrorCode.DATA_CORRUPT, message, error);
-  }
-}
-
-function newer(what: string): EnvironmentError {
-  const message = `The log of transactions holds ${what}, written by a newer Millrace. Start that version on this directory.`;
-  return new EnvironmentError(EnvironmentErrorCode.DATA_DIRECTORY_NEWER, message);
-}
-
-/** The bytes as an array of their own length, for they are kept. */
-function bytesOf(writer: Writer): Uint8Array {
-  const parts = writer.finish();
-  assert(parts.length === 1, 'records are written in one piece');
-  return parts[0]!.slice();
 }

@@ -21,7 +21,7 @@ import type { Uuid } from '../../../base/uuid.ts';
 import type { Reader } from '../../../protocol/reader.ts';
 import { Writer } from '../../../protocol/writer.ts';
 import type { KeyedRecord } from '../../keyed-batch.ts';
-import { bytesOf, checkRecordVersion, newerRecord, readRecord } from '../record-bytes.ts';
+import { bytesOf, checkRecordVersion, newerRecord, readRecord } from '../../record-bytes.ts';
 import type { GroupEpochs } from './consumer-group.ts';
 import type { ClassicPart, MemberIdentity, MemberProgress, ReconciliationState } from './consumer-member.ts';
 import type { EpochedPartitions, Partitions } from './partitions.ts';
@@ -156,7 +156,7 @@ export function readProgress(bytes: Uint8Array): MemberProgress {
     const previousEpoch = reader.int32();
     const number = reader.int8();
     const state = states[number];
-    if (state === undefined) throw newerRecord(`members in the state ${number}`);
+    if (state === undefined) throw newerRecord('groups', `members in the state ${number}`);
     return { epoch, previousEpoch, state, assigned: readEpoched(reader), revoking: readEpoched(reader) };
   });
 }
@@ -193,8 +193,8 @@ function begin(capacityBytes = 256): Writer {
 }
 
 function readValue<T>(bytes: Uint8Array, fields: (reader: Reader) => T): T {
-  return readRecord(bytes, 'a consumer group', (reader) => {
-    checkRecordVersion(reader, version);
+  return readRecord(bytes, 'groups', 'a consumer group', (reader) => {
+    checkRecordVersion(reader, 'groups', version);
     return fields(reader);
   });
 }
