@@ -31,9 +31,6 @@ async function copy() {
     group: `${to}-copiers`,
     // A static member: started again after a kill, it has its partitions back at once.
     groupInstanceId: name,
-    // Whoever takes over after a kill waits for what was left open no longer than this.
-    sessionTimeoutMs: 10_000,
-    rebalanceTimeoutMs: 10_000,
     autoCommit: false,
     signal: stopping.signal,
   });
@@ -42,6 +39,8 @@ async function copy() {
     transactionTimeoutMs: 10_000,
   });
   try {
+    // Ends what the one before left open; the group's position may be in it.
+    await producer.init();
     for await (const records of consumer.batches()) {
       await producer.begin();
       for (const { partition, key, value, headers } of records) {

@@ -36,7 +36,7 @@ export class TransactionalProducer<K = Uint8Array, V = Uint8Array> implements As
   /** The reason why the id is another's by now. */
   #fenced: KafkaError | null = null;
 
-  /** Connects when the first transaction begins. Throws a `KafkaError` (INVALID_CONFIG) where options contradict each other. */
+  /** Connects with `init`, or when the first transaction begins. Throws a `KafkaError` (INVALID_CONFIG) where options contradict each other. */
   constructor(client: Client, options: TransactionalProducerOptions<K, V>) {
     const { transactionalId, transactionTimeoutMs = 60_000 } = options;
     if (transactionalId === '') throw new KafkaError(ErrorCode.INVALID_CONFIG, 'a transactional id is not empty');
@@ -45,13 +45,19 @@ export class TransactionalProducer<K = Uint8Array, V = Uint8Array> implements As
   }
 
   /**
-   * Begins a transaction; the first takes the transactional id over, which ends what another producer had open. Rejects
-   * with a `KafkaError`: INVALID_TXN_STATE where one is open, PRODUCER_FENCED where another producer has the id.
+   * Takes the transactional id over, which ends what another producer had open. Whoever moves a group does so before reading:
+   * until then a position that was left in an open transaction keeps the group's consumers from theirs. Doing so twice does
+   * nothing. Rejects with a `KafkaError`: PRODUCER_FENCED where another producer has the id by now.
    */
-  async begin({ signal }: Waiting = {}): Promise<void> {
+  async init({ signal }: Waiting = {}): Promise<void> {
     if (this.#fenced !== null) throw this.#fenced;
-    if (this.#isOpen) throw new KafkaError(ErrorCode.INVALID_TXN_STATE, 'a transaction is open: end it first');
     await this.#identity.init(signal);
+  }
+
+  /** Begins a transaction, the first after `init`. Rejects as that does, and with INVALID_TXN_STATE where one is open. */
+  async begin(waiting: Waiting = {}): Promise<void> {
+    if (this.#isOpen) throw new KafkaError(ErrorCode.INVALID_TXN_STATE, 'a transaction is open: end it first');
+    await this.init(waiting);
     this.#producer.beginTransaction();
     this.#isOpen = true;
     this.#hasOffsets = false;

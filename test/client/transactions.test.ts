@@ -124,6 +124,23 @@ describe('TransactionalProducer', () => {
     expect(await committed()).toEqual(['next']);
   });
 
+  it('ends with init what the one before left open, so that consumers of its group go on', async () => {
+    await setUp(1);
+    const plain = harness.closing(new Producer(client, { value: text }));
+    await plain.send({ topic, value: 'a' });
+    const options = { topics: [topic], group: `${topic}-group`, value: text, autoCommit: false };
+    const before = harness.closing(new Consumer(client, options));
+    await first(before, 1);
+    const dead = producerOf();
+    await dead.begin();
+    await dead.sendOffsets(before);
+    await before.close();
+    await producerOf().init();
+    const after = harness.closing(new Consumer(client, options));
+    expect((await first(after, 1)).map(({ value }) => value)).toEqual(['a']);
+    await expect(dead.close()).rejects.toEqual(failing(ErrorCode.PRODUCER_FENCED));
+  });
+
   it('goes on after its time was up', async () => {
     await setUp();
     const producer = producerOf(undefined, 100);

@@ -11,7 +11,7 @@ const script = fileURLToPath(new URL('../../examples/exactly-once-copy/copy.js',
 const partitionCount = 2;
 const recordCount = 6000;
 
-it('copies each record once, in order, through kills of both', { timeout: 240_000 }, async () => {
+it('copies each record once, in order, through kills of both', async () => {
   await using program = await Program.start();
   const url = `ws://${program.http}/kafka`;
   await using client = new Client({ url });
