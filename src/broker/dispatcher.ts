@@ -41,7 +41,8 @@ const fetchKey = 1;
 const maxElements = 250_000;
 /**
  * Keys whose requests change what later ones see: Metadata (it creates topics), OffsetCommit, CreateTopics, DeleteTopics,
- * DeleteRecords, InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, WriteTxnMarkers, TxnOffsetCommit, AlterConfigs, CreatePartitions, DeleteGroups, IncrementalAlterConfigs, OffsetDelete, AlterClientQuotas,
+ * DeleteRecords, InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, WriteTxnMarkers, TxnOffsetCommit,
+ * AlterConfigs, CreatePartitions, DeleteGroups, IncrementalAlterConfigs, OffsetDelete, AlterClientQuotas,
  * AlterUserScramCredentials, UpdateFeatures.
  */
 const changingKeys: ReadonlySet<number> = new Set([

@@ -9,8 +9,8 @@
  * Responses leave in the order of their requests; null stands for none. Reading stops while too many requests are in
  * flight, while too many bytes of responses wait for those before them, while the peer does not read what was written,
  * while `admit` holds a frame back, while the broker mutes the connection, and while the memory for incomplete frames is
- * used up. So one connection's memory is
- * bounded by its requests in flight, and small requests with large responses come one after the other.
+ * used up. So one connection's memory is bounded by its requests in flight, and small requests with large responses come
+ * one after the other.
  * An error ends this connection only. It does not know sockets nor the protocol inside a frame.
  */
 
@@ -157,7 +157,10 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
     return this.#assembler.keptBytes;
   }
 
-  /** When bytes last came or left, by the `nowMs` given, in milliseconds; now while the broker owes a response or has the client wait. */
+  /**
+   * When bytes last came or left, by the `nowMs` given, in milliseconds; now while the broker owes a response or has the
+   * client wait.
+   */
   get idleSinceMs(): number {
     const isOurs = (this.inFlight > 0 && !this.#draining) || this.connection.isMuted;
     return isOurs ? this.#nowMs() : this.#lastActivityMs;
