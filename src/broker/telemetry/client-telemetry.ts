@@ -5,7 +5,7 @@
  *   PushTelemetry ─► checked ─► inflated within a bound ─► otlp-metrics.ts ─► series of the client ─► /metrics
  *
  * What a client was told and has pushed is in memory alone: it asks again after a start. Clients choose their ids, so
- * their number is bounded, the one that was quiet for longest goes first, and so are the series of each. Deltas are
+ * their number is bounded, the one that was quiet for longest goes first, and so are the series of each and what all take. Deltas are
  * summed up; what comes is shown until the client has missed three pushes. How it is shown stands in telemetry-text.ts.
  */
 
@@ -72,7 +72,10 @@ export const acceptedCompressions: readonly number[] = [
 ];
 const maxInstances = 4096;
 const maxSeriesPerClient = 2000;
-const maxSeries = 200_000;
+/** What all series may take together: their texts are the clients' as well. */
+const maxKeptBytes = 64 * 1024 * 1024;
+/** A series beside its texts, roughly. */
+const seriesBytes = 256;
 const largestInflatedBytes = 16 * 1024 * 1024;
 const missedPushes = 3;
 /** Of what a client calls itself, so much is matched and shown. */
@@ -89,6 +92,7 @@ interface Instance {
   seenAtMs: number;
   hasEnded: boolean;
   readonly series: Map<string, Series>;
+  keptBytes: number;
 }
 
 const never = -Infinity;
@@ -97,7 +101,7 @@ export class ClientTelemetry {
   readonly #options: ClientTelemetryOptions;
   /** Least recently seen first. */
   readonly #instances = new Map<Uuid, Instance>();
-  #seriesCount = 0;
+  #keptBytes = 0;
 
   constructor(options: ClientTelemetryOptions) {
     this.#options = options;
@@ -182,14 +186,18 @@ export class ClientTelemetry {
     return inflated === null || inflated.length > largestInflatedBytes ? null : inflated;
   }
 
-  #keep(points: readonly MetricPoint[], { series }: Instance): void {
+  #keep(points: readonly MetricPoint[], instance: Instance): void {
+    const { series } = instance;
     for (const { name, attributes, value, kind } of points) {
       const key = JSON.stringify([name, attributes]);
       let one = series.get(key);
       if (one === undefined) {
-        if (series.size >= maxSeriesPerClient || this.#seriesCount >= maxSeries) continue;
+        // As key and as what it was made from, of two bytes a character.
+        const sizeBytes = seriesBytes + key.length * 4;
+        if (series.size >= maxSeriesPerClient || this.#keptBytes + sizeBytes > maxKeptBytes) continue;
         series.set(key, (one = { name, attributes, isCounter: kind !== 'last', value: 0 }));
-        this.#seriesCount++;
+        instance.keptBytes += sizeBytes;
+        this.#keptBytes += sizeBytes;
       }
       one.value = kind === 'delta' ? one.value + value : value;
     }
@@ -212,6 +220,7 @@ export class ClientTelemetry {
         seenAtMs: 0,
         hasEnded: false,
         series: new Map(),
+        keptBytes: 0,
       };
     } else if (instance.settings !== subscriptions.changes) {
       // It may ask at once what has changed.
@@ -244,10 +253,10 @@ export class ClientTelemetry {
 
   #forgetQuiet(): void {
     const nowMs = this.#options.clock.monotonicMs();
-    for (const [id, { seenAtMs, subscription, series }] of this.#instances) {
+    for (const [id, { seenAtMs, subscription, keptBytes }] of this.#instances) {
       if (nowMs - seenAtMs <= missedPushes * subscription.pushIntervalMs) continue;
       this.#instances.delete(id);
-      this.#seriesCount -= series.size;
+      this.#keptBytes -= keptBytes;
     }
   }
 
@@ -257,7 +266,7 @@ export class ClientTelemetry {
     const [oldest] = this.#instances.values();
     if (oldest === undefined) return;
     this.#instances.delete(oldest.id);
-    this.#seriesCount -= oldest.series.size;
+    this.#keptBytes -= oldest.keptBytes;
   }
 }
 

@@ -191,6 +191,26 @@ test('many clients and many series are bounded', async () => {
   expect([...harness.broker.telemetry.clients()]).toEqual([]);
 });
 
+test('series with long texts stay within what all clients may take together', async () => {
+  const harness = await subscribed({ metrics: '*', match: '' });
+  const long = Array.from({ length: 16 }, (_, i) => attribute(`${i}`.padEnd(1000, 'n'), 'v'.repeat(1000)));
+  const points = (from: number): Buffer[] =>
+    Array.from({ length: 400 }, (_, i) =>
+      Buffer.concat([...long.slice(1), attribute('i', `${from + i}`), double(4, 1)]),
+    );
+  let pushed = 0;
+  for (let i = 0; i < 3; i++) {
+    const { clientInstanceId, subscriptionId } = await ask(harness, zeroUuid);
+    const metrics = gzipSync(pushOf(gauge('g', ...points(i * 400))));
+    expect(await push(harness, subscriptionId, metrics, { clientInstanceId, compressionType: 1 })).toBe(0);
+    pushed += 400;
+  }
+  let kept = 0;
+  for (const { series } of harness.broker.telemetry.clients()) kept += series.length;
+  expect(kept).toBeGreaterThan(400);
+  expect(kept).toBeLessThan(pushed);
+});
+
 test('damaged messages are refused, whatever is wrong with them', () => {
   const good = pushOf(gauge('g', Buffer.concat([attribute('a', 'b'), double(4, 1)])), sum('s', 1, integer(6, 1n)));
   expect(readMetrics(good)).toHaveLength(2);
