@@ -78,7 +78,9 @@ async function serve(
   const request = { transactionalId, producerId, producerEpoch, partitions: known };
   if (verifyOnly) {
     const verified = broker.transactions.verifyPartitions(request);
-    return answer((place) => (typeof verified === 'number' ? verified : verified[known.indexOf(place!)]!));
+    if (typeof verified === 'number') return answer(() => verified);
+    const codes = new Map<PartitionName | null, ErrorCode>(known.map((place, i) => [place, verified[i]!]));
+    return answer((place) => codes.get(place)!);
   }
   const errorCode = await broker.transactions.addPartitions(request, apiVersion >= firstVersionWithBatches ? 2 : 0);
   return answer(() => fencedErrorFor(apiVersion, firstVersionThatKnowsFencing, errorCode));
