@@ -56,6 +56,11 @@ export const expected = [
   [/ConsumerGroup regex v1 wrong: \(a/, /./, 'Kafka takes an expression that needs a million instructions'],
   [/ConsumerGroup mistakes v0 without member id/, /memberId/, 'made up by the broker'],
   [/ConsumerGroup offsets v\d+ as nobody with an epoch/, /errorCode/, 'Kafka fails where the member id is null'],
+  [
+    /StreamsGroup settings v5 listed as [Nn]ot[Rr]eady/,
+    /groups/,
+    'Kafka does not find a state by the name that it shows',
+  ],
   [/ApiVersions/, /apiKeys\[\d+\]$|[fF]eatures/, 'only what has a handler is told, and telemetry always'],
 ];
 

@@ -27,6 +27,14 @@ import {
 } from './oracle-consumer-group-steps.mjs';
 import { classicMembersOfConsumerGroups, upgradeAndDowngrade } from './oracle-migration-steps.mjs';
 import {
+  streamsGroupHeartbeat,
+  streamsGroupMistakes,
+  streamsOffsets,
+  streamsSettings,
+  streamsStaticMembers,
+  streamsTopologies,
+} from './oracle-streams-steps.mjs';
+import {
   apiVersions,
   createPartitions,
   createTopics,
@@ -100,4 +108,10 @@ export const scenarios = [
   { name: 'ConsumerGroup regex', run: topicRegexes },
   { name: 'Migration', run: upgradeAndDowngrade },
   { name: 'Migration, mixed', run: classicMembersOfConsumerGroups },
+  { name: 'StreamsGroupHeartbeat', run: streamsGroupHeartbeat },
+  { name: 'StreamsGroup mistakes', run: streamsGroupMistakes },
+  { name: 'StreamsGroup topologies', run: streamsTopologies },
+  { name: 'StreamsGroup static members', run: streamsStaticMembers },
+  { name: 'StreamsGroup settings', run: streamsSettings, isTimed: true },
+  { name: 'StreamsGroup offsets', run: streamsOffsets },
 ];

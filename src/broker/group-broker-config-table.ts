@@ -303,7 +303,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '1000',
     min: 0,
     update: 'cluster-wide',
-    documentation: 'The shortest time between two assignments of a streams group, in milliseconds. Without effect yet.',
+    documentation: 'The shortest time between two assignments of a streams group, in milliseconds.',
   },
   {
     name: 'group.streams.assignors',
@@ -311,8 +311,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: 'sticky',
 
     update: 'read-only',
-    documentation:
-      'The assignors of streams groups; the first counts unless a group names another. Without effect yet.',
+    documentation: 'The assignors of streams groups; the first counts unless a group names another.',
   },
   {
     name: 'group.streams.heartbeat.interval.ms',
@@ -320,8 +319,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '5000',
     min: 1,
     update: 'read-only',
-    documentation:
-      'How often members of streams groups are told to send heartbeats, in milliseconds. Without effect yet.',
+    documentation: 'How often members of streams groups are told to send heartbeats, in milliseconds.',
   },
   {
     name: 'group.streams.initial.rebalance.delay.ms',
@@ -329,8 +327,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '3000',
     min: 0,
     update: 'read-only',
-    documentation:
-      'How long a new streams group waits for more members before its first assignment, in milliseconds. Without effect yet.',
+    documentation: 'How long a new streams group waits for more members before its first assignment, in milliseconds.',
   },
   {
     name: 'group.streams.max.assignment.interval.ms',
@@ -338,8 +335,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '15000',
     min: 0,
     update: 'read-only',
-    documentation:
-      'The largest value that a streams group may have for `streams.assignment.interval.ms`. Without effect yet.',
+    documentation: 'The largest value that a streams group may have for `streams.assignment.interval.ms`.',
   },
   {
     name: 'group.streams.max.heartbeat.interval.ms',
@@ -347,8 +343,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '15000',
     min: 1,
     update: 'read-only',
-    documentation:
-      'The largest value that a streams group may have for `streams.heartbeat.interval.ms`. Without effect yet.',
+    documentation: 'The largest value that a streams group may have for `streams.heartbeat.interval.ms`.',
   },
   {
     name: 'group.streams.max.session.timeout.ms',
@@ -356,8 +351,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '60000',
     min: 1,
     update: 'read-only',
-    documentation:
-      'The largest value that a streams group may have for `streams.session.timeout.ms`. Without effect yet.',
+    documentation: 'The largest value that a streams group may have for `streams.session.timeout.ms`.',
   },
   {
     name: 'group.streams.max.size',
@@ -365,7 +359,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '2147483647',
     min: 1,
     update: 'read-only',
-    documentation: 'How many members a streams group may have. Without effect yet.',
+    documentation: 'How many members a streams group may have.',
   },
   {
     name: 'group.streams.max.standby.replicas',
@@ -373,7 +367,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '2',
     min: 0,
     update: 'read-only',
-    documentation: 'As many standby replicas as a streams group may ask for, for each task. Without effect yet.',
+    documentation: 'As many standby replicas as a streams group may ask for, for each task.',
   },
   {
     name: 'group.streams.min.assignment.interval.ms',
@@ -381,8 +375,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '0',
     min: 0,
     update: 'read-only',
-    documentation:
-      'The smallest value that a streams group may have for `streams.assignment.interval.ms`. Without effect yet.',
+    documentation: 'The smallest value that a streams group may have for `streams.assignment.interval.ms`.',
   },
   {
     name: 'group.streams.min.heartbeat.interval.ms',
@@ -390,8 +383,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '5000',
     min: 1,
     update: 'read-only',
-    documentation:
-      'The smallest value that a streams group may have for `streams.heartbeat.interval.ms`. Without effect yet.',
+    documentation: 'The smallest value that a streams group may have for `streams.heartbeat.interval.ms`.',
   },
   {
     name: 'group.streams.min.session.timeout.ms',
@@ -399,8 +391,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '45000',
     min: 1,
     update: 'read-only',
-    documentation:
-      'The smallest value that a streams group may have for `streams.session.timeout.ms`. Without effect yet.',
+    documentation: 'The smallest value that a streams group may have for `streams.session.timeout.ms`.',
   },
   {
     name: 'group.streams.num.standby.replicas',
@@ -408,7 +399,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '0',
     min: 0,
     update: 'read-only',
-    documentation: 'How many standby replicas each task of a streams group has. Without effect yet.',
+    documentation: 'How many standby replicas each task of a streams group has.',
   },
   {
     name: 'group.streams.rack.aware.assignment.tags',
@@ -416,7 +407,8 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '',
 
     update: 'read-only',
-    documentation: 'The tags of clients over which standby replicas of a streams group are spread. Without effect yet.',
+    documentation:
+      'The tags that clients of a streams group are expected to have; those without are told so. Standby replicas are not spread over them, as with the assignor of Kafka 4.4.',
   },
   {
     name: 'group.streams.session.timeout.ms',
@@ -424,7 +416,6 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '45000',
     min: 1,
     update: 'read-only',
-    documentation:
-      'After how long without a heartbeat a member of a streams group is taken out, in milliseconds. Without effect yet.',
+    documentation: 'After how long without a heartbeat a member of a streams group is taken out, in milliseconds.',
   },
 ];

@@ -2,7 +2,8 @@
  * The group coordinator: all groups and their offsets. I/O thread.
  *
  *   handlers ──► GroupCoordinator ──┬► Rebalance ──► ClassicGroup                       decide at once, in memory
- *                      │            └► ConsumerGroups ──► ConsumerRun ──► ConsumerGroup
+ *                      │            ├► ConsumerGroups ──► ConsumerRun ──► ConsumerGroup
+ *                      │            └► StreamsGroups ──► StreamsRun ──► StreamsGroup
  *                      └──► StateLog ──► GroupState, OffsetStore                        what is durable
  *
  * A group comes into being with a member that joins or with a commit, and stays until it is deleted, or is empty and
@@ -13,14 +14,15 @@
 import { ErrorCode } from '../../base/error-code.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Broker } from '../broker.ts';
+import { effectiveGroupValue } from '../group-config.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
+import type { ResourceConfigs } from '../resource-configs.ts';
 import type { StateLog } from '../state-log.ts';
 import { stateLogTopics } from '../topic-name.ts';
 import { ClassicGroup, type MemberMemory } from './classic-group.ts';
 import { joinConsumerGroup } from './consumer/classic-members.ts';
 import { ConsumerGroups } from './consumer/consumer-groups.ts';
-import { groupRemovals } from './consumer/group-edit.ts';
-import { consumerSetting } from './consumer/group-setting.ts';
+import { boundedSetting } from './consumer/group-setting.ts';
 import { TopicRegexes } from './consumer/topic-regexes.ts';
 import { TopicView } from './consumer/topic-view.ts';
 import { coordinatorError } from './coordinator-error.ts';
@@ -32,6 +34,7 @@ import { keysOfSlot, OffsetCommits } from './offset-commits.ts';
 import { OffsetExpiry } from './offset-expiry.ts';
 import { joinGroup, type Joining } from './join-group.ts';
 import { joinError, Rebalance, type GroupSurroundings } from './rebalance.ts';
+import { StreamsGroups } from './streams/streams-groups.ts';
 
 /** What one member may say of itself, in bytes: Kafka's bound on the record of a whole group. */
 const maxMemberBytes = 1024 * 1024;
@@ -41,6 +44,7 @@ const maxMembersBytes = 256 * 1024 * 1024;
 export class GroupCoordinator {
   readonly commits: OffsetCommits;
   readonly consumers: ConsumerGroups;
+  readonly streams: StreamsGroups;
   readonly #directory = new GroupDirectory();
   readonly #topics: TopicView;
   readonly #state: GroupState;
@@ -67,6 +71,7 @@ export class GroupCoordinator {
       memberGone: (group) => this.forgetIfUnused(group),
     };
     this.#topics = new TopicView(broker.topics);
+    const groupConfigs = (): ResourceConfigs => broker.topics.image.groupConfigs;
     this.consumers = new ConsumerGroups({
       directory: this.#directory,
       state,
@@ -79,10 +84,27 @@ export class GroupCoordinator {
         logger,
         topics: this.#topics,
         regexes: new TopicRegexes(clock),
-        setting: (groupId, name) => consumerSetting(name, groupId, broker.topics.image.groupConfigs, config),
+        setting: (groupId, name) => boundedSetting(name, groupId, groupConfigs(), config),
         append,
       },
       reload: (run) => this.#reload(run),
+      maxMemberBytes,
+      maxMembersBytes,
+    });
+    this.streams = new StreamsGroups({
+      directory: this.#directory,
+      state,
+      memory: this.#memory,
+      surroundings: {
+        clock,
+        config,
+        logger,
+        topics: this.#topics,
+        setting: (groupId, name) => boundedSetting(name, groupId, groupConfigs(), config),
+        text: (groupId, name) => effectiveGroupValue(name, groupConfigs().of(groupId), config),
+        append,
+        reload: (run) => this.#reload(run),
+      },
       maxMemberBytes,
       maxMembersBytes,
     });
@@ -131,8 +153,9 @@ export class GroupCoordinator {
       return;
     }
     const found = this.find(id);
-    if (found?.kind === 'consumer' && !found.group.isEmpty) {
-      joinConsumerGroup(this.consumers, found, joining);
+    if (found !== null && found.kind !== 'classic' && !found.group.isEmpty) {
+      if (found.kind === 'consumer') joinConsumerGroup(this.consumers, found, joining);
+      else joining.response.answer(joinError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, ''));
       return;
     }
     const rebalance = this.#classicFor(id, found, isNew);
@@ -172,7 +195,7 @@ export class GroupCoordinator {
     const removals: KeyedRecord[] = [];
     for (const id of this.#state.offsets.groups()) removals.push(...this.#offsetRemovals(id));
     for (const run of [...this.groups()]) {
-      if (run.kind === 'consumer' || this.#state.hasGroup(run.group.id)) removals.push(...removalsOf(run));
+      if (run.kind !== 'classic' || this.#state.hasGroup(run.group.id)) removals.push(...removalsOf(run));
       this.#forget(run);
     }
     return coordinatorError(await this.#appendRemovals(removals));
@@ -188,7 +211,7 @@ export class GroupCoordinator {
     this.#directory.clear();
   }
 
-  /** The classic group that a member joins: a new member makes one, also of a consumer group that is empty. */
+  /** The classic group that a member joins: a new member makes one, also of an empty group of another protocol. */
   #classicFor(id: string, found: GroupRun | null, isNew: boolean): Rebalance | null {
     if (found?.kind === 'classic') return found;
     if (!isNew || (found === null && !this.#directory.hasRoomFor(id))) return null;
@@ -227,8 +250,12 @@ export class GroupCoordinator {
 
   /** The group as the log has it; without a record, one that only commits offsets. */
   #revive(id: string): void {
-    if (this.#state.consumerGroup(id) !== null) {
+    if (this.#state.consumers.has(id)) {
       this.consumers.restore(id);
+      return;
+    }
+    if (this.#state.streams.has(id)) {
+      this.streams.restore(id);
       return;
     }
     const rebalance = this.#create(id);
@@ -262,7 +289,7 @@ const removalsAtOnce = 10_000;
 
 /** The records that take the group away. */
 function removalsOf(run: GroupRun): KeyedRecord[] {
-  return run.kind === 'consumer' ? groupRemovals(run.group) : [{ key: groupKey(run.group.id), value: null }];
+  return run.kind === 'classic' ? [{ key: groupKey(run.group.id), value: null }] : run.removals();
 }
 
 function restoreMembers(rebalance: Rebalance, stored: StoredGroup): void {

@@ -1,12 +1,13 @@
 /**
- * All groups there are, of either protocol, by id. I/O thread.
+ * All groups there are, of all protocols, by id. I/O thread.
  */
 
 import type { ConsumerRun } from './consumer/consumer-run.ts';
 import type { Rebalance } from './rebalance.ts';
+import type { StreamsRun } from './streams/streams-run.ts';
 
-/** A group as it runs: a classic one (rebalance.ts), or one of the consumer protocol (consumer/consumer-run.ts). */
-export type GroupRun = Rebalance | ConsumerRun;
+/** A group as it runs: a classic one (rebalance.ts), or one of the consumer or the streams protocol. */
+export type GroupRun = Rebalance | ConsumerRun | StreamsRun;
 
 /** As many groups as there may be; each costs memory for as long as its offsets are kept. */
 const maxGroups = 1_000_000;

@@ -12,7 +12,8 @@
  *   pending  key    32 int8 · group · topic id uuid · partition int32 · producer id int64
  *            value  as an offset's: what the producer's transaction commits
  *
- *   kinds from 16 to 31 belong to consumer groups: see consumer/consumer-records.ts
+ *   kinds from 16 to 31 belong to consumer groups (consumer/consumer-records.ts), from 48 to 63 to streams groups
+ *   (streams/streams-records.ts)
  *
  * Of a member's protocols only the one that was selected is kept, as in Kafka. Offsets carry the topic's id: those of a
  * topic that was deleted are never taken for those of a later topic with the same name.
@@ -24,6 +25,7 @@ import type { KeyedRecord } from '../keyed-batch.ts';
 import type { ClassicGroup } from './classic-group.ts';
 import { isConsumerRecordKind, readConsumerKey, type ConsumerRecordKey } from './consumer/consumer-records.ts';
 import { noAssignment } from './group-member.ts';
+import { isStreamsRecordKind, readStreamsKey, type StreamsRecordKey } from './streams/streams-records.ts';
 import { bytesOf, checkRecordVersion, newerRecord, readRecord } from '../record-bytes.ts';
 
 export interface StoredMember {
@@ -66,7 +68,8 @@ export type GroupRecordKey =
       readonly partition: number;
       readonly producerId: number;
     }
-  | ConsumerRecordKey;
+  | ConsumerRecordKey
+  | StreamsRecordKey;
 
 const version = 1;
 const Kind = { GROUP: 1, OFFSET: 2, PENDING_OFFSET: 32 } as const;
@@ -140,6 +143,7 @@ export function readGroupRecordKey(bytes: Uint8Array): GroupRecordKey {
   return readRecord(bytes, 'groups', 'a key', (reader) => {
     const kind = reader.int8();
     if (isConsumerRecordKind(kind)) return readConsumerKey(reader, kind);
+    if (isStreamsRecordKind(kind)) return readStreamsKey(reader, kind);
     if (kind !== Kind.GROUP && kind !== Kind.OFFSET && kind !== Kind.PENDING_OFFSET) {
       throw newerRecord('groups', `records of the kind ${kind}`);
     }

@@ -13,7 +13,6 @@ import type { KeyedRecord } from '../keyed-batch.ts';
 import type { StateLog } from '../state-log.ts';
 import { offsetsPartitionOf } from '../transactions/transaction-partitions.ts';
 import type { ClassicGroup } from './classic-group.ts';
-import { problemOfConsumerCommit, problemOfConsumerFetch } from './consumer/offset-checks.ts';
 import { coordinatorError } from './coordinator-error.ts';
 import type { GroupCoordinator } from './group-coordinator.ts';
 import { offsetKey, offsetRecord, pendingOffsetKey, type CommittedOffset } from './group-records.ts';
@@ -77,9 +76,9 @@ export class OffsetCommits {
     const rebalance = isMember ? coordinator.find(groupId) : coordinator.findOrCreate(groupId);
     if (rebalance === null) return offsets.map(() => missingGroup(committer));
     const refusal =
-      rebalance.kind === 'consumer'
-        ? problemOfConsumerCommit(rebalance.group, committer, offsets)
-        : problemOfCommit(rebalance.group, committer);
+      rebalance.kind === 'classic'
+        ? problemOfCommit(rebalance.group, committer)
+        : rebalance.problemOfCommit(committer, offsets);
     if (refusal !== ErrorCode.NONE) return offsets.map(() => refusal);
     if (rebalance.kind === 'classic' && committer.producerId === null) {
       const member = rebalance.group.members.get(committer.memberId);
@@ -107,12 +106,12 @@ export class OffsetCommits {
   }
 
   /**
-   * Why the group does not tell its offsets to who asks, or NONE: members of consumer groups ask at their epoch, and
+   * Why the group does not tell its offsets to who asks, or NONE: members of the newer protocols ask at their epoch, and
    * others without a member id (null).
    */
   problemOfFetch(groupId: string, memberId: string | null, memberEpoch: number): ErrorCode {
     const run = this.#options.coordinator.find(groupId);
-    return run?.kind === 'consumer' ? problemOfConsumerFetch(run.group, memberId, memberEpoch) : ErrorCode.NONE;
+    return run === null || run.kind === 'classic' ? ErrorCode.NONE : run.problemOfFetch(memberId, memberEpoch);
   }
 
   /** All offsets of the group, those of topics that were deleted included. */
@@ -130,7 +129,7 @@ export class OffsetCommits {
     const rebalance = this.#options.coordinator.find(groupId);
     if (rebalance === null) return ErrorCode.GROUP_ID_NOT_FOUND;
     const { group } = rebalance;
-    const isConsumers = rebalance.kind === 'consumer' || rebalance.group.usesConsumerProtocol;
+    const isConsumers = rebalance.kind !== 'classic' || rebalance.group.usesConsumerProtocol;
     if (group.state !== 'Empty' && !isConsumers) return ErrorCode.NON_EMPTY_GROUP;
     const isInUse = offsets.map(({ topic }) => group.subscribes(topic));
     const removable = offsets.filter((place, i) => !isInUse[i] && this.#slot(groupId, place) !== null);

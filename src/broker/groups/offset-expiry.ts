@@ -5,7 +5,7 @@
  *   group without members     `offsets.retention.minutes` after it became empty
  *   never had members         … after the commit
  *   consumers, stable         … after the commit, where no member subscribes to the topic
- *   consumer group            … after the commit, where no member subscribes to the topic
+ *   newer protocols           … after the commit, where no member subscribes to the topic
  *   any other                 never
  *
  * It works in slices, so that many offsets do not hold up requests. The removed offsets answer to nobody: what cannot be
@@ -83,7 +83,7 @@ export class OffsetExpiry {
       if (slot.changesUnderWay > 0 || slot.pending.size > 0 || slot.committed === null) continue;
       if (this.#isExpired(run, slot, slot.committed)) expired.push(slot);
     }
-    const isLeft = group.state === 'Empty' && (run.kind === 'consumer' || run.group.pendingJoins.size === 0);
+    const isLeft = group.state === 'Empty' && (run.kind !== 'classic' || run.group.pendingJoins.size === 0);
     if (expired.length === lookedAt && isLeft) {
       changes.push(this.#coordinator.delete(group.id));
     } else if (expired.length > 0) {
@@ -98,7 +98,7 @@ export class OffsetExpiry {
   #isExpired(run: GroupRun, { topicId }: OffsetPlace, committed: CommittedOffset): boolean {
     const topic = this.#broker.topics.topicById(topicId);
     if (topic === null) return true;
-    const sinceMs = run.kind === 'consumer' ? committed.committedMs : expiresSinceMs(run.group, committed);
+    const sinceMs = run.kind === 'classic' ? expiresSinceMs(run.group, committed) : committed.committedMs;
     if (sinceMs === null || run.group.subscribes(topic.name)) return false;
     const nowMs = this.#broker.clock.nowMs();
     if (committed.expiresMs >= 0) return nowMs >= committed.expiresMs;

@@ -23,9 +23,14 @@ export const listGroupsHandler: ApiHandler<ListGroupsRequest, ListGroupsResponse
     for (const { kind: groupType, group } of broker.groups.groups()) {
       if (types.size > 0 && !types.has(groupType)) continue;
       const { id: groupId, protocolType, state: groupState } = group;
-      if (states.size > 0 && !states.has(groupState.toLowerCase())) continue;
+      if (states.size > 0 && !namesOf(groupState).some((name) => states.has(name))) continue;
       groups.push({ groupId, protocolType: protocolType ?? '', groupState, groupType });
     }
     return { ...defaultListGroupsResponse(), groups };
   },
 };
+
+/** As filters may have it, in lower case: Kafka knows NotReady by `not_ready` alone, which is not what it calls it. */
+function namesOf(state: string): string[] {
+  return [state.toLowerCase(), state.replaceAll(/\B[A-Z]/g, (letter) => `_${letter}`).toLowerCase()];
+}

@@ -1,54 +1,29 @@
 /** Kafka's own Java command-line clients, fetched by Maven, against the program over TCP. */
 
-import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Program } from '../program.ts';
-import { cacheDirectory, isInstalled, run } from './other-program.ts';
+import { kafkaClassPath, missingForJava } from './kafka-jars.ts';
+import { run } from './other-program.ts';
 
-/** The newest of Kafka's tools that is published. */
-const toolsVersion = '4.3.1';
-const hasJava = isInstalled('java') && isInstalled('mvn');
-if (!hasJava) console.log('Java or Maven is not installed, so the tests of the Java clients are skipped.');
+const missing = missingForJava();
+if (missing !== null) console.log(missing);
+/** Nothing but what goes wrong, and that beside what the tools put out. */
+const quiet = '-Dorg.slf4j.simpleLogger.defaultLogLevel=error';
 
-/** Has Maven fetch the tools, once; gives their class path. */
-async function toolsClassPath(): Promise<string> {
-  const directory = join(cacheDirectory, `kafka-tools-${toolsVersion}`);
-  const libraries = join(directory, 'libs');
-  const mark = join(directory, 'complete');
-  if (!existsSync(mark)) {
-    await mkdir(directory, { recursive: true });
-    const dependency = (group: string, artifact: string, version: string): string =>
-      `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
-    const dependencies = [
-      dependency('org.apache.kafka', 'kafka-tools', toolsVersion),
-      dependency('org.slf4j', 'slf4j-nop', '1.7.36'),
-    ];
-    const self = '<groupId>millrace</groupId><artifactId>java-clients</artifactId><version>1</version>';
-    const project = `<modelVersion>4.0.0</modelVersion>${self}<dependencies>${dependencies.join('')}</dependencies>`;
-    const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">${project}</project>`;
-    await writeFile(join(directory, 'pom.xml'), pom);
-    await run('mvn', ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=libs'], { directory });
-    await writeFile(mark, '');
-  }
-  return join(libraries, '*');
-}
-
-describe.skipIf(!hasJava)('the Java clients', () => {
+describe.skipIf(missing !== null)('the Java clients', () => {
   let program: Program;
   let classPath: string;
 
   beforeAll(async () => {
-    classPath = await toolsClassPath();
+    classPath = await kafkaClassPath('kafka-tools');
     program = await Program.start(['group.consumer.heartbeat.interval.ms=500']);
   });
   afterAll(() => program[Symbol.asyncDispose]());
 
   function tool(name: string, flags: readonly string[], input?: string): Promise<string> {
-    const main = ['-Xmx256M', '-cp', classPath, `org.apache.kafka.tools.${name}`];
+    const main = ['-Xmx256M', quiet, '-cp', classPath, `org.apache.kafka.tools.${name}`];
     const options = input === undefined ? {} : { input };
     return run('java', [...main, '--bootstrap-server', program.kafka, ...flags], options);
   }
@@ -139,7 +114,7 @@ describe.skipIf(!hasJava)('the Java clients', () => {
     const producing = ['--topic', topic, '--max-messages', '3000', '--throughput', '200', '--acks', '-1'];
     const produced = tool('VerifiableProducer', producing);
     const source = fileURLToPath(new URL('GroupMembers.java', import.meta.url));
-    const main = ['-Xmx256M', '-cp', classPath, source, program.kafka, topic, topic, '3000', ...protocols];
+    const main = ['-Xmx256M', quiet, '-cp', classPath, source, program.kafka, topic, topic, '3000', ...protocols];
     const reading = run('java', main);
     const kills = [4000, 4000];
     for (const delayMs of kills) {

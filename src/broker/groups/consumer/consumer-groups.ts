@@ -61,7 +61,7 @@ export class ConsumerGroups {
   /** The consumer group as its records have it, in the directory. */
   restore(id: string): ConsumerRun {
     const { state, memory, directory } = this.#options;
-    const values = present(state.consumerGroup(id), 'the group has records');
+    const values = present(state.consumers.values(id), 'the group has records');
     const run = new ConsumerRun(restoreConsumerGroup(id, values, memory), this.#surroundings);
     directory.put(run);
     run.startTimers();
@@ -150,10 +150,9 @@ export class ConsumerGroups {
     const { directory, state, memory } = this.#options;
     const found = directory.find(groupId);
     if (found?.kind === 'consumer') return { run: found, records: [], isNew: false };
-    if (!isJoining) {
-      return groupNotFound(
-        found === null ? `Consumer group ${groupId} not found.` : `Group ${groupId} is not a consumer group.`,
-      );
+    if (found === null && !isJoining) return groupNotFound(`Consumer group ${groupId} not found.`);
+    if (found !== null && (!isJoining || found.kind !== 'classic')) {
+      return groupNotFound(`Group ${groupId} is not a consumer group.`);
     }
     if (found !== null && found.group.state !== 'Empty') return this.#upgrade(found);
     if (found === null && !directory.hasRoomFor(groupId)) {

@@ -11,7 +11,9 @@ import { equalBytes } from '../equal-bytes.ts';
 import type { MemberProtocol } from '../group-member.ts';
 import { noEpochedPartitions, sameEpochedPartitions, type EpochedPartitions } from './partitions.ts';
 
-export type ReconciliationState = 'stable' | 'unrevoked' | 'unreleased';
+/** In the order of the numbers that records have for them. */
+export const reconciliationStates = ['stable', 'unrevoked', 'unreleased'] as const;
+export type ReconciliationState = (typeof reconciliationStates)[number];
 
 /** What a member that still speaks the classic protocol said in its JoinGroup. */
 export interface ClassicPart {
@@ -80,7 +82,10 @@ export function newConsumerMember(id: string): ConsumerMember {
   return { id, ...noIdentity, ...noProgress };
 }
 
-export function isReconciledTo({ state, epoch }: MemberProgress, assignmentEpoch: number): boolean {
+export function isReconciledTo(
+  { state, epoch }: Pick<MemberProgress, 'state' | 'epoch'>,
+  assignmentEpoch: number,
+): boolean {
   return state === 'stable' && epoch === assignmentEpoch;
 }
 

@@ -1,6 +1,6 @@
 /**
  * The records in which a consumer group keeps its state, between fields and bytes. Any thread.
- * Primitives as in Kafka's protocol, texts and bytes in their compact form; numbers marked ~ are unsigned varints.
+ * Primitives as in Kafka's protocol, texts and bytes in their compact form; partitions as partition-bytes.ts has them.
  *
  *   epochs     key    16 int8 · group
  *              value  version int8 · epoch int32 · metadata hash int64 · assignment epoch int32 · assigned int64 (ms)
@@ -9,30 +9,27 @@
  *                     count · count × topic · regular expression · assignor? ·
  *                     classic boolean: if true, session timeout int32 (ms) · count · count × (protocol · metadata bytes)
  *   progress   key    18 int8 · group · member id
- *              value  version int8 · epoch int32 · previous epoch int32 · state int8 · assigned · revoking: each
- *                     count · count × (topic id uuid · count · count × (partition ~ above the last · epoch ~))
+ *              value  version int8 · epoch int32 · previous epoch int32 · state int8 · assigned · revoking: both epoched
  *   target     key    19 int8 · group · member id
- *              value  version int8 · count · count × (topic id uuid · count · count × partition ~ above the last)
+ *              value  version int8 · partitions, plain
  *   regex      key    20 int8 · group · regular expression
  *              value  version int8 · resolved int64 (ms) · count · count × topic
  */
 
-import type { Uuid } from '../../../base/uuid.ts';
 import type { Reader } from '../../../protocol/reader.ts';
 import { Writer } from '../../../protocol/writer.ts';
 import type { KeyedRecord } from '../../keyed-batch.ts';
 import { bytesOf, checkRecordVersion, newerRecord, readRecord } from '../../record-bytes.ts';
+import type { PartKey } from '../parted-groups.ts';
 import type { GroupEpochs } from './consumer-group.ts';
-import type { ClassicPart, MemberIdentity, MemberProgress, ReconciliationState } from './consumer-member.ts';
-import type { EpochedPartitions, Partitions } from './partitions.ts';
+import { reconciliationStates, type ClassicPart, type MemberIdentity, type MemberProgress } from './consumer-member.ts';
+import { readEpoched, readPartitions, topicKeys, writeEpoched, writePartitions } from './partition-bytes.ts';
+import type { Partitions } from './partitions.ts';
 import type { ResolvedRegex } from './topic-subscriptions.ts';
 
-/** What a record is about; `name` is a member id, or the expression. */
-export interface ConsumerRecordKey {
+/** `name` is a member id, or the expression. */
+export interface ConsumerRecordKey extends PartKey<ConsumerRecordPart> {
   readonly kind: 'consumer';
-  readonly group: string;
-  readonly part: ConsumerRecordPart;
-  readonly name: string;
 }
 
 export type ConsumerRecordPart = 'epochs' | 'identity' | 'progress' | 'target' | 'regex';
@@ -40,9 +37,6 @@ export type ConsumerRecordPart = 'epochs' | 'identity' | 'progress' | 'target' |
 const version = 1;
 const parts: readonly ConsumerRecordPart[] = ['epochs', 'identity', 'progress', 'target', 'regex'];
 const firstKind = 16;
-const states: readonly ReconciliationState[] = ['stable', 'unrevoked', 'unreleased'];
-const minTopicBytes = 17;
-const minPairBytes = 2;
 
 export function isConsumerRecordKind(kind: number): boolean {
   return kind >= firstKind && kind < firstKind + parts.length;
@@ -99,24 +93,15 @@ export function progressRecord(group: string, memberId: string, progress: Member
   const writer = begin();
   writer.int32(progress.epoch);
   writer.int32(progress.previousEpoch);
-  writer.int8(states.indexOf(progress.state));
-  writeEpoched(writer, progress.assigned);
-  writeEpoched(writer, progress.revoking);
+  writer.int8(reconciliationStates.indexOf(progress.state));
+  writeEpoched(writer, topicKeys, progress.assigned);
+  writeEpoched(writer, topicKeys, progress.revoking);
   return { key: consumerKey('progress', group, memberId), value: bytesOf(writer) };
 }
 
 export function targetRecord(group: string, memberId: string, partitions: Partitions): KeyedRecord {
   const writer = begin();
-  writer.compactCount(partitions.size);
-  for (const [topicId, indexes] of partitions) {
-    writer.uuid(topicId);
-    writer.compactCount(indexes.size);
-    let next = 0;
-    for (const partition of ascending(indexes)) {
-      writer.uvarint(partition - next);
-      next = partition + 1;
-    }
-  }
+  writePartitions(writer, topicKeys, partitions);
   return { key: consumerKey('target', group, memberId), value: bytesOf(writer) };
 }
 
@@ -155,28 +140,20 @@ export function readProgress(bytes: Uint8Array): MemberProgress {
     const epoch = reader.int32();
     const previousEpoch = reader.int32();
     const number = reader.int8();
-    const state = states[number];
+    const state = reconciliationStates[number];
     if (state === undefined) throw newerRecord('groups', `members in the state ${number}`);
-    return { epoch, previousEpoch, state, assigned: readEpoched(reader), revoking: readEpoched(reader) };
+    return {
+      epoch,
+      previousEpoch,
+      state,
+      assigned: readEpoched(reader, topicKeys),
+      revoking: readEpoched(reader, topicKeys),
+    };
   });
 }
 
 export function readTarget(bytes: Uint8Array): Partitions {
-  return readValue(bytes, (reader) => {
-    const partitions = new Map<Uuid, ReadonlySet<number>>();
-    for (let left = reader.compactCount(minTopicBytes); left > 0; left--) {
-      const topicId = reader.uuid();
-      const indexes = new Set<number>();
-      let next = 0;
-      for (let more = reader.compactCount(1); more > 0; more--) {
-        const partition = next + reader.uvarint();
-        indexes.add(partition);
-        next = partition + 1;
-      }
-      partitions.set(topicId, indexes);
-    }
-    return partitions;
-  });
+  return readValue(bytes, (reader) => readPartitions(reader, topicKeys));
 }
 
 export function readRegex(bytes: Uint8Array): ResolvedRegex {
@@ -210,36 +187,6 @@ function readTexts(reader: Reader): ReadonlySet<string> {
   return texts;
 }
 
-function writeEpoched(writer: Writer, partitions: EpochedPartitions): void {
-  writer.compactCount(partitions.size);
-  for (const [topicId, epochs] of partitions) {
-    writer.uuid(topicId);
-    writer.compactCount(epochs.size);
-    let next = 0;
-    for (const partition of ascending(epochs.keys())) {
-      writer.uvarint(partition - next);
-      writer.uvarint(epochs.get(partition)!);
-      next = partition + 1;
-    }
-  }
-}
-
-function readEpoched(reader: Reader): EpochedPartitions {
-  const partitions = new Map<Uuid, ReadonlyMap<number, number>>();
-  for (let left = reader.compactCount(minTopicBytes); left > 0; left--) {
-    const topicId = reader.uuid();
-    const epochs = new Map<number, number>();
-    let next = 0;
-    for (let more = reader.compactCount(minPairBytes); more > 0; more--) {
-      const partition = next + reader.uvarint();
-      epochs.set(partition, reader.uvarint());
-      next = partition + 1;
-    }
-    partitions.set(topicId, epochs);
-  }
-  return partitions;
-}
-
 function readClassicPart(reader: Reader): ClassicPart {
   const sessionTimeoutMs = reader.int32();
   const protocols: { name: string; metadata: Uint8Array }[] = [];
@@ -247,8 +194,4 @@ function readClassicPart(reader: Reader): ClassicPart {
     protocols.push({ name: reader.compactString(), metadata: reader.compactBytes().slice() });
   }
   return { sessionTimeoutMs, protocols };
-}
-
-function ascending(indexes: Iterable<number>): number[] {
-  return [...indexes].toSorted((a, b) => a - b);
 }

@@ -8,7 +8,7 @@ import type { ConsumerRun } from './consumer-run.ts';
 import { MemberEpoch, type ConsumerMember } from './consumer-member.ts';
 import { GroupEdit } from './group-edit.ts';
 import { fencedInstance, refusal, unknownInstance, unknownMember, type Refusal } from './refusal.ts';
-import { noEpochedPartitions, withEpoch, type Partitions } from './partitions.ts';
+import { noEpochedPartitions, withEpoch } from './partitions.ts';
 
 /** Who leaves, with the epoch that says how. */
 export interface ConsumerLeaving {
@@ -61,11 +61,10 @@ export function dropUnusedRegex(edit: GroupEdit, regex: string): void {
 /** A static member goes and means to come back: what it had waits for it, until its session ends. */
 function pause(run: ConsumerRun, member: ConsumerMember): void {
   const edit = new GroupEdit(run.group);
-  const plain: Partitions = new Map([...member.assigned].map(([topicId, epochs]) => [topicId, new Set(epochs.keys())]));
   edit.putMember({
     ...member,
     epoch: MemberEpoch.LEAVING_STATIC,
-    assigned: withEpoch(plain, 0),
+    assigned: withEpoch(member.assigned, 0),
     revoking: noEpochedPartitions,
   });
   run.clearTimer(member.id, 'rebalance');

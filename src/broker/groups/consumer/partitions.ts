@@ -5,11 +5,11 @@
 
 import type { Uuid } from '../../../base/uuid.ts';
 
-/** The partitions of each topic; a topic without any is left out. */
-export type Partitions = ReadonlyMap<Uuid, ReadonlySet<number>>;
+/** The partitions of each topic, or of each subtopology of a streams group; what has none is left out. */
+export type Partitions<Key extends string = Uuid> = ReadonlyMap<Key, ReadonlySet<number>>;
 
 /** The same, each partition with the epoch at which it was given to its member. */
-export type EpochedPartitions = ReadonlyMap<Uuid, ReadonlyMap<number, number>>;
+export type EpochedPartitions<Key extends string = Uuid> = ReadonlyMap<Key, ReadonlyMap<number, number>>;
 
 /** Partitions as requests and responses carry them. */
 export interface TopicPartitionsField {
@@ -21,18 +21,28 @@ export const noPartitions: Partitions = new Map();
 export const noEpochedPartitions: EpochedPartitions = new Map();
 
 /** All of `partitions` at `epoch`. */
-export function withEpoch(partitions: Partitions, epoch: number): EpochedPartitions {
-  const epoched = new Map<Uuid, Map<number, number>>();
-  for (const [topicId, indexes] of partitions) epoched.set(topicId, new Map([...indexes].map((i) => [i, epoch])));
+export function withEpoch<Key extends string>(
+  partitions: ReadonlyMap<Key, { keys(): Iterable<number> }>,
+  epoch: number,
+): EpochedPartitions<Key> {
+  const epoched = new Map<Key, Map<number, number>>();
+  for (const [key, indexes] of partitions) epoched.set(key, new Map([...indexes.keys()].map((i) => [i, epoch])));
   return epoched;
 }
 
-export function hasPartition(partitions: EpochedPartitions, topicId: Uuid, partition: number): boolean {
-  return partitions.get(topicId)?.has(partition) === true;
+export function hasPartition<Key extends string>(
+  partitions: ReadonlyMap<Key, { has(partition: number): boolean }>,
+  key: Key,
+  partition: number,
+): boolean {
+  return partitions.get(key)?.has(partition) === true;
 }
 
 /** Whether both have the same partitions at the same epochs. */
-export function sameEpochedPartitions(a: EpochedPartitions, b: EpochedPartitions): boolean {
+export function sameEpochedPartitions<Key extends string>(
+  a: EpochedPartitions<Key>,
+  b: EpochedPartitions<Key>,
+): boolean {
   if (a === b) return true;
   if (a.size !== b.size) return false;
   for (const [topicId, mine] of a) {
@@ -43,7 +53,7 @@ export function sameEpochedPartitions(a: EpochedPartitions, b: EpochedPartitions
   return true;
 }
 
-export function samePartitions(a: Partitions, b: Partitions): boolean {
+export function samePartitions<Key extends string>(a: Partitions<Key>, b: Partitions<Key>): boolean {
   if (a === b) return true;
   if (a.size !== b.size) return false;
   for (const [topicId, mine] of a) {

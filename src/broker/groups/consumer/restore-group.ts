@@ -3,13 +3,24 @@
  */
 
 import type { MemberMemory } from '../classic-group.ts';
-import type { ConsumerGroupValues } from '../group-state.ts';
+import type { GroupValues } from '../parted-groups.ts';
 import { ConsumerGroup } from './consumer-group.ts';
 import { newConsumerMember } from './consumer-member.ts';
-import { readEpochs, readIdentity, readProgress, readRegex, readTarget } from './consumer-records.ts';
+import {
+  readEpochs,
+  readIdentity,
+  readProgress,
+  readRegex,
+  readTarget,
+  type ConsumerRecordPart,
+} from './consumer-records.ts';
 
 /** Throws `EnvironmentError` DATA_CORRUPT or DATA_DIRECTORY_NEWER. */
-export function restoreConsumerGroup(id: string, values: ConsumerGroupValues, memory: MemberMemory): ConsumerGroup {
+export function restoreConsumerGroup(
+  id: string,
+  values: GroupValues<ConsumerRecordPart>,
+  memory: MemberMemory,
+): ConsumerGroup {
   const group = new ConsumerGroup(id, memory);
   const [epochs] = values.get('epochs')?.values() ?? [];
   if (epochs !== undefined) group.setEpochs(readEpochs(epochs));

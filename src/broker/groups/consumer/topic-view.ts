@@ -43,6 +43,11 @@ export class TopicView {
     return this.#topics.topic(name)?.id ?? null;
   }
 
+  /** How many partitions a topic has that exists, or null. */
+  partitionCountOf(name: string): number | null {
+    return this.#topics.topic(name)?.partitionCount ?? null;
+  }
+
   /** The name of a topic that exists, or null. */
   nameOf(topicId: Uuid): string | null {
     return this.#topics.topicById(topicId)?.name ?? null;

@@ -1,18 +1,28 @@
 /**
- * Who may commit and read the offsets of a consumer group: members at their epochs. Any thread.
+ * Who may commit and read the offsets of a group of the newer protocols: members at their epochs. Any thread.
  * A commit may still carry the epoch before the member's present one, for partitions that it had then and still has.
  */
 
-import { ErrorCode } from '../../../base/error-code.ts';
-import type { Committer, OffsetPlace } from '../offset-commits.ts';
-import type { ConsumerGroup } from './consumer-group.ts';
-import type { ConsumerMember } from './consumer-member.ts';
+import { ErrorCode } from '../../base/error-code.ts';
+import type { Committer, OffsetPlace } from './offset-commits.ts';
 
-/** Why the group does not take the commit, or NONE. */
-export function problemOfConsumerCommit(
-  group: ConsumerGroup,
+interface CommittingMember {
+  readonly epoch: number;
+  /** Not null for a member that speaks the classic protocol. */
+  readonly classic?: object | null;
+}
+
+interface CommittingGroup<Member> {
+  readonly isEmpty: boolean;
+  readonly members: ReadonlyMap<string, Member>;
+}
+
+/** Why the group does not take the commit, or NONE. `epochOf`: at which epoch a member got a partition; null where not. */
+export function problemOfMemberCommit<Member extends CommittingMember>(
+  group: CommittingGroup<Member>,
   { memberId, instanceId, generation, knowsMissingGroups, producerId }: Committer,
   places: readonly OffsetPlace[],
+  epochOf: (member: Member, place: OffsetPlace) => number | null,
 ): ErrorCode {
   if (generation < 0 && group.isEmpty) return ErrorCode.NONE;
   // A producer that knows no members may commit for any group, as before KIP-447.
@@ -20,7 +30,7 @@ export function problemOfConsumerCommit(
   const member = group.members.get(memberId);
   if (member === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;
   // The versions that know missing groups know the errors of member epochs too.
-  if (producerId === null && member.classic === null && !knowsMissingGroups) return ErrorCode.UNSUPPORTED_VERSION;
+  if (producerId === null && !isClassic(member) && !knowsMissingGroups) return ErrorCode.UNSUPPORTED_VERSION;
   if (generation === member.epoch) return ErrorCode.NONE;
   const isAllowed =
     generation < member.epoch && places.every((place) => generation >= (epochOf(member, place) ?? Infinity));
@@ -29,18 +39,21 @@ export function problemOfConsumerCommit(
 }
 
 /** Why the group does not tell its offsets, or NONE. `memberId` is null for who is no member. */
-export function problemOfConsumerFetch(group: ConsumerGroup, memberId: string | null, memberEpoch: number): ErrorCode {
+export function problemOfMemberFetch(
+  group: CommittingGroup<CommittingMember>,
+  memberId: string | null,
+  memberEpoch: number,
+): ErrorCode {
   if (memberId === null && memberEpoch < 0) return ErrorCode.NONE;
   const member = memberId === null ? undefined : group.members.get(memberId);
   if (member === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;
   return memberEpoch === member.epoch ? ErrorCode.NONE : wrongEpoch(member);
 }
 
-/** The epoch at which the member got the partition; null where it does not have it. */
-function epochOf({ assigned, revoking }: ConsumerMember, { topicId, partition }: OffsetPlace): number | null {
-  return assigned.get(topicId)?.get(partition) ?? revoking.get(topicId)?.get(partition) ?? null;
+function isClassic({ classic }: CommittingMember): boolean {
+  return classic !== undefined && classic !== null;
 }
 
-function wrongEpoch({ classic }: ConsumerMember): ErrorCode {
-  return classic === null ? ErrorCode.STALE_MEMBER_EPOCH : ErrorCode.ILLEGAL_GENERATION;
+function wrongEpoch(member: CommittingMember): ErrorCode {
+  return isClassic(member) ? ErrorCode.ILLEGAL_GENERATION : ErrorCode.STALE_MEMBER_EPOCH;
 }
