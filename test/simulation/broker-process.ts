@@ -16,6 +16,7 @@ import { BrokerConfig } from '../../src/broker/broker-config.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import { Dispatcher } from '../../src/broker/dispatcher.ts';
 import { handlers } from '../../src/broker/handlers/index.ts';
+import { InThreadCompactor } from '../../src/compaction/in-thread-compactor.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import type { Arena } from '../../src/memory/arena.ts';
 import type { FlushQueue } from '../../src/memory/flush-queue.ts';
@@ -23,6 +24,7 @@ import { AssemblyBudget } from '../../src/server/assembly-budget.ts';
 import { DoorConnection } from '../../src/server/connection.ts';
 import { RequestPipeline } from '../../src/server/request-pipeline.ts';
 import { makeDataDirectory, openDataDirectory } from '../../src/storage/data-directory.ts';
+import type { Compactor } from '../../src/storage/compactor.ts';
 import type { FileSystem } from '../../src/storage/file-system.ts';
 import { LocalLogStore } from '../../src/storage/local-log-store.ts';
 import type { LogStore } from '../../src/storage/partition-log.ts';
@@ -38,6 +40,7 @@ export interface ProcessWraps {
   store(inner: LogStore): LogStore;
   /** The flush workers' ends of their queues. */
   queue(inner: FlushQueue): FlushQueue;
+  compactor(inner: Compactor): Compactor;
 }
 
 export interface BrokerProcessOptions {
@@ -139,18 +142,19 @@ export class BrokerProcess {
       logger,
       arena,
       executor: this.#executor,
+      compactor: wraps.compactor(this.#compactor()),
       onDefect: (error) => {
         if (this.#isAlive) defect(error);
       },
     });
     this.#store = wraps.store(store);
     const { clusterId } = directory;
-    this.#broker = await Broker.open({ store: this.#store, config, clusterId, clock, random, logger });
-    this.#dispatcher = new Dispatcher(this.#broker, handlers);
     const { scheduler } = this.#options;
-    this.#gateway = new Gateway(this.#broker, {
-      afterTurn: (callback) => void scheduler.schedule('gateway turn', 0, () => this.#run(callback)),
-    });
+    const afterTurn = (callback: () => void): void =>
+      void scheduler.schedule('end of turn', 0, () => this.#run(callback));
+    this.#broker = await Broker.open({ store: this.#store, config, clusterId, clock, random, logger, afterTurn });
+    this.#dispatcher = new Dispatcher(this.#broker, handlers);
+    this.#gateway = new Gateway(this.#broker, { afterTurn });
   }
 
   /** Takes a client's connection in. The process has been started and is alive. */
@@ -218,6 +222,13 @@ export class BrokerProcess {
     } catch (error) {
       if (this.#isAlive) this.#options.defect(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  #compactor(): Compactor {
+    const { scheduler } = this.#options;
+    const turn = (): Promise<void> =>
+      new Promise((resolve) => scheduler.schedule('compaction', scheduler.random.below(3), () => this.#run(resolve)));
+    return new InThreadCompactor(this.fileSystem, this.random, turn);
   }
 
   #ownClock(): Clock {

@@ -43,6 +43,8 @@ export interface Profile {
   /** Streams that are copied in transactions, and how many producers each has at once. */
   readonly copies: number;
   readonly copiersPerStream: number;
+  /** Compacted topics. */
+  readonly keyed: number;
 }
 
 /** Draws a profile. */
@@ -77,5 +79,6 @@ export function drawProfile(random: SeededRandom): Profile {
     directWrites: pick<DirectSupport>('taken', 'taken', 'taken', 'refused by open', 'refused by write'),
     copies: random.below(3),
     copiersPerStream: 1 + random.below(2),
+    keyed: pick(0, 0, 1),
   };
 }

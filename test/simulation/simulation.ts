@@ -9,6 +9,7 @@
 
 import { Arena } from '../../src/memory/arena.ts';
 import type { FlushQueue } from '../../src/memory/flush-queue.ts';
+import type { Compactor } from '../../src/storage/compactor.ts';
 import type { FileSystem } from '../../src/storage/file-system.ts';
 import type { LogConfig } from '../../src/storage/log-config.ts';
 import type { LogStore } from '../../src/storage/partition-log.ts';
@@ -20,6 +21,9 @@ import { CopyReader } from './copy-reader.ts';
 import { CopyStream } from './copy-stream.ts';
 import { FaultActor } from './fault-actor.ts';
 import { GroupActor } from './group-actor.ts';
+import { KeyedActor } from './keyed-actor.ts';
+import { KeyedReader } from './keyed-reader.ts';
+import { KeyedStream } from './keyed-stream.ts';
 import { ReconcilingActor } from './reconciling-actor.ts';
 import { scanLogs } from './log-scan.ts';
 import { NamedActor, type NamedActorOptions } from './named-actor.ts';
@@ -36,6 +40,7 @@ export interface PlantedBug {
   fileSystem?(inner: FileSystem): FileSystem;
   store?(inner: LogStore): LogStore;
   queue?(inner: FlushQueue): FlushQueue;
+  compactor?(inner: Compactor): Compactor;
 }
 
 export interface SimulationOptions {
@@ -92,6 +97,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
       fileSystem: (inner) => bug?.fileSystem?.(inner) ?? inner,
       store: (inner) => new TunedLogStore(bug?.store?.(inner) ?? inner, tune),
       queue: (inner) => bug?.queue?.(inner) ?? inner,
+      compactor: (inner) => bug?.compactor?.(inner) ?? inner,
     },
   });
   let isDone = false;
@@ -127,6 +133,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
 class Run {
   readonly #world: World;
   readonly #streams: CopyStream[] = [];
+  readonly #keyed: KeyedStream[] = [];
 
   constructor(world: World) {
     this.#world = world;
@@ -151,6 +158,7 @@ class Run {
       ...this.#publishers(),
       ...this.#consumers(),
       ...this.#copiers(),
+      ...this.#keyed.flatMap((stream) => [new KeyedActor(world, stream).run(), new KeyedReader(world, stream).run()]),
       new FaultActor(world).run(),
     ];
     const actorsDone = Promise.all(actors);
@@ -199,6 +207,11 @@ class Run {
       const stream = new CopyStream(this.#world, `copy${i}`);
       await stream.create();
       this.#streams.push(stream);
+    }
+    for (let i = 0; i < this.#world.profile.keyed; i++) {
+      const stream = new KeyedStream(this.#world, `keyed${i}`);
+      await stream.create();
+      this.#keyed.push(stream);
     }
   }
 
@@ -251,11 +264,16 @@ class Run {
     await world.sleep(2000, 'judgement');
     await scanLogs(world, await world.serving());
     for (const stream of this.#streams) await stream.judge(await world.serving());
+    for (const stream of this.#keyed) await stream.judge(await world.serving(), false);
     await world.stop();
     await world.start();
     const process = await world.serving();
     if (!process.store.startedClean) world.breakPromise('a start after a clean stop is not a clean one');
     await scanLogs(world, process);
     for (const stream of this.#streams) await stream.judge(process);
+    if (this.#keyed.length === 0) return;
+    // The cleaner has looked a few times by then, and after a clean stop all that has ended may be compacted.
+    await world.sleep(1000, 'compaction');
+    for (const stream of this.#keyed) await stream.judge(process, true);
   }
 }

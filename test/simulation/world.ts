@@ -43,6 +43,7 @@ const settings = [
   ['group.min.session.timeout.ms', '200'],
   ['group.consumer.session.timeout.ms', '1000'],
   ['group.consumer.assignment.interval.ms', '50'],
+  ['log.cleaner.backoff.ms', '100'],
   ['offsets.retention.check.interval.ms', '1000'],
   ['transaction.abort.timed.out.transaction.cleanup.interval.ms', '200'],
 ] as const;
