@@ -45,6 +45,8 @@ export interface BrokerOptions {
   readonly authorizer?: Authorizer;
   /** What fetched records may take between the logs and the clients, in bytes; 256 MiB unless given. */
   readonly fetchMemoryBytes?: number;
+  /** Calls back once after this turn of the event loop; `setImmediate` unless given. */
+  readonly afterTurn?: (callback: () => void) => void;
 }
 
 /** A partition that a request named. */
@@ -88,8 +90,10 @@ export class Broker {
   #retentionTimer: Timer | null = null;
   #retention: Promise<void> = Promise.resolve();
   #closed = false;
+  readonly #afterTurn: (callback: () => void) => void;
 
   private constructor(options: BrokerOptions) {
+    this.#afterTurn = options.afterTurn ?? setImmediate;
     this.clusterId = options.clusterId;
     this.nodeId = options.config.number('node.id');
     this.clock = options.clock;
@@ -190,7 +194,8 @@ export class Broker {
   async openStateLog(topic: StateLogTopic, state: KeyedState): Promise<StateLog> {
     const log = this.store.open(topic, stateLogIds[topic], 0, stateLogConfig);
     const { store, clock, logger } = this;
-    const stateLog = await StateLog.load({ log, store, clock, logger, state });
+    const afterTurn = this.#afterTurn;
+    const stateLog = await StateLog.load({ log, store, clock, logger, state, afterTurn });
     this.#stateLogs.push(stateLog);
     return stateLog;
   }

@@ -9,7 +9,10 @@
  * go on: once all of it is durable, what stands before it is deleted. A slice is taken while no change is under way, so
  * it says what holds where it stands in the log. Whatever changes behind the slice that had its key, or before the one
  * that will, stands in the log after the first slice itself. So a start reads one snapshot and the changes since, and a
- * crash at any moment leaves a log that still reads right. It does not know what the records mean.
+ * crash at any moment leaves a log that still reads right.
+ *
+ * Changes of one turn of the event loop go as one batch, so that a thousand commits at once are one write. It does not
+ * know what the records mean.
  */
 
 import { assert, present } from '../base/assert.ts';
@@ -39,6 +42,8 @@ export interface StateLogOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly state: KeyedState;
+  /** Calls back once after this turn of the event loop. */
+  readonly afterTurn: (callback: () => void) => void;
   /** A snapshot is written once so many bytes of changes stand behind the last; default 4 MiB. */
   readonly snapshotAfterBytes?: number;
 }
@@ -49,6 +54,8 @@ interface Waiting {
 }
 
 const readAtMostBytes = 1024 * 1024;
+/** Changes are written before the turn is over once so much of them is there. */
+const gatherAtMostBytes = 256 * 1024;
 /** Made and sent in one go. */
 const sliceBytes = 64 * 1024;
 const defaultSnapshotAfterBytes = 4 * 1024 * 1024;
@@ -65,11 +72,16 @@ export const stateLogConfig: LogConfig = {
 export class StateLog {
   readonly #options: StateLogOptions;
   readonly #snapshotAfterBytes: number;
+  readonly #afterTurn: (callback: () => void) => void;
+  /** Changes of this turn, which are not on their way yet. */
+  #gathered: Waiting[] = [];
+  #gatheredBytes = 0;
   #changedBytes = 0;
   #snapshotBytes = 0;
+  /** Batches of changes. */
   #inFlight = 0;
-  /** Changes that wait until a snapshot's next slice is on its way; null while none is due. */
-  #held: Waiting[] | null = null;
+  /** Changes that wait until a snapshot's next slice is on its way, by batch; null while none is due. */
+  #held: Waiting[][] | null = null;
   /** Called once no change is under way. */
   #quiet: (() => void) | null = null;
   #snapshot: Promise<void> | null = null;
@@ -78,6 +90,7 @@ export class StateLog {
   private constructor(options: StateLogOptions) {
     this.#options = options;
     this.#snapshotAfterBytes = options.snapshotAfterBytes ?? defaultSnapshotAfterBytes;
+    this.#afterTurn = options.afterTurn;
   }
 
   /**
@@ -99,16 +112,12 @@ export class StateLog {
   }
 
   /**
-   * Appends `records` as one batch, all or none. Resolves with NONE once they are synced and applied, else with the
-   * error of the append (KAFKA_STORAGE_ERROR for a disk that is full or failed, MESSAGE_TOO_LARGE).
+   * Appends `records` together, all or none, behind what was appended before. Resolves with NONE once they are synced and
+   * applied, else with the error of the append (KAFKA_STORAGE_ERROR for a disk that is full or failed, MESSAGE_TOO_LARGE).
    */
   append(records: readonly KeyedRecord[]): Promise<ErrorCode> {
     assert(records.length > 0, 'a change has records');
-    return new Promise((done) => {
-      const waiting = { records, done };
-      if (this.#held === null) this.#send(waiting);
-      else this.#held.push(waiting);
-    });
+    return new Promise((done) => this.#gather({ records, done }));
   }
 
   /** Begins no more slices and resolves once nothing of a snapshot is under way; for those who close the log. */
@@ -117,27 +126,46 @@ export class StateLog {
     await this.#snapshot;
   }
 
-  #send({ records, done }: Waiting): void {
-    const { store, clock } = this.#options;
-    const boundBytes = keyedBatchBound(records);
+  #gather(change: Waiting): void {
+    const { store } = this.#options;
+    const boundBytes = keyedBatchBound(change.records);
     if (boundBytes > Math.min(store.maxRequestBytes, stateLogConfig.maxMessageBytes)) {
-      done(ErrorCode.MESSAGE_TOO_LARGE);
+      change.done(ErrorCode.MESSAGE_TOO_LARGE);
       return;
     }
+    if (this.#gatheredBytes + boundBytes > gatherAtMostBytes) this.#sendGathered();
+    this.#gathered.push(change);
+    this.#gatheredBytes += boundBytes;
+    if (this.#gathered.length === 1) this.#afterTurn(() => this.#sendGathered());
+  }
+
+  /** Nothing happens where they are on their way already. */
+  #sendGathered(): void {
+    const changes = this.#gathered;
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    if (changes.length === 0) return;
+    if (this.#held === null) this.#send(changes);
+    else this.#held.push(changes);
+  }
+
+  /** Appends the changes as one batch, which is small enough. */
+  #send(changes: readonly Waiting[]): void {
     this.#inFlight++;
-    const batch = encodeKeyedBatch(records, clock.nowMs());
-    this.#appendBatch(batch, (result) => {
+    const records = changes.length === 1 ? changes[0]!.records : changes.flatMap((change) => change.records);
+    const batch = encodeKeyedBatch(records, this.#options.clock.nowMs());
+    this.#appendBatch(batch, ({ errorCode }) => {
       this.#inFlight--;
-      if (result.errorCode === ErrorCode.NONE) {
+      if (errorCode === ErrorCode.NONE) {
         for (const record of records) this.#options.state.apply(record);
         this.#changedBytes += batch.length;
       } else {
         this.#options.logger.error(
-          { topic: this.#options.log.topic, error: errorName(result.errorCode) },
-          'A change of state could not be written.',
+          { topic: this.#options.log.topic, error: errorName(errorCode), changes: changes.length },
+          'Changes of state could not be written.',
         );
       }
-      done(result.errorCode);
+      for (const { done } of changes) done(errorCode);
       if (this.#inFlight === 0) this.#quiet?.();
       this.#considerSnapshot();
     });
@@ -205,7 +233,7 @@ export class StateLog {
     const held = this.#held;
     this.#held = null;
     // The store takes appends in the order of asking.
-    for (const waiting of held) this.#send(waiting);
+    for (const changes of held) this.#send(changes);
     return written === null ? null : { result: await written, sizeBytes };
   }
 

@@ -108,6 +108,8 @@ export class BrokerHarness {
     const store = options.store ?? new MemoryLogStore();
     const clock = new ManualClock();
     const broker = await Broker.open({
+      // A turn ends with each change, so that tests see what goes to the log at once.
+      afterTurn: (callback) => callback(),
       store,
       config: new BrokerConfig([['node.id', '1'], ...Object.entries(options.config ?? {})]),
       clusterId: testClusterId,

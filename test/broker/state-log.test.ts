@@ -32,7 +32,12 @@ const set = (key: string, value: string | null): KeyedRecord => ({
   value: value === null ? null : bytes(value),
 });
 
-async function load(store: MemoryLogStore, snapshotAfterBytes = 1_000_000): Promise<{ state: Texts; log: StateLog }> {
+/** A turn ends with each change, unless given. */
+async function load(
+  store: MemoryLogStore,
+  snapshotAfterBytes = 1_000_000,
+  afterTurn = (callback: () => void): void => callback(),
+): Promise<{ state: Texts; log: StateLog }> {
   const state = new Texts();
   const log = await StateLog.load({
     log: store.open('__state', 'id', 0, stateLogConfig),
@@ -40,6 +45,7 @@ async function load(store: MemoryLogStore, snapshotAfterBytes = 1_000_000): Prom
     clock: systemClock,
     logger: silentLogger,
     state,
+    afterTurn,
     snapshotAfterBytes,
   });
   return { state, log };
@@ -62,6 +68,40 @@ test('applies what is synced, in order, and reads it again', async () => {
     ]),
   );
   expect(again.state.values).toEqual(state.values);
+});
+
+test('writes the changes of a turn as one batch, each of which hears what became of it', async () => {
+  const store = new MemoryLogStore();
+  let endTurn = (): void => {};
+  const { state, log } = await load(store, 1_000_000, (callback) => (endTurn = callback));
+  const changes = ['1', '2', '3'].map((value) => log.append([set('a', value), set(value, value)]));
+  const tooLarge = log.append([{ key: bytes('b'), value: new Uint8Array(stateLogConfig.maxMessageBytes) }]);
+  expect(await tooLarge).toBe(ErrorCode.MESSAGE_TOO_LARGE);
+  expect(store.appended).toEqual([]);
+  endTurn();
+  expect(await Promise.all(changes)).toEqual([ErrorCode.NONE, ErrorCode.NONE, ErrorCode.NONE]);
+  expect(store.appended).toHaveLength(1);
+  expect([...state.values]).toEqual([
+    ['a', '3'],
+    ['1', '1'],
+    ['2', '2'],
+    ['3', '3'],
+  ]);
+  store.failAppends = ErrorCode.KAFKA_STORAGE_ERROR;
+  const failed = ['4', '5'].map((value) => log.append([set('a', value)]));
+  endTurn();
+  expect(await Promise.all(failed)).toEqual([ErrorCode.KAFKA_STORAGE_ERROR, ErrorCode.KAFKA_STORAGE_ERROR]);
+  expect(state.values.get('a')).toBe('3');
+});
+
+test('does not wait for the end of a turn that brings very much', async () => {
+  const store = new MemoryLogStore();
+  const { log } = await load(store, 100_000_000, () => {});
+  const changes = Array.from({ length: 8 }, (_, i) =>
+    log.append([{ key: bytes(`${i}`), value: new Uint8Array(100_000) }]),
+  );
+  expect(await Promise.all(changes.slice(0, 6))).toEqual(Array.from({ length: 6 }, () => ErrorCode.NONE));
+  expect(store.appended).toHaveLength(3);
 });
 
 test('applies nothing before it is synced', async () => {
