@@ -5,6 +5,7 @@
  *   catch-up   everything that a topic holds, from its start
  *   tail       produce at a fixed rate while a consumer waits at the end: from intended send to arrival
  *   wide       fetches that each name every partition
+ *   commits    offsets of a group, at a fixed rate
  */
 
 import type { Latencies } from './latency-recorder.ts';
@@ -76,7 +77,16 @@ export interface WideFetchJob extends JobTarget {
   readonly fetchBytes: number;
 }
 
-export type LoadJob = ProduceJob | CatchUpJob | TailJob | WideFetchJob;
+/** Connections and partitions take turns, one partition a request. */
+export interface CommitJob extends JobTarget {
+  readonly kind: 'commits';
+  readonly connections: number;
+  readonly groupId: string;
+  readonly requestsPerSecond: number;
+  readonly durationMs: number;
+}
+
+export type LoadJob = ProduceJob | CatchUpJob | TailJob | WideFetchJob | CommitJob;
 
 export interface LoadResult {
   /** Answered without an error; with acks=0: sent, and taken by the broker before it answered what was sent behind. */
@@ -92,4 +102,25 @@ export interface LoadResult {
   readonly latencies: Latencies | null;
   /** A tail's: from the intended send times to the arrival at the consumer. */
   readonly deliveryLatencies: Latencies | null;
+}
+
+/** A produce job that gives each partition of a topic one record of 1 KiB, as soon as it can. */
+export function oneRecordEach(doors: Doors, topic: string, partitionCount: number): ProduceJob {
+  const partitionsPerRequest = Math.min(partitionCount, 100);
+  return {
+    kind: 'produce',
+    doors,
+    transport: 'tcp',
+    topic,
+    partitionCount,
+    partitionsPerRequest,
+    acks: 1,
+    batch: { recordBytes: 1024, batchBytes: 0, compression: 'none' },
+    connections: 1,
+    inFlight: 5,
+    idempotent: false,
+    requestsPerSecond: null,
+    requests: Math.ceil(partitionCount / partitionsPerRequest),
+    durationMs: Infinity,
+  };
 }

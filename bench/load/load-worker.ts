@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { runCatchUp } from './catch-up-run.ts';
+import { runCommits } from './commit-run.ts';
 import type { LoadJob, LoadResult } from './load-job.ts';
 import { runProduce } from './produce-run.ts';
 import { runTail } from './tail-run.ts';
@@ -26,5 +27,7 @@ function run(job: LoadJob, onBegin: () => void): Promise<LoadResult> {
       return runTail(job, onBegin);
     case 'wide':
       return runWideFetches(job, onBegin);
+    case 'commits':
+      return runCommits(job, onBegin);
   }
 }

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ceilingScenarios } from './ceiling-scenario.ts';
 import { clientScenarios } from './client-scenario.ts';
+import { commitScenario } from './commit-scenario.ts';
 import type { ResultRow } from './figures.ts';
 import { latencyScenario } from './latency-scenario.ts';
 import { machineFacts, machineSentence } from './machine.ts';
@@ -34,6 +35,7 @@ const scenarios: readonly Scenario[] = [
   ...stageScenarios,
   ...startScenarios,
   ...clientScenarios,
+  commitScenario,
   ...soakScenarios,
 ];
 

@@ -1,6 +1,11 @@
-/** Loads from Apache Kafka's own performance tools, kafka-producer-perf-test and kafka-consumer-perf-test. Main thread. */
+/**
+ * Loads from Apache Kafka's own performance tools, kafka-producer-perf-test and kafka-consumer-perf-test, and from the
+ * programs in java/, which Java compiles as it starts them. Main thread.
+ */
 
+import { join } from 'node:path';
 import type { Figures } from '../load/figures.ts';
+import { projectRoot } from '../load/project-root.ts';
 import type { ServerUnderTest } from '../load/server-under-test.ts';
 import { runOutsideClient } from './outside-client.ts';
 import type { RdkafkaProduce } from './rdkafka-client.ts';
@@ -43,6 +48,27 @@ export function javaConsume(
     const at = (name: string): number => Number(values[columns.indexOf(name)]);
     const answer = { records: at('data.consumed.in.nMsg'), elapsedMs: at('fetch.time.ms') };
     return Number.isFinite(answer.records) && Number.isFinite(answer.elapsedMs) ? answer : null;
+  });
+}
+
+/**
+ * Runs `java/NAME.java` with the server's address before `args`. It prints names and values in turn, of `records` or
+ * `members`, `elapsedMs`, `p50Ms` and `p99Ms`.
+ */
+export function javaProgram(
+  classPath: string,
+  name: string,
+  args: readonly string[],
+  server: ServerUnderTest,
+  recordBytes: number,
+): Promise<Figures> {
+  const file = join(projectRoot, 'bench/peers/java', `${name}.java`);
+  const command = [...jvmFlags, '-cp', classPath, file, addressOf(server), ...args];
+  return runOutsideClient(server, 'java', command, recordBytes, (printed) => {
+    const value = (key: string): number => Number(new RegExp(`\\b${key} ([\\d.E+-]+)`).exec(printed)?.[1]);
+    const p99Ms = value('p99Ms');
+    if (!Number.isFinite(p99Ms)) return null;
+    return { records: value('records'), elapsedMs: value('elapsedMs'), p50Ms: value('p50Ms'), p99Ms };
   });
 }
 

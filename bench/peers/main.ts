@@ -16,6 +16,7 @@ import { millrace } from '../load/millrace-server.ts';
 import { profileSummary } from '../load/profile-summary.ts';
 import type { ServerKind } from '../load/server-under-test.ts';
 import { Missing } from './cache.ts';
+import { coordinatorCases } from './coordinator-cases.ts';
 import { kafkaToolsClassPath, kafkaToolsVersion, kafkaVersion } from './kafka-jars.ts';
 import { apacheKafka } from './kafka-server.ts';
 import { keepPeerResults, keptPeerResults } from './kept-results.ts';
@@ -31,7 +32,13 @@ import { startCases } from './start-cases.ts';
 import { throughputCases } from './throughput-cases.ts';
 import { resultOf } from './verdict.ts';
 
-const cases: readonly PeerCase[] = [...throughputCases, ...ownClientCases, ...startCases, ...natsCases];
+const cases: readonly PeerCase[] = [
+  ...throughputCases,
+  ...ownClientCases,
+  ...coordinatorCases,
+  ...startCases,
+  ...natsCases,
+];
 const names = cases.map(({ name }) => name);
 
 const { values, positionals } = parseArgs({

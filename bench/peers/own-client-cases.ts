@@ -4,7 +4,7 @@
  */
 
 import type { FigureName, Figures } from '../load/figures.ts';
-import type { LoadJob, ProduceJob } from '../load/load-job.ts';
+import { type LoadJob, oneRecordEach, type ProduceJob } from '../load/load-job.ts';
 import { runLoad } from '../load/load-client.ts';
 import { measureLoad } from '../load/measured-load.ts';
 import { probeSmallSyncs } from './disk-probes.ts';
@@ -205,23 +205,7 @@ function requestsForEach({
 async function firstWrites({ server, sizes: { manyPartitions }, newTopic }: Bench): Promise<Figures> {
   const startedMs = performance.now();
   const topic = await newTopic(manyPartitions);
-  const job: ProduceJob = {
-    kind: 'produce',
-    doors: server.doors,
-    transport: 'tcp',
-    topic,
-    batch: { recordBytes: kibibyte, batchBytes: 0, compression: 'none' },
-    connections: 1,
-    inFlight: 5,
-    idempotent: false,
-    requestsPerSecond: null,
-    requests: 0,
-    durationMs: Infinity,
-    partitionCount: manyPartitions,
-    partitionsPerRequest: Math.min(manyPartitions, 100),
-    acks: 1,
-  };
-  const { records } = await runLoad({ ...job, requests: requestsForEach(job) });
+  const { records } = await runLoad(oneRecordEach(server.doors, topic, manyPartitions));
   const recordsPerSecond = (records * 1000) / (performance.now() - startedMs);
   return { recordsPerSecond, rssMiB: server.memory.rssBytes / 2 ** 20 };
 }

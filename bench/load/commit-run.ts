@@ -1,0 +1,109 @@
+/**
+ * Commits of offsets at a fixed rate, one partition each, as consumers outside of a membership send them. Load thread.
+ *
+ *   frame:  size │ header │ group, members │ topic │ partition, offset, metadata
+ *                                                               ^ patched: one more with each commit
+ *
+ * What is due is sent every few milliseconds with one system call a connection, so that the client costs little beside
+ * the load that it is measured with.
+ */
+
+import { setTimeout } from 'node:timers/promises';
+import { zeroUuid } from '../../src/base/uuid.ts';
+import { defaultOffsetCommitRequest, offsetCommitApi } from '../../src/protocol/generated/index.ts';
+import { encodeRequestHeader } from '../../src/protocol/headers.ts';
+import { Writer } from '../../src/protocol/writer.ts';
+import { LatencyRecorder } from './latency-recorder.ts';
+import { LoadConnection } from './load-connection.ts';
+import type { CommitJob, LoadResult } from './load-job.ts';
+
+/** The newest without compact fields that has no epoch behind the offset. */
+const version = 5;
+const napMs = 4;
+/** Behind the offset: the metadata, empty, as a length. */
+const metadataBytes = 2;
+const offsetBytes = 8;
+const errorBytes = 2;
+/** More is not sent until answers come, so that a broker that stalls has no queue without end. */
+const mostInFlight = 4096;
+
+interface Progress {
+  readonly latencies: LatencyRecorder;
+  readonly requests: number;
+  readonly intervalMs: number;
+  readonly startedMs: number;
+}
+
+export async function runCommits(job: CommitJob, onBegin: () => void): Promise<LoadResult> {
+  let fail: (error: Error) => void = () => {};
+  const failed = new Promise<never>((_, reject) => (fail = reject));
+  failed.catch(() => {});
+  const connections = await Promise.all(
+    Array.from({ length: job.connections }, () => LoadConnection.open(job, 1024, fail)),
+  );
+  const intervalMs = 1000 / job.requestsPerSecond;
+  const requests = Math.ceil(job.durationMs / intervalMs);
+  const latencies = new LatencyRecorder(requests);
+  onBegin();
+  const progress: Progress = { latencies, requests, intervalMs, startedMs: performance.now() };
+  for (const [index, connection] of connections.entries()) listen(connection, index, job.connections, progress);
+  await Promise.race([send(connections, job, progress), failed]);
+  const elapsedMs = performance.now() - progress.startedMs;
+  for (const connection of connections) connection.close();
+  const none = { records: 0, bytes: 0, plainBytes: 0, deliveryLatencies: null };
+  return { ...none, requests, elapsedMs, latencies: latencies.summary() };
+}
+
+/** Connections take turns, so that the number of an answer on its connection says which commit it is of. */
+function listen(
+  connection: LoadConnection,
+  index: number,
+  connections: number,
+  { latencies, intervalMs, startedMs }: Progress,
+): void {
+  let commit = index;
+  connection.listen(
+    (bytes, _, end) => {
+      // The error code of the one partition ends the answer.
+      const errorCode = bytes.readInt16BE(end - errorBytes);
+      if (errorCode !== 0) throw new Error(`A commit was answered with error ${errorCode}.`);
+      latencies.add(performance.now() - startedMs - commit * intervalMs);
+      commit += connections;
+    },
+    () => {},
+  );
+}
+
+/** Resolves once all are answered. */
+async function send(
+  connections: readonly LoadConnection[],
+  job: CommitJob,
+  { latencies, requests, intervalMs, startedMs }: Progress,
+): Promise<void> {
+  const frames = Array.from({ length: job.partitionCount }, (_, partition) => frameOf(job, partition));
+  const parts: Buffer[][] = connections.map(() => []);
+  let sent = 0;
+  while (latencies.count < requests) {
+    const due = Math.floor((performance.now() - startedMs) / intervalMs);
+    for (const end = Math.min(due, requests, latencies.count + mostInFlight); sent < end; sent++) {
+      const frame = Buffer.from(frames[sent % frames.length]!);
+      frame.writeBigInt64BE(BigInt(sent), frame.length - metadataBytes - offsetBytes);
+      parts[sent % connections.length]!.push(frame);
+    }
+    for (const [index, connection] of connections.entries()) {
+      const own = parts[index]!.splice(0);
+      if (own.length > 0) connection.write(Buffer.concat(own));
+    }
+    await setTimeout(napMs);
+  }
+}
+
+function frameOf({ topic, groupId }: CommitJob, partitionIndex: number): Buffer {
+  const writer = new Writer(true);
+  const start = { apiKey: offsetCommitApi.apiKey, apiVersion: version, correlationId: 0, clientId: 'load' };
+  encodeRequestHeader(writer, start, false);
+  const partition = { partitionIndex, committedOffset: 0, committedLeaderEpoch: -1, committedMetadata: '' };
+  const topics = [{ name: topic, topicId: zeroUuid, partitions: [partition] }];
+  offsetCommitApi.encodeRequest(writer, { ...defaultOffsetCommitRequest(), groupId, topics }, version);
+  return Buffer.concat(writer.finish());
+}
