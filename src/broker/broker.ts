@@ -20,6 +20,7 @@ import { FetchTurns } from './fetch-turns.ts';
 import { FetchWaits } from './fetch-wait.ts';
 import { GroupCoordinator } from './groups/group-coordinator.ts';
 import type { KeyedRecord } from './keyed-batch.ts';
+import { LinearPatterns } from './linear-patterns.ts';
 import { LoggerLevels } from './logger-levels.ts';
 import { LogCleaner } from './log-cleaner.ts';
 import { MetadataImage, producerIdsRecord, type TopicImage } from './metadata-image.ts';
@@ -81,6 +82,8 @@ export class Broker {
   readonly fetchWaits: FetchWaits;
   readonly quotas: ClientQuotas;
   readonly telemetry: ClientTelemetry;
+  /** Compiles clients' regular expressions. */
+  readonly patterns: LinearPatterns;
   readonly #cleaner: LogCleaner;
   readonly #stateLogs: StateLog[] = [];
   readonly #image = new MetadataImage();
@@ -116,7 +119,9 @@ export class Broker {
     this.fetchSessions = new FetchSessionCache(sessionSlots, options.clock, options.random);
     this.fetchMemory = new FetchMemory(options.clock, options.fetchMemoryBytes);
     this.fetchTurns = new FetchTurns(options.clock);
+    this.patterns = new LinearPatterns(options.clock, options.logger);
     this.telemetry = new ClientTelemetry({
+      patterns: this.patterns,
       subscriptions: this.#image.clientMetrics,
       config: options.config,
       store: options.store,

@@ -8,7 +8,7 @@
 
 import { ErrorCode } from '../base/error-code.ts';
 import { configList, definitionsByName, parseConfigValue, type ConfigDefinition } from './config-definition.ts';
-import { linearPattern } from './linear-pattern.ts';
+import type { LinearPattern, LinearPatterns } from './linear-patterns.ts';
 import { shownName } from './shown-name.ts';
 import type { ChangeResult } from './topic-catalog.ts';
 
@@ -54,26 +54,29 @@ export type MatchName = (typeof matchNames)[number];
 export interface MatchPattern {
   readonly name: MatchName;
   /** For the whole of the client's text. */
-  readonly pattern: RegExp;
+  readonly pattern: LinearPattern;
 }
 
-/** The patterns of a `match`, or null where it is not made of such. The last of a name counts. */
-export function parseMatch(text: string): readonly MatchPattern[] | null {
-  const patterns = new Map<MatchName, RegExp>();
+/**
+ * The patterns of a `match`, or null where it is not made of such. The last of a name counts. The engine is to be ready.
+ */
+export function parseMatch(text: string, engine: LinearPatterns): readonly MatchPattern[] | null {
+  const patterns = new Map<MatchName, LinearPattern>();
   for (const part of configList(text)) {
     const equals = part.indexOf('=');
     const name = matchNames.find((one) => one === part.slice(0, Math.max(equals, 0)).trim());
     if (equals < 0 || name === undefined) return null;
-    const pattern = linearPattern(part.slice(equals + 1).trim());
-    if (pattern === null) return null;
+    const pattern = engine.compile(part.slice(equals + 1).trim());
+    if (typeof pattern === 'string') return null;
     patterns.set(name, pattern);
   }
   return [...patterns].map(([name, pattern]) => ({ name, pattern }));
 }
 
-/** Checks a subscription's settings. */
+/** Checks a subscription's settings. The engine is to be ready. */
 export function checkedClientMetrics(
   wanted: ReadonlyMap<string, string | null>,
+  engine: LinearPatterns,
 ): { readonly configs: ReadonlyMap<string, string> } | ChangeResult {
   const invalid = (message: string): ChangeResult => ({ errorCode: ErrorCode.INVALID_CONFIG, message });
   const configs = new Map<string, string>();
@@ -93,6 +96,6 @@ export function checkedClientMetrics(
     return { errorCode: ErrorCode.INVALID_REQUEST, message };
   }
   const match = configs.get('match') ?? '';
-  if (parseMatch(match) === null) return invalid(`Illegal client matching pattern: ${shownName(match)}`);
+  if (parseMatch(match, engine) === null) return invalid(`Illegal client matching pattern: ${shownName(match)}`);
   return { configs };
 }

@@ -138,10 +138,13 @@ async function alterClientMetrics(
   const problem = problemOfChanges(changes, new Map());
   if (problem !== null) return problem;
   if (name === '') return invalidRequest("Subscription name can't be empty");
+  if (!(await broker.patterns.ready())) {
+    return { errorCode: ErrorCode.UNKNOWN_SERVER_ERROR, message: 'This broker has no engine for regular expressions.' };
+  }
   return broker.changeMetadata(({ clientMetrics }) => {
     const wanted = new Map<string, string | null>(replace ? [] : clientMetrics.of(name));
     applyChanges(wanted, changes, clientMetricsByName);
-    const checked = checkedClientMetrics(wanted);
+    const checked = checkedClientMetrics(wanted, broker.patterns);
     if ('errorCode' in checked) return checked;
     return validateOnly ? [] : [clientMetrics.record(name, checked.configs)];
   });

@@ -23,7 +23,6 @@ import { ClassicGroup, type MemberMemory } from './classic-group.ts';
 import { joinConsumerGroup } from './consumer/classic-members.ts';
 import { ConsumerGroups } from './consumer/consumer-groups.ts';
 import { boundedSetting } from './consumer/group-setting.ts';
-import { TopicRegexes } from './consumer/topic-regexes.ts';
 import { TopicView } from './consumer/topic-view.ts';
 import { coordinatorError } from './coordinator-error.ts';
 import { GroupDirectory, type GroupRun } from './group-directory.ts';
@@ -83,7 +82,7 @@ export class GroupCoordinator {
         config,
         logger,
         topics: this.#topics,
-        regexes: new TopicRegexes(clock),
+        regexes: broker.patterns,
         setting: (groupId, name) => boundedSetting(name, groupId, groupConfigs(), config),
         append,
       },

@@ -23,7 +23,7 @@ export const consumerGroupHeartbeatHandler: ApiHandler<ConsumerGroupHeartbeatReq
   {
     apiKey: 68,
     async handle(request, context, broker) {
-      if (request.subscribedTopicRegex !== null && !(await broker.groups.consumers.regexesReady())) {
+      if (request.subscribedTopicRegex !== null && !(await broker.patterns.ready())) {
         return refused(refusal(ErrorCode.UNKNOWN_SERVER_ERROR, 'This broker has no engine for regular expressions.'));
       }
       const problem = problemOf(request, context.apiVersion, broker);

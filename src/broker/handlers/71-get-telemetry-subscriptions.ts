@@ -14,7 +14,8 @@ export const getTelemetrySubscriptionsHandler: ApiHandler<
   GetTelemetrySubscriptionsResponse
 > = {
   apiKey: 71,
-  handle({ clientInstanceId }, context, broker) {
+  async handle({ clientInstanceId }, context, broker) {
+    await broker.telemetry.ready();
     const response = defaultGetTelemetrySubscriptionsResponse();
     const { errorCode, instanceId, subscription } = broker.telemetry.subscribe(clientInstanceId, context);
     if (errorCode !== ErrorCode.NONE) return { ...response, errorCode };

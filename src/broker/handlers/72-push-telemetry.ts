@@ -9,7 +9,8 @@ import type { ApiHandler } from '../request-context.ts';
 
 export const pushTelemetryHandler: ApiHandler<PushTelemetryRequest, PushTelemetryResponse> = {
   apiKey: 72,
-  handle(request, context, broker) {
+  async handle(request, context, broker) {
+    await broker.telemetry.ready();
     return { ...defaultPushTelemetryResponse(), errorCode: broker.telemetry.push(request, context) };
   },
 };

@@ -17,8 +17,9 @@ import { crc32c } from '../../records/crc32c.ts';
 import { batchField, batchHeaderSizeBytes, Compression } from '../../records/record-batch.ts';
 import type { LogStore } from '../../storage/partition-log.ts';
 import type { BrokerConfig } from '../broker-config.ts';
-import { defaultPushIntervalMs, parseMatch, type MatchName } from '../client-metrics-config.ts';
+import { defaultPushIntervalMs, parseMatch, type MatchName, type MatchPattern } from '../client-metrics-config.ts';
 import { configList } from '../config-definition.ts';
+import type { LinearPatterns } from '../linear-patterns.ts';
 import type { RequestContext } from '../request-context.ts';
 import type { ResourceConfigs } from '../resource-configs.ts';
 import { MalformedMetrics, readMetrics, type MetricPoint } from './otlp-metrics.ts';
@@ -57,6 +58,7 @@ export interface ClientSeries {
 
 export interface ClientTelemetryOptions {
   readonly subscriptions: ResourceConfigs;
+  readonly patterns: LinearPatterns;
   readonly config: BrokerConfig;
   readonly store: Pick<LogStore, 'inflate'>;
   readonly clock: Clock;
@@ -95,6 +97,13 @@ interface Instance {
   keptBytes: number;
 }
 
+/** The settings of one subscription. */
+interface Selection {
+  readonly patterns: readonly MatchPattern[];
+  readonly metrics: readonly string[];
+  readonly pushIntervalMs: number;
+}
+
 const never = -Infinity;
 
 export class ClientTelemetry {
@@ -102,9 +111,20 @@ export class ClientTelemetry {
   /** Least recently seen first. */
   readonly #instances = new Map<Uuid, Instance>();
   #keptBytes = 0;
+  #selections: readonly Selection[] = [];
+  /** The state of the settings that the selections follow from. */
+  #selected = -1;
 
   constructor(options: ClientTelemetryOptions) {
     this.#options = options;
+  }
+
+  /** Resolves once clients can be matched: everything else here is to be called after it. */
+  async ready(): Promise<void> {
+    const { subscriptions, patterns } = this.#options;
+    if (this.#selected === subscriptions.changes) return;
+    const needsEngine = [...subscriptions.entries()].some(([, configs]) => (configs.get('match') ?? '') !== '');
+    if (needsEngine) await patterns.ready();
   }
 
   /** What the client is to push, and the id that it has from now on. THROTTLING_QUOTA_EXCEEDED: it asks too often. */
@@ -239,16 +259,28 @@ export class ClientTelemetry {
   #subscriptionOf(id: Uuid, client: Instance['client']): Subscription {
     const metrics = new Set<string>();
     let pushIntervalMs = defaultPushIntervalMs;
-    for (const [, configs] of this.#options.subscriptions.entries()) {
-      const patterns = parseMatch(configs.get('match') ?? '') ?? [];
-      if (!patterns.every(({ name, pattern }) => pattern.test(client[name]))) continue;
-      for (const prefix of configList(configs.get('metrics') ?? '')) metrics.add(prefix);
-      pushIntervalMs = Math.min(pushIntervalMs, Number(configs.get('interval.ms') ?? defaultPushIntervalMs));
+    for (const selection of this.#currentSelections()) {
+      if (!selection.patterns.every(({ name, pattern }) => pattern.matches(client[name]))) continue;
+      for (const prefix of selection.metrics) metrics.add(prefix);
+      pushIntervalMs = Math.min(pushIntervalMs, selection.pushIntervalMs);
     }
     const asked = metrics.has('*') ? ['*'] : [...metrics];
     // The same for the same client and subscription, and another for any other.
     const text = new TextEncoder().encode(JSON.stringify([id, pushIntervalMs, asked.toSorted()]));
     return { id: crc32c(text) | 0, pushIntervalMs, metrics: asked };
+  }
+
+  /** Compiled once for all clients, since a change of the settings concerns each. */
+  #currentSelections(): readonly Selection[] {
+    const { subscriptions, patterns } = this.#options;
+    if (this.#selected === subscriptions.changes) return this.#selections;
+    this.#selections = [...subscriptions.entries()].map(([, configs]) => ({
+      patterns: parseMatch(configs.get('match') ?? '', patterns) ?? [],
+      metrics: configList(configs.get('metrics') ?? ''),
+      pushIntervalMs: Number(configs.get('interval.ms') ?? defaultPushIntervalMs),
+    }));
+    this.#selected = subscriptions.changes;
+    return this.#selections;
   }
 
   #forgetQuiet(): void {

@@ -344,6 +344,24 @@ test('ids that nobody uses are forgotten, and what is open is not', async () => 
   expect((await idle.end(false)).errorCode).toBe(ErrorCode.INVALID_PRODUCER_ID_MAPPING);
 });
 
+test('ids are listed by a pattern that they match as a whole, as RE2 understands it', async () => {
+  const harness = await BrokerHarness.open();
+  for (const id of ['copy-1', 'copy-2', 'copies', 'other']) await new TestProducer(harness, id).init();
+  const listed = async (transactionalIdPattern: string | null, more = {}): Promise<readonly string[] | number> => {
+    const answer = await harness.request(listTransactionsApi, 2, { transactionalIdPattern, ...more });
+    return answer.errorCode || answer.transactionStates.map(({ transactionalId }) => transactionalId);
+  };
+  expect(await listed(null)).toEqual(['copy-1', 'copy-2', 'copies', 'other']);
+  expect(await listed('')).toHaveLength(4);
+  expect(await listed('copy')).toEqual([]);
+  expect(await listed('copy-.*')).toEqual(['copy-1', 'copy-2']);
+  expect(await listed('(?i)COPY-1|o.her')).toEqual(['copy-1', 'other']);
+  expect(await listed('copy-.*', { stateFilters: ['Ongoing'] })).toEqual([]);
+  for (const wrong of ['(', '[a', 'a{2,1}', '(?=a)', String.raw`\1`, 'a'.repeat(2049)]) {
+    expect(await listed(wrong), wrong).toBe(ErrorCode.INVALID_REGULAR_EXPRESSION);
+  }
+});
+
 describe('too much', () => {
   test('of partitions in one transaction has to be aborted', async () => {
     const harness = await BrokerHarness.open();

@@ -90,18 +90,6 @@ export class ConsumerGroups {
     return run.isServing ? leave(run, leaving) : notServing;
   }
 
-  /** Resolves with true once expressions over topics can be taken; with false where their engine is not installed. */
-  async regexesReady(): Promise<boolean> {
-    const { regexes, logger } = this.#surroundings;
-    try {
-      await regexes.load();
-      return true;
-    } catch (error) {
-      logger.error({ error }, 'Regular expressions cannot be used: the package re2js does not load. Install it.');
-      return false;
-    }
-  }
-
   /** The assignors that members may ask for. */
   assignors(): string[] {
     return assignorsOf(this.#surroundings);

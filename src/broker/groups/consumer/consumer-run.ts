@@ -9,6 +9,7 @@ import type { Logger } from '../../../base/logger.ts';
 import type { RandomSource } from '../../../base/random.ts';
 import type { BrokerConfig } from '../../broker-config.ts';
 import type { KeyedRecord } from '../../keyed-batch.ts';
+import type { LinearPatterns } from '../../linear-patterns.ts';
 import { problemOfMemberCommit, problemOfMemberFetch } from '../member-offset-checks.ts';
 import { MemberRun, type RunSurroundings } from '../member-run.ts';
 import type { Committer, OffsetPlace } from '../offset-commits.ts';
@@ -17,7 +18,6 @@ import type { ConsumerMember } from './consumer-member.ts';
 import { groupRemovals } from './group-edit.ts';
 import type { ConsumerSetting } from './group-setting.ts';
 import { fenceMember } from './leave.ts';
-import type { TopicRegexes } from './topic-regexes.ts';
 import type { TopicView } from './topic-view.ts';
 
 /** What all consumer groups need of the coordinator around them. */
@@ -26,7 +26,7 @@ export interface ConsumerSurroundings extends RunSurroundings {
   readonly config: BrokerConfig;
   readonly logger: Logger;
   readonly topics: TopicView;
-  readonly regexes: TopicRegexes;
+  readonly regexes: LinearPatterns;
   /** The value that counts for the group. */
   setting(groupId: string, name: ConsumerSetting): number;
   /** The log did not take a change, and nothing is under way any more: the group is to be read from it anew. */

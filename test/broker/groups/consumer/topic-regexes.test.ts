@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest';
-import { systemClock } from '../../../../src/base/clock.ts';
 import { ErrorCode } from '../../../../src/base/error-code.ts';
-import { TopicRegexes } from '../../../../src/broker/groups/consumer/topic-regexes.ts';
 import { BrokerHarness } from '../../broker-harness.ts';
 import { assignmentIntervalMs, describeGroup, reconcileAll, TestConsumer } from './test-consumer.ts';
 
@@ -9,48 +7,6 @@ import { assignmentIntervalMs, describeGroup, reconcileAll, TestConsumer } from 
 async function looked(): Promise<void> {
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
 }
-
-test('whole names match, as RE2 understands expressions', async () => {
-  const regexes = new TopicRegexes(systemClock);
-  await regexes.load();
-  const names = ['orders', 'orders-eu', 'Orders', 'payments', 'pay.ments'];
-  const matched = await regexes.match(
-    ['orders', 'orders.*', '(?i)orders', 'pay\\.ments', 'a|payments', '[^o].*'],
-    names,
-  );
-  expect([...matched.values()].map((topics) => [...topics])).toEqual([
-    ['orders'],
-    ['orders', 'orders-eu'],
-    ['orders', 'Orders'],
-    ['pay.ments'],
-    ['payments'],
-    ['Orders', 'payments', 'pay.ments'],
-  ]);
-});
-
-test.each([
-  ['a(b', 'missing closing )'],
-  ['[a', 'missing closing ]'],
-  ['(?=look)a', 'invalid or unsupported Perl syntax'],
-  ['a**', 'invalid nested repetition operator'],
-  ['(a{1000}){1000}', 'invalid repeat count'],
-  ['a{1001}', 'invalid repeat count'],
-  ['a'.repeat(3000), 'it is longer than 2048 characters'],
-  ['(?:.{400}b{400}){9}', 'it repeats too much'],
-  ['(a?){1000}'.repeat(200), 'it repeats too much'],
-  [`(?:${'topic-'.repeat(100)}){1000}`, 'it repeats too much'],
-])('%s is refused', async (pattern, problem) => {
-  const regexes = new TopicRegexes(systemClock);
-  await regexes.load();
-  expect(regexes.problemOf(pattern.slice(0, 3000))).toBe(problem);
-});
-
-test('what takes others for ever takes no time', async () => {
-  const regexes = new TopicRegexes(systemClock);
-  const name = 'a'.repeat(248);
-  const matched = await regexes.match(['(a+)+b', '(a|a)*b', '(.*)*(.*)*(.*)*x'], [name]);
-  expect([...matched.values()].map(({ size }) => size)).toEqual([0, 0, 0]);
-});
 
 test('a member gets the topics that its expression matches, also those that are created later', async () => {
   const harness = await BrokerHarness.open();
