@@ -5,6 +5,7 @@ import type { Benchmark } from './benchmark.ts';
 import { batchBenchmarks } from './batches.bench.ts';
 import { checksumBenchmarks } from './checksum.bench.ts';
 import { codecBenchmarks } from './codecs.bench.ts';
+import { compactionBenchmarks } from './compaction.bench.ts';
 import { gatewayBenchmarks } from './gateway.bench.ts';
 import { indexBenchmarks } from './indexes.bench.ts';
 import { inflationBenchmarks } from './inflation.bench.ts';
@@ -23,6 +24,7 @@ export function benchmarks(): Benchmark[] {
     ...indexBenchmarks(),
     ...varintBenchmarks(),
     ...gatewayBenchmarks(),
+    ...compactionBenchmarks(),
     ...assignorBenchmarks(),
   ];
 }

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const program = fileURLToPath(new URL('../dist/main.cjs', import.meta.url));
 /** How much longer than a bare Node a start may take. */
 const budgetMs = 80;
 const idleMs = 1500;

@@ -24,7 +24,7 @@ const timeoutMs = 30_000;
 const timestampMs = Date.UTC(2026, 0, 1);
 
 function start(data) {
-  const args = [join(root, 'dist/main.js'), '--data', data, '--kafka', '127.0.0.1:0', '--http', 'off'];
+  const args = [join(root, 'dist/main.cjs'), '--data', data, '--kafka', '127.0.0.1:0', '--http', 'off'];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   return new Promise((resolve, reject) => {
     let printed = '';

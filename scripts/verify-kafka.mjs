@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { abortedPerRun, produceEverything } from './kafka-files.mjs';
 import { missingForKafkaTools, runKafkaTool } from './kafka-tools.mjs';
 
-const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const program = fileURLToPath(new URL('../dist/main.cjs', import.meta.url));
 const filesAtOnce = 200;
 /** What DumpLogSegments says where something is wrong; it ends with 0 all the same. */
 const complaints =

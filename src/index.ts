@@ -141,6 +141,8 @@ const memoryArena: ArenaOptions = {
   heapSizeBytes: 32 * 1024 * 1024,
 };
 const memoryDirectory = '/memory';
+/** When the bound on open files is looked at, after the start. */
+const lookAfterMs = 50;
 const defaultMemoryBytes = 1024 ** 3;
 /** For a broker in memory, unless they are given: nothing is gained by waiting for more members. */
 const memorySettings = { 'group.initial.rebalance.delay.ms': '0' };
@@ -280,8 +282,8 @@ async function start(
   undo.add(async () => broker.stopWaiting());
   const close = (): Promise<void> => undo.all();
   const client = new EmbeddedClient(gateway);
-  // It takes milliseconds that those who wait for the start need not.
-  setImmediate(() => descriptors.look());
+  // It takes milliseconds, which the first clients need not wait for.
+  systemClock.setTimer(lookAfterMs, () => descriptors.look());
   return {
     kafka: doors.kafka,
     http: doors.http,

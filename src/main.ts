@@ -1,6 +1,5 @@
-#!/usr/bin/env node
 /**
- * The program: `millrace` starts a broker and runs it until it is told to stop. Main thread.
+ * The program: `millrace` starts a broker and runs it until it is told to stop. Main thread. `main-entry.ts` runs it.
  *
  *   exit code 0   stopped by SIGINT or SIGTERM, everything flushed; or a command that went well
  *   exit code 1   one sentence on standard error said why; a defect, which the log tells of, ended the broker; or a
@@ -103,20 +102,21 @@ function explain(error: unknown): string {
   return `millrace: This is a defect in Millrace: please report it.\n${trace}\n`;
 }
 
-// What nobody caught leaves the broker in a state that nobody knows; what it acknowledged is safe from a sudden end.
-process.on('uncaughtException', (error) => {
-  process.stderr.write(explain(error));
-  process.exit(1);
-});
-
-// Who started the program may not read on.
-process.stdout.on('error', () => {});
-
-let exitCode: number;
-try {
-  exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(explain(error));
-  exitCode = 1;
+/** Does what the command line asks for, and ends the process. */
+export async function runProgram(): Promise<never> {
+  // What nobody caught leaves the broker in a state that nobody knows; what it acknowledged is safe from a sudden end.
+  process.on('uncaughtException', (error) => {
+    process.stderr.write(explain(error));
+    process.exit(1);
+  });
+  // Who started the program may not read on.
+  process.stdout.on('error', () => {});
+  let exitCode: number;
+  try {
+    exitCode = await main(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(explain(error));
+    exitCode = 1;
+  }
+  process.exit(exitCode);
 }
-process.exit(exitCode);

@@ -21,7 +21,7 @@ export function millrace({ settings = {}, profileFolder }: MillraceOptions = {})
       file: process.execPath,
       args: [
         ...(profileFolder === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileFolder]),
-        join(projectRoot, 'dist/main.js'),
+        join(projectRoot, 'dist/main.cjs'),
         ...['--data', join(directory, 'data'), '--kafka', '127.0.0.1:0', '--http', '127.0.0.1:0'],
         ...['--log-level', logLevel],
         ...Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]),

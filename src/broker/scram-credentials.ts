@@ -7,7 +7,7 @@
  * Clients set and list them; no door asks for them yet.
  */
 
-import { createHash, createHmac } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { ErrorCode } from '../base/error-code.ts';
 import type { KeyedRecord } from './keyed-batch.ts';
 import { corrupt, integerField, partRecord, textField, type Fields, type ImagePart } from './metadata-record.ts';
@@ -86,6 +86,7 @@ export class ScramCredentials implements ImagePart {
     if (iterations > mostIterations) return unacceptable('Too many iterations');
     // Kafka cannot make a key of nothing and says that it does not know why.
     if (saltedPassword.length === 0) return { errorCode: ErrorCode.UNKNOWN_SERVER_ERROR, message: null };
+    const { createHash, createHmac } = nodeCrypto();
     const keyed = (text: string): Buffer => createHmac(known.hash, saltedPassword).update(text).digest();
     return partRecord(this, [name, known.name], {
       salt: Buffer.from(salt).toString('base64'),
@@ -116,6 +117,11 @@ export class ScramCredentials implements ImagePart {
       for (const [mechanism, credential] of credentials) yield partRecord(this, [user, mechanism], { ...credential });
     }
   }
+}
+
+/** Loaded when it is first used: it would take milliseconds of every start. */
+function nodeCrypto(): typeof import('node:crypto') {
+  return createRequire(import.meta.url)('node:crypto') as typeof import('node:crypto');
 }
 
 const unknownMechanism: ChangeResult = {

@@ -5,13 +5,14 @@
  * It never tries a sync again, and does not know queues.
  */
 
+import { syncsAtOnce, threadPoolSetting } from '../base/thread-pool.ts';
 import { FlushFailure } from '../memory/flush-queue.ts';
 import type { FileSystem } from '../storage/file-system.ts';
 import { flushFailureOf } from './flush-failure.ts';
 import type { DirtyFiles, PartitionWriter } from './partition-writer.ts';
 
-/** Partitions that are synced at once: libuv has four threads for the process, and reads need one as well. */
-const concurrency = 3;
+/** Partitions that are synced at once. */
+const concurrency = syncsAtOnce(process.env[threadPoolSetting]);
 
 /** What a sync round does for one partition: where it was when the round began, and how that ends. */
 export interface PartitionSync {

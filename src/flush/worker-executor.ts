@@ -2,12 +2,12 @@
  * The real flush executor: worker threads (flush-pool.ts), and for each of their queues a loop that waits for
  * completions and has the store read them. I/O thread.
  *
- *   start ──► next turn of the event loop: load the pool, start its workers
+ *   start ──► something is submitted, or a moment has passed: load the pool, start its workers
  *   each queue:  completions wait? ──yes──► a turn of the event loop ─────────┐
  *                     └─no──► one pending wait on the queue's counter ────────┴──► completionsWait ──► again
  *
- * The pool is loaded a turn later because a broker on an empty directory can open its doors without any worker; what
- * is submitted meanwhile waits in the queues. It does not know what completions say.
+ * The pool is loaded later because that holds this thread up for a while, and a broker can open its doors and answer the first
+ * requests without any worker; what is submitted meanwhile waits in the queues. It does not know what completions say.
  */
 
 import { setImmediate } from 'node:timers/promises';
@@ -26,6 +26,8 @@ export interface WorkerExecutorOptions {
   readonly workerUrl?: URL;
 }
 
+/** So long the first clients may have the thread; who writes would wait for the worker otherwise. */
+const loadAfterMs = 50;
 /** A wait on shared memory does not keep the process alive; this timer does, while a stop needs its completions read. */
 const stayAliveMs = 1000;
 
@@ -37,6 +39,8 @@ export class WorkerExecutor implements FlushExecutor {
   readonly #failed = new Set<number>();
   #completionsWait: (workerIndex: number) => void = () => {};
   #pool: Promise<FlushPool | null> = Promise.resolve(null);
+  /** Ends the wait before the pool is loaded, while there is one. */
+  #hurry: (() => void) | null = null;
   #started = false;
   #stopping: Promise<void> | null = null;
   #stopped = false;
@@ -61,13 +65,18 @@ export class WorkerExecutor implements FlushExecutor {
     for (const workerIndex of this.#queues.keys()) this.#loops.push(this.#watch(workerIndex));
   }
 
+  submitted(): void {
+    this.#hurry?.();
+  }
+
   stop(): Promise<void> {
+    this.#hurry?.();
     this.#stopping ??= this.#stop();
     return this.#stopping;
   }
 
   async #startPool(failed: (error: Error, workerIndex: number) => void): Promise<FlushPool | null> {
-    await setImmediate();
+    await this.#moment();
     const { arena, directWriting = 'auto', workerUrl } = this.#options;
     try {
       return await FlushPool.start({
@@ -81,6 +90,18 @@ export class WorkerExecutor implements FlushExecutor {
       for (const workerIndex of this.#queues.keys()) failed(reason, workerIndex);
       return null;
     }
+  }
+
+  #moment(): Promise<void> {
+    return new Promise((resolve) => {
+      const begin = (): void => {
+        clearTimeout(timer);
+        this.#hurry = null;
+        resolve();
+      };
+      const timer = setTimeout(begin, loadAfterMs);
+      this.#hurry = begin;
+    });
   }
 
   /** One promise at most waits on the counter, however long nothing happens. */

@@ -282,16 +282,8 @@ let compiled: WebAssembly.Module | null = null;
 
 /** The compiled module; compiled once per thread that asks, and it can be posted to another thread. */
 export function coreModule(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(bytesOf(coreWasmBase64));
+  compiled ??= new WebAssembly.Module(Buffer.from(coreWasmBase64, 'base64'));
   return compiled;
-}
-
-function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  // Five times faster than `from` with a function, and in the way of every start.
-  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
 }
 
 /** An instance of the core over `memory`, for the calling thread. */

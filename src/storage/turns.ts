@@ -3,7 +3,9 @@
 export class Turns {
   #max: number;
   #underWay = 0;
-  readonly #waiting: (() => void)[] = [];
+  /** Those at and behind `#next` wait; the others have been let in. */
+  #waiting: (() => void)[] = [];
+  #next = 0;
 
   constructor(max: number) {
     this.#max = max;
@@ -30,9 +32,13 @@ export class Turns {
   }
 
   #admit(): void {
-    while (this.#underWay < this.#max && this.#waiting.length > 0) {
+    while (this.#underWay < this.#max && this.#next < this.#waiting.length) {
       this.#underWay++;
-      this.#waiting.shift()!();
+      this.#waiting[this.#next++]!();
     }
+    // Taken from the front one by one, a long queue would be moved each time.
+    if (this.#next < this.#waiting.length) return;
+    this.#waiting = [];
+    this.#next = 0;
   }
 }

@@ -1,4 +1,4 @@
-/** The real program as a child process, as its tests start it: `dist/main.js`, on free ports. */
+/** The real program as a child process, as its tests start it: `dist/main.cjs`, on free ports. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const main = fileURLToPath(new URL('../../dist/main.cjs', import.meta.url));
 
 export interface ProgramOptions {
   readonly environment?: Readonly<Record<string, string>>;

@@ -18,7 +18,7 @@ let data: string;
 const programs: ProgramProcess[] = [];
 
 beforeAll(() => {
-  if (!existsSync(join(root, 'dist/main.js'))) spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: root });
+  if (!existsSync(join(root, 'dist/main.cjs'))) spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: root });
 });
 
 beforeEach(() => {
@@ -47,14 +47,12 @@ function run(args: readonly string[], options?: ProgramOptions): ProgramProcess 
 const withoutNativePart = [
   '--import',
   moduleUrl(`
-    import { register } from 'node:module';
-    register(${JSON.stringify(
-      moduleUrl(`
-        export async function resolve(specifier, context, next) {
-          if (specifier === 'uWebSockets.js') throw new Error('no binary');
-          return next(specifier, context);
-        }`),
-    )});`),
+    import Module from 'node:module';
+    const resolve = Module._resolveFilename;
+    Module._resolveFilename = (request, ...rest) => {
+      if (request === 'uWebSockets.js') throw new Error('no binary');
+      return resolve.call(Module, request, ...rest);
+    };`),
 ];
 
 describe('the program', () => {
