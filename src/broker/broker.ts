@@ -26,6 +26,7 @@ import { LogCleaner } from './log-cleaner.ts';
 import { MetadataImage, producerIdsRecord, type TopicImage } from './metadata-image.ts';
 import { producerIdBlockSize, ProducerIds } from './producer-ids.ts';
 import { ClientQuotas } from './quotas/client-quotas.ts';
+import { ShareSessions } from './share/share-session.ts';
 import { StateLog, stateLogConfig, type KeyedState } from './state-log.ts';
 import { ClientTelemetry } from './telemetry/client-telemetry.ts';
 import { TopicCatalog, type ChangeResult } from './topic-catalog.ts';
@@ -80,6 +81,7 @@ export class Broker {
   readonly fetchMemory: FetchMemory;
   readonly fetchTurns: FetchTurns;
   readonly fetchWaits: FetchWaits;
+  readonly shareSessions: ShareSessions;
   readonly quotas: ClientQuotas;
   readonly telemetry: ClientTelemetry;
   /** Compiles clients' regular expressions. */
@@ -130,6 +132,10 @@ export class Broker {
     });
     this.quotas = new ClientQuotas(this.#image.quotas, options.config, options.clock);
     this.fetchWaits = new FetchWaits(options.clock, this.topics);
+    this.shareSessions = new ShareSessions({
+      maxSessions: () => options.config.number('group.share.max.share.sessions'),
+      ended: ({ groupId, memberId }) => void this.#groups?.sharePartitions.releaseAll(groupId, memberId),
+    });
     const { store, config, clock } = options;
     this.#cleaner = new LogCleaner({ store, config, clock, openLogs: () => this.topics.openCompacted() });
   }

@@ -20,6 +20,8 @@ export interface AwaitedBytes {
   readonly maxWaitMs: number;
   readonly isolation: IsolationLevel;
   readonly connection: ConnectionContext;
+  /** Calls `wake` where there is another reason to look again; returns how to stop that. */
+  readonly onOther?: (wake: () => void) => () => void;
 }
 
 /** What all fetches that wait may ask for together. Each partition takes some hundred bytes meanwhile. */
@@ -45,6 +47,11 @@ export class FetchWaits {
     return this.#waiting.size;
   }
 
+  /** Whether nobody waits any more. */
+  get isStopped(): boolean {
+    return this.#stopped;
+  }
+
   /** Ends all waits; from here on none begins. */
   stop(): void {
     this.#stopped = true;
@@ -61,6 +68,7 @@ export class FetchWaits {
     maxWaitMs,
     isolation,
     connection,
+    onOther,
   }: AwaitedBytes): Promise<ReadonlySet<ExaminedPartition>> {
     const changed = new Set<ExaminedPartition>();
     if (this.#stopped || !connection.open) return Promise.resolve(changed);
@@ -79,6 +87,7 @@ export class FetchWaits {
       this.#waiting.add(finish);
       const timer = this.#clock.setTimer(maxWaitMs, finish);
       stops.push(() => timer.cancel(), connection.onClose(finish));
+      if (onOther !== undefined) stops.push(onOther(finish));
       let sumBytes = 0;
       for (const one of partitions) {
         const { partition, source, availableBytes } = one;

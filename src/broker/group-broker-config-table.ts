@@ -7,6 +7,20 @@ import type { BrokerConfigDefinition } from './inherited-config-table.ts';
 
 export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
   {
+    name: 'errors.deadletterqueue.auto.create.topics.enable',
+    type: 'boolean',
+    default: 'false',
+    update: 'cluster-wide',
+    documentation: 'Whether the topic that a share group sets records aside in is created where it is missing.',
+  },
+  {
+    name: 'errors.deadletterqueue.topic.name.prefix',
+    type: 'string',
+    default: 'dlq.',
+    update: 'cluster-wide',
+    documentation: 'What the names of topics begin with that share groups set records aside in; empty for any.',
+  },
+  {
     name: 'group.consumer.assignment.interval.ms',
     type: 'int',
     default: '1000',

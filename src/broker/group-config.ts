@@ -142,6 +142,18 @@ export function effectiveGroupValue(name: string, configs: ReadonlyMap<string, s
   return configs.get(name) ?? present(inherited ?? definition.default, 'every setting of a group has a value');
 }
 
+/**
+ * The number that counts for a setting of a group whose own settings are `configs`. A value of its own is held to what the
+ * broker allows, since the bounds may have changed after it was taken.
+ */
+export function groupNumber(name: string, configs: ReadonlyMap<string, string>, config: BrokerConfig): number {
+  const value = configNumber(effectiveGroupValue(name, configs, config));
+  const { atLeast, atMost } = present(groupConfigByName.get(name), 'the setting is in the table');
+  if (!configs.has(name)) return value;
+  const least = atLeast === undefined ? value : Math.max(value, config.number(atLeast));
+  return atMost === undefined ? least : Math.min(least, config.number(atMost));
+}
+
 /** Checks a group's own settings, each alone and then against what the broker allows; or the sentence that refuses. */
 export function checkedGroupConfigs(
   wanted: ReadonlyMap<string, string | null>,

@@ -250,10 +250,8 @@ const groups: readonly Group[] = [
     ],
   },
   {
-    subject: 'share groups.',
+    subject: 'the topic of share groups, of which there is none.',
     settings: [
-      ['errors.deadletterqueue.auto.create.topics.enable', 'boolean', 'false', { update: 'cluster-wide' }],
-      ['errors.deadletterqueue.topic.name.prefix', 'string', 'dlq.', { update: 'cluster-wide' }],
       ['share.coordinator.append.linger.ms', 'int', '-1', { min: -1 }],
       ['share.coordinator.cached.buffer.max.bytes', 'int', '1048588', { min: 524288, update: 'cluster-wide' }],
       ['share.coordinator.load.buffer.size', 'int', '5242880', { min: 1 }],

@@ -3,6 +3,7 @@
  *
  *   handlers ──► GroupCoordinator ──┬► Rebalance ──► ClassicGroup                       decide at once, in memory
  *                      │            ├► ConsumerGroups ──► ConsumerRun ──► ConsumerGroup
+ *                      │            ├► ShareGroups ──► ShareRun ──► ShareGroup
  *                      │            └► StreamsGroups ──► StreamsRun ──► StreamsGroup
  *                      └──► StateLog ──► GroupState, OffsetStore                        what is durable
  *
@@ -16,7 +17,10 @@ import type { Logger } from '../../base/logger.ts';
 import type { Broker } from '../broker.ts';
 import { effectiveGroupValue } from '../group-config.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
+import type { TopicImage } from '../metadata-image.ts';
 import type { ResourceConfigs } from '../resource-configs.ts';
+import { DeadLetters } from '../share/dead-letters.ts';
+import { SharePartitions } from '../share/share-partitions.ts';
 import type { StateLog } from '../state-log.ts';
 import { stateLogTopics } from '../topic-name.ts';
 import { ClassicGroup, type MemberMemory } from './classic-group.ts';
@@ -33,6 +37,7 @@ import { keysOfSlot, OffsetCommits } from './offset-commits.ts';
 import { OffsetExpiry } from './offset-expiry.ts';
 import { joinGroup, type Joining } from './join-group.ts';
 import { joinError, Rebalance, type GroupSurroundings } from './rebalance.ts';
+import { ShareGroups } from './share/share-groups.ts';
 import { StreamsGroups } from './streams/streams-groups.ts';
 
 /** What one member may say of itself, in bytes: Kafka's bound on the record of a whole group. */
@@ -44,6 +49,9 @@ export class GroupCoordinator {
   readonly commits: OffsetCommits;
   readonly consumers: ConsumerGroups;
   readonly streams: StreamsGroups;
+  readonly shares: ShareGroups;
+  /** How far share groups have come in their partitions. */
+  readonly sharePartitions: SharePartitions;
   readonly #directory = new GroupDirectory();
   readonly #topics: TopicView;
   readonly #state: GroupState;
@@ -52,6 +60,7 @@ export class GroupCoordinator {
   readonly #surroundings: GroupSurroundings;
   readonly #expiry: OffsetExpiry;
   readonly #memory: MemberMemory = { sizeBytes: 0 };
+  readonly #stopListening: () => void;
   #isActive = true;
 
   private constructor(broker: Broker, log: StateLog, state: GroupState) {
@@ -107,6 +116,41 @@ export class GroupCoordinator {
       maxMemberBytes,
       maxMembersBytes,
     });
+    this.sharePartitions = new SharePartitions({
+      broker,
+      state,
+      problemOf: (groupId, place) => this.shares.problemOfPlace(groupId, place),
+      append,
+      giveUp: (partition, givenUp) => {
+        deadLetters.take(partition, givenUp).catch((error: unknown) => {
+          logger.error({ group: partition.groupId, error }, 'Records that a share group gave up could not be set aside.');
+        });
+      },
+    });
+    const deadLetters = new DeadLetters(broker, this.sharePartitions.settings);
+    this.shares = new ShareGroups({
+      directory: this.#directory,
+      state,
+      memory: this.#memory,
+      surroundings: {
+        clock,
+        config,
+        logger,
+        topics: this.#topics,
+        setting: (groupId, name) => boundedSetting(name, groupId, groupConfigs(), config),
+        append,
+        reload: (run) => this.#reload(run),
+        memberGone: (groupId, memberId) => {
+          const session = broker.shareSessions.find(groupId, memberId);
+          if (session !== null) broker.shareSessions.end(session);
+          else void this.sharePartitions.releaseAll(groupId, memberId);
+        },
+      },
+      placeGone: (groupId, name) => this.sharePartitions.close(groupId, name),
+      maxMemberBytes,
+      maxMembersBytes,
+    });
+    this.#stopListening = broker.topics.onDeleted((topic) => this.#forgetTopic(topic));
     this.commits = new OffsetCommits({ broker, log, offsets: state.offsets, coordinator: this });
     this.#expiry = new OffsetExpiry(broker, this);
   }
@@ -182,6 +226,7 @@ export class GroupCoordinator {
     if (run === null) return ErrorCode.GROUP_ID_NOT_FOUND;
     if (run.group.state !== 'Empty') return ErrorCode.NON_EMPTY_GROUP;
     const removals = [...this.#offsetRemovals(id), ...removalsOf(run)];
+    this.sharePartitions.closeGroup(id);
     this.#forget(run);
     const errorCode = await this.#appendRemovals(removals);
     if (errorCode === ErrorCode.NONE) this.#logger.info({ group: id }, 'A group was deleted.');
@@ -192,6 +237,7 @@ export class GroupCoordinator {
   /** Deletes all groups and their offsets, also those with members, who hear that they have to join again. */
   async deleteAll(): Promise<ErrorCode> {
     const removals: KeyedRecord[] = [];
+    this.sharePartitions.closeAll();
     for (const id of this.#state.offsets.groups()) removals.push(...this.#offsetRemovals(id));
     for (const run of [...this.groups()]) {
       if (run.kind !== 'classic' || this.#state.hasGroup(run.group.id)) removals.push(...removalsOf(run));
@@ -205,6 +251,8 @@ export class GroupCoordinator {
     this.#isActive = false;
     this.#expiry.stop();
     this.#topics.stop();
+    this.#stopListening();
+    this.sharePartitions.closeAll();
     // A client that hears this looks for the coordinator again.
     for (const run of this.groups()) run.end(ErrorCode.NOT_COORDINATOR);
     this.#directory.clear();
@@ -253,6 +301,10 @@ export class GroupCoordinator {
       this.consumers.restore(id);
       return;
     }
+    if (this.#state.shares.has(id)) {
+      this.shares.restore(id);
+      return;
+    }
     if (this.#state.streams.has(id)) {
       this.streams.restore(id);
       return;
@@ -275,6 +327,11 @@ export class GroupCoordinator {
     if (!this.#isActive || this.find(id) !== run) return;
     this.#forget(run);
     if (this.#state.hasGroup(id) || this.#state.offsets.has(id)) this.#revive(id);
+  }
+
+  /** Share groups have no place in a topic that is gone. */
+  #forgetTopic({ id }: TopicImage): void {
+    for (const run of this.groups()) if (run.kind === 'share') this.shares.forget(run, id);
   }
 
   #forget(run: GroupRun): void {

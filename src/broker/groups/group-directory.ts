@@ -4,10 +4,11 @@
 
 import type { ConsumerRun } from './consumer/consumer-run.ts';
 import type { Rebalance } from './rebalance.ts';
+import type { ShareRun } from './share/share-run.ts';
 import type { StreamsRun } from './streams/streams-run.ts';
 
-/** A group as it runs: a classic one (rebalance.ts), or one of the consumer or the streams protocol. */
-export type GroupRun = Rebalance | ConsumerRun | StreamsRun;
+/** A group as it runs: a classic one (rebalance.ts), one of the consumer or the streams protocol, or a share group. */
+export type GroupRun = Rebalance | ConsumerRun | ShareRun | StreamsRun;
 
 /** As many groups as there may be; each costs memory for as long as its offsets are kept. */
 const maxGroups = 1_000_000;

@@ -13,6 +13,7 @@
  *            value  as an offset's: what the producer's transaction commits
  *
  *   kinds from 16 to 31 belong to consumer groups (consumer/consumer-records.ts), from 48 to 63 to streams groups
+ *   kinds from 80 to 95 belong to share groups (share/share-records.ts)
  *   (streams/streams-records.ts)
  *
  * Of a member's protocols only the one that was selected is kept, as in Kafka. Offsets carry the topic's id: those of a
@@ -26,6 +27,7 @@ import type { ClassicGroup } from './classic-group.ts';
 import { isConsumerRecordKind, readConsumerKey, type ConsumerRecordKey } from './consumer/consumer-records.ts';
 import { noAssignment } from './group-member.ts';
 import { isStreamsRecordKind, readStreamsKey, type StreamsRecordKey } from './streams/streams-records.ts';
+import { isShareRecordKind, readShareKey, type ShareRecordKey } from './share/share-records.ts';
 import { bytesOf, checkRecordVersion, newerRecord, readRecord } from '../record-bytes.ts';
 
 export interface StoredMember {
@@ -69,6 +71,7 @@ export type GroupRecordKey =
       readonly producerId: number;
     }
   | ConsumerRecordKey
+  | ShareRecordKey
   | StreamsRecordKey;
 
 const version = 1;
@@ -144,6 +147,7 @@ export function readGroupRecordKey(bytes: Uint8Array): GroupRecordKey {
     const kind = reader.int8();
     if (isConsumerRecordKind(kind)) return readConsumerKey(reader, kind);
     if (isStreamsRecordKind(kind)) return readStreamsKey(reader, kind);
+    if (isShareRecordKind(kind)) return readShareKey(reader, kind);
     if (kind !== Kind.GROUP && kind !== Kind.OFFSET && kind !== Kind.PENDING_OFFSET) {
       throw newerRecord('groups', `records of the kind ${kind}`);
     }

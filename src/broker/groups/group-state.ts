@@ -9,11 +9,13 @@ import type { KeyedState } from '../state-log.ts';
 import { groupKey, readGroupRecordKey, readGroupValue, readOffsetValue, type StoredGroup } from './group-records.ts';
 import { OffsetStore } from './offset-store.ts';
 import { PartedGroups } from './parted-groups.ts';
+import { shareKey, type SharePart } from './share/share-records.ts';
 import { streamsKey, type StreamsRecordPart } from './streams/streams-records.ts';
 
 export class GroupState implements KeyedState {
   readonly offsets = new OffsetStore();
   readonly consumers = new PartedGroups<ConsumerRecordPart>();
+  readonly shares = new PartedGroups<SharePart>();
   readonly streams = new PartedGroups<StreamsRecordPart>();
   /** The values of the classic groups' records, as bytes: nobody reads them before the next start. */
   readonly #groups = new Map<string, Uint8Array>();
@@ -29,6 +31,7 @@ export class GroupState implements KeyedState {
       const pending = value === null ? null : readOffsetValue(value);
       this.offsets.applyPending(group, parsed.topicId, parsed.partition, parsed.producerId, pending);
     } else if (parsed.kind === 'consumer') this.consumers.apply(parsed, value);
+    else if (parsed.kind === 'share') this.shares.apply(parsed, value);
     else if (parsed.kind === 'streams') this.streams.apply(parsed, value);
     else if (value === null) this.#groups.delete(group);
     else this.#groups.set(group, value);
@@ -38,6 +41,7 @@ export class GroupState implements KeyedState {
   *snapshot(): Generator<KeyedRecord> {
     for (const [group, value] of this.#groups) yield { key: groupKey(group), value };
     yield* this.consumers.snapshot(consumerKey);
+    yield* this.shares.snapshot(shareKey);
     yield* this.streams.snapshot(streamsKey);
     yield* this.offsets.snapshot();
   }
@@ -46,11 +50,12 @@ export class GroupState implements KeyedState {
   *groupIds(): Generator<string> {
     yield* this.#groups.keys();
     yield* this.consumers.ids();
+    yield* this.shares.ids();
     yield* this.streams.ids();
   }
 
   hasGroup(id: string): boolean {
-    return this.#groups.has(id) || this.consumers.has(id) || this.streams.has(id);
+    return [this.#groups, this.consumers, this.shares, this.streams].some((groups) => groups.has(id));
   }
 
   /** The classic group as its record has it, or null where it has none. Throws as `apply`. */

@@ -127,7 +127,7 @@ export class OffsetCommits {
   /** Deletes `offsets`; resolves with one error code where the group refuses all, else with one for each. */
   async delete(groupId: string, offsets: readonly OffsetToDelete[]): Promise<ErrorCode | readonly ErrorCode[]> {
     const rebalance = this.#options.coordinator.find(groupId);
-    if (rebalance === null) return ErrorCode.GROUP_ID_NOT_FOUND;
+    if (rebalance === null || rebalance.kind === 'share') return ErrorCode.GROUP_ID_NOT_FOUND;
     const { group } = rebalance;
     const isConsumers = rebalance.kind !== 'classic' || rebalance.group.usesConsumerProtocol;
     if (group.state !== 'Empty' && !isConsumers) return ErrorCode.NON_EMPTY_GROUP;

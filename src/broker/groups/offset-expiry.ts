@@ -8,6 +8,8 @@
  *   newer protocols           … after the commit, where no member subscribes to the topic
  *   any other                 never
  *
+ * Share groups stay until they are deleted.
+ *
  * It works in slices, so that many offsets do not hold up requests. The removed offsets answer to nobody: what cannot be
  * written now is found again next time.
  */
@@ -19,6 +21,7 @@ import type { GroupCoordinator } from './group-coordinator.ts';
 import type { GroupRun } from './group-directory.ts';
 import type { CommittedOffset } from './group-records.ts';
 import type { OffsetPlace } from './offset-commits.ts';
+import type { ShareRun } from './share/share-run.ts';
 
 /** After so many offsets, other work has its turn. */
 const offsetsPerSlice = 10_000;
@@ -74,6 +77,8 @@ export class OffsetExpiry {
 
   /** Removes what has expired in one group. Returns how many offsets it looked at. */
   #expire(run: GroupRun, changes: Promise<unknown>[]): number {
+    // Its place in its partitions is no offset that expires.
+    if (run.kind === 'share') return 0;
     const { group } = run;
     const { commits } = this.#coordinator;
     const expired: OffsetPlace[] = [];
@@ -95,7 +100,7 @@ export class OffsetExpiry {
     return lookedAt;
   }
 
-  #isExpired(run: GroupRun, { topicId }: OffsetPlace, committed: CommittedOffset): boolean {
+  #isExpired(run: Exclude<GroupRun, ShareRun>, { topicId }: OffsetPlace, committed: CommittedOffset): boolean {
     const topic = this.#broker.topics.topicById(topicId);
     if (topic === null) return true;
     const sinceMs = run.kind === 'classic' ? expiresSinceMs(run.group, committed) : committed.committedMs;

@@ -20,6 +20,7 @@ import type { ReadResult } from '../../storage/partition-log.ts';
 import type { Broker } from '../broker.ts';
 import { openFetchContext, type FetchContext, type FetchOutcome } from '../fetch-context.ts';
 import { smallGrantBytes, type FetchGrant } from '../fetch-memory.ts';
+import { reserveFetchMemory } from '../fetch-reservation.ts';
 import {
   countedBytes,
   examine,
@@ -34,8 +35,6 @@ import type { ApiHandler, RequestContext } from '../request-context.ts';
 const firstVersionWithReplicaState = 15;
 const firstVersionWithTopLevelErrors = 13;
 const isolationLevels = ['read_uncommitted', 'read_committed'] as const;
-/** A fetch for which there is no memory waits at least so long before it is answered without records. */
-const shortestRoomWaitMs = 1000;
 
 /** Roughly what a response says at its head, and of each partition beside its records and its topic. */
 const headBytes = 28;
@@ -102,7 +101,7 @@ async function answer(
   const { broker } = scope;
   const { connection } = context;
   const wantedBytes = connection.open ? bytesWanted(examined, maxBytes) : 0;
-  const grant = wantedBytes === 0 ? null : await reserve(wantedBytes, maxWaitMs, context, broker);
+  const grant = wantedBytes === 0 ? null : await reserveFetchMemory(wantedBytes, maxWaitMs, context, broker);
   // Nobody is there any more to read for.
   if (!connection.open) {
     grant?.release();
@@ -157,28 +156,6 @@ function bytesWanted(examined: readonly ExaminedPartition[], maxBytes: number): 
     boundedBytes += countedBytes(one.partition, one.availableBytes);
   }
   return Math.min(availableBytes, Math.max(Math.min(boundedBytes, maxBytes), smallGrantBytes));
-}
-
-/** Null where no memory became free in time, or the connection ended. */
-function reserve(
-  wantedBytes: number,
-  maxWaitMs: number,
-  { connection }: RequestContext,
-  { fetchMemory, clock }: Broker,
-): FetchGrant | null | Promise<FetchGrant | null> {
-  const atOnce = fetchMemory.reserve(connection, wantedBytes);
-  if (atOnce !== null) return atOnce;
-  return new Promise((resolve) => {
-    const finish = (grant: FetchGrant | null): void => {
-      giveUp();
-      timer.cancel();
-      stopListening();
-      resolve(grant);
-    };
-    const giveUp = fetchMemory.wait(connection, wantedBytes, finish);
-    const timer = clock.setTimer(Math.max(maxWaitMs, shortestRoomWaitMs), () => finish(null));
-    const stopListening = connection.onClose(() => finish(null));
-  });
 }
 
 function responseOf(

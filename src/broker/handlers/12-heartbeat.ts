@@ -25,7 +25,7 @@ function beat({ groupId, memberId, groupInstanceId, generationId }: HeartbeatReq
   const errorCode = problemOfRequest(groupId, groups.isActive);
   if (errorCode !== ErrorCode.NONE) return errorCode;
   const run = groups.find(groupId);
-  if (run === null || run.kind === 'streams') return ErrorCode.UNKNOWN_MEMBER_ID;
+  if (run === null || run.kind === 'share' || run.kind === 'streams') return ErrorCode.UNKNOWN_MEMBER_ID;
   return run.kind === 'consumer'
     ? heartbeatInConsumerGroup(run, memberId, groupInstanceId, generationId)
     : heartbeat(run, memberId, groupInstanceId, generationId);

@@ -51,6 +51,6 @@ export const leaveGroupHandler: ApiHandler<LeaveGroupRequest, LeaveGroupResponse
 };
 
 function leaveAll(run: GroupRun | null, leaving: readonly Leaving[]): ErrorCode[] {
-  if (run === null || run.kind === 'streams') return leaving.map(() => ErrorCode.UNKNOWN_MEMBER_ID);
+  if (run === null || run.kind === 'share' || run.kind === 'streams') return leaving.map(() => ErrorCode.UNKNOWN_MEMBER_ID);
   return run.kind === 'consumer' ? leaveConsumerGroup(run, leaving) : leaveGroup(run, leaving);
 }

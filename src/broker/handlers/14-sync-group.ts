@@ -23,7 +23,7 @@ export const syncGroupHandler: ApiHandler<SyncGroupRequest, SyncGroupResponse> =
     const errorCode = problemOfRequest(groupId, broker.groups.isActive);
     if (errorCode !== ErrorCode.NONE) return syncError(errorCode);
     const run = broker.groups.find(groupId);
-    if (run === null || run.kind === 'streams') return syncError(ErrorCode.UNKNOWN_MEMBER_ID);
+    if (run === null || run.kind === 'share' || run.kind === 'streams') return syncError(ErrorCode.UNKNOWN_MEMBER_ID);
     const response = new WaitingResponse<SyncGroupResponse>();
     const syncing: Syncing = {
       memberId: request.memberId,

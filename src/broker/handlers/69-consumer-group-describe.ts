@@ -14,36 +14,26 @@ import {
   type ConsumerGroupDescribeResponseGroupsMembers,
   type ConsumerGroupDescribeResponseGroupsMembersAssignmentTopicPartitions,
 } from '../../protocol/generated/index.ts';
-import { groupOperations, operationsNotAsked } from '../authorized-operations.ts';
 import type { Broker } from '../broker.ts';
 import type { ConsumerMember } from '../groups/consumer/consumer-member.ts';
 import type { ConsumerRun } from '../groups/consumer/consumer-run.ts';
 import { assignorOf } from '../groups/consumer/rebalance-epoch.ts';
 import { isRefusal } from '../groups/consumer/refusal.ts';
+import { describeGroups } from '../groups/group-descriptions.ts';
 import type { ApiHandler } from '../request-context.ts';
 
 /** The wire's numbers. */
 const MemberType = { CLASSIC: 0, CONSUMER: 1 } as const;
-/** From so many partitions and topics on a response takes no further group: a request may name one many times. */
-const maxElements = 500_000;
 
 export const consumerGroupDescribeHandler: ApiHandler<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse> = {
   apiKey: 69,
   async handle({ groupIds, includeAuthorizedOperations }, _context, broker) {
-    let elements = 0;
-    const groups: ConsumerGroupDescribeResponseGroups[] = [];
-    for (const groupId of groupIds) {
-      if (elements > maxElements) {
-        const errorMessage = 'The response is large enough: describe fewer groups at once.';
-        groups.push({ ...nothing(groupId), errorCode: ErrorCode.INVALID_REQUEST, errorMessage });
-        continue;
-      }
-      await broker.groups.consumers.settled(groupId);
-      const described = describe(groupId, broker);
-      elements += elementsOf(described);
-      const isAsked = includeAuthorizedOperations && described.errorCode === ErrorCode.NONE;
-      groups.push({ ...described, authorizedOperations: isAsked ? groupOperations : operationsNotAsked });
-    }
+    const groups = await describeGroups(groupIds, includeAuthorizedOperations, {
+      nothing,
+      describe: (groupId) => describe(groupId, broker),
+      settled: (groupId) => broker.groups.consumers.settled(groupId),
+      elementsOf,
+    });
     return { ...defaultConsumerGroupDescribeResponse(), groups };
   },
 };
@@ -94,7 +84,7 @@ function describeMember(
 }
 
 /** With the names of the topics; those that are gone are left out. */
-function named(
+export function named(
   partitions: ReadonlyMap<Uuid, Iterable<number>>,
   { topics }: Broker,
 ): ConsumerGroupDescribeResponseGroupsMembersAssignmentTopicPartitions[] {

@@ -64,6 +64,10 @@ import { listConfigResourcesHandler } from './74-list-config-resources.ts';
 import { consumerGroupHeartbeatHandler } from './68-consumer-group-heartbeat.ts';
 import { consumerGroupDescribeHandler } from './69-consumer-group-describe.ts';
 import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.ts';
+import { shareGroupHeartbeatHandler } from './76-share-group-heartbeat.ts';
+import { shareGroupDescribeHandler } from './77-share-group-describe.ts';
+import { shareFetchHandler } from './78-share-fetch.ts';
+import { shareAcknowledgeHandler } from './79-share-acknowledge.ts';
 import { addRaftVoterHandler } from './80-add-raft-voter.ts';
 import { removeRaftVoterHandler } from './81-remove-raft-voter.ts';
 import { initializeShareGroupStateHandler } from './83-initialize-share-group-state.ts';
@@ -73,6 +77,9 @@ import { deleteShareGroupStateHandler } from './86-delete-share-group-state.ts';
 import { readShareGroupStateSummaryHandler } from './87-read-share-group-state-summary.ts';
 import { streamsGroupHeartbeatHandler } from './88-streams-group-heartbeat.ts';
 import { streamsGroupDescribeHandler } from './89-streams-group-describe.ts';
+import { describeShareGroupOffsetsHandler } from './90-describe-share-group-offsets.ts';
+import { alterShareGroupOffsetsHandler } from './91-alter-share-group-offsets.ts';
+import { deleteShareGroupOffsetsHandler } from './92-delete-share-group-offsets.ts';
 import { streamsGroupTopologyDescriptionUpdateHandler } from './93-streams-group-topology-description-update.ts';
 import { unregisterControllerHandler } from './94-unregister-controller.ts';
 
@@ -138,6 +145,10 @@ export const handlers: readonly AnyApiHandler[] = [
   consumerGroupHeartbeatHandler,
   consumerGroupDescribeHandler,
   describeTopicPartitionsHandler,
+  shareGroupHeartbeatHandler,
+  shareGroupDescribeHandler,
+  shareFetchHandler,
+  shareAcknowledgeHandler,
   addRaftVoterHandler,
   removeRaftVoterHandler,
   initializeShareGroupStateHandler,
@@ -147,6 +158,9 @@ export const handlers: readonly AnyApiHandler[] = [
   readShareGroupStateSummaryHandler,
   streamsGroupHeartbeatHandler,
   streamsGroupDescribeHandler,
+  describeShareGroupOffsetsHandler,
+  alterShareGroupOffsetsHandler,
+  deleteShareGroupOffsetsHandler,
   streamsGroupTopologyDescriptionUpdateHandler,
   unregisterControllerHandler,
 ];

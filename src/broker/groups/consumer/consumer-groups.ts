@@ -6,12 +6,13 @@
 import { assert, present } from '../../../base/assert.ts';
 import { ErrorCode } from '../../../base/error-code.ts';
 import type { KeyedRecord } from '../../keyed-batch.ts';
-import { ClassicGroup, type MemberMemory } from '../classic-group.ts';
+import { ClassicGroup } from '../classic-group.ts';
 import type { GroupDirectory, GroupRun } from '../group-directory.ts';
 import { GroupMember } from '../group-member.ts';
 import { groupKey, groupRecord } from '../group-records.ts';
 import type { GroupState } from '../group-state.ts';
 import type { Joining } from '../join-group.ts';
+import { problemOfMemory, type MemberBounds } from '../member-bounds.ts';
 import { joinError, Rebalance, type GroupSurroundings } from '../rebalance.ts';
 import { ConsumerGroup } from './consumer-group.ts';
 import { MemberEpoch, sameTopics, type ConsumerMember } from './consumer-member.ts';
@@ -24,17 +25,13 @@ import { groupNotFound, isRefusal, refusal, type Refusal } from './refusal.ts';
 import { assignorsOf } from './rebalance-epoch.ts';
 import { restoreConsumerGroup } from './restore-group.ts';
 
-export interface ConsumerGroupsOptions {
+export interface ConsumerGroupsOptions extends MemberBounds {
   readonly directory: GroupDirectory;
   readonly state: GroupState;
-  readonly memory: MemberMemory;
   readonly classic: GroupSurroundings;
   readonly surroundings: Omit<ConsumerSurroundings, 'reload' | 'downgrade'>;
   /** What is in memory is ahead of a log that did not take it: the group is read from the log's state anew. */
   reload(run: GroupRun): void;
-  /** What one member may say of itself, and all together, in bytes. */
-  readonly maxMemberBytes: number;
-  readonly maxMembersBytes: number;
 }
 
 /** A consumer group that a member asked for, and what has to be written along with its first change. */
@@ -74,7 +71,7 @@ export class ConsumerGroups {
     if (isRefusal(opened)) return opened;
     const { run, records, isNew } = opened;
     if (!run.isServing) return notServing;
-    const problem = problemOfBeat(run, beat) ?? this.#problemOfMemory(run, beat);
+    const problem = problemOfBeat(run, beat) ?? problemOfMemory(addedSizeBytes(run, beat), this.#options);
     if (problem !== null) {
       if (isNew) run.end();
       return problem;
@@ -226,16 +223,6 @@ export class ConsumerGroups {
     // The log still has the consumer group, and so does a restart.
     if (errorCode !== ErrorCode.NONE) this.#options.reload(rebalance);
     return errorCode;
-  }
-
-  #problemOfMemory(run: ConsumerRun, beat: ConsumerBeat): Refusal | null {
-    const { maxMemberBytes, maxMembersBytes, memory } = this.#options;
-    const addedBytes = addedSizeBytes(run, beat);
-    if (addedBytes <= 0) return null;
-    if (addedBytes > maxMemberBytes) return refusal(ErrorCode.INVALID_REQUEST, 'The member subscribes to too much.');
-    return memory.sizeBytes + addedBytes <= maxMembersBytes
-      ? null
-      : refusal(ErrorCode.GROUP_MAX_SIZE_REACHED, 'The members of all groups say too much of themselves together.');
   }
 }
 

@@ -59,12 +59,16 @@ export function consumerKey(part: ConsumerRecordPart, group: string, name = ''):
 }
 
 export function epochsRecord(group: string, epochs: GroupEpochs): KeyedRecord {
+  return { key: consumerKey('epochs', group), value: epochsValue(epochs) };
+}
+
+export function epochsValue(epochs: GroupEpochs): Uint8Array {
   const writer = begin(64);
   writer.int32(epochs.epoch);
   writer.int64(epochs.metadataHash);
   writer.int32(epochs.assignmentEpoch);
   writer.int64(epochs.assignedMs);
-  return { key: consumerKey('epochs', group), value: bytesOf(writer) };
+  return bytesOf(writer);
 }
 
 export function identityRecord(group: string, memberId: string, identity: MemberIdentity): KeyedRecord {
@@ -176,12 +180,12 @@ function readValue<T>(bytes: Uint8Array, fields: (reader: Reader) => T): T {
   });
 }
 
-function writeTexts(writer: Writer, texts: ReadonlySet<string>): void {
+export function writeTexts(writer: Writer, texts: ReadonlySet<string>): void {
   writer.compactCount(texts.size);
   for (const text of texts) writer.compactString(text);
 }
 
-function readTexts(reader: Reader): ReadonlySet<string> {
+export function readTexts(reader: Reader): ReadonlySet<string> {
   const texts = new Set<string>();
   for (let left = reader.compactCount(1); left > 0; left--) texts.add(reader.compactString());
   return texts;

@@ -3,13 +3,15 @@
  * each member's next step towards its target. I/O thread.
  */
 
-import type { ConsumerRun } from './consumer-run.ts';
+import type { ConsumerGroup } from './consumer-group.ts';
+import type { ConsumerRun, ConsumerSurroundings } from './consumer-run.ts';
 import type { ConsumerMember } from './consumer-member.ts';
 import { reconciled } from './current-assignment.ts';
 import type { GroupEdit } from './group-edit.ts';
-import type { TopicPartitionsField } from './partitions.ts';
+import type { Partitions, TopicPartitionsField } from './partitions.ts';
 import { isReconciledTo } from './consumer-member.ts';
-import { changedTargets, knownAssignors } from './target-assignment.ts';
+import { assignorNamed, changedTargets, knownAssignors } from './target-assignment.ts';
+import type { TopicSubscriptions } from './topic-subscriptions.ts';
 
 /** The assignor that counts in the group: what most members ask for, else the first that is on. */
 export function assignorOf({ group, surroundings }: ConsumerRun): string {
@@ -21,9 +23,19 @@ export function assignorsOf({ config }: ConsumerRun['surroundings']): string[] {
   return knownAssignors((config.text('group.consumer.assignors') ?? '').split(','));
 }
 
+/** What of a run moves its group from epoch to epoch, of whatever kind the group is. */
+interface EpochRun {
+  readonly group: Pick<ConsumerGroup, 'id' | 'epoch' | 'epochs' | 'assignmentEpoch' | 'hashedVersion'> & {
+    readonly members: { readonly size: number };
+    readonly subscriptions: Pick<TopicSubscriptions, 'topics'>;
+  };
+  readonly surroundings: Pick<ConsumerSurroundings, 'clock' | 'logger' | 'topics'>;
+}
+
+type EpochEdit = Pick<GroupEdit, 'setEpochs' | 'putTarget'>;
+
 /** Begins the next epoch where it is asked for, or where the subscribed topics are not what they were. */
-export function refreshEpoch(run: ConsumerRun, edit: GroupEdit, bump: boolean): void {
-  const { group, surroundings } = run;
+export function refreshEpoch({ group, surroundings }: EpochRun, edit: EpochEdit, bump: boolean): void {
   const { topics } = surroundings;
   if (!bump && group.hashedVersion === topics.version) return;
   const metadataHash = topics.hash(group.subscriptions.topics());
@@ -31,22 +43,38 @@ export function refreshEpoch(run: ConsumerRun, edit: GroupEdit, bump: boolean): 
   if (!bump && metadataHash === group.epochs.metadataHash) return;
   const epoch = group.epoch + 1;
   edit.setEpochs({ epoch, metadataHash });
-  surroundings.logger.info({ group: group.id, epoch, members: group.members.size }, 'A consumer group rebalances.');
+  surroundings.logger.info({ group: group.id, epoch, members: group.members.size }, 'A group rebalances.');
+}
+
+/** As `refreshTargets`, for a consumer group. */
+export function refreshTarget(run: ConsumerRun, edit: GroupEdit): void {
+  const { group, surroundings } = run;
+  const { subscriptions, targets, isHomogeneous } = group;
+  refreshTargets(run, edit, surroundings.setting(group.id, 'consumer.assignment.interval.ms'), () => {
+    const members = [...group.members.values()].map((member) => ({
+      id: member.id,
+      instanceId: member.instanceId,
+      topics: subscriptions.topicsOf(member),
+    }));
+    return changedTargets({ members, targets, isHomogeneous }, assignorNamed(assignorOf(run)), surroundings.topics);
+  });
 }
 
 /**
  * Makes the target assignment of the group's epoch where there is none yet, and the interval since the last has passed.
+ * `changed` makes the targets that are new.
  */
-export function refreshTarget(run: ConsumerRun, edit: GroupEdit): void {
-  const { group, surroundings } = run;
+export function refreshTargets(
+  { group, surroundings }: EpochRun,
+  edit: EpochEdit,
+  intervalMs: number,
+  changed: () => ReadonlyMap<string, Partitions>,
+): void {
   if (group.assignmentEpoch >= group.epoch) return;
   const nowMs = surroundings.clock.nowMs();
   const { assignedMs } = group.epochs;
-  const intervalMs = surroundings.setting(group.id, 'consumer.assignment.interval.ms');
   if (assignedMs > 0 && intervalMs > 0 && nowMs < assignedMs + intervalMs) return;
-  for (const [memberId, target] of changedTargets(group, assignorOf(run), surroundings.topics)) {
-    edit.putTarget(memberId, target);
-  }
+  for (const [memberId, target] of changed()) edit.putTarget(memberId, target);
   edit.setEpochs({ assignmentEpoch: group.epoch, assignedMs: nowMs });
 }
 

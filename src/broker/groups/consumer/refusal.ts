@@ -48,5 +48,5 @@ export function fencedEpoch(memberId: string, received: number, known: number): 
 }
 
 export function groupFull(maxSize: number): Refusal {
-  return refusal(ErrorCode.GROUP_MAX_SIZE_REACHED, `The consumer group has its most members already: ${maxSize}.`);
+  return refusal(ErrorCode.GROUP_MAX_SIZE_REACHED, `The group has its most members already: ${maxSize}.`);
 }

@@ -1,14 +1,14 @@
 /**
- * Makes the target assignment of a consumer group: who is to have which partitions, once all have come to the group's
+ * Makes the target assignment of a group: who is to have which partitions, once all have come to the group's
  * epoch. Any thread; it changes nothing.
  */
 
+import { present } from '../../../base/assert.ts';
 import type { Uuid } from '../../../base/uuid.ts';
 import type { Assign } from './assignors/assignor.ts';
 import { assignRanges } from './assignors/range-assignor.ts';
 import { assignUniformly } from './assignors/uniform-assignor.ts';
-import type { ConsumerGroup } from './consumer-group.ts';
-import { samePartitions, type Partitions } from './partitions.ts';
+import { noPartitions, samePartitions, type Partitions } from './partitions.ts';
 import type { TopicView } from './topic-view.ts';
 
 /** Those that `group.consumer.assignors` may name; a class of Java's is known by its own name there too. */
@@ -22,9 +22,30 @@ export function knownAssignors(names: readonly string[]): string[] {
   return names.filter((name) => assignors.has(name));
 }
 
-/** The targets that differ from those that there are, by member id. `assignor` is one of the known. */
-export function changedTargets(group: ConsumerGroup, assignor: string, topics: TopicView): Map<string, Partitions> {
-  const { isHomogeneous, subscriptions } = group;
+/** The assignor with that name, which is one of the known. */
+export function assignorNamed(name: string): Assign {
+  return present(assignors.get(name), 'the assignor is known');
+}
+
+/** A group as its target assignment is made. */
+export interface AssignedGroup {
+  readonly members: readonly {
+    readonly id: string;
+    readonly instanceId: string | null;
+    /** The names of topics; they need not exist. */
+    readonly topics: ReadonlySet<string>;
+  }[];
+  readonly targets: ReadonlyMap<string, Partitions>;
+  /** Whether all members subscribe to the same. */
+  readonly isHomogeneous: boolean;
+}
+
+/** The targets that differ from those that there are, by member id. */
+export function changedTargets(
+  { members, targets, isHomogeneous }: AssignedGroup,
+  assign: Assign,
+  topics: TopicView,
+): Map<string, Partitions> {
   const partitionCounts = new Map<Uuid, number>();
   const idsOf = (names: ReadonlySet<string>): ReadonlySet<Uuid> => {
     const found = topics.assignable(names);
@@ -32,16 +53,14 @@ export function changedTargets(group: ConsumerGroup, assignor: string, topics: T
     return new Set(found.map(({ topicId }) => topicId));
   };
   let shared: ReadonlySet<Uuid> | null = null;
-  const members = [...group.members.values()].map((member) => {
-    const topicIds = isHomogeneous
-      ? (shared ??= idsOf(subscriptions.topicsOf(member)))
-      : idsOf(subscriptions.topicsOf(member));
-    return { id: member.id, instanceId: member.instanceId, topicIds, target: group.targetOf(member.id) };
+  const assignable = members.map(({ id, instanceId, topics: names }) => {
+    const topicIds = isHomogeneous ? (shared ??= idsOf(names)) : idsOf(names);
+    return { id, instanceId, topicIds, target: targets.get(id) ?? noPartitions };
   });
-  const assigned = assignors.get(assignor)!({ members, partitionCounts, isHomogeneous });
+  const assigned = assign({ members: assignable, partitionCounts, isHomogeneous });
   const changed = new Map<string, Partitions>();
   for (const [memberId, partitions] of assigned) {
-    const before = group.targets.get(memberId);
+    const before = targets.get(memberId);
     if (before === undefined || !samePartitions(before, partitions)) changed.set(memberId, partitions);
   }
   return changed;

@@ -1,5 +1,5 @@
 /**
- * What the members of a consumer group subscribe to: topics by name, and by regular expressions together with what those
+ * What the members of a group subscribe to: topics by name, and by regular expressions together with what those
  * were last seen to match. I/O thread.
  */
 
@@ -14,6 +14,9 @@ export interface ResolvedRegex {
   /** How often topics had been created then (`TopicView.growths`); -1 for one of an earlier run. */
   readonly growths: number;
 }
+
+/** What of a member counts here. */
+export type Subscriber = Pick<ConsumerMember, 'subscribedTopics' | 'subscribedRegex'>;
 
 export class TopicSubscriptions {
   /** How many members subscribe to each topic by its name. */
@@ -51,7 +54,7 @@ export class TopicSubscriptions {
     return this.#regexMembers.get(regex) ?? 0;
   }
 
-  count(member: ConsumerMember, change: 1 | -1): void {
+  count(member: Subscriber, change: 1 | -1): void {
     for (const topic of member.subscribedTopics) changeCount(this.#byName, topic, change);
     if (member.subscribedRegex !== '') changeCount(this.#regexMembers, member.subscribedRegex, change);
   }
@@ -80,7 +83,7 @@ export class TopicSubscriptions {
   }
 
   /** The topics of one member, those that its expression matched included. */
-  topicsOf({ subscribedTopics, subscribedRegex }: ConsumerMember): ReadonlySet<string> {
+  topicsOf({ subscribedTopics, subscribedRegex }: Subscriber): ReadonlySet<string> {
     const matched = subscribedRegex === '' ? undefined : this.#resolved.get(subscribedRegex)?.topics;
     if (matched === undefined || matched.size === 0) return subscribedTopics;
     return subscribedTopics.size === 0 ? matched : new Set([...subscribedTopics, ...matched]);

@@ -1,0 +1,161 @@
+/**
+ * The records in which a share group keeps its state, between fields and bytes. Any thread.
+ * Primitives as in Kafka's protocol, texts in their compact form; numbers marked ~ are unsigned varints.
+ *
+ *   epochs     key    80 int8 · group
+ *              value  as a consumer group's: see consumer/consumer-records.ts
+ *   member     key    81 int8 · group · member id
+ *              value  version int8 · rack? · client id · client host · count · count × topic · epoch int32 ·
+ *                     previous epoch int32 · assigned: plain, as in consumer/partition-bytes.ts
+ *   target     key    82 int8 · group · member id
+ *              value  version int8 · partitions, plain as in consumer/partition-bytes.ts
+ *   partition  key    83 int8 · group · topic id and partition as the text `partition/id`
+ *              value  version int8 · start offset int64 (-1: nobody has read yet) · count ·
+ *                     count × (records ~ · state int8 · delivery count ~)
+ *
+ * The ranges of a partition follow each other without gaps from the start offset on. What is out with a member stands as
+ * it was before it was given out: nobody has it any more after a crash.
+ */
+
+import type { Uuid } from '../../../base/uuid.ts';
+import { Writer } from '../../../protocol/writer.ts';
+import type { Reader } from '../../../protocol/reader.ts';
+import type { KeyedRecord } from '../../keyed-batch.ts';
+import { bytesOf, checkRecordVersion, readRecord } from '../../record-bytes.ts';
+import type { GroupEpochs } from '../consumer/consumer-group.ts';
+import { epochsValue, readTexts, writeTexts } from '../consumer/consumer-records.ts';
+import { readPartitions, topicKeys, writePartitions } from '../consumer/partition-bytes.ts';
+import type { Partitions } from '../consumer/partitions.ts';
+import type { PartKey } from '../parted-groups.ts';
+import type { ShareMember } from './share-member.ts';
+
+export type SharePart = 'epochs' | 'member' | 'target' | 'partition';
+
+/** What a record is about; `name` is a member id, or a partition. */
+export interface ShareRecordKey extends PartKey<SharePart> {
+  readonly kind: 'share';
+}
+
+/** A partition that a share group reads. */
+export interface SharePlace {
+  readonly topicId: Uuid;
+  readonly partition: number;
+}
+
+/** A run of records that have come equally far. */
+export interface StoredRange {
+  readonly recordCount: number;
+  /** As the wire numbers them: 0 available, 2 acknowledged, 3 archiving, 4 archived. */
+  readonly state: number;
+  readonly deliveryCount: number;
+}
+
+/** How far a share group has come in a partition. */
+export interface StoredPartition {
+  /** -1 where nobody has read from it yet. */
+  readonly startOffset: number;
+  readonly ranges: readonly StoredRange[];
+}
+
+const version = 1;
+const parts: readonly SharePart[] = ['epochs', 'member', 'target', 'partition'];
+const firstKind = 80;
+const minRangeBytes = 3;
+
+export const unreadPartition: StoredPartition = { startOffset: -1, ranges: [] };
+
+export function isShareRecordKind(kind: number): boolean {
+  return kind >= firstKind && kind < firstKind + parts.length;
+}
+
+/** The rest of a key, behind its kind. */
+export function readShareKey(reader: Reader, kind: number): ShareRecordKey {
+  const part = parts[kind - firstKind]!;
+  return { kind: 'share', group: reader.compactString(), part, name: part === 'epochs' ? '' : reader.compactString() };
+}
+
+/** `name` is a member id, or a partition's; empty for the group's epochs. */
+export function shareKey(part: SharePart, group: string, name = ''): Uint8Array {
+  const writer = new Writer(false, 128);
+  writer.int8(firstKind + parts.indexOf(part));
+  writer.compactString(group);
+  if (part !== 'epochs') writer.compactString(name);
+  return bytesOf(writer);
+}
+
+/** The name that a partition's record has. */
+export function placeName({ topicId, partition }: SharePlace): string {
+  return `${partition}/${topicId}`;
+}
+
+/** What `placeName` made into a name. */
+export function placeNamed(name: string): SharePlace {
+  const slash = name.indexOf('/');
+  return { topicId: name.slice(slash + 1) as Uuid, partition: Number(name.slice(0, slash)) };
+}
+
+export function shareEpochsRecord(group: string, epochs: GroupEpochs): KeyedRecord {
+  return { key: shareKey('epochs', group), value: epochsValue(epochs) };
+}
+
+export function shareMemberRecord(group: string, member: ShareMember): KeyedRecord {
+  const writer = new Writer(false, 256);
+  writer.int8(version);
+  writer.compactNullableString(member.rackId);
+  writer.compactString(member.clientId);
+  writer.compactString(member.clientHost);
+  writeTexts(writer, member.subscribedTopics);
+  writer.int32(member.epoch);
+  writer.int32(member.previousEpoch);
+  writePartitions(writer, topicKeys, member.assigned);
+  return { key: shareKey('member', group, member.id), value: bytesOf(writer) };
+}
+
+export function shareTargetRecord(group: string, memberId: string, partitions: Partitions): KeyedRecord {
+  const writer = new Writer(false, 256);
+  writer.int8(version);
+  writePartitions(writer, topicKeys, partitions);
+  return { key: shareKey('target', group, memberId), value: bytesOf(writer) };
+}
+
+export function partitionRecord(group: string, place: SharePlace, stored: StoredPartition): KeyedRecord {
+  const writer = new Writer(false, 64);
+  writer.int8(version);
+  writer.int64(stored.startOffset);
+  writer.compactCount(stored.ranges.length);
+  for (const { recordCount, state, deliveryCount } of stored.ranges) {
+    writer.uvarint(recordCount);
+    writer.int8(state);
+    writer.uvarint(deliveryCount);
+  }
+  return { key: shareKey('partition', group, placeName(place)), value: bytesOf(writer) };
+}
+
+/** Throws `EnvironmentError` DATA_CORRUPT or DATA_DIRECTORY_NEWER, as does the other that reads. */
+export function readShareMember(id: string, bytes: Uint8Array): ShareMember {
+  return readRecord(bytes, 'groups', 'a member of a share group', (reader) => {
+    checkRecordVersion(reader, 'groups', version);
+    return {
+      id,
+      rackId: reader.compactNullableString(),
+      clientId: reader.compactString(),
+      clientHost: reader.compactString(),
+      subscribedTopics: readTexts(reader),
+      epoch: reader.int32(),
+      previousEpoch: reader.int32(),
+      assigned: readPartitions(reader, topicKeys),
+    };
+  });
+}
+
+export function readStoredPartition(bytes: Uint8Array): StoredPartition {
+  return readRecord(bytes, 'groups', 'a partition of a share group', (reader) => {
+    checkRecordVersion(reader, 'groups', version);
+    const startOffset = reader.int64();
+    const ranges: StoredRange[] = [];
+    for (let left = reader.compactCount(minRangeBytes); left > 0; left--) {
+      ranges.push({ recordCount: reader.uvarint(), state: reader.int8(), deliveryCount: reader.uvarint() });
+    }
+    return { startOffset, ranges };
+  });
+}

@@ -1,0 +1,293 @@
+/**
+ * A share partition against a model that knows each record by itself: whatever members do, and wherever a crash falls,
+ * nothing that is done comes again, nothing is lost, and counts are right.
+ */
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { AcknowledgeType, type AcknowledgementBatch } from '../../../src/broker/share/acknowledging.ts';
+import type { LogBatch } from '../../../src/broker/share/acquiring.ts';
+import { DeliveryState } from '../../../src/broker/share/delivery-range.ts';
+import { SharePartition } from '../../../src/broker/share/share-partition.ts';
+
+const deliveryLimit = 4;
+const lockMs = 100;
+const members = ['a', 'b', 'c'];
+
+/** What is known of one offset. */
+interface Known {
+  state: DeliveryState;
+  count: number;
+  member: string;
+  untilMs: number;
+}
+
+class Model {
+  readonly batches: readonly LogBatch[];
+  readonly setsAside: boolean;
+  readonly known: Known[] = [];
+  start = 0;
+  nowMs = 0;
+  partition = new SharePartition(0);
+
+  constructor(sizes: readonly { size: number; gap: number }[], setsAside: boolean) {
+    let next = 0;
+    this.batches = sizes.map(({ size, gap }) => {
+      const baseOffset = next + gap;
+      next = baseOffset + size;
+      return { baseOffset, lastOffset: next - 1 };
+    });
+    this.setsAside = setsAside;
+  }
+
+  get endOffset(): number {
+    return this.batches.at(-1)!.lastOffset + 1;
+  }
+
+  isDone(offset: number): boolean {
+    const state = this.known[offset]?.state;
+    return offset < this.start || state === DeliveryState.ACKNOWLEDGED || state === DeliveryState.ARCHIVED;
+  }
+
+  /** Whether a batch of the log covers the offset. */
+  exists(offset: number): boolean {
+    return this.batches.some(({ baseOffset, lastOffset }) => baseOffset <= offset && offset <= lastOffset);
+  }
+
+  acquire(member: string, batchCount: number, maxRecords: number, maxLocks: number, isLimited: boolean): void {
+    const { partition } = this;
+    const fetchOffset = partition.nextFetchOffset;
+    const first = this.batches.findIndex(({ lastOffset }) => lastOffset >= fetchOffset);
+    if (first < 0 || !partition.hasRoom(maxLocks)) return;
+    const batches = this.batches.slice(first, first + batchCount);
+    const before = partition.endOffset;
+    const acquired = partition.acquire({
+      memberId: member,
+      mode: isLimited ? 'record limit' : 'batch optimized',
+      batchSize: 3,
+      maxRecords,
+      maxLocks,
+      deliveryLimit,
+      lockedUntilMs: this.nowMs + lockMs,
+      fetchOffset,
+      batches,
+    });
+    let total = 0;
+    let last = -1;
+    for (const { firstOffset, lastOffset, deliveryCount } of acquired) {
+      expect(firstOffset).toBeGreaterThan(last);
+      expect(lastOffset).toBeGreaterThanOrEqual(firstOffset);
+      expect(lastOffset).toBeLessThanOrEqual(batches.at(-1)!.lastOffset);
+      expect(firstOffset).toBeGreaterThanOrEqual(batches[0]!.baseOffset);
+      last = lastOffset;
+      total += lastOffset + 1 - firstOffset;
+      for (let offset = firstOffset; offset <= lastOffset; offset++) {
+        const known = this.known[offset];
+        expect(this.isDone(offset), `offset ${offset} was done`).toBe(false);
+        expect(known?.state ?? DeliveryState.AVAILABLE).toBe(DeliveryState.AVAILABLE);
+        expect(deliveryCount).toBe((known?.count ?? 0) + 1);
+        this.known[offset] = {
+          state: DeliveryState.ACQUIRED,
+          count: deliveryCount,
+          member,
+          untilMs: this.nowMs + lockMs,
+        };
+      }
+    }
+    if (isLimited) expect(total).toBeLessThanOrEqual(maxRecords);
+    // What lies between where was read and what was there holds no record, nor does what was passed over for good.
+    for (let offset = Math.min(before, fetchOffset); offset < partition.endOffset; offset++) {
+      const isOpen = (this.known[offset]?.state ?? DeliveryState.AVAILABLE) === DeliveryState.AVAILABLE;
+      const isPassed = offset >= fetchOffset && offset < batches[0]!.baseOffset;
+      if (!isOpen || !(isPassed || (offset >= before && this.known[offset] === undefined))) continue;
+      expect(this.exists(offset), `offset ${offset} was passed over`).toBe(false);
+      this.known[offset] = { state: DeliveryState.ARCHIVED, count: 0, member: '', untilMs: 0 };
+    }
+  }
+
+  acknowledge(member: string, batches: readonly AcknowledgementBatch[]): void {
+    let problem: 'request' | 'state' | null = null;
+    for (const { firstOffset, lastOffset } of batches) {
+      if (lastOffset < this.start) continue;
+      if (this.partition.ranges.length === 0) problem = 'state';
+      else if (lastOffset >= this.partition.endOffset) problem = 'request';
+      for (let offset = Math.max(firstOffset, this.start); problem === null && offset <= lastOffset; offset++) {
+        const known = this.known[offset];
+        if (known?.state !== DeliveryState.ACQUIRED || known.member !== member) problem = 'state';
+      }
+      if (problem !== null) break;
+    }
+    const rules = { deliveryLimit, setsAside: this.setsAside, mayRenew: true, lockedUntilMs: this.nowMs + lockMs };
+    const outcome = this.partition.acknowledge(member, batches, rules);
+    if (problem !== null) {
+      expect(outcome).toMatchObject({ kind: problem });
+      return;
+    }
+    expect(Array.isArray(outcome)).toBe(true);
+    for (const { firstOffset, lastOffset, acknowledgeTypes } of batches) {
+      for (let offset = Math.max(firstOffset, this.start); offset <= lastOffset; offset++) {
+        this.#settle(this.known[offset]!, acknowledgeTypes[offset - firstOffset] ?? acknowledgeTypes[0]!);
+      }
+    }
+  }
+
+  release(member: string): void {
+    this.partition.release(member);
+    for (const known of this.#out()) {
+      if (known.member === member)
+        Object.assign(known, { state: DeliveryState.AVAILABLE, count: known.count - 1, member: '' });
+    }
+  }
+
+  advanceTime(ms: number): void {
+    this.nowMs += ms;
+    this.partition.expire(this.nowMs, { deliveryLimit, setsAside: this.setsAside });
+    for (const known of this.#out()) if (known.untilMs <= this.nowMs) this.#giveBack(known);
+  }
+
+  setAside(): void {
+    for (const { firstOffset, lastOffset } of this.partition.archiving(deliveryLimit)) {
+      this.partition.setAside(firstOffset, lastOffset);
+    }
+    for (const known of this.known) if (known?.state === DeliveryState.ARCHIVING) known.state = DeliveryState.ARCHIVED;
+  }
+
+  deleteBefore(offset: number): void {
+    this.partition.advanceTo(offset);
+    this.start = Math.max(this.start, offset);
+  }
+
+  crash(): void {
+    this.partition = SharePartition.restore(this.partition.stored(), this.endOffset);
+    for (const known of this.#out()) {
+      Object.assign(known, { state: DeliveryState.AVAILABLE, count: known.count - 1, member: '' });
+    }
+  }
+
+  check(): void {
+    const { partition } = this;
+    while (this.known[this.start] !== undefined && this.isDone(this.start)) this.start++;
+    expect(partition.startOffset).toBe(this.start);
+    let next = partition.startOffset;
+    for (const range of partition.ranges) {
+      expect(range.first).toBe(next);
+      expect(range.end).toBeGreaterThan(range.first);
+      next = range.end;
+      for (let offset = range.first; offset < range.end; offset++) {
+        const known = this.known[offset];
+        expect(range.state, `state of ${offset}`).toBe(known?.state ?? DeliveryState.AVAILABLE);
+        if (this.isDone(offset)) continue;
+        expect(range.deliveryCount, `count of ${offset}`).toBe(known?.count ?? 0);
+        expect(range.memberId).toBe(known?.member ?? '');
+      }
+    }
+    expect(partition.endOffset).toBe(next);
+    expect(partition.ranges[0]?.state).not.toBe(DeliveryState.ARCHIVED);
+    expect(partition.ranges[0]?.state).not.toBe(DeliveryState.ACKNOWLEDGED);
+    const firstAvailable = partition.ranges.find(({ state }) => state === DeliveryState.AVAILABLE);
+    expect(partition.nextFetchOffset).toBe(firstAvailable?.first ?? partition.endOffset);
+  }
+
+  #out(): Known[] {
+    return this.known.filter((known) => known?.state === DeliveryState.ACQUIRED);
+  }
+
+  #settle(known: Known, type: number): void {
+    if (type === AcknowledgeType.RENEW) known.untilMs = this.nowMs + lockMs;
+    else if (type === AcknowledgeType.RELEASE) this.#giveBack(known);
+    else if (type === AcknowledgeType.REJECT) this.#giveUp(known);
+    else {
+      known.state = type === AcknowledgeType.ACCEPT ? DeliveryState.ACKNOWLEDGED : DeliveryState.ARCHIVED;
+      known.member = '';
+    }
+  }
+
+  #giveBack(known: Known): void {
+    if (known.count >= deliveryLimit) this.#giveUp(known);
+    else Object.assign(known, { state: DeliveryState.AVAILABLE, member: '' });
+  }
+
+  #giveUp(known: Known): void {
+    known.state = this.setsAside ? DeliveryState.ARCHIVING : DeliveryState.ARCHIVED;
+    known.member = '';
+  }
+}
+
+const member = fc.constantFrom(...members);
+const acknowledgement = fc
+  .record({
+    first: fc.nat(60),
+    types: fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 1, maxLength: 8 }),
+    isOne: fc.boolean(),
+  })
+  .map(({ first, types, isOne }) => ({
+    firstOffset: first,
+    lastOffset: first + types.length - 1,
+    acknowledgeTypes: isOne ? types.slice(0, 1) : types,
+  }));
+
+/** What a member that keeps to the protocol acknowledges: some of what it has. */
+function own(model: Model, who: string, type: number, share: number): AcknowledgementBatch[] {
+  const batches: AcknowledgementBatch[] = [];
+  for (const { state, memberId, first, end } of model.partition.ranges) {
+    if (state !== DeliveryState.ACQUIRED || memberId !== who) continue;
+    const lastOffset = first + Math.max(0, Math.ceil((end - first) * share) - 1);
+    batches.push({ firstOffset: first, lastOffset, acknowledgeTypes: [type] });
+  }
+  return batches;
+}
+
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('acquire' as const),
+      member,
+      batches: fc.integer({ min: 1, max: 6 }),
+      records: fc.integer({ min: 1, max: 12 }),
+      locks: fc.integer({ min: 1, max: 30 }),
+      isLimited: fc.boolean(),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('own' as const),
+      member,
+      type: fc.integer({ min: 0, max: 4 }),
+      share: fc.constantFrom(0.3, 0.5, 1),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('any' as const), member, batch: acknowledgement }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('release' as const), member }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('time' as const), ms: fc.constantFrom(30, 101) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('aside' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('delete' as const), offset: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const) }) },
+);
+
+describe('a share partition', () => {
+  it('is what a model says that knows every record by itself', () => {
+    const sizes = fc.array(fc.record({ size: fc.integer({ min: 1, max: 6 }), gap: fc.constantFrom(0, 0, 0, 1, 3) }), {
+      minLength: 4,
+      maxLength: 16,
+    });
+    fc.assert(
+      fc.property(sizes, fc.boolean(), fc.array(step, { maxLength: 60 }), (log, setsAside, steps) => {
+        const model = new Model(log, setsAside);
+        for (const each of steps) {
+          if (each.do === 'acquire') model.acquire(each.member, each.batches, each.records, each.locks, each.isLimited);
+          else if (each.do === 'own') model.acknowledge(each.member, own(model, each.member, each.type, each.share));
+          else if (each.do === 'any') model.acknowledge(each.member, [each.batch]);
+          else if (each.do === 'release') model.release(each.member);
+          else if (each.do === 'time') model.advanceTime(each.ms);
+          else if (each.do === 'aside') model.setAside();
+          else if (each.do === 'delete') model.deleteBefore(Math.min(each.offset, model.endOffset));
+          else model.crash();
+          model.check();
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
