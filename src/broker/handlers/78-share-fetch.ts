@@ -50,7 +50,9 @@ export const shareFetchHandler: ApiHandler<ShareFetchRequest, HoldingShareFetchR
     const mode = acquireModes[shareAcquireMode];
     const problem = problemOf(request, broker);
     if (problem !== null || groupId === null || memberId === null || mode === undefined) {
-      return refused(problem ?? refusal(ErrorCode.INVALID_REQUEST, `There is no acquire mode ${shareAcquireMode}.`));
+      return refused(
+        problem ?? refusal(ErrorCode.UNKNOWN_SERVER_ERROR, `There is no acquire mode ${shareAcquireMode}.`),
+      );
     }
     const session = openSession(request, { groupId, memberId }, context, broker);
     if (isRefusal(session)) return afterRefusal(session, request, broker);

@@ -62,7 +62,10 @@ export async function acknowledgeAll(
     }
     return { place, problem: await partition.acknowledge(memberId, batches) };
   });
-  return Promise.all(outcomes);
+  const acknowledged = await Promise.all(outcomes);
+  // As in Kafka, a request without any acknowledgement that can be taken is told of its mistakes alone.
+  const hasAny = [...byPlace.values()].some(({ batches }) => batches.length > 0);
+  return hasAny ? acknowledged : acknowledged.filter(({ problem }) => problem !== null);
 }
 
 function problemOf(

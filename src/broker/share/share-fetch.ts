@@ -79,7 +79,7 @@ export async function fetchShare(
   const answers: ShareAnswer[] = [];
   const candidates = await openAll(places, fetching, context, broker, answers);
   const nothing = { answers, reads: [], grant: null };
-  if (candidates.length === 0 || fetching.maxRecords <= 0 || fetching.maxBytes <= 0) return nothing;
+  if (candidates.length === 0 || fetching.maxRecords < 0) return nothing;
   const { clock } = broker;
   const dueMs = clock.monotonicMs() + fetching.maxWaitMs;
   for (let mustWait = false; ;) {
@@ -101,11 +101,12 @@ export async function fetchShare(
 /** Brings the partitions into use; each gets its answer, those that cannot be used with why. */
 async function openAll(
   places: Iterable<SharePlace>,
-  { groupId }: ShareFetching,
+  fetching: ShareFetching,
   context: RequestContext,
   broker: Broker,
   answers: ShareAnswer[],
 ): Promise<Candidate[]> {
+  const { groupId } = fetching;
   const candidates: Candidate[] = [];
   const opening: Promise<unknown>[] = [];
   for (const place of places) {
@@ -115,6 +116,10 @@ async function openAll(
     answers.push({ place, data });
     data.errorCode = problemOf(place, context, broker);
     if (data.errorCode !== ErrorCode.NONE) continue;
+    if (wantsNothing(fetching)) {
+      answers.pop();
+      continue;
+    }
     const took = (opened: Awaited<ReturnType<typeof broker.groups.sharePartitions.open>>): void => {
       if (!isRefusal(opened)) candidates.push({ place, data, partition: opened });
       else [data.errorCode, data.errorMessage] = [opened.errorCode, opened.message];
@@ -125,6 +130,11 @@ async function openAll(
   }
   await Promise.all(opening);
   return candidates;
+}
+
+/** Whether the fetch acquires nothing whatever is there: then its partitions are not even looked at. */
+function wantsNothing({ maxRecords, maxBytes }: ShareFetching): boolean {
+  return maxRecords === 0 || maxBytes === 0;
 }
 
 function problemOf({ topicId, partition }: SharePlace, context: RequestContext, broker: Broker): ErrorCode {

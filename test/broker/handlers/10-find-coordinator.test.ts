@@ -37,11 +37,19 @@ describe.each(several)('FindCoordinator version %i', (version) => {
 
   it('refuses key types that have no coordinator', async () => {
     const harness = await BrokerHarness.open();
-    for (const keyType of [2, 7, -1]) {
+    for (const keyType of [7, -1]) {
       const asked = { coordinatorKeys: ['a'], keyType };
       const { coordinators } = await harness.request(findCoordinatorApi, version, asked);
       expect(coordinators).toMatchObject([{ key: 'a', ...nowhere }]);
       expect(coordinators[0]!.errorMessage).toContain(`Key type ${keyType} `);
     }
+  });
+
+  it('knows partitions of share groups from version 6 on', async () => {
+    const harness = await BrokerHarness.open();
+    const coordinatorKeys = ['group:AAAAAAAAAAAAAAAAAAAAZg:0', 'group', ':AAAAAAAAAAAAAAAAAAAAZg:0', 'group:x:0'];
+    const { coordinators } = await harness.request(findCoordinatorApi, version, { coordinatorKeys, keyType: 2 });
+    const [known, ...refused] = coordinatorKeys.map((key) => ({ key, ...nowhere }));
+    expect(coordinators).toMatchObject([version < 6 ? known : { ...known, ...here }, ...refused]);
   });
 });
