@@ -123,7 +123,10 @@ export class GroupCoordinator {
       append,
       giveUp: (partition, givenUp) => {
         deadLetters.take(partition, givenUp).catch((error: unknown) => {
-          logger.error({ group: partition.groupId, error }, 'Records that a share group gave up could not be set aside.');
+          logger.error(
+            { group: partition.groupId, error },
+            'Records that a share group gave up could not be set aside.',
+          );
         });
       },
     });
@@ -196,7 +199,8 @@ export class GroupCoordinator {
       return;
     }
     const found = this.find(id);
-    if (found !== null && found.kind !== 'classic' && !found.group.isEmpty) {
+    // A share group stays one also while it is empty, as in Kafka.
+    if (found !== null && found.kind !== 'classic' && (found.kind === 'share' || !found.group.isEmpty)) {
       if (found.kind === 'consumer') joinConsumerGroup(this.consumers, found, joining);
       else joining.response.answer(joinError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, ''));
       return;

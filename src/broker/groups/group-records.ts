@@ -13,8 +13,7 @@
  *            value  as an offset's: what the producer's transaction commits
  *
  *   kinds from 16 to 31 belong to consumer groups (consumer/consumer-records.ts), from 48 to 63 to streams groups
- *   kinds from 80 to 95 belong to share groups (share/share-records.ts)
- *   (streams/streams-records.ts)
+ *   (streams/streams-records.ts), from 80 to 95 to share groups (share/share-records.ts)
  *
  * Of a member's protocols only the one that was selected is kept, as in Kafka. Offsets carry the topic's id: those of a
  * topic that was deleted are never taken for those of a later topic with the same name.

@@ -51,6 +51,7 @@ export const leaveGroupHandler: ApiHandler<LeaveGroupRequest, LeaveGroupResponse
 };
 
 function leaveAll(run: GroupRun | null, leaving: readonly Leaving[]): ErrorCode[] {
-  if (run === null || run.kind === 'share' || run.kind === 'streams') return leaving.map(() => ErrorCode.UNKNOWN_MEMBER_ID);
+  const isJoined = run?.kind === 'classic' || run?.kind === 'consumer';
+  if (!isJoined) return leaving.map(() => ErrorCode.UNKNOWN_MEMBER_ID);
   return run.kind === 'consumer' ? leaveConsumerGroup(run, leaving) : leaveGroup(run, leaving);
 }
