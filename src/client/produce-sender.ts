@@ -278,12 +278,17 @@ export class ProduceSender {
     return true;
   }
 
+  /** Why the last connection could not be had. */
+  #connectProblem: Error | null = null;
+
   async #connect(nodeId: number, node: Node): Promise<void> {
     node.isConnecting = true;
     try {
       node.connection = await this.#cluster.connection(nodeId, mainLane);
+      this.#connectProblem = null;
     } catch (error) {
       if (!mayPass(error)) return this.#giveUp(error);
+      this.#connectProblem = error as Error;
       this.#cluster.settings.onRetry(error as Error);
       node.failures++;
       node.retryAtMs = performance.now() + backoffMs(this.#cluster.settings.backoff, node.failures);
@@ -390,6 +395,7 @@ export class ProduceSender {
     if (this.#failure !== null) return;
     if (this.#discarding !== null) return this.#fail(queue, batch, this.#discarding);
     this.#cluster.settings.onRetry(error);
+    batch.lastProblem = error;
     queue.putBack(batch);
     queue.failures++;
     queue.retryAtMs = performance.now() + backoffMs(this.#cluster.settings.backoff, queue.failures);
@@ -428,8 +434,11 @@ export class ProduceSender {
     let nextMs = Infinity;
     for (const queue of this.#active) {
       while (queue.waiting.length > 0 && queue.waiting[0]!.createdMs + deliveryTimeoutMs <= nowMs) {
-        const sentence = `a batch for ${place(queue)} was not delivered within ${deliveryTimeoutMs} ms`;
-        this.#fail(queue, queue.waiting[0]!, new KafkaError(ErrorCode.REQUEST_TIMED_OUT, sentence));
+        const batch = queue.waiting[0]!;
+        const problem = batch.lastProblem ?? this.#connectProblem;
+        const why = problem === null ? '' : `; the last time: ${problem.message}`;
+        const sentence = `a batch for ${place(queue)} was not delivered within ${deliveryTimeoutMs} ms${why}`;
+        this.#fail(queue, batch, new KafkaError(ErrorCode.REQUEST_TIMED_OUT, sentence, problem ?? undefined));
       }
       if (queue.waiting.length > 0) nextMs = Math.min(nextMs, queue.waiting[0]!.createdMs + deliveryTimeoutMs);
     }

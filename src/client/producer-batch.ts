@@ -37,6 +37,8 @@ export class ProducerBatch {
   wasSent = false;
   /** Nothing is added any more. */
   isClosed = false;
+  /** Why it has to be sent again; null where it was not sent, or is on its way for the first time. */
+  lastProblem: Error | null = null;
   #builder: BatchBuilder | null = new BatchBuilder(noCrc);
   readonly #waiters: (RecordWaiter | null)[] = [];
   #bytes: Uint8Array | null = null;

@@ -104,6 +104,22 @@ describe('a page of records', () => {
     ]);
   });
 
+  it('comes to its end where records are larger than what is read ahead', async () => {
+    const values = Array.from({ length: 7 }, (_, i) => `${i}`.repeat(200_000));
+    for (const value of values) await http.post('/topics/t', JSON.stringify(value));
+    const lengthsOf = async (query: string): Promise<[count: number, next: string]> => {
+      const { records, next } = await page(`/topics/t/records?${query}`);
+      return [records.length, next];
+    };
+    expect(await lengthsOf('maxBytes=16777216')).toEqual([7, '0:7']);
+    expect(await lengthsOf('maxBytes=16777216&limit=5')).toEqual([5, '0:5']);
+    // The record that goes beyond the bound is the last.
+    expect(await lengthsOf('maxBytes=100000')).toEqual([1, '0:1']);
+    expect(await lengthsOf('maxBytes=390000')).toEqual([2, '0:2']);
+    expect(await lengthsOf('maxBytes=410000')).toEqual([3, '0:3']);
+    expect((await page('/topics/t/records?maxBytes=16777216')).records.map(({ value }) => value)).toEqual(values);
+  });
+
   it.each(['json', 'ndjson'])('goes out as fast as its client takes it where it is large (%s)', async (format) => {
     const value = Buffer.alloc(1000, 0xff);
     const count = 16_000;

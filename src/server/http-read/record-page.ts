@@ -113,7 +113,8 @@ export class RecordPage implements ReaderListener {
     this.#parts.push(part);
     this.#partsBytes += part.length;
     this.#count += to - from;
-    const isFull = this.#bytesLeft <= 0 && this.#reader.creditBytes <= 0;
+    // A record is told whole, so that what it takes beyond the credit is owed.
+    const isFull = this.#bytesLeft + this.#reader.creditBytes <= 0;
     if (this.#reader.creditRecords <= 0 || isFull) return this.#done();
     if (this.#partsBytes > aheadBytes || this.#options.exchange.streaming) this.#write();
     if (this.#flowing) this.#grant();
@@ -202,7 +203,7 @@ export class RecordPage implements ReaderListener {
   /** Gives credit for what is left of the page, as far as may be read ahead. */
   #grant(): void {
     if (this.#options.exchange.over) return;
-    const bytes = Math.min(this.#bytesLeft, aheadBytes - Math.max(this.#reader.creditBytes, 0));
+    const bytes = Math.min(this.#bytesLeft, aheadBytes - this.#reader.creditBytes);
     if (bytes <= 0 || this.#reader.creditBytes > aheadBytes / 2) return;
     this.#bytesLeft -= bytes;
     this.#reader.grant(0, bytes);
