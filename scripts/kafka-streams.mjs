@@ -29,7 +29,7 @@ if (missing !== null) {
   process.exit(1);
 }
 process.stdout.write(`seed ${values.seed}\n`);
-const chosen = values.protocol === '' ? [] : ['-t', `protocol ${values.protocol}`];
+const chosen = values.protocol === '' ? [] : ['-t', `protocols ${values.protocol}`];
 const config = ['--config', 'test/clients/more/vitest.config.ts', '--reporter=verbose'];
 const { status } = spawnSync(
   process.execPath,

@@ -20,6 +20,9 @@ export interface Feature {
   readonly needs: number | null;
 }
 
+/** Without it members of streams groups are told that the version is not supported (KIP-1071). */
+export const streamsFeature = 'streams.version';
+
 /** As a Kafka 4.4 has them. */
 export const features: readonly Feature[] = [
   { name: 'eligible.leader.replicas.version', min: 0, max: 1, initial: 1, needs: null },
@@ -27,7 +30,7 @@ export const features: readonly Feature[] = [
   { name: 'kraft.version', min: 0, max: 1, initial: 0, needs: null },
   { name: 'metadata.version', min: 7, max: 33, initial: 33, needs: null },
   { name: 'share.version', min: 0, max: 2, initial: 2, needs: 76 },
-  { name: 'streams.version', min: 0, max: 1, initial: 1, needs: 88 },
+  { name: streamsFeature, min: 0, max: 1, initial: 1, needs: 88 },
   { name: 'transaction.version', min: 0, max: 2, initial: 2, needs: 26 },
 ];
 

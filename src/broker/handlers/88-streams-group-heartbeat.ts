@@ -13,6 +13,7 @@ import {
 } from '../../protocol/generated/index.ts';
 import { AclOperation, allowsOnCluster, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
+import { streamsFeature } from '../feature-levels.ts';
 import { MemberEpoch } from '../groups/consumer/consumer-member.ts';
 import { isRefusal, refusal, type Refusal } from '../groups/consumer/refusal.ts';
 import { StreamsStatus, type ConfiguredTopic } from '../groups/streams/configured-topology.ts';
@@ -71,6 +72,11 @@ async function leave(
   return { ...nothing(), memberId, memberEpoch };
 }
 
+const notSupported = refusal(
+  ErrorCode.UNSUPPORTED_VERSION,
+  'The feature streams.version is off: update it to level 1.',
+);
+
 /** What is wrong with the request whatever the group is, or null; in the order in which Kafka looks. */
 function problemOf(
   request: StreamsGroupHeartbeatRequest,
@@ -78,6 +84,7 @@ function problemOf(
   context: RequestContext,
   broker: Broker,
 ): Refusal | null {
+  if (broker.topics.image.features.level(streamsFeature) === 0) return notSupported;
   const problem = topology === null ? null : problemOfTopics(topology, context, broker);
   if (problem !== null) return problem;
   if (!broker.groups.isActive) return refusal(ErrorCode.COORDINATOR_NOT_AVAILABLE, 'The broker is stopping.');

@@ -17,6 +17,7 @@ import {
 } from '../../protocol/generated/index.ts';
 import { groupOperations, operationsNotAsked } from '../authorized-operations.ts';
 import type { Broker } from '../broker.ts';
+import { streamsFeature } from '../feature-levels.ts';
 import { isRefusal } from '../groups/consumer/refusal.ts';
 import { streamsAssignor } from '../groups/streams/streams-assignment.ts';
 import type { StreamsGroup } from '../groups/streams/streams-group.ts';
@@ -60,8 +61,10 @@ function nothing(groupId: string): StreamsGroupDescribeResponseGroups {
   return { ...defaultStreamsGroupDescribeResponseGroups(), groupId };
 }
 
-function describe(groupId: string, { groups }: Broker): StreamsGroupDescribeResponseGroups {
+function describe(groupId: string, { groups, topics }: Broker): StreamsGroupDescribeResponseGroups {
   const response = nothing(groupId);
+  if (topics.image.features.level(streamsFeature) === 0)
+    return { ...response, errorCode: ErrorCode.UNSUPPORTED_VERSION };
   if (!groups.isActive) return { ...response, errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE };
   if (groupId === '') return { ...response, errorCode: ErrorCode.INVALID_GROUP_ID };
   const run = groups.streams.find(groupId);

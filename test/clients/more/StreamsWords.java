@@ -1,3 +1,4 @@
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -12,10 +13,11 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.LongDeserializer;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
@@ -25,6 +27,7 @@ import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.Repartitioned;
+import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
  * A Kafka Streams application that counts words exactly once, with what writes its input and reads its output.
@@ -37,9 +40,12 @@ import org.apache.kafka.streams.kstream.Repartitioned;
  *   run ADDRESS DIRECTORY PROTOCOL NAME   the application, until it is killed; PROTOCOL is classic or streams
  *   read ADDRESS TOPIC COUNT              committed records of a topic, one "key value" a line in the order of each partition,
  *                                         until there are COUNT and no more come for a while
+ *   sizes ADDRESS TOPIC                   "start end records" of a topic, each summed over its partitions
  */
 public class StreamsWords {
     static final String LINES = "lines";
+    /** Segments end soon, so that state is restored from what compaction has left. */
+    static final Map<String, String> COMPACTED_SOON = Map.of("segment.ms", "3000", "min.cleanable.dirty.ratio", "0.01");
 
     public static void main(String[] args) throws Exception {
         switch (args[0]) {
@@ -47,6 +53,7 @@ public class StreamsWords {
             case "write" -> write(args[1], Integer.parseInt(args[2]), Integer.parseInt(args[3]));
             case "run" -> run(args[1], args[2], args[3], args[4]);
             case "read" -> read(args[1], args[2], Long.parseLong(args[3]));
+            case "sizes" -> sizes(args[1], args[2]);
             default -> throw new IllegalArgumentException(args[0]);
         }
     }
@@ -93,7 +100,7 @@ public class StreamsWords {
                 builder.stream(LINES, Consumed.with(Serdes.String(), Serdes.String()))
                         .flatMapValues(line -> Arrays.asList(line.split(" ")));
         words.groupBy((key, word) -> word, Grouped.with("by-word", Serdes.String(), Serdes.String()))
-                .count(Materialized.as("counts"))
+                .count(Materialized.<String, Long, KeyValueStore<Bytes, byte[]>>as("counts").withLoggingEnabled(COMPACTED_SOON))
                 .toStream()
                 .to("word-counts", Produced.with(Serdes.String(), Serdes.Long()));
         words.selectKey((key, word) -> "length " + word.length())
@@ -102,13 +109,15 @@ public class StreamsWords {
                 .aggregate(
                         () -> 0L,
                         (key, word, sum) -> sum + word.length(),
-                        Materialized.<String, Long, org.apache.kafka.streams.state.KeyValueStore<org.apache.kafka.common.utils.Bytes, byte[]>>
-                                as("sums").withKeySerde(Serdes.String()).withValueSerde(Serdes.Long()))
+                        Materialized.<String, Long, KeyValueStore<Bytes, byte[]>>as("sums")
+                                .withKeySerde(Serdes.String())
+                                .withValueSerde(Serdes.Long())
+                                .withLoggingEnabled(COMPACTED_SOON))
                 .toStream()
                 .to("length-sums", Produced.with(Serdes.String(), Serdes.Long()));
         Properties settings = new Properties();
         settings.put("bootstrap.servers", address);
-        settings.put("application.id", "words-" + protocol);
+        settings.put("application.id", "words");
         settings.put("client.id", name);
         settings.put("state.dir", directory);
         settings.put("processing.guarantee", "exactly_once_v2");
@@ -118,6 +127,7 @@ public class StreamsWords {
         settings.put("num.stream.threads", "2");
         settings.put("num.standby.replicas", protocol.equals("classic") ? "1" : "0");
         settings.put("commit.interval.ms", "100");
+        settings.put("repartition.purge.interval.ms", "1000");
         // Every change of a count is put out, so that each value between the first and the last can be looked for.
         settings.put("statestore.cache.max.bytes", "0");
         settings.put("auto.offset.reset", "earliest");
@@ -138,17 +148,25 @@ public class StreamsWords {
         new CountDownLatch(1).await();
     }
 
-    static void read(String address, String topic, long count) {
+    static KafkaConsumer<String, byte[]> reader(String address) {
         Properties settings = new Properties();
         settings.put("bootstrap.servers", address);
         settings.put("isolation.level", "read_committed");
         settings.put("auto.offset.reset", "earliest");
         settings.put("enable.auto.commit", "false");
-        try (KafkaConsumer<String, Long> consumer =
-                new KafkaConsumer<>(settings, new StringDeserializer(), new LongDeserializer())) {
-            List<TopicPartition> partitions = new ArrayList<>();
-            consumer.partitionsFor(topic).forEach(info -> partitions.add(new TopicPartition(topic, info.partition())));
-            consumer.assign(partitions);
+        return new KafkaConsumer<>(settings, new StringDeserializer(), new ByteArrayDeserializer());
+    }
+
+    static List<TopicPartition> assigned(KafkaConsumer<?, ?> consumer, String topic) {
+        List<TopicPartition> partitions = new ArrayList<>();
+        consumer.partitionsFor(topic).forEach(info -> partitions.add(new TopicPartition(topic, info.partition())));
+        consumer.assign(partitions);
+        return partitions;
+    }
+
+    static void read(String address, String topic, long count) {
+        try (KafkaConsumer<String, byte[]> consumer = reader(address)) {
+            assigned(consumer, topic);
             long read = 0;
             long quietSinceMs = System.currentTimeMillis();
             StringBuilder lines = new StringBuilder();
@@ -156,12 +174,24 @@ public class StreamsWords {
             while (System.currentTimeMillis() - quietSinceMs < (read < count ? 60_000 : 3_000)) {
                 var records = consumer.poll(Duration.ofMillis(200));
                 if (!records.isEmpty()) quietSinceMs = System.currentTimeMillis();
-                for (var record : records) lines.append(record.key()).append(' ').append(record.value()).append('\n');
+                for (var record : records) lines.append(record.key()).append(' ').append(ByteBuffer.wrap(record.value()).getLong()).append('\n');
                 read += records.count();
             }
             System.out.print(lines);
+        }
+    }
+
+    static void sizes(String address, String topic) {
+        try (KafkaConsumer<String, byte[]> consumer = reader(address)) {
+            List<TopicPartition> partitions = assigned(consumer, topic);
             Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            System.err.println("read " + read + " of " + topic + ", ends " + ends);
+            long start = consumer.beginningOffsets(partitions).values().stream().mapToLong(offset -> offset).sum();
+            long records = 0;
+            while (partitions.stream().anyMatch(partition -> consumer.position(partition) < ends.get(partition))) {
+                records += consumer.poll(Duration.ofMillis(200)).count();
+            }
+            long end = ends.values().stream().mapToLong(offset -> offset).sum();
+            System.out.println(start + " " + end + " " + records);
         }
     }
 }

@@ -23,6 +23,9 @@ const streamsVersion = process.env.STREAMS_VERSION;
 const linesPerSecond = 200;
 /** A kill every so often, on average. */
 const killIntervalMs = 5000;
+/** From when on a member of a classic group that went without a word is not in it any more. */
+const expiredMs = 8000;
+const keptOutputLength = 1_000_000;
 
 const missing = missingForJava();
 if (missing !== null) console.log(missing);
@@ -35,26 +38,30 @@ const settings = [
   'group.streams.session.timeout.ms=6000',
   'group.streams.initial.rebalance.delay.ms=500',
   'group.streams.num.standby.replicas=1',
+  'log.cleaner.backoff.ms=500',
 ];
 
-/** One instance of the application, which keeps its directory over its kills. */
+/** One instance of the application, which keeps its directory over its lives. */
 class Instance {
-  readonly name: string;
   readonly #args: readonly string[];
+  readonly #name: string;
   #child: ChildProcess | null = null;
   /** What it printed, over all its lives. */
   output = '';
-  errors = '';
 
+  /** `args` run the application, up to its protocol and name. */
   constructor(name: string, args: readonly string[]) {
-    this.name = name;
+    this.#name = name;
     this.#args = args;
   }
 
-  start(): void {
-    const child = spawn('java', [...this.#args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    child.stdout.on('data', (text: Buffer) => (this.output += text.toString()));
-    child.stderr.on('data', (text: Buffer) => (this.errors += text.toString()));
+  start(protocol: string): void {
+    const child = spawn('java', [...this.#args, protocol, this.#name], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const keep = (text: Buffer): void => {
+      this.output = (this.output + text.toString()).slice(-keptOutputLength);
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
     this.#child = child;
   }
 
@@ -111,46 +118,59 @@ describe.skipIf(missing !== null)('a Kafka Streams application with exactly_once
   });
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
-  it.each(['classic', 'streams'])(
-    `puts out what one pass computes, with the protocol %s, in ${kills} kills of the seed ${seed}`,
-    async (protocol) => {
+  it.each([['classic'], ['streams'], ['classic', 'streams', 'classic']])(
+    `puts out what one pass computes in ${kills} kills of the seed ${seed}, with the protocols %s %s %s`,
+    async (...protocols) => {
       const random = new SeededRandom(seed);
       const program = await Program.start(settings);
+      const home = await mkdtemp(join(directory, 'state-'));
+      const java = (...args: string[]): Promise<string> => run('java', [...main, ...args]);
       const instances = ['one', 'two'].map(
-        (name) =>
-          new Instance(name, [...main, 'run', program.kafka, join(directory, `${protocol}-${name}`), protocol, name]),
+        (name) => new Instance(name, [...main, 'run', program.kafka, join(home, name)]),
       );
       try {
-        await run('java', [...main, 'create', program.kafka]);
-        const lineCount = (kills + 2) * (killIntervalMs / 1000) * linesPerSecond;
-        const writing = run('java', [...main, 'write', program.kafka, `${lineCount}`, `${linesPerSecond}`]);
-        for (const instance of instances) instance.start();
-        await setTimeout(killIntervalMs);
-        for (let i = 0; i < kills; i++) {
-          await setTimeout(killIntervalMs * (0.5 + random.below(1000) / 1000));
-          const victim = [program, ...instances][random.below(3)]!;
-          if (victim instanceof Program) {
-            await victim.kill();
-            await victim.restart();
-          } else {
-            await victim.stop('SIGKILL');
-            victim.start();
+        await java('create', program.kafka);
+        const lineCount = (kills + 2 * protocols.length) * (killIntervalMs / 1000) * linesPerSecond;
+        const writing = java('write', program.kafka, `${lineCount}`, `${linesPerSecond}`);
+        for (const [i, protocol] of protocols.entries()) {
+          // Whoever moves to another protocol stops all instances before.
+          for (const instance of instances) await instance.stop('SIGTERM');
+          if (i > 0) await setTimeout(expiredMs);
+          for (const instance of instances) instance.start(protocol);
+          await setTimeout(killIntervalMs);
+          for (let left = Math.ceil(kills / protocols.length); left > 0; left--) {
+            await setTimeout(killIntervalMs * (0.5 + random.below(1000) / 1000));
+            const victim = [program, ...instances][random.below(3)]!;
+            if (victim instanceof Program) {
+              await victim.kill();
+              await victim.restart();
+            } else {
+              await victim.stop('SIGKILL');
+              victim.start(protocol);
+            }
           }
         }
         await writing;
         const wanted = expected(lineCount);
-        const read = (topic: string): Promise<string> =>
-          run('java', [...main, 'read', program.kafka, topic, `${lineCount * 3}`]);
+        const read = (topic: string): Promise<string> => java('read', program.kafka, topic, `${lineCount * 3}`);
         expect(valuesByKey(await read('word-counts'))).toEqual(wanted.counts);
         expect(valuesByKey(await read('length-sums'))).toEqual(wanted.sums);
+        // What was read is deleted from repartition topics, and what was overwritten is compacted away.
+        const sizesOf = async (topic: string): Promise<number[]> =>
+          (await java('sizes', program.kafka, topic)).trim().split(' ').map(Number);
+        const [repartitionStart] = await sizesOf('words-by-word-repartition');
+        expect(repartitionStart).toBeGreaterThan(lineCount);
+        const [, changelogEnd, changelogRecords] = await sizesOf('words-counts-changelog');
+        expect(changelogEnd).toBeGreaterThan(lineCount * 3);
+        expect(changelogRecords).toBeLessThan(lineCount);
       } catch (error) {
-        for (const { name, output, errors } of instances) console.log(name, output, errors);
+        for (const { output } of instances) console.log(output);
         throw error;
       } finally {
         await Promise.all(instances.map((instance) => instance.stop('SIGKILL')));
         await program[Symbol.asyncDispose]();
       }
     },
-    300_000 + kills * killIntervalMs * 4,
+    400_000 + kills * killIntervalMs * 4,
   );
 });

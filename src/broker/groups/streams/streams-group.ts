@@ -192,7 +192,7 @@ export class StreamsGroup {
 
   setTopology(topology: Topology): void {
     const bytes = topologyBytes(topology);
-    this.#memory.sizeBytes += bytes.length - this.#topologyBytes.length;
+    this.#memory.sizeBytes += topologySizeBytes(bytes) - topologySizeBytes(this.#topologyBytes);
     this.#topology = topology;
     this.#topologyBytes = bytes;
     this.#readers = readersOf(topology);
@@ -208,7 +208,7 @@ export class StreamsGroup {
   release(): void {
     for (const member of this.#members.values()) this.#memory.sizeBytes -= streamsMemberSizeBytes(member);
     for (const offsets of this.#taskOffsets.values()) this.#memory.sizeBytes -= taskOffsetsSizeBytes(offsets);
-    this.#memory.sizeBytes -= this.#topologyBytes.length;
+    this.#memory.sizeBytes -= topologySizeBytes(this.#topologyBytes);
     this.#members.clear();
     this.#taskOffsets.clear();
     this.#topologyBytes = new Uint8Array(0);
@@ -219,6 +219,14 @@ export class StreamsGroup {
     if (member.instanceId !== null) this.#memberIdsByInstance.delete(member.instanceId);
     this.processes.remove(member);
   }
+}
+
+/** A topology is held as objects by their names, as maps of them and as bytes. */
+const heldPerByte = 8;
+
+/** What a topology whose record is `bytes` takes in memory, in bytes, roughly. */
+export function topologySizeBytes(bytes: Uint8Array): number {
+  return bytes.length * heldPerByte;
 }
 
 /** What they take in memory, in bytes, roughly. */

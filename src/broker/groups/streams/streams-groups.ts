@@ -14,7 +14,7 @@ import type { GroupDirectory } from '../group-directory.ts';
 import { groupKey } from '../group-records.ts';
 import type { GroupState } from '../group-state.ts';
 import { restoreStreamsGroup } from './restore-streams-group.ts';
-import { StreamsGroup, taskOffsetsSizeBytes } from './streams-group.ts';
+import { StreamsGroup, taskOffsetsSizeBytes, topologySizeBytes } from './streams-group.ts';
 import { acceptStreamsBeat, type StreamsBeatAnswer } from './streams-heartbeat.ts';
 import { leaveStreams, type StreamsLeaving } from './streams-leave.ts';
 import { streamsMemberSizeBytes } from './streams-member.ts';
@@ -128,18 +128,21 @@ export class StreamsGroups {
   #problemOfMemory({ group }: StreamsRun, { before, updated, topology, taskOffsets }: StreamsPlan): Refusal | null {
     const { maxMemberBytes, maxMembersBytes, memory } = this.#options;
     const isKnown = group.members.has(before.id);
-    const topologySizeBytes = group.topology === null ? topologyBytes(topology).length : 0;
+    const bytes = group.topology === null ? topologyBytes(topology) : nothing;
     const memberBytes = streamsMemberSizeBytes(updated) - (isKnown ? streamsMemberSizeBytes(before) : 0);
     const known = group.taskOffsetsOf(before.id);
     const offsetsBytes = taskOffsets === null ? 0 : taskOffsetsSizeBytes(taskOffsets) - taskOffsetsSizeBytes(known);
-    const addedBytes = topologySizeBytes + memberBytes + offsetsBytes;
+    const addedBytes = topologySizeBytes(bytes) + memberBytes + offsetsBytes;
     if (addedBytes <= 0) return null;
-    if (addedBytes > maxMemberBytes) return refusal(ErrorCode.INVALID_REQUEST, 'The member says too much of itself.');
+    if (bytes.length + memberBytes + offsetsBytes > maxMemberBytes)
+      return refusal(ErrorCode.INVALID_REQUEST, 'The member says too much of itself.');
     return memory.sizeBytes + addedBytes <= maxMembersBytes
       ? null
       : refusal(ErrorCode.GROUP_MAX_SIZE_REACHED, 'The members of all groups say too much of themselves together.');
   }
 }
+
+const nothing = new Uint8Array(0);
 
 function notStreams(groupId: string): Refusal {
   return groupNotFound(`Group ${groupId} is not a streams group.`);

@@ -6,6 +6,7 @@ import {
   incrementalAlterConfigsApi,
   joinGroupApi,
   listGroupsApi,
+  updateFeaturesApi,
 } from '../../../../src/protocol/generated/index.ts';
 import { BrokerHarness } from '../../broker-harness.ts';
 import {
@@ -274,13 +275,52 @@ test('streams groups are listed, keep others out, and can be deleted once they a
   expect((await describeStreams(again)).errorCode).toBe(ErrorCode.GROUP_ID_NOT_FOUND);
 });
 
-test('streams.version is told as a feature', async () => {
+test('streams.version is told as a feature, and without it there are no streams groups', async () => {
   const harness = await BrokerHarness.open();
-  const { finalizedFeatures } = await harness.request(apiVersionsApi, 4, {
-    clientSoftwareName: 'test',
-    clientSoftwareVersion: '1',
-  });
+  const software = { clientSoftwareName: 'test', clientSoftwareVersion: '1' };
+  const { finalizedFeatures } = await harness.request(apiVersionsApi, 4, software);
   expect(finalizedFeatures).toContainEqual({ name: 'streams.version', maxVersionLevel: 1, minVersionLevel: 1 });
+  const update = { feature: 'streams.version', maxVersionLevel: 0, allowDowngrade: false, upgradeType: 2 };
+  const { errorCode } = await harness.request(updateFeaturesApi, 1, { featureUpdates: [update] });
+  expect(errorCode).toBe(ErrorCode.NONE);
+  await harness.createTopic('lines', 1);
+  const member = new TestStreamsMember(harness, 'm0');
+  expect((await member.join()).errorCode).toBe(ErrorCode.UNSUPPORTED_VERSION);
+  expect((await describeStreams(harness)).errorCode).toBe(ErrorCode.UNSUPPORTED_VERSION);
+});
+
+test('a member says no more of itself than there is room for, and what is refused leaves nothing behind', async () => {
+  const harness = await BrokerHarness.open();
+  await harness.createTopic('lines', 1);
+  const names = Array.from({ length: 60_000 }, (_, i) => `a-source-topic-${i}`);
+  const huge = new TestStreamsMember(harness, 'huge', {
+    topology: { epoch: 0, subtopologies: [subtopology('0', names)] },
+  });
+  expect((await huge.join()).errorCode).toBe(ErrorCode.INVALID_REQUEST);
+  expect((await describeStreams(harness)).errorCode).toBe(ErrorCode.GROUP_ID_NOT_FOUND);
+  const [member] = (await stableStreams(harness, 1)) as [TestStreamsMember];
+  const tags = Array.from({ length: 100 }, (_, i) => ({ key: `tag ${i}`, value: 'x'.repeat(20_000) }));
+  expect((await member.send({ clientTags: tags })).errorCode).toBe(ErrorCode.INVALID_REQUEST);
+  const taskOffsets = Array.from({ length: 50_000 }, (_, partition) => ({ subtopologyId: '1', partition, offset: 1 }));
+  expect((await member.send({ taskOffsets })).errorCode).toBe(ErrorCode.INVALID_REQUEST);
+  expect((await member.send({ taskOffsets: taskOffsets.slice(0, 10) })).errorCode).toBe(ErrorCode.NONE);
+  expect((await describeStreams(harness)).members[0]!.taskOffsets).toHaveLength(10);
+});
+
+test('internal topics that cannot be made are named in the status, and made once they can', async () => {
+  const harness = await BrokerHarness.open();
+  await harness.createTopic('lines', 1);
+  const changelog = { ...internalTopic('log'), topicConfigs: [{ key: 'no.such.setting', value: '1' }] };
+  const topology = { epoch: 0, subtopologies: [subtopology('0', ['lines'], { stateChangelogTopics: [changelog] })] };
+  const member = new TestStreamsMember(harness, 'm0', { topology });
+  const { status } = await member.join();
+  expect(status!.find(({ statusCode }) => statusCode === 3)!.statusDetail).toMatch(
+    /^Internal topics are missing: log; Creation failed: log \(.*no\.such\.setting/,
+  );
+  await harness.createTopic('log', 1);
+  harness.clock.advance(initialDelayMs);
+  await reconcileStreams(harness, [member]);
+  expect(member.named()).toEqual(['0_0']);
 });
 
 test('topologies that cannot be are refused in a sentence, and nothing is left of them', async () => {
