@@ -1,6 +1,6 @@
 /**
  * Kills a Kafka Streams application with exactly_once_v2 and the program under it again and again, and compares what comes
- * out with what one pass over the input computes: `npm run test:kafka-streams -- [--kills N] [--seed S] [--protocol NAME]
+ * out with what one pass over the input computes: `npm run test:kafka-streams -- [--kills N] [--seed S] [--protocol classic|streams]
  * [--version V]`. The loop itself is test/clients/more/streams.check.ts, of which `npm run test:clients` runs a short
  * form. Needs Java 17 or newer, and Maven, which fetches Kafka's jars once.
  */
@@ -29,7 +29,7 @@ if (missing !== null) {
   process.exit(1);
 }
 process.stdout.write(`seed ${values.seed}\n`);
-const chosen = values.protocol === '' ? [] : ['-t', `protocols ${values.protocol}`];
+const chosen = values.protocol === '' ? [] : ['-t', `protocols: ${values.protocol}$`];
 const config = ['--config', 'test/clients/more/vitest.config.ts', '--reporter=verbose'];
 const { status } = spawnSync(
   process.execPath,
