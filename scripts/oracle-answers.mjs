@@ -5,7 +5,6 @@
 
 import { OracleClient } from './oracle-client.mjs';
 import { pace, timeoutMs, zeroUuid } from './oracle-requests.mjs';
-import { scenarios } from './oracle-steps.mjs';
 
 const metadataKey = 3;
 const createTopicsKey = 19;
@@ -15,50 +14,56 @@ const publishedMs = 50;
 const pollMs = 20;
 const initProducerIdKey = 22;
 const coordinatorLoadInProgress = 14;
+/** How many changes were waited for: each has a name of its own. */
+let changes = 0;
 
 /**
- * Runs the scenarios whose names contain `only` against one broker; the answers by label. `settles` says whether the
- * broker takes changes over only after it has answered, and `timed` whether those run whose answers follow from the time.
+ * The scenario's answers by label, from a broker that is ready. `settles` says whether the broker takes changes over only
+ * after it has answered; `onAsk` hears the key and version of each request. Labels begin with the version: `v3 of one producer`.
  */
-export async function answersOf(address, { runId, only = '', settles = true, timed = true }) {
+export async function answersOf({ name, run }, address, { runId, settles = true, onAsk = () => {} }) {
   const client = new OracleClient(address);
-  let changes = 0;
   pace.settle = () => (settles ? untilPublished(client, `oracle-change-${runId}-${changes++}`) : Promise.resolve());
-  await untilReady(client);
+  const { controllerId } = await client.ask(60, 0, {});
+  const known = { nodeId: controllerId, producerIds: new Map() };
   const answers = new Map();
-  for (const { name, run, isTimed = false } of scenarios) {
-    if (!name.includes(only) || (isTimed && !timed)) continue;
-    const described = await client.ask(60, 0, {});
-    const known = { nodeId: described.controllerId, producerIds: new Map() };
-    // `part` takes what a scenario means out of the answer, where there is more.
-    const asking =
-      (through) =>
-      async (label, apiKey, version, fields, part = (answer) => answer) => {
-        const answer = await through.ask(apiKey, version, fields);
-        let fullLabel = `${name} v${version} ${label}`;
-        while (answers.has(fullLabel)) fullLabel += ', again';
-        answers.set(fullLabel, withoutRun(normalized(part(answer), known, fullLabel), runId));
-        return answer;
-      };
-    const others = [];
-    const target = {
-      nodeId: described.controllerId,
-      topic: (topic) => `oracle-${runId}-${topic}`,
-      ask: asking(client),
-      /** An answer that is not compared. */
-      peek: (apiKey, version, fields) => client.ask(apiKey, version, fields),
-      /** How another client asks, over a connection of its own. */
-      asOther: (clientId) => {
-        const other = new OracleClient(address, clientId);
-        others.push(other);
-        return asking(other);
-      },
+  // `part` takes what a scenario means out of the answer, where there is more.
+  const asking =
+    (through) =>
+    async (label, apiKey, version, fields, part = (answer) => answer) => {
+      onAsk(apiKey, version);
+      const answer = await through.ask(apiKey, version, fields);
+      let fullLabel = `v${version} ${label}`;
+      while (answers.has(fullLabel)) fullLabel += ', again';
+      answers.set(fullLabel, withoutRun(normalized(part(answer), known, name), runId));
+      return answer;
     };
-    await run(target);
-    for (const other of others) other.close();
-  }
-  client.close();
+  const others = [client];
+  const prefix = `oracle-${runId}-${name.replaceAll(/\W+/g, '-')}`;
+  await run({
+    nodeId: controllerId,
+    /** A name that no other scenario has. */
+    topic: (topic) => `${prefix}-${topic}`,
+    ask: asking(client),
+    /** An answer that is not compared. */
+    peek: (apiKey, version, fields) => client.ask(apiKey, version, fields),
+    /** How another client asks, over a connection of its own. */
+    asOther: (clientId) => {
+      const other = new OracleClient(address, clientId);
+      others.push(other);
+      return asking(other);
+    },
+  });
+  for (const other of others) other.close();
   return answers;
+}
+
+/** Resolves once a broker that has just started serves: a Kafka has no producer ids yet, and says that it is loading. */
+export async function untilReady(address) {
+  const client = new OracleClient(address);
+  const fields = { transactionalId: null, transactionTimeoutMs: 1000 };
+  while ((await client.ask(initProducerIdKey, 0, fields)).errorCode === coordinatorLoadInProgress) await after(pollMs);
+  client.close();
 }
 
 /**
@@ -77,27 +82,17 @@ async function untilPublished(client, name) {
 
 const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Whether the answer under `label` hangs on when it was asked for. */
-export function isTimed(label) {
-  return scenarios.some((scenario) => scenario.isTimed === true && label.startsWith(`${scenario.name} v`));
-}
-
-/** A Kafka that has just started has no producer ids yet, and says that it is loading. */
-async function untilReady(client) {
-  const fields = { transactionalId: null, transactionTimeoutMs: 1000 };
-  while ((await client.ask(initProducerIdKey, 0, fields)).errorCode === coordinatorLoadInProgress) await after(pollMs);
-}
-
 /** The answer as it is whenever it is asked for: names have the run in them. */
 function withoutRun(answer, runId) {
   return JSON.parse(JSON.stringify(answer).replaceAll(`oracle-${runId}-`, 'oracle-'));
 }
 
 const nearMs = 750;
+const offsetsTopic = '__consumer_offsets';
 
 const nameFields = [
   ...['resourceName', 'apiKey', 'index', 'topicId', 'topicName', 'topic', 'partitionIndex', 'partitionId', 'user'],
-  ...['entityType', 'key', 'feature', 'transactionalId'],
+  ...['entityType', 'key', 'feature', 'transactionalId', 'groupId'],
 ];
 const idFields = new Set(['brokerId', 'controllerId', 'leaderId', 'nodeId', 'replicaId']);
 const offsetsOfTheirOwn = new Set(['highWatermark', 'logEndOffset', 'lastFetchTimestamp', 'lastCaughtUpTimestamp']);
@@ -112,22 +107,38 @@ function nameOf(item) {
   return item?.name || nameFields.map((field) => item?.[field]).find((name) => name !== undefined);
 }
 
+/** The thing without the field that its name comes from. */
+function withoutName(item, name) {
+  return Object.fromEntries(
+    Object.entries(item).filter(
+      ([field, value]) => value !== name || (field !== 'name' && !nameFields.includes(field)),
+    ),
+  );
+}
+
 const byEpochAndSequence = (a, b) => a.producerEpoch - b.producerEpoch || a.lastSequence - b.lastSequence;
 
 /** The answer with what must differ made equal, and lists of named things as objects by name. */
-function normalized(value, known, label, field = '') {
+function normalized(value, known, scenario, field = '') {
   if (Array.isArray(value)) {
     if (nodeListFields.has(field)) return value.map((id) => (id === known.nodeId ? '<node>' : id));
     if (field === 'partitions' && typeof value[0] === 'number') return value.toSorted((a, b) => a - b);
     const ordered = field === 'activeProducers' ? value.toSorted(byEpochAndSequence) : value;
-    const items = ordered.map((item) => normalized(item, known, label));
+    const items = ordered.map((item) => normalized(item, known, scenario));
     const names = items.map(nameOf);
     const areNamed =
       items.length > 0 && names.every((name) => name !== undefined) && new Set(names).size === items.length;
-    return areNamed ? Object.fromEntries(items.map((item, i) => [names[i], item])) : items;
+    return areNamed ? Object.fromEntries(items.map((item, i) => [names[i], withoutName(item, names[i])])) : items;
   }
   if (typeof value === 'object' && value !== null) {
-    const fields = Object.entries(value).map(([key, item]) => [key, normalized(item, known, label, key)]);
+    const isRefused = value.errorCode !== undefined && value.errorCode !== 0;
+    const isOffsets = value.topic === offsetsTopic;
+    const fields = Object.entries(value).map(([key, item]) => {
+      // Which partition a group is kept in follows from its name, which has the run in it.
+      if (isOffsets && key === 'partitions') return [key, item.map(() => '<partition>')];
+      // Where there is no producer, 0 stands for it.
+      return [key, isRefused && key === 'producerId' ? item : normalized(item, known, scenario, key)];
+    });
     // With a code other than 0 the sentence is each broker's own.
     return Object.fromEntries(fields.filter(([key]) => key !== 'errorMessage' || value.errorCode === 0));
   }
@@ -136,7 +147,7 @@ function normalized(value, known, label, field = '') {
     if (value === String(known.nodeId)) return '<node>';
     if (value === String(known.nodeId + 1)) return '<another>';
   }
-  if (label.startsWith('DescribeQuorum') && offsetsOfTheirOwn.has(field) && value > 0) return '<growing>';
+  if (scenario === 'DescribeQuorum' && offsetsOfTheirOwn.has(field) && value > 0) return '<growing>';
   // Throttle times follow from when requests came.
   if (field === 'throttleTimeMs' && value > 0) return `<about ${Math.round(value)} ms>`;
   if (field === 'logDir') return '<directory>';

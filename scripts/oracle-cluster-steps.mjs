@@ -109,6 +109,7 @@ export async function partitionReassignments(target) {
 }
 
 export async function describeQuorum(target) {
+  await create(target, 'before', [newTopic(target.topic('known'), 1)]);
   for (const version of range(0, 2)) {
     const ask = (label, ...topics) => target.ask(label, 55, version, { topics });
     const of = (topicName, ...partitions) => ({

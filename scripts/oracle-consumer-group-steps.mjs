@@ -48,8 +48,8 @@ export class Member {
 /** Waits until the coordinator answers for the group: a fresh Kafka first makes the topic that its groups are kept in. */
 export async function coordinated(target, groupId) {
   for (let tries = 0; tries < 100; tries++) {
-    await target.ask('find', 10, 0, { key: groupId }, () => null);
-    const { errorCode } = await target.ask('coordinator', 9, 7, { groupId, topics: [] });
+    await target.peek(10, 0, { key: groupId });
+    const { errorCode } = await target.peek(9, 7, { groupId, topics: [] });
     if (errorCode === 0) return;
     await settled();
   }

@@ -2,6 +2,7 @@
 
 import { BatchBuilder } from '../dist/records/batch-builder.js';
 import { crc32c } from '../dist/records/crc32c.js';
+import { attributesAt, baseOffsetAt, batchSizeAt, recordCountAt } from '../dist/records/record-batch.js';
 
 export const Resource = { TOPIC: 2, BROKER: 4, BROKER_LOGGER: 8, CLIENT_METRICS: 16, GROUP: 32 };
 export const Operation = { SET: 0, DELETE: 1, APPEND: 2, SUBTRACT: 3 };
@@ -37,14 +38,33 @@ export function batchOf(texts, change = () => {}, options = {}) {
   return batch;
 }
 
-/** Resolves once the broker leads partition 0 of the topic: Kafka opens its logs some time after it has answered. */
+/** Resolves once the broker leads all partitions of the topics: Kafka opens its logs some time after it has answered. */
 export async function hosted(target, ...topics) {
   for (const name of topics) {
     for (let tries = 0; tries < 200; tries++) {
-      const partitions = [{ partitionIndex: 0, timestamp: -1 }];
+      const described = await target.peek(3, 9, {
+        topics: [{ name, topicId: zeroUuid }],
+        allowAutoTopicCreation: false,
+      });
+      const partitions = described.topics[0].partitions.map(({ partitionIndex }) => ({
+        partitionIndex,
+        timestamp: -1,
+      }));
       const answer = await target.peek(2, 1, { replicaId: -1, topics: [{ name, partitions }] });
-      if (answer.topics[0].partitions[0].errorCode === 0) break;
+      const led = answer.topics[0].partitions.filter(({ errorCode }) => errorCode === 0);
+      if (led.length > 0 && led.length === partitions.length) break;
       await settled();
     }
   }
+}
+
+/** What a Fetch says of its one partition; of the batches, what does not depend on who wrote them when. */
+export function fetchedPart({ responses: [{ partitions }] = [{ partitions: [] }] }) {
+  return partitions.map(({ records, ...partition }) => {
+    const batches = [];
+    for (let at = 0, size = 0; (size = batchSizeAt(records ?? [], at, records?.length ?? 0)) > 0; at += size) {
+      batches.push([baseOffsetAt(records, at), attributesAt(records, at), recordCountAt(records, at)].join(' '));
+    }
+    return { ...partition, records: batches };
+  });
 }

@@ -6,21 +6,9 @@
 import { millrace } from '../build/bench/load/millrace-server.js';
 import { ServerUnderTest } from '../build/bench/load/server-under-test.js';
 import { Missing } from '../build/bench/peers/cache.js';
+import { kafkaVersion } from '../build/bench/peers/kafka-jars.js';
 import { apacheKafka } from '../build/bench/peers/kafka-server.js';
-
-/** What one node needs, and what makes tests quick; Kafka has the first five from bench/peers. */
-const shared = {
-  'offsets.topic.replication.factor': '1',
-  'transaction.state.log.replication.factor': '1',
-  'transaction.state.log.min.isr': '1',
-  'share.coordinator.state.topic.replication.factor': '1',
-  'share.coordinator.state.topic.min.isr': '1',
-};
-const quick = {
-  'group.initial.rebalance.delay.ms': '0',
-  // Records of the past are not deleted while they are asked for.
-  'log.retention.check.interval.ms': '3600000',
-};
+import { millraceSettings, quick } from './oracle-settings.mjs';
 
 const addressOf = ({ doors }) => `${doors.kafka.host}:${doors.kafka.port}`;
 const onNote = (note) => console.error(`oracle: ${note}`);
@@ -29,7 +17,7 @@ const onNote = (note) => console.error(`oracle: ${note}`);
 export async function startKafka() {
   try {
     const server = await ServerUnderTest.start(apacheKafka(onNote, quick));
-    return { address: addressOf(server), discard: () => server.discard() };
+    return { address: addressOf(server), version: kafkaVersion, discard: () => server.discard() };
   } catch (error) {
     if (!(error instanceof Missing)) throw error;
     console.error(`oracle: ${error.message}`);
@@ -38,6 +26,6 @@ export async function startKafka() {
 }
 
 export async function startMillrace() {
-  const server = await ServerUnderTest.start(millrace({ settings: { 'node.id': '1', ...shared, ...quick } }));
+  const server = await ServerUnderTest.start(millrace({ settings: millraceSettings }));
   return { address: addressOf(server), discard: () => server.discard() };
 }

@@ -13,7 +13,14 @@ import {
   shareGroupState,
   updateFeatures,
 } from './oracle-cluster-steps.mjs';
+import {
+  classicGroups,
+  classicOffsets,
+  findCoordinators,
+  staticClassicMembers,
+} from './oracle-classic-group-steps.mjs';
 import { alterConfigs, describeConfigs, incrementalAlterConfigs } from './oracle-config-steps.mjs';
+import { fetches, fetchSessions } from './oracle-fetch-steps.mjs';
 import { clientQuotas, listConfigResources, telemetry, throttling } from './oracle-quota-steps.mjs';
 import { deleteRecords, initProducerId, listOffsets, offsetForLeaderEpoch, produce } from './oracle-record-steps.mjs';
 import { acls, delegationTokens, sasl, scramCredentials } from './oracle-security-steps.mjs';
@@ -66,6 +73,8 @@ export const scenarios = [
   { name: 'Metadata', run: metadata },
   { name: 'ListOffsets', run: listOffsets },
   { name: 'Produce', run: produce },
+  { name: 'Fetch', run: fetches },
+  { name: 'Fetch sessions', run: fetchSessions },
   { name: 'InitProducerId', run: initProducerId },
   { name: 'DeleteRecords', run: deleteRecords },
   { name: 'OffsetForLeaderEpoch', run: offsetForLeaderEpoch },
@@ -100,6 +109,10 @@ export const scenarios = [
   { name: 'Transactions, TxnOffsetCommit', run: transactionalOffsets },
   { name: 'Transactions, ListTransactions', run: listTransactions },
   { name: 'Transactions, WriteTxnMarkers', run: writeMarkers },
+  { name: 'FindCoordinator', run: findCoordinators },
+  { name: 'ClassicGroup', run: classicGroups },
+  { name: 'ClassicGroup static members', run: staticClassicMembers },
+  { name: 'ClassicGroup offsets', run: classicOffsets },
   { name: 'ConsumerGroupHeartbeat', run: consumerGroupHeartbeat },
   { name: 'ConsumerGroup mistakes', run: consumerGroupMistakes },
   { name: 'ConsumerGroup static members', run: staticMembers },

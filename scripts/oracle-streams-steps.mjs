@@ -423,12 +423,6 @@ export async function streamsSettings(target) {
   await target.ask('classic join', 11, 5, { ...joinGroup(groupId), memberId: '' });
   await target.ask('classic heartbeat', 12, 4, { groupId, generationId: 1, memberId: 'm', groupInstanceId: null });
   await target.ask('classic leave', 13, 2, { groupId, memberId: 'm' });
-  await target.ask('topology description', 93, 0, {
-    groupId,
-    memberId: idOf(1),
-    topologyEpoch: 0,
-    topologyDescription: { subtopologies: [], globalStores: [] },
-  });
   await first.leave('first leaves');
   await second.leave('second leaves');
 }
@@ -489,5 +483,11 @@ export async function streamsOffsets(target) {
   await target.ask('delete offsets, empty', 47, 0, {
     groupId,
     topics: [{ name: lines, partitions: [{ partitionIndex: 0 }] }],
+  });
+  await target.ask('topology description', 93, 0, {
+    groupId,
+    memberId: idOf(1),
+    topologyEpoch: 0,
+    topologyDescription: { subtopologies: [], globalStores: [] },
   });
 }

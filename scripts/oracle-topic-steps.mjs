@@ -181,6 +181,7 @@ export async function createPartitions(target) {
     await grow('assigned twice', [to(topic('b'), 5, on([here, here]))]);
     await grow('assigned nothing', [to(topic('b'), 5, [])]);
     await grow('nothing', []);
+    await settled();
     await target.ask(`afterwards ${version}`, 75, 0, { topics: [{ name: topic('a') }, { name: topic('b') }] });
   }
 }

@@ -4,8 +4,7 @@
  * complete only once its markers are written.
  */
 
-import { attributesAt, baseOffsetAt, batchSizeAt, recordCountAt } from '../dist/records/record-batch.js';
-import { batchOf, create, newTopic, range, timeoutMs, zeroUuid } from './oracle-requests.mjs';
+import { batchOf, create, fetchedPart, hosted, newTopic, range, timeoutMs, zeroUuid } from './oracle-requests.mjs';
 
 const Key = {
   PRODUCE: 0,
@@ -157,10 +156,7 @@ async function untilNone(target, apiKey, version, fields, part) {
 async function place(target, topic, partitionCount = 2, configs = {}) {
   const name = target.topic(topic);
   const { topics } = await create(target, `before ${topic}`, [newTopic(name, partitionCount, configs)]);
-  // Kafka leads the partitions some time after it has answered.
-  const partitions = [{ partitionIndex: 0, currentLeaderEpoch: -1, timestamp: -1 }];
-  const fields = { replicaId: -1, isolationLevel: 0, topics: [{ name, partitions }], timeoutMs };
-  await untilNone(target, Key.LIST_OFFSETS, 7, fields, (answer) => answer.topics[0].partitions[0]);
+  await hosted(target, name);
   return { name, id: topics[0].topicId };
 }
 
@@ -382,17 +378,6 @@ export async function transactionalProduce(target) {
     await producer.end('abort', v2 ? 5 : 4, false);
     await offsets('aborted');
   }
-}
-
-/** What a Fetch says of its one partition; of the batches, what does not depend on who wrote them when. */
-function fetchedPart({ responses: [{ partitions }] = [{ partitions: [] }] }) {
-  return partitions.map(({ records, ...partition }) => {
-    const batches = [];
-    for (let at = 0, size = 0; (size = batchSizeAt(records ?? [], at, records?.length ?? 0)) > 0; at += size) {
-      batches.push([baseOffsetAt(records, at), attributesAt(records, at), recordCountAt(records, at)].join(' '));
-    }
-    return { ...partition, records: batches };
-  });
 }
 
 /** What readers of committed records and others get, while transactions overlap, end either way, and stay open. */

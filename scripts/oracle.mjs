@@ -1,22 +1,32 @@
 /**
  * Sends the same requests to an Apache Kafka and to Millrace and says where the decoded answers differ.
  *
- *   npm run test:oracle [-- --only TEXT]                             starts both, and records Kafka's answers
- *   npm run oracle -- --kafka HOST:PORT --millrace HOST:PORT [--only TEXT]
+ *   npm run test:oracle [-- --only TEXT] [--record]                  starts both
+ *   npm run oracle -- --kafka HOST:PORT --millrace HOST:PORT [--only TEXT]…
  *
- * The requests stand in oracle-steps.mjs. What must differ (ids, addresses, sentences) is made equal first
+ * The requests stand in scenarios (oracle-steps.mjs). What must differ (ids, addresses, sentences) is made equal first
  * (oracle-answers.mjs); what differs for a reason is named in oracle-expected.mjs. The end is 1 where anything else
  * differs. Brokers that are given should be fresh, hold nothing of value and run with their default settings: topics and
- * settings are changed and removed. Recorded answers are what `npm test` holds Millrace against, without Java.
+ * settings are changed and removed.
+ *
+ * `--record` keeps Kafka's answers in test/oracle/answers, which `npm test` holds Millrace against, without Java. A new
+ * area is a file of scenarios, a line for each in oracle-steps.mjs, and `npm run test:oracle -- --only NAME --record`.
+ * `--only` takes the scenarios in whose names the text stands, and may be given several times.
  */
 
 import { parseArgs } from 'node:util';
-import { answersOf, differences, isTimed } from './oracle-answers.mjs';
+import { answersOf, differences, untilReady } from './oracle-answers.mjs';
 import { reasonFor } from './oracle-expected.mjs';
-import { writeRecord } from './oracle-record.mjs';
+import { removeRecordsBut, writeRecord } from './oracle-record.mjs';
+import { scenarios } from './oracle-steps.mjs';
 
 const { values } = parseArgs({
-  options: { kafka: { type: 'string' }, millrace: { type: 'string' }, only: { type: 'string', default: '' } },
+  options: {
+    kafka: { type: 'string' },
+    millrace: { type: 'string' },
+    only: { type: 'string', multiple: true, default: [''] },
+    record: { type: 'boolean', default: false },
+  },
 });
 
 const brief = (value) => {
@@ -24,28 +34,25 @@ const brief = (value) => {
   return text.length > 160 ? `${text.slice(0, 160)}…` : text;
 };
 
-/** Prints what differs; how many fields do without a reason. */
-function compare(kafka, millrace) {
-  const seen = new Map();
+/** Prints what differs in a scenario; how many fields do without a reason. Reasons are counted in `seen`. */
+function compare(scenario, kafka, millrace, seen) {
   let differing = 0;
   for (const [label, answer] of kafka) {
     for (const [path, theirs, ours] of differences(answer, millrace.get(label))) {
-      const reason = reasonFor(label, path);
+      const reason = reasonFor(`${scenario} ${label}`, path);
       if (reason !== undefined) {
         seen.set(reason, (seen.get(reason) ?? 0) + 1);
         continue;
       }
       differing++;
-      console.log(`${label}\n  ${path}\n    Kafka     ${brief(theirs)}\n    Millrace  ${brief(ours)}`);
+      console.log(`${scenario} ${label}\n  ${path}\n    Kafka     ${brief(theirs)}\n    Millrace  ${brief(ours)}`);
     }
   }
-  for (const [reason, times] of seen) console.log(`expected, ${times} times: ${reason}`);
-  console.log(`${kafka.size} answers compared, ${differing} fields differ`);
   return differing;
 }
 
 async function serversOf({ kafka, millrace }) {
-  const given = (address) => ({ address, discard: async () => {} });
+  const given = (address) => ({ address, version: 'given', discard: async () => {} });
   if (kafka !== undefined && millrace !== undefined) return [given(kafka), given(millrace)];
   const { startKafka, startMillrace } = await import('./oracle-servers.mjs');
   const ofMillrace = millrace === undefined ? await startMillrace() : given(millrace);
@@ -53,15 +60,25 @@ async function serversOf({ kafka, millrace }) {
 }
 
 const [kafka, millrace] = await serversOf(values);
+const runId = Date.now().toString(36);
+const seen = new Map();
+let asked = 0;
+let differing = 0;
 try {
-  const options = { runId: Date.now().toString(36), only: values.only };
-  const ofKafka = await answersOf(kafka.address, options);
-  const ofMillrace = await answersOf(millrace.address, { ...options, settles: false });
-  if (values.kafka === undefined) {
-    const recorded = [...ofKafka].filter(([label]) => !isTimed(label));
-    writeRecord(recorded, { isWhole: values.only === '' });
+  await untilReady(kafka.address);
+  for (const scenario of scenarios.filter(({ name }) => values.only.some((text) => name.includes(text)))) {
+    const startedMs = performance.now();
+    const ofKafka = await answersOf(scenario, kafka.address, { runId });
+    const ofMillrace = await answersOf(scenario, millrace.address, { runId, settles: false });
+    asked += ofKafka.size;
+    differing += compare(scenario.name, ofKafka, ofMillrace, seen);
+    console.error(`${scenario.name}: ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+    if (values.record && !scenario.isTimed) writeRecord(scenario.name, ofKafka, kafka.version);
   }
-  process.exitCode = compare(ofKafka, ofMillrace) === 0 ? 0 : 1;
+  if (values.record) removeRecordsBut(scenarios.map(({ name }) => name));
+  for (const [reason, times] of seen) console.log(`expected, ${times} times: ${reason}`);
+  console.log(`${asked} answers compared, ${differing} fields differ`);
+  process.exitCode = differing === 0 ? 0 : 1;
 } finally {
   await kafka.discard();
   await millrace.discard();

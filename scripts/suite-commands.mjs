@@ -1,0 +1,69 @@
+/** Runs the commands of other people's suites, which may hang, and gets their sources. For scripts/suites.mjs. */
+
+import { spawn } from 'node:child_process';
+import { createWriteStream, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Missing } from '../build/bench/peers/cache.js';
+import { canRun, runCommand } from '../build/bench/peers/commands.js';
+
+/**
+ * Runs a command to its end, or kills it and all that it started after `limitMs`. Its output goes to the file `log` too.
+ * Resolves with what it printed to stdout and stderr, and `isLate` where it was killed.
+ */
+export function run(file, args, { cwd, environment = {}, limitMs, log }) {
+  mkdirSync(dirname(log), { recursive: true });
+  const kept = createWriteStream(log);
+  return new Promise((resolve, reject) => {
+    // A group of its own, so that what it started ends with it.
+    const child = spawn(file, args, { cwd, env: { ...process.env, ...environment }, detached: true });
+    let printed = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        printed += text;
+        kept.write(text);
+      });
+    }
+    child.stdin.end();
+    let isLate = false;
+    const limit = setTimeout(() => {
+      isLate = true;
+      process.kill(-child.pid, 'SIGKILL');
+    }, limitMs);
+    child.on('error', reject);
+    child.on('close', (status) => {
+      clearTimeout(limit);
+      kept.end();
+      resolve({ printed, status, isLate });
+    });
+  });
+}
+
+/** Throws `Missing` unless all of the commands are there. */
+export function needs(what, ...commands) {
+  const missing = commands.filter((command) => !canRun(command, '--version') && !canRun(command, 'version'));
+  if (missing.length > 0) throw new Missing(`${missing.join(', ')} cannot be run here: ${what} is left out`);
+}
+
+/** Clones one tag of a repository into `into`. Throws `Missing` where it cannot be reached. */
+export function clone(url, tag, into) {
+  needs(url, 'git');
+  try {
+    runCommand('git', ['-c', 'advice.detachedHead=false', 'clone', '-q', '--depth', '1', '--branch', tag, url, into]);
+  } catch (error) {
+    throw new Missing(`${url} at ${tag} cannot be cloned here: ${error.message.split('\n').at(-2)}`);
+  }
+}
+
+/** Runs `task` on each item, `width` at a time; the results stand in the order of the items. */
+export async function inParallel(items, width, task) {
+  const results = [];
+  let next = 0;
+  const worker = async () => {
+    while (next < items.length) {
+      const i = next++;
+      results[i] = await task(items[i]);
+    }
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+  return results;
+}
