@@ -84,6 +84,30 @@ export const describe = (target, label, groupId, version = 1) => {
   return target.ask(`describe, ${label}`, 69, version, fields, (answer) => inOrder(byMemberId(answer)));
 };
 
+/** Heartbeats of a member that has all, and of one that has not joined. */
+export async function wrongEpochs(first, second) {
+  await first.beat('nothing new');
+  await first.beat('epoch ahead', { memberEpoch: 9 });
+  await first.beat('epoch behind', { memberEpoch: 1 });
+  await second.beat('unknown member', { memberEpoch: 2 });
+  await second.leave('leave unknown member');
+}
+
+/** Two members go, one comes back, and their group is deleted. `describeGroup` asks what the group is like. */
+export async function untilDeleted(first, second, describeGroup) {
+  await first.leave('first leaves');
+  await describeGroup('first left');
+  await second.beat('second hears');
+  await second.ack('second has all');
+  await second.leave('second leaves');
+  await describeGroup('empty');
+  await first.join('first joins the empty group');
+  await first.join('first joins again');
+  await first.leave('first leaves at last');
+  await first.target.ask(`deleted, ${first.version}`, 42, 3, { groupsNames: [first.groupId] });
+  await describeGroup('deleted');
+}
+
 export async function consumerGroupHeartbeat(target) {
   const topic = target.topic('beats');
   await create(target, 'before', [newTopic(topic, 3)]);
@@ -99,11 +123,7 @@ export async function consumerGroupHeartbeat(target) {
     await first.join('first joins');
     await describe(target, `with one, ${version}`, groupId);
     await first.ack('first has all');
-    await first.beat('nothing new');
-    await first.beat('epoch ahead', { memberEpoch: 9 });
-    await first.beat('epoch behind', { memberEpoch: 1 });
-    await second.beat('unknown member', { memberEpoch: 2 });
-    await second.leave('leave unknown member');
+    await wrongEpochs(first, second);
     await assignable();
     await second.join('second joins');
     await describe(target, `with two, reconciling, ${version}`, groupId);
@@ -120,17 +140,7 @@ export async function consumerGroupHeartbeat(target) {
     await describe(target, `with two, ${version}`, groupId);
     await describe(target, `with two, ${version}`, groupId, 0);
     await assignable();
-    await first.leave('first leaves');
-    await describe(target, `first left, ${version}`, groupId);
-    await second.beat('second hears');
-    await second.ack('second has all');
-    await second.leave('second leaves');
-    await describe(target, `empty, ${version}`, groupId);
-    await first.join('first joins the empty group');
-    await first.join('first joins again');
-    await first.leave('first leaves at last');
-    await target.ask(`deleted, ${version}`, 42, 3, { groupsNames: [groupId] });
-    await describe(target, `deleted, ${version}`, groupId);
+    await untilDeleted(first, second, (label) => describe(target, `${label}, ${version}`, groupId));
   }
 }
 

@@ -3,7 +3,7 @@
  * member epochs, static members and settings. Each scenario makes its own topics and groups.
  */
 
-import { coordinated, idOf } from './oracle-consumer-group-steps.mjs';
+import { coordinated, idOf, untilDeleted, wrongEpochs } from './oracle-consumer-group-steps.mjs';
 import { create, newTopic, Operation, range, Resource, settled, zeroUuid } from './oracle-requests.mjs';
 
 /** Targets are made at most once in `group.streams.assignment.interval.ms`. */
@@ -147,11 +147,7 @@ export async function streamsGroupHeartbeat(target) {
       plainTopics,
     );
     await target.ask('internal topics, settings', 32, 4, { resources: resourcesOf(topology) }, setThere);
-    await first.beat('nothing new');
-    await first.beat('epoch ahead', { memberEpoch: 9 });
-    await first.beat('epoch behind', { memberEpoch: 1 });
-    await second.beat('unknown member', { memberEpoch: 2 });
-    await second.leave('leave unknown member');
+    await wrongEpochs(first, second);
     await assignable();
     await second.join('second joins');
     await describe(target, `with two, reconciling, ${version}`, groupId);
@@ -169,17 +165,7 @@ export async function streamsGroupHeartbeat(target) {
     await describe(target, `with two, ${version}`, groupId, 0);
     await target.ask(`not empty, ${version}`, 42, 2, { groupsNames: [groupId] });
     await assignable();
-    await first.leave('first leaves');
-    await describe(target, `first left, ${version}`, groupId);
-    await second.beat('second hears');
-    await second.ack('second has all');
-    await second.leave('second leaves');
-    await describe(target, `empty, ${version}`, groupId);
-    await first.join('first joins the empty group');
-    await first.join('first joins again');
-    await first.leave('first leaves at last');
-    await target.ask(`deleted, ${version}`, 42, 3, { groupsNames: [groupId] });
-    await describe(target, `deleted, ${version}`, groupId);
+    await untilDeleted(first, second, (label) => describe(target, `${label}, ${version}`, groupId));
   }
 }
 
