@@ -13,10 +13,10 @@ import { millraceSettings, quick } from './oracle-settings.mjs';
 const addressOf = ({ doors }) => `${doors.kafka.host}:${doors.kafka.port}`;
 const onNote = (note) => console.error(`oracle: ${note}`);
 
-/** Starts Kafka, or ends the process with a sentence where this machine cannot. */
-export async function startKafka() {
+/** Starts Kafka with `more` settings, or ends the process with a sentence where this machine cannot. */
+export async function startKafka(more = {}) {
   try {
-    const server = await ServerUnderTest.start(apacheKafka(onNote, quick));
+    const server = await ServerUnderTest.start(apacheKafka(onNote, { ...quick, ...more }));
     return { address: addressOf(server), version: kafkaVersion, discard: () => server.discard() };
   } catch (error) {
     if (!(error instanceof Missing)) throw error;
@@ -25,7 +25,7 @@ export async function startKafka() {
   }
 }
 
-export async function startMillrace() {
-  const server = await ServerUnderTest.start(millrace({ settings: millraceSettings }));
+export async function startMillrace(more = {}) {
+  const server = await ServerUnderTest.start(millrace({ settings: { ...millraceSettings, ...more } }));
   return { address: addressOf(server), discard: () => server.discard() };
 }

@@ -1,12 +1,14 @@
 /**
  * librdkafka's own tests, in their quick form, with groups of the classic protocol and of the consumer protocol. Their
  * source stands in the npm package node-rdkafka. Each test is a process of its own: one that crashes or hangs is one.
+ * They want topics that are created by themselves to have four partitions, and Kafka's scripts for topics and settings.
  */
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { installed } from '../build/bench/peers/cache.js';
 import { runCommand } from '../build/bench/peers/commands.js';
+import { kafkaCommandsClassPath } from '../build/bench/peers/kafka-jars.js';
 import { inParallel, needs, run } from './suite-commands.mjs';
 
 const packageVersion = '3.6.1';
@@ -16,9 +18,26 @@ const atOnce = 3;
 const withoutThese = ['ssl', 'gssapi', 'curl', 'zstd', 'lz4-ext', 'syslog'].map((part) => `--disable-${part}`);
 const source = join('package', 'deps', 'librdkafka');
 
+const scripts = {
+  'kafka-topics.sh': 'org.apache.kafka.tools.TopicCommand',
+  'kafka-configs.sh': 'kafka.admin.ConfigCommand',
+};
+
+/** A folder with the scripts, as it is in a distribution of Kafka. */
+function kafkaPath(folder) {
+  const bin = join(folder, 'kafka', 'bin');
+  mkdirSync(bin, { recursive: true });
+  for (const [script, command] of Object.entries(scripts)) {
+    const line = `exec java -Xmx256M -XX:TieredStopAtLevel=1 -cp '${kafkaCommandsClassPath(console.error)}' ${command} "$@"`;
+    writeFileSync(join(bin, script), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+  }
+  return join(folder, 'kafka');
+}
+
 const suiteOf = (protocol) => ({
   name: `librdkafka (${protocol} groups)`,
   version,
+  settings: { 'num.partitions': '4' },
   install(onNote) {
     return installed(`suite-librdkafka-${version}`, onNote, (into) => {
       needs('librdkafka', 'gcc', 'g++', 'make');
@@ -37,6 +56,8 @@ const suiteOf = (protocol) => ({
     const environment = {
       RDKAFKA_TEST_CONF: settings,
       TEST_KAFKA_VERSION: '4.4.0',
+      KAFKA_PATH: kafkaPath(folder),
+      BROKERS: address,
       TEST_CONSUMER_GROUP_PROTOCOL: protocol,
       LD_LIBRARY_PATH: `${join(cwd, '..', 'src')}:${join(cwd, '..', 'src-cpp')}`,
     };

@@ -3,7 +3,7 @@
  *
  *   { "SUITE": { "version": …, "kafka": "4.4.0", "tests": { "NAME": [on Kafka, on Millrace], … } }, … }
  *
- * Of tests that passed on both only the number is kept.
+ * A test is `passed`, `failed`, `skipped` or, where the suite did not come to it, `absent`.
  */
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -11,37 +11,52 @@ import { reasonForTest } from './suite-expected.mjs';
 
 const results = new URL('../test/suites/results.json', import.meta.url);
 const document = new URL('../docs/compatibility.md', import.meta.url);
+const sides = ['kafka', 'millrace'];
 
-/** Keeps the outcomes of a suite in place of those that were kept of it. */
-export function keep({ name, version }, kafkaVersion, kafka, millrace) {
+/** Keeps the outcomes of a suite on one side in place of those that were kept. */
+export function keep({ name, version }, side, kafkaVersion, outcomes) {
   const all = read();
-  const names = [...new Set([...kafka.keys(), ...millrace.keys()])].toSorted();
-  const pairs = names.map((test) => [test, [kafka.get(test) ?? 'absent', millrace.get(test) ?? 'absent']]);
-  const isUsual = ([, [onKafka, onMillrace]]) => onKafka === 'passed' && onMillrace === 'passed';
-  const passedOnBoth = pairs.filter(isUsual).length;
-  const others = Object.fromEntries(pairs.filter((pair) => !isUsual(pair)));
-  all[name] = { version, kafka: kafkaVersion, passedOnBoth, others };
+  const before = all[name]?.version === version ? all[name] : { version, kafka: null, tests: {} };
+  const at = sides.indexOf(side);
+  const names = [...new Set([...Object.keys(before.tests), ...outcomes.keys()])].toSorted();
+  const pairs = names.map((test) => {
+    const pair = before.tests[test] ?? ['absent', 'absent'];
+    return [test, pair.with(at, outcomes.get(test) ?? 'absent')];
+  });
+  const tests = Object.fromEntries(pairs.filter(([, pair]) => pair.some((outcome) => outcome !== 'absent')));
+  all[name] = { version, kafka: side === 'kafka' ? kafkaVersion : before.kafka, tests };
   mkdirSync(new URL('.', results), { recursive: true });
-  writeFileSync(results, `${JSON.stringify(all, null, 2)}\n`);
+  writeFileSync(results, textOf(all));
   writeFileSync(document, documentOf(all));
 }
 
 /** The tests of a suite whose outcomes differ without a reason, of what is kept. */
 export function unexplained(name) {
-  const { others } = read()[name];
-  return Object.entries(others).filter(([test, [kafka, millrace]]) => kafka !== millrace && !reasonForTest(name, test));
+  const { tests } = read()[name];
+  return Object.entries(tests).filter(([test, [kafka, millrace]]) => kafka !== millrace && !reasonForTest(name, test));
 }
 
 function read() {
   return existsSync(results) ? JSON.parse(readFileSync(results, 'utf8')) : {};
 }
 
+/** A test a line. */
+function textOf(all) {
+  const suites = Object.entries(all).map(([name, { tests, ...rest }]) => {
+    const head = JSON.stringify(rest).slice(1, -1);
+    const lines = Object.entries(tests).map(([test, pair]) => `${JSON.stringify(test)}: ${JSON.stringify(pair)}`);
+    return `${JSON.stringify(name)}: {${head}, "tests": {\n${lines.join(',\n')}\n}}`;
+  });
+  return `{\n${suites.join(',\n')}\n}\n`;
+}
+
 function documentOf(all) {
-  const rows = Object.entries(all).map(([name, { version, kafka, passedOnBoth, others }]) => {
-    const count = (side, outcome) => Object.values(others).filter((pair) => pair[side] === outcome).length;
-    const cells = (side) =>
-      `${passedOnBoth + count(side, 'passed')} / ${count(side, 'failed')} / ${count(side, 'skipped')}`;
-    const differing = Object.values(others).filter(([one, other]) => one !== other).length;
+  const isWhole = ({ tests }) => sides.every((_, side) => Object.values(tests).some((pair) => pair[side] !== 'absent'));
+  const compared = Object.entries(all).filter(([, suite]) => isWhole(suite));
+  const rows = compared.map(([name, { version, kafka, tests }]) => {
+    const count = (side, outcome) => Object.values(tests).filter((pair) => pair[side] === outcome).length;
+    const cells = (side) => ['passed', 'failed', 'skipped'].map((outcome) => count(side, outcome)).join(' / ');
+    const differing = Object.values(tests).filter(([one, other]) => one !== other).length;
     return `| ${name} | ${version} | ${kafka} | ${cells(0)} | ${cells(1)} | ${differing} |`;
   });
   const table = [
@@ -49,12 +64,12 @@ function documentOf(all) {
     '| --- | --- | --- | --- | --- | --- |',
     ...rows,
   ];
-  const differing = Object.entries(all).flatMap(([name, { others }]) =>
-    Object.entries(others)
+  const differing = compared.flatMap(([name, { tests }]) =>
+    Object.entries(tests)
       .filter(([, [kafka, millrace]]) => kafka !== millrace)
       .map(([test, [kafka, millrace]]) => {
-        const cell = (text) => text.replaceAll('|', '\\|');
-        return `| ${name} | ${cell(test)} | ${kafka} | ${millrace} | ${reasonForTest(name, test) ?? ''} |`;
+        const reason = reasonForTest(name, test) ?? '';
+        return `| ${name} | ${test.replaceAll('|', '\\|')} | ${kafka} | ${millrace} | ${reason} |`;
       }),
   );
   const details = ['| suite | test | on Kafka | on Millrace | why |', '| --- | --- | --- | --- | --- |', ...differing];

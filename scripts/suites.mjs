@@ -2,12 +2,11 @@
  * Runs other people's suites, which are written against "a Kafka at an address", against an Apache Kafka and a Millrace
  * and writes docs/compatibility.md.
  *
- *   npm run test:suites [-- --only TEXT] [--millrace-only]
+ *   npm run test:suites [-- --only TEXT] [--side kafka|millrace]
  *
  * Suites are fetched and built once, in .bench-cache; what this machine lacks is said and left out. Each suite has new
- * brokers with their default settings. The end is 1 where outcomes differ without a reason (suite-expected.mjs).
- * `--millrace-only` runs a suite on Millrace alone, shows what did not pass, and writes nothing. What suites print is
- * kept in build/suites.
+ * brokers with their default settings, but for what it wants. The end is 1 where outcomes differ without a reason (suite-expected.mjs).
+ * `--side` runs one of both, and keeps what the other had. What suites print is kept in build/suites.
  */
 
 import { join } from 'node:path';
@@ -22,20 +21,23 @@ import { aiokafka, kafkaPython } from './suite-python.mjs';
 import { keep, unexplained } from './suite-table.mjs';
 
 const { values } = parseArgs({
-  options: { only: { type: 'string', default: '' }, 'millrace-only': { type: 'boolean', default: false } },
+  options: { only: { type: 'string', default: '' }, side: { type: 'string' } },
 });
 const suites = [franzGo, ...librdkafkaSuites, kafkaJs, kafkaPython, aiokafka];
 const logs = fileURLToPath(new URL('../build/suites/', import.meta.url));
 
-async function outcomesOn(start, suite, folder, side) {
-  const server = await start();
+async function runOn(side, suite, folder) {
+  const server = await (side === 'kafka' ? startKafka : startMillrace)(suite.settings);
   try {
-    const log = join(logs, `${suite.name.replaceAll(/\W+/g, '-')}-${side}`);
-    const outcomes = await suite.run(folder, server.address, log);
+    const outcomes = await suite.run(
+      folder,
+      server.address,
+      join(logs, `${suite.name.replaceAll(/\W+/g, '-')}-${side}`),
+    );
     const count = (wanted) => [...outcomes.values()].filter((outcome) => outcome === wanted).length;
     const counts = ['passed', 'failed', 'skipped'].map((wanted) => `${count(wanted)} ${wanted}`).join(', ');
     console.log(`${suite.name} ${suite.version} on ${side}: ${counts}`);
-    return { outcomes, version: server.version };
+    keep(suite, side, server.version, outcomes);
   } finally {
     await server.discard();
   }
@@ -43,14 +45,8 @@ async function outcomesOn(start, suite, folder, side) {
 
 async function runSuite(suite) {
   const folder = suite.install((note) => console.error(`suites: ${note}`));
-  if (values['millrace-only']) {
-    const { outcomes } = await outcomesOn(startMillrace, suite, folder, 'millrace');
-    for (const [test, outcome] of outcomes) if (outcome !== 'passed') console.log(`  ${outcome}  ${test}`);
-    return 0;
-  }
-  const kafka = await outcomesOn(startKafka, suite, folder, 'kafka');
-  const millrace = await outcomesOn(startMillrace, suite, folder, 'millrace');
-  keep(suite, kafka.version, kafka.outcomes, millrace.outcomes);
+  for (const side of values.side === undefined ? ['kafka', 'millrace'] : [values.side])
+    await runOn(side, suite, folder);
   const differing = unexplained(suite.name);
   for (const [test, [onKafka, onMillrace]] of differing) {
     console.log(`  DIFFERENT  ${test}: ${onKafka} on Kafka, ${onMillrace} on Millrace`);
