@@ -62,6 +62,16 @@ export class ClientHarness implements AsyncDisposable {
 }
 
 /** A TCP port before another, whose connections can be cut. */
+/**
+ * What proxies do to connections beside passing them on: refuse them as one that has lost its server, answer what is no
+ * WebSocket, let a few bytes at a time through, or keep them open and pass nothing on any more after the first answers.
+ */
+export type ProxyMood = 'passes' | 'refuses' | 'babbles' | 'dribbles' | 'falls silent';
+
+const refusal = 'HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n';
+const dribbleBytes = 7;
+const silentAfterBytes = 2000;
+
 export class CuttingProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -71,6 +81,8 @@ export class CuttingProxy implements AsyncDisposable {
   cutAfterBytes: (connection: number) => number = () => Infinity;
   /** Answers are thrown away: requests arrive, and nobody hears of it. */
   isDeaf = false;
+  /** What the connection with this number is like. */
+  moodOf: (connection: number) => ProxyMood = () => 'passes';
 
   private constructor(server: Server) {
     this.#server = server;
@@ -102,6 +114,13 @@ export class CuttingProxy implements AsyncDisposable {
 
   #connect(client: Socket, port: number): void {
     let leftBytes = this.cutAfterBytes(++this.connectionCount);
+    const mood = this.moodOf(this.connectionCount);
+    if (mood === 'refuses' || mood === 'babbles') {
+      client.on('error', () => {});
+      client.once('data', () => client.end(mood === 'refuses' ? refusal : Buffer.alloc(3000, 'no HTTP ')));
+      return;
+    }
+    let passedBytes = 0;
     const broker = connect(port, '127.0.0.1');
     for (const [one, other] of [
       [client, broker],
@@ -117,8 +136,12 @@ export class CuttingProxy implements AsyncDisposable {
     }
     client.on('data', (bytes) => broker.write(bytes));
     broker.on('data', (bytes) => {
-      if (this.isDeaf) return;
-      client.write(bytes.subarray(0, leftBytes));
+      if (this.isDeaf || (mood === 'falls silent' && passedBytes > silentAfterBytes)) return;
+      passedBytes += bytes.length;
+      const passed = bytes.subarray(0, leftBytes);
+      if (mood === 'dribbles')
+        for (let i = 0; i < passed.length; i += dribbleBytes) client.write(passed.subarray(i, i + dribbleBytes));
+      else client.write(passed);
       leftBytes -= bytes.length;
       if (leftBytes <= 0) client.destroy();
     });

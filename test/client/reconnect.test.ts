@@ -111,6 +111,25 @@ describe('connections that are cut', () => {
     expect(await readAll(consumer, texts.length)).toEqual(split(texts));
   });
 
+  it('store and show each record once through a proxy that refuses, babbles, dribbles and falls silent', async () => {
+    const proxy = harness.closing(await CuttingProxy.open(() => harness.broker.http!.port));
+    const moods = ['passes', 'refuses', 'falls silent', 'babbles', 'dribbles'] as const;
+    proxy.moodOf = (connection) => moods[connection % moods.length]!;
+    // Short, or a connection that fell silent is waited for in vain.
+    const client = harness.closing(new Client({ url: proxy.url, ...quick, requestTimeoutMs: 300 }));
+    const topic = harness.newTopic();
+    await createTopics(harness.client(), [{ name: topic, partitionCount }]);
+    const texts = numbered(2000);
+    await using producer = new Producer(client, { value: text, batchBytes: 1000 });
+    await using consumer = new Consumer(client, { topics: [topic], value: text, maxWaitMs: 50 });
+    const seen = readAll(consumer, texts.length, (total) => {
+      if (total % 400 === 0) proxy.cut();
+    });
+    await sendAll(producer, topic, texts, () => {}, 200);
+    expect(await seen).toEqual(split(texts));
+    expect(proxy.connectionCount).toBeGreaterThan(moods.length);
+  });
+
   it('show a loop each record once, in order', async () => {
     const { proxy, client, topic } = await throughProxy();
     const texts = numbered(5000).map((value) => value.padEnd(200, '.'));
