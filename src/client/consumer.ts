@@ -10,18 +10,19 @@
 
 import { ErrorCode } from '../base/error-code.ts';
 import type { RecordHeader, RecordReader } from '../records/record-reader.ts';
-import { type Assignor, range } from './assignors.ts';
+import { bytes as plainBytes, type Serializer } from '../records/serializers.ts';
+import { range } from './assignors.ts';
 import type { Client } from './client.ts';
 import type { Cluster } from './cluster.ts';
 import { ConsumedPartition } from './consumed-partition.ts';
+import { ConsumerCommits } from './consumer-commits.ts';
+import type { AssignedPartition, ConsumerOptions, ConsumerRecord } from './consumer-options.ts';
 import { Fetcher } from './fetcher.ts';
-import { GroupMember, isMembershipError } from './group-member.ts';
-import { KafkaError, mayPass } from './kafka-error.ts';
+import { GroupMember } from './group-member.ts';
+import { KafkaError } from './kafka-error.ts';
 import {
   type CommittedOffset,
   type Committer,
-  commitOffsets,
-  fetchCommitted,
   type Isolation,
   listOffsets,
   nobody,
@@ -29,78 +30,8 @@ import {
   placeName,
   type TopicPartition,
 } from './offsets.ts';
-import { mainLane } from './cluster.ts';
-import { bytes as plainBytes, type Serializer } from '../records/serializers.ts';
-import { Bell, delay } from './waiting.ts';
-
-/** A record that was read. */
-export interface ConsumerRecord<K, V> {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  /** In milliseconds since 1970; -1 where it has none. */
-  readonly timestampMs: number;
-  readonly key: K | null;
-  /** Null is a tombstone. */
-  readonly value: V | null;
-  readonly headers: readonly RecordHeader[];
-}
-
-/** A partition, and where to begin in it. */
-export interface AssignedPartition extends TopicPartition {
-  /** Default: the group's position, else `from`. */
-  readonly from?: Place | { readonly offset: number };
-}
-
-export interface ConsumerOptions<K, V> {
-  /** Topics to read: with a group those partitions that it assigns, else all. */
-  readonly topics?: readonly string[];
-  /** Partitions to read, instead of topics. */
-  readonly partitions?: readonly AssignedPartition[];
-  /** The group whose position is kept, and, with topics, that shares them. Default: none. */
-  readonly group?: string;
-  /** Default: `bytes`. */
-  readonly key?: Serializer<K>;
-  /** Default: `bytes`. */
-  readonly value?: Serializer<V>;
-  /** Where to begin in a partition without a position. Default: `earliest`, so that nothing is missed. */
-  readonly from?: Place;
-  /** What to do where the log does not have a partition's position any more. Default: `fail`. */
-  readonly outOfRange?: 'fail' | 'earliest' | 'latest';
-  /** Whether records of open and aborted transactions are left out. Default: `read_committed`. */
-  readonly isolation?: Isolation;
-  /** Commit what was processed, in a group. Default: true. */
-  readonly autoCommit?: boolean;
-  /** How often, in milliseconds. Default: 5,000. */
-  readonly autoCommitIntervalMs?: number;
-  /** How the group shares partitions, the most wanted first. Default: `range`. */
-  readonly assignors?: readonly Assignor[];
-  /** The name of a static member (KIP-345), which may be gone for a session without a rebalance. Default: none. */
-  readonly groupInstanceId?: string;
-  /** So long the group waits for a member that is silent, in milliseconds. Default: 45,000. */
-  readonly sessionTimeoutMs?: number;
-  /** And so long in a rebalance for one that still processes a record. Default: 300,000. */
-  readonly rebalanceTimeoutMs?: number;
-  /** Default: 3,000. */
-  readonly heartbeatIntervalMs?: number;
-  /** So much is read ahead in all, in bytes. Default: 8 MiB. */
-  readonly prefetchBytes?: number;
-  /** So long a fetch waits at the broker for the first record, in milliseconds. Default: 500. */
-  readonly maxWaitMs?: number;
-  /** A batch may inflate to so much, in bytes. Default: 64 MiB. */
-  readonly maxInflatedBytes?: number;
-  /** How often topics that are read without a group are looked at for new partitions, in milliseconds. Default: 30,000. */
-  readonly growthIntervalMs?: number;
-  /** Ends the consumer as `close` does; its loops end without an error. */
-  readonly signal?: AbortSignal;
-}
-
-/** What the loop has in its hands. */
-interface Processing {
-  readonly partition: ConsumedPartition;
-  /** The offset of its first record. */
-  readonly offset: number;
-}
+import { RecordLoop } from './record-loop.ts';
+import { delay } from './waiting.ts';
 
 /** How much of one partition is fetched at once, and read ahead. */
 const partitionBytes = 1024 * 1024;
@@ -114,19 +45,15 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
   readonly #autoCommits: boolean;
   readonly #fetcher: Fetcher;
   readonly #member: GroupMember | null;
+  /** Null without a group. */
+  readonly #commits: ConsumerCommits | null;
   readonly #partitions = new Map<string, ConsumedPartition>();
-  /** Those that something waits in, the one with the last turn at the end. */
-  #turns: ConsumedPartition[] = [];
-  readonly #arrived = new Bell();
-  readonly #released = new Bell();
+  readonly #loop: RecordLoop;
   readonly #closing = new AbortController();
-  #processing: Processing | null = null;
   #isStarted = false;
-  #isReading = false;
   #failure: Error | null = null;
   #closed: Promise<void> | null = null;
   #commitTimer: ReturnType<typeof setInterval> | null = null;
-  #committing: Promise<void> = Promise.resolve();
 
   /** Connects when its loop begins. Throws a `KafkaError` (INVALID_REQUEST) where options contradict each other. */
   constructor(client: Client, options: ConsumerOptions<K, V>) {
@@ -151,12 +78,14 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
       },
       {
         partitions: () => this.#partitions.values(),
-        arrived: (partition) => this.#has(partition),
+        arrived: (partition) => this.#loop.has(partition),
         outOfRange: (partition) => void this.#outOfRange(partition),
         failed: (error) => this.#fail(error),
       },
     );
+    this.#loop = this.#newLoop();
     this.#member = this.#newMember();
+    this.#commits = this.#newCommits();
     if (options.signal?.aborted === true) void this.close();
     else options.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
@@ -205,7 +134,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
    * next loop goes on behind it. The loop ends when the consumer is closed, and throws a `KafkaError` where it cannot go on.
    */
   [Symbol.asyncIterator](): AsyncIterator<ConsumerRecord<K, V>, undefined> {
-    return this.#loop((partition) => {
+    return this.#loop.loop((partition) => {
       const reader = partition.next();
       return reader === null ? null : this.#record(partition, reader);
     });
@@ -233,7 +162,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
       }
       return records.length === 0 ? null : records;
     };
-    return { [Symbol.asyncIterator]: () => this.#loop(take) };
+    return { [Symbol.asyncIterator]: () => this.#loop.loop(take) };
   }
 
   /** Hands nothing of `partitions` out until they are resumed; what was read ahead stays. */
@@ -244,7 +173,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
   resume(partitions: readonly TopicPartition[]): void {
     for (const partition of partitions) this.#partition(partition).isPaused = false;
     this.#fetcher.wake();
-    this.#arrived.ring();
+    this.#loop.wake();
   }
 
   /**
@@ -272,14 +201,9 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
     offsets: readonly CommittedOffset[] = this.handedOut(),
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
-    const { group } = this.#options;
-    if (group === undefined)
+    if (this.#commits === null)
       throw new KafkaError(ErrorCode.INVALID_GROUP_ID, 'a consumer without a group keeps no position');
-    if (offsets.length === 0) return;
-    for (const offset of offsets) this.#partition(offset).uncertain.add(offset.offset);
-    if (this.#member !== null) await this.#member.commit(offsets, signal);
-    else await this.#commitAlone(group, offsets, signal);
-    this.#noteCommitted(offsets);
+    if (offsets.length > 0) await this.#commits.commit(offsets, signal);
   }
 
   /** Ends its loops, commits what was processed, and leaves the group. Doing so twice does nothing. */
@@ -294,9 +218,39 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
 
   /** The loop may finish what it has in its hands. */
   readonly #onAbort = (): void => {
-    if (this.#isReading && this.#processing !== null) void this.#released.wait().then(() => this.close());
+    if (this.#loop.isBusy) void this.#loop.released().then(() => this.close());
     else void this.close();
   };
+
+  #newLoop(): RecordLoop {
+    const failure = (): Error | null => this.#failure;
+    const isEnding = (): boolean => this.#isEnding;
+    return new RecordLoop({
+      get failure() {
+        return failure();
+      },
+      get isEnding() {
+        return isEnding();
+      },
+      begins: () => this.#start(),
+      roomier: () => this.#fetcher.roomier(),
+      stuck: () => this.#fetcher.wake(),
+    });
+  }
+
+  #newCommits(): ConsumerCommits | null {
+    const { group } = this.#options;
+    if (group === undefined) return null;
+    const loop = this.#loop;
+    return new ConsumerCommits(this.#cluster, group, this.#member, {
+      get processing() {
+        return loop.processing;
+      },
+      handedOut: () => this.handedOut(),
+      partition: (place) => this.#partition(place),
+      failed: (error) => this.#fail(error),
+    });
+  }
 
   #newMember(): GroupMember | null {
     const { group, topics, assignors, groupInstanceId, sessionTimeoutMs, rebalanceTimeoutMs, heartbeatIntervalMs } =
@@ -330,95 +284,13 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
     if (!this.#autoCommits) return;
     this.#commitTimer = setInterval(() => {
       // What fails for good is heard of by the loop.
-      this.#commitProcessed().catch(() => {});
+      this.#commits!.commitProcessed().catch(() => {});
     }, this.#options.autoCommitIntervalMs ?? 5000);
-  }
-
-  #loop<Item>(take: (partition: ConsumedPartition) => Item | null): AsyncIterator<Item, undefined> {
-    if (this.#isReading) throw new KafkaError(ErrorCode.INVALID_REQUEST, 'the consumer is being read by another loop');
-    this.#isReading = true;
-    this.#start();
-    const wait = async (): Promise<IteratorResult<Item, undefined>> => {
-      try {
-        for (;;) {
-          if (this.#failure !== null) throw this.#failure;
-          if (this.#isEnding) break;
-          const value = this.#takeTurn(take);
-          if (value !== null) return { done: false, value };
-          await this.#arrived.wait();
-        }
-      } catch (error) {
-        this.#isReading = false;
-        throw error;
-      }
-      this.#isReading = false;
-      return { done: true, value: undefined };
-    };
-    return {
-      next: () => {
-        this.#processed();
-        if (this.#failure !== null || this.#isEnding || this.#turns.length === 0) return wait();
-        try {
-          const value = this.#takeTurn(take);
-          return value === null ? wait() : Promise.resolve({ done: false, value });
-        } catch (error) {
-          this.#isReading = false;
-          return Promise.reject(error as Error);
-        }
-      },
-      return: () => {
-        // What the loop had in its hands it may not have processed: it stays so until another loop begins.
-        this.#isReading = false;
-        this.#released.ring();
-        return Promise.resolve({ done: true, value: undefined });
-      },
-    };
   }
 
   get #isEnding(): boolean {
     return this.#closed !== null || this.#options.signal?.aborted === true;
   }
-
-  /** Something waits in `partition`. */
-  #has(partition: ConsumedPartition): void {
-    if (!this.#turns.includes(partition)) this.#turns.push(partition);
-    this.#arrived.ring();
-  }
-
-  /** What the next partition has, which then comes last. */
-  #takeTurn<Item>(take: (partition: ConsumedPartition) => Item | null): Item | null {
-    const turns = this.#turns;
-    for (let i = 0; i < turns.length;) {
-      const partition = turns[i]!;
-      if (!partition.isOwned || partition.isPaused || partition.position < 0) {
-        i++;
-        continue;
-      }
-      const before = partition.position;
-      const { bufferedBytes } = partition;
-      let item: Item | null;
-      try {
-        item = take(partition);
-      } catch (error) {
-        // The record stays the next one: whoever cannot read it seeks behind it.
-        partition.moveTo(before);
-        this.#fetcher.wake();
-        throw error;
-      }
-      if (partition.bufferedBytes < bufferedBytes) this.#fetcher.roomier();
-      if (!partition.hasRecords || ++this.#turnLength >= longestTurn) {
-        this.#turnLength = 0;
-        turns.splice(i, 1);
-        if (partition.hasRecords) turns.push(partition);
-      }
-      if (item === null) continue;
-      this.#processing = { partition, offset: before };
-      return item;
-    }
-    return null;
-  }
-
-  #turnLength = 0;
 
   #record(partition: ConsumedPartition, reader: RecordReader): ConsumerRecord<K, V> {
     const { key, value, offset, timestampMs } = reader;
@@ -441,17 +313,10 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
     }
   }
 
-  /** The loop asks for more: what it had is processed. */
-  #processed(): void {
-    if (this.#processing === null) return;
-    this.#processing = null;
-    this.#released.ring();
-  }
-
   #fail(error: Error): void {
     if (this.#closed !== null) return;
     this.#failure ??= error;
-    this.#arrived.ring();
+    this.#loop.wake();
   }
 
   #owned(): ConsumedPartition[] {
@@ -468,68 +333,10 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
     return consumed;
   }
 
-  // --- positions
-
-  /** What was processed and is not committed yet: all that was handed out but what the loop has in its hands. */
-  #processedOffsets(): CommittedOffset[] {
-    const processing = this.#processing;
-    return this.handedOut()
-      .map((handed) => {
-        const isCurrent =
-          processing !== null &&
-          processing.partition.topic === handed.topic &&
-          processing.partition.partition === handed.partition;
-        return isCurrent ? { ...handed, offset: processing.offset } : handed;
-      })
-      .filter((handed) => handed.offset !== this.#partition(handed).committed);
-  }
-
   /** Goes on elsewhere; what the loop has in its hands says nothing of where it is any more. */
   #move(partition: ConsumedPartition, offset: number): void {
     partition.moveTo(offset);
-    if (this.#processing?.partition === partition) this.#processed();
-  }
-
-  #noteCommitted(offsets: readonly CommittedOffset[]): void {
-    for (const { topic, partition, offset } of offsets) {
-      const consumed = this.#partition({ topic, partition });
-      consumed.committed = offset;
-      consumed.uncertain.clear();
-    }
-  }
-
-  /** Commits what was processed; what fails and may pass is tried again the next time. */
-  #commitProcessed(): Promise<void> {
-    const committing = this.#committing.then(async () => {
-      const offsets = this.#processedOffsets();
-      if (offsets.length === 0) return;
-      try {
-        await this.#commitOnce(offsets);
-        this.#noteCommitted(offsets);
-      } catch (error) {
-        if (!mayPass(error) && !isMembershipError(error)) throw error;
-        this.#cluster.settings.onRetry(error as Error);
-      }
-    });
-    this.#committing = committing.catch((error: unknown) => this.#fail(error as Error));
-    return committing;
-  }
-
-  #commitOnce(offsets: readonly CommittedOffset[]): Promise<void> {
-    for (const offset of offsets) this.#partition(offset).uncertain.add(offset.offset);
-    if (this.#member !== null) return this.#member.commitNow(offsets);
-    return this.#commitAlone(this.#options.group!, offsets);
-  }
-
-  async #commitAlone(group: string, offsets: readonly CommittedOffset[], signal?: AbortSignal): Promise<void> {
-    await this.#cluster.retrying(
-      async () => {
-        const coordinatorId = await this.#cluster.coordinatorId(group, signal);
-        const connection = await this.#cluster.connection(coordinatorId, mainLane, signal);
-        await commitOffsets(connection, group, offsets, nobody, signal);
-      },
-      { signal },
-    );
+    this.#loop.moved(partition);
   }
 
   async #offsetOf(partition: TopicPartition, place: Place | { readonly offset: number }): Promise<number> {
@@ -558,24 +365,19 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
     }
   }
 
-  // --- which partitions
-
   /** Begins to read: where the group, or `from`, says, or where this consumer was, if nobody else has committed since. */
   async #assign(partitions: readonly AssignedPartition[]): Promise<void> {
     if (partitions.length === 0) return;
-    const { group } = this.#options;
     // A commit that is under way may be heard of before the answer that does not know of it yet.
     const before = partitions.map((assigned) => {
       const { committed: last, uncertain } = this.#partition(assigned);
       return { last, ours: new Set([last, ...uncertain]) };
     });
-    let committed = new Map<string, CommittedOffset>();
-    if (this.#member !== null) committed = await this.#member.committed(partitions, this.#isolation);
-    else if (group !== undefined) committed = await this.#committedAlone(group, partitions);
+    const committed = await this.#commits?.committed(partitions, this.#isolation, this.#closing.signal);
     const undecided: ConsumedPartition[] = [];
     for (const [i, assigned] of partitions.entries()) {
       const partition = this.#partition(assigned);
-      const known = committed.get(placeName(assigned))?.offset ?? -1;
+      const known = committed?.get(placeName(assigned))?.offset ?? -1;
       const { last, ours } = before[i]!;
       // Also where the answer to a commit was lost.
       const isNewest = partition.committed === known || partition.uncertain.has(known);
@@ -608,39 +410,26 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
     partitions.forEach((partition, i) => this.#move(partition, offsets[i]!));
   }
 
-  #committedAlone(group: string, partitions: readonly TopicPartition[]): Promise<Map<string, CommittedOffset>> {
-    const { signal } = this.#closing;
-    return this.#cluster.retrying(
-      async () => {
-        const coordinatorId = await this.#cluster.coordinatorId(group, signal);
-        const connection = await this.#cluster.connection(coordinatorId, mainLane, signal);
-        return fetchCommitted(connection, group, partitions, this.#isolation, signal);
-      },
-      { signal, timeoutMs: Infinity },
-    );
-  }
-
   /** Gives partitions up: nothing more of them is handed out, and what the loop has is waited for and committed. */
   async #revoke(partitions: readonly TopicPartition[]): Promise<void> {
     const revoked = new Set(partitions.map((partition) => this.#partition(partition)));
     const paused = [...revoked].filter(({ isPaused }) => !isPaused);
     for (const partition of paused) partition.isPaused = true;
-    const isBusy = (): boolean =>
-      this.#isReading && this.#processing !== null && revoked.has(this.#processing.partition);
+    const isBusy = (): boolean => this.#loop.isBusy && revoked.has(this.#loop.processing!.partition);
     const { rebalanceTimeoutMs = 300_000 } = this.#options;
     const late = delay(rebalanceTimeoutMs, this.#closing.signal).then(
       () => true,
       () => true,
     );
-    while (isBusy() && !(await Promise.race([this.#released.wait().then(() => false), late])));
-    if (this.#autoCommits) await this.#commitProcessed();
+    while (isBusy() && !(await Promise.race([this.#loop.released().then(() => false), late])));
+    if (this.#autoCommits) await this.#commits!.commitProcessed();
     this.#release(partitions);
     for (const partition of paused) partition.isPaused = false;
   }
 
   #release(partitions: readonly TopicPartition[]): void {
     for (const partition of partitions) this.#partition(partition).release();
-    this.#turns = this.#turns.filter(({ isOwned }) => isOwned);
+    this.#loop.forgetReleased();
     this.#fetcher.wake();
   }
 
@@ -671,9 +460,9 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     if (this.#commitTimer !== null) clearInterval(this.#commitTimer);
     this.#fetcher.stop();
-    this.#arrived.ring();
+    this.#loop.wake();
     try {
-      if (this.#autoCommits && this.#isStarted) await this.#commitProcessed();
+      if (this.#autoCommits && this.#isStarted) await this.#commits!.commitProcessed();
     } finally {
       this.#closing.abort(new KafkaError(ErrorCode.NETWORK_EXCEPTION, 'the consumer was closed'));
       await this.#member?.leave();
@@ -681,6 +470,4 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
   }
 }
 
-/** So many records of one partition are handed out before another has its turn. */
-const longestTurn = 500;
 const noHeaders: readonly RecordHeader[] = [];

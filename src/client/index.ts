@@ -6,7 +6,8 @@
 export { Client, type ClientOptions, type NodeAddress } from './client.ts';
 export { Producer, type ProducerOptions, type ProducerRecord } from './producer.ts';
 export { TransactionalProducer, type TransactionalProducerOptions } from './transactional-producer.ts';
-export { Consumer, type AssignedPartition, type ConsumerOptions, type ConsumerRecord } from './consumer.ts';
+export { Consumer } from './consumer.ts';
+export type { AssignedPartition, ConsumerOptions, ConsumerRecord } from './consumer-options.ts';
 export type { RecordMetadata } from './producer-batch.ts';
 export type { RecordHeader } from '../records/record-reader.ts';
 export type { CommittedOffset, Isolation, Place, TopicPartition, TopicPartitionOffset } from './offsets.ts';
