@@ -16,7 +16,7 @@ import {
   type FoundEntries,
   type IndexEntries,
 } from './index-rebuild.ts';
-import { ScannedSegment } from './scanned-segment.ts';
+import { ScannedSegment, type IndexSizes } from './scanned-segment.ts';
 import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
 import { segmentFileName } from './segment-name.ts';
 import { scanSegmentFile, type FileBatch } from './segment-scan.ts';
@@ -56,6 +56,8 @@ export interface RecoveredSegment {
   /** All aborted transactions that end in it. */
   readonly transactions: readonly TransactionEntry[];
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Where a scan begins, and what is known of what lies before. */
 interface ScanStart {
@@ -132,21 +134,34 @@ function scanned(
     fileSystem.truncate(file, endPosition);
   }
   found.end(endPosition, nextBase === null);
-  const scannedBytes = endPosition - start.position;
-  const { transactions } = found;
-  const common = { endOffset, problem, scannedBytes, transactions, unsynced: isChanged ? file : null };
-  const isKept = { ...common, hasNewIndexes: false, isUnindexed: false };
+  // Thousands of these are made in a row, and a spread would take longer than the scan of a small segment.
+  const recovered: Mutable<RecoveredSegment> = {
+    state: found.state,
+    endOffset,
+    problem,
+    scannedBytes: endPosition - start.position,
+    unsynced: isChanged ? file : null,
+    hasNewIndexes: false,
+    isUnindexed: false,
+    transactions: found.transactions,
+  };
   // Of a segment that ends at the index point only the last entry, with which it was ended, is not certain.
   const isCertain = nextBase === null ? endOffset <= segment.indexPoint : endOffset < segment.indexPoint;
-  if (isCertain && haveSameEntries(found.entries, start.found)) return { ...isKept, state: found.state };
+  if (isCertain && haveSameEntries(found.entries, start.found)) return recovered;
   if (nextBase === null && problem === null && endsWithin(start.found, endOffset, endPosition)) {
-    if (isCertain && start.isVerified) return { ...isKept, state: { ...found.state, ...indexSizesOf(start.found) } };
-    if (scannedBytes <= segment.unindexedBytesMax) {
-      return { ...isKept, isUnindexed: true, state: { ...found.state, ...keptSizes } };
+    if (isCertain && start.isVerified) {
+      recovered.state = found.stateWith(indexSizesOf(start.found));
+      return recovered;
+    }
+    if (recovered.scannedBytes <= segment.unindexedBytesMax) {
+      recovered.state = found.stateWith(keptSizes);
+      recovered.isUnindexed = true;
+      return recovered;
     }
   }
   writeIndexEntries(fileSystem, segment.directory, baseOffset, found.entries);
-  return { ...common, hasNewIndexes: true, isUnindexed: false, state: found.state };
+  recovered.hasNewIndexes = true;
+  return recovered;
 }
 
 /** The last index entry before the index point, where the file has at its position what the entry says. */
@@ -216,7 +231,7 @@ function endsWithin({ offsets, times, isWhole }: FoundEntries, endOffset: Offset
   return last === undefined || (last.lastOffset < endOffset && last.position < endPosition);
 }
 
-function indexSizesOf({ offsets, times }: IndexEntries) {
+function indexSizesOf({ offsets, times }: IndexEntries): IndexSizes {
   return {
     offsetIndexSizeBytes: offsets.length * offsetEntrySizeBytes,
     timeIndexSizeBytes: times.length * timeEntrySizeBytes,

@@ -13,6 +13,9 @@ import { transactionEntrySizeBytes, type TransactionEntry } from './transaction-
 /** Entries as by default; another interval only makes searches longer or shorter. */
 const indexIntervalBytes = 4096;
 
+/** Of a segment's index files. */
+export type IndexSizes = Pick<SegmentState, 'offsetIndexSizeBytes' | 'timeIndexSizeBytes'>;
+
 export class ScannedSegment {
   readonly entries: IndexEntries;
   /** The aborted transactions that end in it. */
@@ -61,6 +64,14 @@ export class ScannedSegment {
   }
 
   get state(): SegmentState {
+    return this.stateWith({
+      offsetIndexSizeBytes: this.entries.offsets.length * offsetEntrySizeBytes,
+      timeIndexSizeBytes: this.entries.times.length * timeEntrySizeBytes,
+    });
+  }
+
+  /** The same, where index files count that have other sizes. */
+  stateWith({ offsetIndexSizeBytes, timeIndexSizeBytes }: IndexSizes): SegmentState {
     return {
       baseOffset: this.#baseOffset,
       sizeBytes: this.#sizeBytes,
@@ -68,8 +79,8 @@ export class ScannedSegment {
       offsetOfLargestTimestamp: this.#offsetOfLargest,
       firstTimestampMs: this.#firstTimestampMs,
       createdMs: this.#nowMs,
-      offsetIndexSizeBytes: this.entries.offsets.length * offsetEntrySizeBytes,
-      timeIndexSizeBytes: this.entries.times.length * timeEntrySizeBytes,
+      offsetIndexSizeBytes,
+      timeIndexSizeBytes,
       transactionIndexSizeBytes: this.transactions.length * transactionEntrySizeBytes,
     };
   }
