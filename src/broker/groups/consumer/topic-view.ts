@@ -86,7 +86,10 @@ function* namesOf(topics: Iterable<TopicImage>): Generator<string> {
   for (const { name } of topics) yield name;
 }
 
-/** FNV-1a (draft-eastlake-fnv) twice, over the id and the partitions; an id belongs to one name. */
+/**
+ * FNV-1a (draft-eastlake-fnv) twice, over the id and the partitions; an id belongs to one name. What is added up has to be
+ * mixed to the last bit before: of FNV-1a alone, two topics that grow together would often cancel out.
+ */
 function topicHash(topic: TopicImage): number {
   let hash = hashes.get(topic);
   if (hash === undefined) {
@@ -100,5 +103,12 @@ function topicHash(topic: TopicImage): number {
 function fnv1a(text: string, basis: number): number {
   let hash = basis;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
+  return mixed(hash);
+}
+
+/** The last step of MurmurHash3 (Appleby). */
+function mixed(hash: number): number {
+  let bits = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+  return (bits ^ (bits >>> 16)) >>> 0;
 }

@@ -107,6 +107,18 @@ test('topics that are created, grow and go are taken up with the next heartbeat'
   expect(member.owned).toContainEqual({ topicId: again.id, partitions: [0] });
 });
 
+test('two topics that grow together are taken up, whatever their ids are', async () => {
+  const harness = await BrokerHarness.open();
+  for (let i = 0; i < 20; i++) {
+    const topics = [`one-${i}`, `other-${i}`];
+    for (const topic of topics) await harness.createTopic(topic, 2);
+    const [member] = (await stableConsumers(harness, 1, { groupId: `g${i}`, topics })) as [TestConsumer];
+    for (const topic of topics) await harness.broker.topics.addPartitions(topic, 3, false);
+    await reconcileAll(harness, [member]);
+    expect(member.partitions).toEqual([0, 1, 2, 0, 1, 2]);
+  }
+});
+
 test('a heartbeat with nothing new writes nothing', async () => {
   const harness = await BrokerHarness.open();
   await harness.createTopic('topic', 3);
