@@ -410,6 +410,8 @@ export async function streamsSettings(target) {
   await target.ask('classic heartbeat', 12, 4, { groupId, generationId: 1, memberId: 'm', groupInstanceId: null });
   await target.ask('classic leave', 13, 2, { groupId, memberId: 'm' });
   await first.leave('first leaves');
+  await assignable();
+  for (const round of ['hears', 'has', 'has again']) await second.ack(`second ${round} alone`);
   await second.leave('second leaves');
 }
 

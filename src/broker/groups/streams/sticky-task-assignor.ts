@@ -248,6 +248,12 @@ function workersOf(members: readonly AssignableStreamsMember[]): {
   return { workers, processes: [...processes.values()] };
 }
 
+/**
+ * As many candidates as are looked at: a member may say that it has state of every task, and those that come first are
+ * enough to keep to. Who has a task as a standby always counts.
+ */
+const maxCandidates = 1_000_000;
+
 interface Holders {
   active: Worker | null;
   readonly candidates: Candidate[];
@@ -259,6 +265,7 @@ function knownHolders(
   workers: readonly Worker[],
 ): ReadonlyMap<string, ReadonlyMap<number, Holders>> {
   const known = new Map<string, Map<number, Holders>>();
+  let left = maxCandidates;
   const holdersOf = (id: string, partition: number): Holders => {
     let partitions = known.get(id);
     if (partitions === undefined) known.set(id, (partitions = new Map()));
@@ -279,7 +286,8 @@ function knownHolders(
     }
     for (const [id, offsets] of taskOffsets) {
       for (const [partition, offset] of offsets) {
-        if (assigned.standby.get(id)?.has(partition) === true) continue;
+        if (left <= 0 || assigned.standby.get(id)?.has(partition) === true) continue;
+        left--;
         holdersOf(id, partition).candidates.push({ worker, isStandby: false, offset });
       }
     }

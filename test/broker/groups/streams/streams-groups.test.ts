@@ -238,6 +238,28 @@ test('a restart finds members, epochs, topology and assignments, and a snapshot 
   expect((await describeStreams(harness)).topology).toEqual(told.topology);
 });
 
+test('internal topics that were deleted are made again, and tasks grow with the topics that they read', async () => {
+  const harness = await BrokerHarness.open();
+  await harness.createTopic('lines', 2);
+  const [member] = (await stableStreams(harness, 1)) as [TestStreamsMember];
+  const { topics } = harness.broker;
+  await topics.delete(topics.topic('app-counts-changelog')!.id);
+  const { status } = await member.send();
+  expect(status!.map(({ statusCode }) => statusCode)).toContain(3);
+  expect((await describeStreams(harness)).groupState).toBe('NotReady');
+  await reconcileStreams(harness, [member]);
+  expect(all([member])).toEqual([...tasksOf('0', 2), ...tasksOf('1', 2)]);
+  await topics.addPartitions('lines', 3, false);
+  const grown = await member.send();
+  expect(grown.status!.map(({ statusCode, statusDetail }) => `${statusCode} ${statusDetail}`).join()).toMatch(
+    /2 Existing topic app-words-repartition has different number of partitions: expected 3, found 2/,
+  );
+  await topics.addPartitions('app-words-repartition', 3, false);
+  await topics.addPartitions('app-counts-changelog', 3, false);
+  await reconcileStreams(harness, [member]);
+  expect(all([member])).toEqual([...tasksOf('0', 3), ...tasksOf('1', 3)]);
+});
+
 test('a heartbeat with nothing new writes nothing', async () => {
   const harness = await BrokerHarness.open();
   await harness.createTopic('lines', 3);
