@@ -63,8 +63,8 @@ export interface InvalidTopology {
 /** The partitions of a topic that exists; null where it does not. */
 export type CountPartitions = (topic: string) => number | null;
 
-/** As many tasks as a group may have in all; each is spread again and again, and stands in the answers. */
-const maxTasks = 100_000;
+/** As many tasks as a group may have in all: they are spread in one go, and nobody else is served meanwhile. */
+const maxTasks = 20_000;
 const maxNamesShown = 3;
 
 /** Thrown inside this file alone. */
