@@ -9,9 +9,10 @@
  * answers requests nor writes.
  */
 
-import { assert, present } from '../../../base/assert.ts';
+import { present } from '../../../base/assert.ts';
 import type { MemberMemory } from '../classic-group.ts';
 import { consumerProtocolType } from '../consumer-protocol.ts';
+import { EpochGroup, type TargetEpochs } from '../epoch-group.ts';
 import { changeCount } from './counts.ts';
 import { memberSizeBytes, isReconciledTo, type ConsumerMember } from './consumer-member.ts';
 import { PartitionEpochs } from './partition-epochs.ts';
@@ -22,11 +23,9 @@ import { TopicSubscriptions } from './topic-subscriptions.ts';
 export type ConsumerGroupState = 'Empty' | 'Assigning' | 'Reconciling' | 'Stable';
 
 /** What the group's own record says. */
-export interface GroupEpochs {
-  readonly epoch: number;
+export interface GroupEpochs extends TargetEpochs {
   /** Of the subscribed topics, as they were at `epoch`; see topic-view.ts. */
   readonly metadataHash: number;
-  readonly assignmentEpoch: number;
   /** When the target assignment was made, in wall-clock milliseconds; 0 where the next may be made at once. */
   readonly assignedMs: number;
 }
@@ -34,48 +33,20 @@ export interface GroupEpochs {
 /** As Kafka begins: the first member that joins makes the epoch 2. */
 export const initialEpochs: GroupEpochs = { epoch: 1, metadataHash: 0, assignmentEpoch: 0, assignedMs: 0 };
 
-export class ConsumerGroup {
-  readonly id: string;
+export class ConsumerGroup extends EpochGroup<ConsumerMember, Partitions, GroupEpochs> {
   readonly protocolType = consumerProtocolType;
   readonly subscriptions = new TopicSubscriptions();
   readonly partitionEpochs = new PartitionEpochs();
-  readonly #memory: MemberMemory;
-  readonly #members = new Map<string, ConsumerMember>();
   readonly #memberIdsByInstance = new Map<string, string>();
-  readonly #targets = new Map<string, Partitions>();
   /** How many members ask for each assignor. */
   readonly #assignorVotes = new Map<string, number>();
   /** How many of the members that speak the classic protocol support each of its protocols. */
   readonly #classicSupport = new Map<string, number>();
   #classicCount = 0;
-  #epochs: GroupEpochs = initialEpochs;
-  /** The version of the topics (`TopicView.version`) of which `metadataHash` was taken; -1 where that was in an earlier run. */
-  hashedVersion = -1;
 
   /** `memory` counts what its members hold, for as long as they are in it. */
   constructor(id: string, memory: MemberMemory = { sizeBytes: 0 }) {
-    this.id = id;
-    this.#memory = memory;
-  }
-
-  get members(): ReadonlyMap<string, ConsumerMember> {
-    return this.#members;
-  }
-
-  get targets(): ReadonlyMap<string, Partitions> {
-    return this.#targets;
-  }
-
-  get epochs(): GroupEpochs {
-    return this.#epochs;
-  }
-
-  get epoch(): number {
-    return this.#epochs.epoch;
-  }
-
-  get assignmentEpoch(): number {
-    return this.#epochs.assignmentEpoch;
+    super(id, memory, initialEpochs, noPartitions);
   }
 
   /** How many members speak the classic protocol. */
@@ -83,14 +54,10 @@ export class ConsumerGroup {
     return this.#classicCount;
   }
 
-  get isEmpty(): boolean {
-    return this.#members.size === 0;
-  }
-
   get state(): ConsumerGroupState {
     if (this.isEmpty) return 'Empty';
     if (this.epoch > this.assignmentEpoch) return 'Assigning';
-    for (const member of this.#members.values()) {
+    for (const member of this.members.values()) {
       if (!isReconciledTo(member, this.assignmentEpoch)) return 'Reconciling';
     }
     return 'Stable';
@@ -98,11 +65,7 @@ export class ConsumerGroup {
 
   memberOfInstance(instanceId: string | null): ConsumerMember | null {
     const memberId = instanceId === null ? undefined : this.#memberIdsByInstance.get(instanceId);
-    return memberId === undefined ? null : present(this.#members.get(memberId), 'a static member is a member');
-  }
-
-  targetOf(memberId: string): Partitions {
-    return this.#targets.get(memberId) ?? noPartitions;
+    return memberId === undefined ? null : present(this.members.get(memberId), 'a static member is a member');
   }
 
   /** Whether the topic's offsets are in use. */
@@ -120,7 +83,7 @@ export class ConsumerGroup {
 
   /** Whether all members take part in the same topics in the same way, so that assigning is simple. */
   get isHomogeneous(): boolean {
-    return this.subscriptions.isShared(this.#members.size);
+    return this.subscriptions.isShared(this.members.size);
   }
 
   /** Whether a classic member that brings these could take part with the others that speak the classic protocol. */
@@ -129,43 +92,20 @@ export class ConsumerGroup {
     return names.some((name) => (this.#classicSupport.get(name) ?? 0) === this.#classicCount);
   }
 
-  /** Takes a member in, or what is new about one that is there. */
-  putMember(member: ConsumerMember): void {
-    const before = this.#members.get(member.id) ?? null;
-    this.#members.set(member.id, member);
-    if (before !== null) {
-      this.#count(before, -1);
-      if (before.instanceId !== null) this.#memberIdsByInstance.delete(before.instanceId);
-      this.partitionEpochs.remove(before);
-    }
+  protected override sizeOf(member: ConsumerMember): number {
+    return memberSizeBytes(member);
+  }
+
+  protected override entered(member: ConsumerMember): void {
     this.#count(member, 1);
     if (member.instanceId !== null) this.#memberIdsByInstance.set(member.instanceId, member.id);
     this.partitionEpochs.add(member);
   }
 
-  /** Takes a member out, with its target. */
-  removeMember(memberId: string): void {
-    const member = present(this.#members.get(memberId), 'the member is there');
-    this.#members.delete(memberId);
-    this.#targets.delete(memberId);
+  protected override left(member: ConsumerMember): void {
     this.#count(member, -1);
     if (member.instanceId !== null) this.#memberIdsByInstance.delete(member.instanceId);
     this.partitionEpochs.remove(member);
-  }
-
-  putTarget(memberId: string, partitions: Partitions): void {
-    this.#targets.set(memberId, partitions);
-  }
-
-  setEpochs(epochs: GroupEpochs): void {
-    assert(epochs.assignmentEpoch <= epochs.epoch, 'a target is for an epoch that has begun');
-    this.#epochs = epochs;
-  }
-
-  /** Gives back what its members take in memory; the group is not used any more. */
-  release(): void {
-    for (const member of this.#members.values()) this.#memory.sizeBytes -= memberSizeBytes(member);
-    this.#members.clear();
   }
 
   /** Whether a partition of the member's target is still with another. */
@@ -181,7 +121,6 @@ export class ConsumerGroup {
   }
 
   #count(member: ConsumerMember, change: 1 | -1): void {
-    this.#memory.sizeBytes += change * memberSizeBytes(member);
     this.subscriptions.count(member, change);
     if (member.assignor !== null) changeCount(this.#assignorVotes, member.assignor, change);
     if (member.classic === null) return;

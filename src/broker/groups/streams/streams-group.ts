@@ -9,9 +9,10 @@
  * writes.
  */
 
-import { assert, present } from '../../../base/assert.ts';
+import { present } from '../../../base/assert.ts';
 import type { MemberMemory } from '../classic-group.ts';
 import { isReconciledTo } from '../consumer/consumer-member.ts';
+import { EpochGroup, type TargetEpochs } from '../epoch-group.ts';
 import type { ConfiguredTopology } from './configured-topology.ts';
 import { streamsMemberSizeBytes, type StreamsMember } from './streams-member.ts';
 import { topologyBytes } from './streams-records.ts';
@@ -23,13 +24,11 @@ import { readersOf, type Topology } from './topology.ts';
 export type StreamsGroupState = 'Empty' | 'NotReady' | 'Assigning' | 'Reconciling' | 'Stable';
 
 /** What the group's own record says. */
-export interface StreamsEpochs {
-  readonly epoch: number;
+export interface StreamsEpochs extends TargetEpochs {
   /** Of the topics that the topology needs, as they were at `epoch`; see consumer/topic-view.ts. */
   readonly metadataHash: number;
   /** Of the topology that all topics were there for; -1 while they are not. */
   readonly validatedTopologyEpoch: number;
-  readonly assignmentEpoch: number;
   /** When the target assignment was made, in wall-clock milliseconds; 0 where the next may be made at once. */
   readonly assignedMs: number;
   /** The settings that counted at `epoch`. */
@@ -55,23 +54,16 @@ export interface TaskOffsets {
 const noTaskOffsets: TaskOffsets = { offsets: new Map(), endOffsets: new Map() };
 const offsetSizeBytes = 32;
 
-export class StreamsGroup {
-  readonly id: string;
+export class StreamsGroup extends EpochGroup<StreamsMember, Tasks, StreamsEpochs> {
   readonly protocolType = 'streams';
   readonly processes = new TaskProcesses();
-  readonly #memory: MemberMemory;
-  readonly #members = new Map<string, StreamsMember>();
   readonly #memberIdsByInstance = new Map<string, string>();
-  readonly #targets = new Map<string, Tasks>();
   readonly #taskOffsets = new Map<string, TaskOffsets>();
-  #epochs: StreamsEpochs = initialEpochs;
   #topology: Topology | null = null;
   #topologyBytes: Uint8Array = new Uint8Array(0);
   #readers: ReadonlyMap<string, string> = new Map();
   /** The topology held against the topics that there were at `hashedVersion`; null where nobody has looked in this run. */
   configured: ConfiguredTopology | null = null;
-  /** The version of the topics (`TopicView.version`) of which `metadataHash` was taken; -1 where that was in an earlier run. */
-  hashedVersion = -1;
   /** Grows whenever who can be asked for what has changed; in memory alone. */
   endpointEpoch = 0;
   /** The member that asked the whole application to stop; in memory alone. */
@@ -79,24 +71,7 @@ export class StreamsGroup {
 
   /** `memory` counts what its members hold, for as long as they are in it. */
   constructor(id: string, memory: MemberMemory = { sizeBytes: 0 }) {
-    this.id = id;
-    this.#memory = memory;
-  }
-
-  get members(): ReadonlyMap<string, StreamsMember> {
-    return this.#members;
-  }
-
-  get epochs(): StreamsEpochs {
-    return this.#epochs;
-  }
-
-  get epoch(): number {
-    return this.#epochs.epoch;
-  }
-
-  get assignmentEpoch(): number {
-    return this.#epochs.assignmentEpoch;
+    super(id, memory, initialEpochs, noTasks);
   }
 
   /** Null before the first member has joined. */
@@ -109,19 +84,15 @@ export class StreamsGroup {
     return this.#topologyBytes;
   }
 
-  get isEmpty(): boolean {
-    return this.#members.size === 0;
-  }
-
   get shutdownBy(): string | null {
     return this.#shutdownBy;
   }
 
   get state(): StreamsGroupState {
     if (this.isEmpty) return 'Empty';
-    if (this.#topology?.epoch !== this.#epochs.validatedTopologyEpoch) return 'NotReady';
+    if (this.#topology?.epoch !== this.epochs.validatedTopologyEpoch) return 'NotReady';
     if (this.epoch > this.assignmentEpoch) return 'Assigning';
-    for (const member of this.#members.values()) {
+    for (const member of this.members.values()) {
       if (!isReconciledTo(member, this.assignmentEpoch)) return 'Reconciling';
     }
     return 'Stable';
@@ -129,15 +100,7 @@ export class StreamsGroup {
 
   memberOfInstance(instanceId: string | null): StreamsMember | null {
     const memberId = instanceId === null ? undefined : this.#memberIdsByInstance.get(instanceId);
-    return memberId === undefined ? null : present(this.#members.get(memberId), 'a static member is a member');
-  }
-
-  targetOf(memberId: string): Tasks {
-    return this.#targets.get(memberId) ?? noTasks;
-  }
-
-  hasTarget(memberId: string): boolean {
-    return this.#targets.has(memberId);
+    return memberId === undefined ? null : present(this.members.get(memberId), 'a static member is a member');
   }
 
   /** How far the member is with its state; nothing where it has not said so in this run. */
@@ -155,44 +118,35 @@ export class StreamsGroup {
     return !this.isEmpty && this.#readers.has(topic);
   }
 
-  /** Takes a member in, or what is new about one that is there. */
-  putMember(member: StreamsMember): void {
-    const before = this.#members.get(member.id);
-    if (before !== undefined) this.#uncount(before);
-    this.#members.set(member.id, member);
-    this.#memory.sizeBytes += streamsMemberSizeBytes(member);
+  protected override sizeOf(member: StreamsMember): number {
+    return streamsMemberSizeBytes(member);
+  }
+
+  protected override entered(member: StreamsMember): void {
     if (member.instanceId !== null) this.#memberIdsByInstance.set(member.instanceId, member.id);
     this.processes.add(member);
   }
 
-  /** Takes a member out, with its target. */
-  removeMember(memberId: string): void {
-    const member = present(this.#members.get(memberId), 'the member is there');
-    this.#uncount(member);
-    this.#members.delete(memberId);
-    this.#targets.delete(memberId);
+  protected override left(member: StreamsMember): void {
+    if (member.instanceId !== null) this.#memberIdsByInstance.delete(member.instanceId);
+    this.processes.remove(member);
+  }
+
+  override removeMember(memberId: string): void {
+    super.removeMember(memberId);
     this.putTaskOffsets(memberId, noTaskOffsets);
     this.#taskOffsets.delete(memberId);
     if (this.isEmpty) this.#shutdownBy = null;
   }
 
-  putTarget(memberId: string, tasks: Tasks): void {
-    this.#targets.set(memberId, tasks);
-  }
-
   putTaskOffsets(memberId: string, offsets: TaskOffsets): void {
-    this.#memory.sizeBytes += taskOffsetsSizeBytes(offsets) - taskOffsetsSizeBytes(this.taskOffsetsOf(memberId));
+    this.memory.sizeBytes += taskOffsetsSizeBytes(offsets) - taskOffsetsSizeBytes(this.taskOffsetsOf(memberId));
     this.#taskOffsets.set(memberId, offsets);
-  }
-
-  setEpochs(epochs: StreamsEpochs): void {
-    assert(epochs.assignmentEpoch <= epochs.epoch, 'a target is for an epoch that has begun');
-    this.#epochs = epochs;
   }
 
   setTopology(topology: Topology): void {
     const bytes = topologyBytes(topology);
-    this.#memory.sizeBytes += topologySizeBytes(bytes) - topologySizeBytes(this.#topologyBytes);
+    this.memory.sizeBytes += topologySizeBytes(bytes) - topologySizeBytes(this.#topologyBytes);
     this.#topology = topology;
     this.#topologyBytes = bytes;
     this.#readers = readersOf(topology);
@@ -204,20 +158,12 @@ export class StreamsGroup {
     this.#shutdownBy ??= memberId;
   }
 
-  /** Gives back what it takes in memory; the group is not used any more. */
-  release(): void {
-    for (const member of this.#members.values()) this.#memory.sizeBytes -= streamsMemberSizeBytes(member);
-    for (const offsets of this.#taskOffsets.values()) this.#memory.sizeBytes -= taskOffsetsSizeBytes(offsets);
-    this.#memory.sizeBytes -= topologySizeBytes(this.#topologyBytes);
-    this.#members.clear();
+  override release(): void {
+    super.release();
+    for (const offsets of this.#taskOffsets.values()) this.memory.sizeBytes -= taskOffsetsSizeBytes(offsets);
+    this.memory.sizeBytes -= topologySizeBytes(this.#topologyBytes);
     this.#taskOffsets.clear();
     this.#topologyBytes = new Uint8Array(0);
-  }
-
-  #uncount(member: StreamsMember): void {
-    this.#memory.sizeBytes -= streamsMemberSizeBytes(member);
-    if (member.instanceId !== null) this.#memberIdsByInstance.delete(member.instanceId);
-    this.processes.remove(member);
   }
 }
 
