@@ -79,8 +79,6 @@ export interface StartOptions extends Omit<BrokerOptions, 'kafka' | 'http'> {
   readonly levelledLog?: LevelledLog;
   /** Hears that a part of the broker failed by a defect: it writes nothing any more, and should be closed. */
   readonly onDefect?: (error: Error) => void;
-  /** Hears how many logs are written at the time, roughly. */
-  readonly onOpenLogs?: (count: number) => void;
 }
 
 /** A broker that serves. `await using broker = await startBroker()` closes it at the end of the block. */
@@ -337,20 +335,15 @@ async function openBroker(
   config: BrokerConfig,
   logger: Logger,
   undo: Undo,
-  { onDefect = () => {}, onOpenLogs = () => {}, levelledLog }: StartOptions,
+  { onDefect = () => {}, levelledLog }: StartOptions,
 ): Promise<{ broker: Broker; store: LocalLogStore; arena: Arena; descriptors: DescriptorShares }> {
   const arena = Arena.create(arenaOptions);
   const executor = executorOf(arena, fileSystem, config);
   undo.add(() => executor.stop());
   const shared = { clock: systemClock, random: systemRandom, logger };
   const storage = { directory: path, fileSystem, arena, executor, compactor: compactor(fileSystem), onDefect };
-  const hearOpenLogs = (count: number): void => {
-    descriptors.logsAre(count);
-    onOpenLogs(count);
-  };
-  const store = await explainingFailures(path, () =>
-    LocalLogStore.open({ ...storage, ...shared, onOpenLogs: hearOpenLogs }),
-  );
+  const onOpenLogs = (count: number): void => descriptors.logsAre(count);
+  const store = await explainingFailures(path, () => LocalLogStore.open({ ...storage, ...shared, onOpenLogs }));
   undo.add(() => store.close());
   const descriptors = new DescriptorShares({
     softLimit: softDescriptorLimit,

@@ -12,7 +12,6 @@ import { EnvironmentError } from './base/environment-error.ts';
 import { gatherOptions, parseCommandLine, type Flags } from './config.ts';
 import { startBroker, type RunningBroker } from './index.ts';
 import { commands } from './program/commands.ts';
-import { boundedHeapGrowth } from './program/heap-growth.ts';
 import { ProgramLog } from './program/program-log.ts';
 import { startBlock } from './program/start-block.ts';
 import { readWholeFile } from './storage/checkpoint-file.ts';
@@ -54,13 +53,7 @@ async function run(flags: Flags): Promise<number> {
     const asked = stopSignal();
     let fail: (error: Error) => void = () => {};
     const failed = new Promise<Error>((resolve) => (fail = resolve));
-    const broker = await startBroker({
-      ...options,
-      logger: log,
-      levelledLog: log,
-      onDefect: (error) => fail(error),
-      onOpenLogs: boundedHeapGrowth(),
-    });
+    const broker = await startBroker({ ...options, logger: log, levelledLog: log, onDefect: (error) => fail(error) });
     announce(broker, log);
     const reason = await Promise.race([asked, failed]);
     if (reason instanceof Error) log.error({ error: reason }, 'The broker stops because of a defect in it.');
