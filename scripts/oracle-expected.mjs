@@ -11,6 +11,11 @@ export const expected = [
   [/min isr|AlterConfigs v\d+ all brokers/, /\.responses/, 'Kafka guards min.insync.replicas (KIP-966)'],
   [/all brokers/, /\.results/, 'Kafka guards min.insync.replicas (KIP-966)'],
   [/./, /\.synonyms\[log\.(remote|local)\./, 'no tiered storage'],
+  [
+    /^DescribeConfigs v\d+ broker/,
+    /configs\[((leader|follower)\.replication\.throttled\.rate|replica\.alter\.log\.dirs\.io\.max\.bytes\.per\.second)\]$/,
+    'Kafka tells throttles between replicas only where they are set',
+  ],
   [/^DescribeConfigs v\d+ broker/, /configs\[millrace\.[^\]]+\]$/, 'settings of ours'],
   [
     /^DescribeConfigs v\d+ broker/,

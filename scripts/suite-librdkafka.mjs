@@ -1,7 +1,8 @@
 /**
  * librdkafka's own tests, in their quick form, with groups of the classic protocol and of the consumer protocol. Their
  * source stands in the npm package node-rdkafka. Each test is a process of its own: one that crashes or hangs is one.
- * They want topics that are created by themselves to have four partitions, and Kafka's scripts for topics and settings.
+ * They want topics that are created by themselves to have four partitions, members that join at once to be in one generation,
+ * and Kafka's scripts for topics and settings.
  */
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -37,7 +38,7 @@ function kafkaPath(folder) {
 const suiteOf = (protocol) => ({
   name: `librdkafka (${protocol} groups)`,
   version,
-  settings: { 'num.partitions': '4' },
+  settings: { 'num.partitions': '4', 'group.initial.rebalance.delay.ms': '100' },
   install(onNote) {
     return installed(`suite-librdkafka-${version}`, onNote, (into) => {
       needs('librdkafka', 'gcc', 'g++', 'make');

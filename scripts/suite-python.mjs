@@ -39,6 +39,7 @@ const kafkaPythonVersion = '3.0.11';
 export const kafkaPython = {
   name: 'kafka-python',
   version: kafkaPythonVersion,
+  settings: { 'num.partitions': '4' },
   install: (onNote) =>
     installPython('kafka-python', kafkaPythonVersion, onNote, {
       url: 'https://github.com/dpkp/kafka-python',
@@ -57,7 +58,8 @@ export const kafkaPython = {
     }),
   run(folder, address, log) {
     const files = ['admin', 'consumer', 'producer'].map((part) => `test/integration/test_${part}_integration.py`);
-    const environment = { KAFKA_URI: `kafka://${address}`, KAFKA_VERSION: '4.0.0' };
+    // Where it would look for a Kafka to start: the folder has to be there.
+    const environment = { KAFKA_URI: `kafka://${address}`, KAFKA_VERSION: '4.0.0', KAFKA_ROOT: folder };
     const args = ['--timeout=120', ...files];
     return pytest(folder, join(folder, 'kafka-python'), args, { environment, limitMs: 15 * minute, log });
   },
@@ -102,6 +104,7 @@ def kafka_server():
 export const aiokafka = {
   name: 'aiokafka',
   version: aiokafkaVersion,
+  settings: { 'num.partitions': '2' },
   install: (onNote) =>
     installPython('aiokafka', aiokafkaVersion, onNote, {
       url: 'https://github.com/aio-libs/aiokafka',
@@ -119,7 +122,6 @@ export const aiokafka = {
       ],
       adapt(source) {
         appendFileSync(join(source, 'tests', 'conftest.py'), aiokafkaFixtures);
-        // The installed package is tested, which has the parts in C.
         writeFileSync(join(source, 'tests', 'pytest.ini'), '[pytest]\nasyncio_mode = auto\n');
       },
     }),
@@ -127,7 +129,8 @@ export const aiokafka = {
     const areas = ['admin', 'client', 'consumer', 'coordinator', 'fetcher', 'pep492', 'producer'];
     const transactional = ['transactional_consumer', 'transactional_producer'];
     const files = [...areas, ...transactional].map((area) => `tests/test_${area}.py`);
-    const environment = { KAFKA_ADDRESS: address };
+    // Its own parts in C are not built in the folder that its tests are run from.
+    const environment = { KAFKA_ADDRESS: address, AIOKAFKA_NO_EXTENSIONS: '1' };
     const args = ['--docker-image=kafka:2.8.1', '--timeout=120', '-c', 'tests/pytest.ini', '--rootdir=.', ...files];
     return pytest(folder, join(folder, 'aiokafka'), args, { environment, limitMs: 20 * minute, log });
   },

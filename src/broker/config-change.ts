@@ -57,6 +57,9 @@ export function applyChanges(
   }
 }
 
+/** What may be less at the start, but not become so while the broker runs. */
+const leastLater: ReadonlyMap<string, number> = new Map([['log.cleaner.threads', 1]]);
+
 /** The broker settings that `configs` come to, for one broker or for all, or the sentence that refuses them. */
 export function checkedBrokerConfigs(
   configs: ReadonlyMap<string, string | null>,
@@ -70,6 +73,8 @@ export function checkedBrokerConfigs(
     if (definition === undefined) return `Unknown broker config name: ${name}`;
     const parsed = parseConfigValue(definition, text ?? '');
     if ('problem' in parsed) return parsed.problem;
+    const least = leastLater.get(name) ?? -Infinity;
+    if (Number(parsed.text) < least) return `Invalid value ${parsed.text} for ${name}: it is to be at least ${least}`;
     checked.set(name, parsed.text);
   }
   const [fixed, ofListeners, ofBrokers] = [namesOf('read-only'), namesOf('per-listener'), namesOf('per-broker')];

@@ -233,6 +233,15 @@ const groups: readonly Group[] = [
       ['alter.log.dirs.replication.quota.window.size.seconds', 'int', '1', { min: 1 }],
       ['auto.leader.rebalance.enable', 'boolean', 'true'],
       ['leader.imbalance.check.interval.seconds', 'long', '300', { min: 1 }],
+      // Kafka tells these three only where they are set, which its tool for reassignments does.
+      ['follower.replication.throttled.rate', 'long', '9223372036854775807', { min: 0, update: 'cluster-wide' }],
+      ['leader.replication.throttled.rate', 'long', '9223372036854775807', { min: 0, update: 'cluster-wide' }],
+      [
+        'replica.alter.log.dirs.io.max.bytes.per.second',
+        'long',
+        '9223372036854775807',
+        { min: 0, update: 'cluster-wide' },
+      ],
       ['num.replica.alter.log.dirs.threads', 'int', null],
       ['num.replica.fetchers', 'int', '1', { min: 1, update: 'cluster-wide' }],
       ['replica.fetch.backoff.ms', 'int', '1000', { min: 0 }],

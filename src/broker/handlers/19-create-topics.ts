@@ -109,10 +109,19 @@ function specOf(topic: CreateTopicsRequestTopics, nodeId: number): TopicSpec | C
   const indexes = new Set(assignments.map(({ partitionIndex }) => partitionIndex));
   const consecutive = indexes.size === assignments.length && assignments.every((_, i) => indexes.has(i));
   if (!consecutive) return invalidAssignment('partitions should be a consecutive 0-based integer sequence.');
-  if (assignments.some(({ brokerIds }) => brokerIds.length !== 1 || brokerIds[0] !== nodeId)) {
-    return invalidAssignment(`The manual partition assignment names brokers other than ${nodeId}, the only one.`);
+  for (const { brokerIds } of assignments) {
+    const problem = problemOfReplicas(brokerIds, nodeId);
+    if (problem !== null) return invalidAssignment(`The manual partition assignment includes ${problem}.`);
   }
   return { name, partitionCount: assignments.length, replicationFactor: 1, configs };
+}
+
+/** What the replicas of one partition have that they may not have, as the end of a sentence, or null. */
+function problemOfReplicas(brokerIds: readonly number[], nodeId: number): string | null {
+  if (brokerIds.length === 0) return 'an empty replica list';
+  const other = brokerIds.find((id) => id !== nodeId);
+  if (other !== undefined) return `broker ${other}, but no such broker is registered`;
+  return brokerIds.length > 1 ? `the broker ${nodeId} more than once` : null;
 }
 
 function invalid(message: string): ChangeResult {

@@ -106,6 +106,17 @@ test('takes the counts of the broker where it is asked to', async () => {
   expect(answer).toMatchObject({ errorCode: ErrorCode.NONE, numPartitions: 4, replicationFactor: 1 });
 });
 
+test.each([
+  [[], 'an empty replica list'],
+  [[2], 'broker 2, but no such broker is registered'],
+  [[1, 1], 'the broker 1 more than once'],
+])('says of a partition assigned to %j that it includes %s', async (brokerIds, problem) => {
+  const harness = await BrokerHarness.open();
+  const topics = [wanted('t', oneNode([0, brokerIds]))];
+  const answer = await harness.request(createTopicsApi, 7, { topics, timeoutMs: 1000, validateOnly: false });
+  expect(answer.topics[0]!.errorMessage).toBe(`The manual partition assignment includes ${problem}.`);
+});
+
 test('takes partitions that are assigned to this node', async () => {
   const harness = await BrokerHarness.open();
   const [answer] = await create(harness, [wanted('t', oneNode([1, [1]], [0, [1]]))]);

@@ -187,6 +187,19 @@ test('lets a read-only setting be deleted that nobody could have set', async () 
   expect(await alter(harness, [broker(['num.partitions', DELETE, null])])).toMatchObject([{ errorCode: 0 }]);
 });
 
+test('takes the throttles that tools set for reassignments, and no compaction without a thread', async () => {
+  const harness = await BrokerHarness.open();
+  const throttles: Change[] = [
+    ['leader.replication.throttled.rate', SET, '1000000'],
+    ['follower.replication.throttled.rate', SET, '1000000'],
+    ['replica.alter.log.dirs.io.max.bytes.per.second', SET, '1000000'],
+  ];
+  const [taken] = await alter(harness, [[Resource.BROKER, '1', ...throttles]]);
+  expect(taken!.errorCode).toBe(ErrorCode.NONE);
+  const [refused] = await alter(harness, [[Resource.BROKER, '1', ['log.cleaner.threads', SET, '0']]]);
+  expect(refused!.errorCode).toBe(ErrorCode.INVALID_REQUEST);
+});
+
 test('serves one resource and refuses another', async () => {
   const harness = await openWithTopic();
   const codes = (await alter(harness, [topic(good), [Resource.TOPIC, 'none', good]])).map(({ errorCode }) => errorCode);
