@@ -63,6 +63,7 @@ import {
   wakeCoordinators,
   writeMarkers,
 } from './oracle-transaction-steps.mjs';
+import { shareFetch, shareGroupHeartbeat, shareGroupOffsets } from './oracle-share-steps.mjs';
 
 export const scenarios = [
   { name: 'ApiVersions', run: apiVersions },
@@ -121,6 +122,9 @@ export const scenarios = [
   { name: 'ConsumerGroup regex', run: topicRegexes },
   { name: 'Migration', run: upgradeAndDowngrade },
   { name: 'Migration, mixed', run: classicMembersOfConsumerGroups },
+  { name: 'ShareGroupHeartbeat', run: shareGroupHeartbeat },
+  { name: 'ShareFetch', run: shareFetch },
+  { name: 'ShareGroup offsets', run: shareGroupOffsets },
   { name: 'StreamsGroupHeartbeat', run: streamsGroupHeartbeat },
   { name: 'StreamsGroup mistakes', run: streamsGroupMistakes },
   { name: 'StreamsGroup topologies', run: streamsTopologies },

@@ -41,21 +41,22 @@ interface Member {
   readonly memberId: string;
 }
 
+const nameless = refusal(ErrorCode.INVALID_REQUEST, 'The request does not say who asks.');
 const nothingFetched: ShareFetched = { answers: [], reads: [], grant: null };
 
 export const shareFetchHandler: ApiHandler<ShareFetchRequest, HoldingShareFetchResponse> = {
   apiKey: 78,
   async handle(request, context, broker) {
     const { groupId, memberId, shareSessionEpoch, topics, isRenewAck, shareAcquireMode } = request;
-    const mode = acquireModes[shareAcquireMode];
     const problem = problemOf(request, broker);
-    if (problem !== null || groupId === null || memberId === null || mode === undefined) {
-      return refused(
-        problem ?? refusal(ErrorCode.UNKNOWN_SERVER_ERROR, `There is no acquire mode ${shareAcquireMode}.`),
-      );
-    }
+    if (problem !== null || groupId === null || memberId === null) return refused(problem ?? nameless);
     const session = openSession(request, { groupId, memberId }, context, broker);
     if (isRefusal(session)) return afterRefusal(session, request, broker);
+    const mode = acquireModes[shareAcquireMode];
+    // As in Kafka, which finds out only when it fetches: the session is one epoch further.
+    if (mode === undefined) {
+      return refused(refusal(ErrorCode.UNKNOWN_SERVER_ERROR, `There is no acquire mode ${shareAcquireMode}.`));
+    }
     const isRenewal = context.apiVersion >= firstVersionWithRenewal && isRenewAck;
     const acknowledging = hasAcknowledgements(request)
       ? acknowledgeAll(

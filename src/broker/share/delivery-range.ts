@@ -22,7 +22,7 @@ export interface DeliveryRange {
   memberId: string;
   /** When its lock ends, in monotonic milliseconds; 0 unless it is acquired. */
   lockedUntilMs: number;
-  /** How many records were first given out together with these: what comes again and again is divided by it. */
+  /** How many records the batches of the log have in which they were first given out: what fails again is divided by it. */
   batchCount: number;
 }
 

@@ -124,7 +124,8 @@ export class RunningSharePartition {
 
   /** Takes back what the member has. */
   release(memberId: string): Promise<unknown> {
-    return !this.#closed && this.state.release(memberId) ? this.#changed([], true) : Promise.resolve();
+    const givenUp = this.#closed ? null : this.state.release(memberId, this.#rules());
+    return givenUp === null ? Promise.resolve() : this.#changed(givenUp, true);
   }
 
   /** Records between the offsets were acquired, but nobody is to see them. */

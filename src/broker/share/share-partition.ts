@@ -141,30 +141,14 @@ export class SharePartition {
     return givenUp;
   }
 
-  /** Takes back what the member has, as if it had never been given out. True where it had something. */
-  release(memberId: string): boolean {
-    let found = false;
-    for (const range of this.#ranges) {
-      if (range.state !== DeliveryState.ACQUIRED || range.memberId !== memberId) continue;
-      range.deliveryCount--;
-      this.#makeAvailable(range);
-      found = true;
-    }
-    if (found) this.#tidy();
-    return found;
+  /** Takes back what the member has. Gives what is to be set aside; null where it has nothing. */
+  release(memberId: string, rules: DeliveryRules): readonly GivenUp[] | null {
+    return this.#takeBack((range) => range.memberId === memberId, rules);
   }
 
   /** Takes back what was out until `nowMs`. Gives what is to be set aside; null where no lock has ended. */
   expire(nowMs: number, rules: DeliveryRules): readonly GivenUp[] | null {
-    const givenUp: GivenUp[] = [];
-    let found = false;
-    for (const range of this.#ranges) {
-      if (range.state !== DeliveryState.ACQUIRED || range.lockedUntilMs > nowMs) continue;
-      this.#giveBack(range, rules, givenUp);
-      found = true;
-    }
-    if (found) this.#tidy();
-    return found ? givenUp : null;
+    return this.#takeBack((range) => range.lockedUntilMs <= nowMs, rules);
   }
 
   /** Records between the offsets are as if they had been archived: nobody is to see them. Only what is out is meant. */
@@ -258,7 +242,9 @@ export class SharePartition {
     let last = lastOffset;
     if (limit < last) last = mode === 'record limit' ? limit : Math.min(last, lastOfBatch(batches, limit));
     this.#append(last + 1 - first, DeliveryState.AVAILABLE, 0);
-    this.#giveOut(this.#ranges.at(-1)!, acquiring, into);
+    const range = this.#ranges.at(-1)!;
+    range.batchCount = lastOfBatch(batches, last) + 1 - Math.min(next.baseOffset, first);
+    this.#giveOut(range, acquiring, into);
   }
 
   #giveOut(
@@ -326,6 +312,18 @@ export class SharePartition {
     else if (type === AcknowledgeType.RELEASE) this.#giveBack(range, rules, givenUp);
     else if (type === AcknowledgeType.GAP) finish(range, DeliveryState.ARCHIVED);
     else giveUp(range, rules, true, givenUp);
+  }
+
+  #takeBack(isMeant: (range: DeliveryRange) => boolean, rules: DeliveryRules): readonly GivenUp[] | null {
+    const givenUp: GivenUp[] = [];
+    let found = false;
+    for (const range of this.#ranges) {
+      if (range.state !== DeliveryState.ACQUIRED || !isMeant(range)) continue;
+      this.#giveBack(range, rules, givenUp);
+      found = true;
+    }
+    if (found) this.#tidy();
+    return found ? givenUp : null;
   }
 
   #giveBack(range: DeliveryRange, rules: DeliveryRules, givenUp: GivenUp[]): void {

@@ -132,7 +132,7 @@ describe('share groups', () => {
     expect(await a.acknowledge([[1, 1, renew]])).toBe(ErrorCode.NONE);
     await a.fetchResponse({ shareSessionEpoch: -1 });
     a.sessionEpoch = 0;
-    expect(briefly(await a.fetch())).toEqual(['1×1', '2×2']);
+    expect(briefly(await a.fetch())).toEqual(['1×2', '2×3']);
     const again = new TestShareConsumer(harness);
     await again.join();
     a.connection.close();
@@ -144,7 +144,9 @@ describe('share groups', () => {
           ],
         }),
       ),
-    ).toEqual(['1×1', '2×2']);
+    ).toEqual(['1×3']);
+    // What has been given out so often comes alone.
+    expect(briefly(await again.fetch())).toEqual(['2×4']);
   });
 
   it('answer a fetch that waits once a record comes, or comes back', async () => {

@@ -132,11 +132,8 @@ class Model {
   }
 
   release(member: string): void {
-    this.partition.release(member);
-    for (const known of this.#out()) {
-      if (known.member === member)
-        Object.assign(known, { state: DeliveryState.AVAILABLE, count: known.count - 1, member: '' });
-    }
+    this.partition.release(member, { deliveryLimit, setsAside: this.setsAside });
+    for (const known of this.#out()) if (known.member === member) this.#giveBack(known);
   }
 
   advanceTime(ms: number): void {
