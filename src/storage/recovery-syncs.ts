@@ -6,12 +6,11 @@
  */
 
 import type { Offset } from '../base/numbers.ts';
-import { threadPoolSize } from '../base/thread-pool.ts';
 import type { FileDescriptor, FileSystem } from './file-system.ts';
 import { writeProducersLater, type ProducerFiles } from './producer-files.ts';
 
-/** Twice as many as there are threads for it, so that none waits for the next partition. Each has files open. */
-const partitionsAtOnce = 2 * threadPoolSize;
+/** More at once share more of a file system's journal, and each has files open. */
+const partitionsAtOnce = 16;
 
 /** What has to reach the disk before a partition counts as recovered. */
 export interface UnsyncedPartition {
@@ -27,19 +26,19 @@ export interface UnsyncedPartition {
 /** Makes one partition durable. Rejects with the file system's error; the files are closed then as well. */
 export async function makeDurable(fileSystem: FileSystem, unsynced: UnsyncedPartition): Promise<void> {
   const { directory, files, hasNewNames, producers } = unsynced;
-  const syncs = files.map((file) => fileSystem.syncLater(file));
-  // Writing a snapshot syncs the directory as well.
-  if (producers === null && hasNewNames) syncs.push(fileSystem.syncDirectoryLater(directory));
-  const results = await Promise.allSettled(syncs);
-  for (const file of files) fileSystem.close(file);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  try {
+    for (const file of files) await fileSystem.syncLater(file);
+  } finally {
+    for (const file of files) fileSystem.close(file);
+  }
   if (producers !== null) await writeProducersLater(fileSystem, directory, producers.endOffset, producers.files);
+  // Writing a snapshot syncs the directory as well.
+  else if (hasNewNames) await fileSystem.syncDirectoryLater(directory);
 }
 
 export class RecoverySyncs {
   readonly #fileSystem: FileSystem;
-  #underWay = 0;
-  #oneEnded: () => void = () => {};
+  readonly #underWay = new Set<Promise<void>>();
   #failures: unknown[] = [];
 
   constructor(fileSystem: FileSystem) {
@@ -48,11 +47,11 @@ export class RecoverySyncs {
 
   /** Begins to make a partition durable, once it is its turn. Rejects with what failed of those before it. */
   async begin(unsynced: UnsyncedPartition): Promise<void> {
-    const { files, hasNewNames, producers } = unsynced;
-    if (files.length === 0 && !hasNewNames && producers === null) return;
-    while (this.#underWay >= partitionsAtOnce) await this.#nextEnd();
-    this.#underWay++;
-    void this.#run(unsynced);
+    while (this.#underWay.size >= partitionsAtOnce) await Promise.race(this.#underWay);
+    const sync = makeDurable(this.#fileSystem, unsynced)
+      .catch((error: unknown) => void this.#failures.push(error))
+      .finally(() => this.#underWay.delete(sync));
+    this.#underWay.add(sync);
     this.#throwFailure();
   }
 
@@ -64,21 +63,7 @@ export class RecoverySyncs {
 
   /** Resolves once nothing is under way, however it went. */
   async settled(): Promise<void> {
-    while (this.#underWay > 0) await this.#nextEnd();
-  }
-
-  async #run(unsynced: UnsyncedPartition): Promise<void> {
-    try {
-      await makeDurable(this.#fileSystem, unsynced);
-    } catch (error) {
-      this.#failures.push(error);
-    }
-    this.#underWay--;
-    this.#oneEnded();
-  }
-
-  #nextEnd(): Promise<void> {
-    return new Promise((resolve) => (this.#oneEnded = resolve));
+    await Promise.all(this.#underWay);
   }
 
   #throwFailure(): void {
