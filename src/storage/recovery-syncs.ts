@@ -6,11 +6,12 @@
  */
 
 import type { Offset } from '../base/numbers.ts';
+import { threadPoolSize } from '../base/thread-pool.ts';
 import type { FileDescriptor, FileSystem } from './file-system.ts';
 import { writeProducersLater, type ProducerFiles } from './producer-files.ts';
 
-/** More at once share more of a file system's journal, and each has files open. */
-const partitionsAtOnce = 16;
+/** Twice as many as there are threads for it, so that none waits for the next partition. Each has files open. */
+const partitionsAtOnce = 2 * threadPoolSize;
 
 /** What has to reach the disk before a partition counts as recovered. */
 export interface UnsyncedPartition {
@@ -31,6 +32,7 @@ export async function makeDurable(fileSystem: FileSystem, unsynced: UnsyncedPart
   } finally {
     for (const file of files) fileSystem.close(file);
   }
+  // Not before: after a power cut between the two, names would lead to files that lack what was written again.
   if (producers !== null) await writeProducersLater(fileSystem, directory, producers.endOffset, producers.files);
   // Writing a snapshot syncs the directory as well.
   else if (hasNewNames) await fileSystem.syncDirectoryLater(directory);
@@ -38,7 +40,8 @@ export async function makeDurable(fileSystem: FileSystem, unsynced: UnsyncedPart
 
 export class RecoverySyncs {
   readonly #fileSystem: FileSystem;
-  readonly #underWay = new Set<Promise<void>>();
+  #underWay = 0;
+  #oneEnded: () => void = () => {};
   #failures: unknown[] = [];
 
   constructor(fileSystem: FileSystem) {
@@ -47,11 +50,11 @@ export class RecoverySyncs {
 
   /** Begins to make a partition durable, once it is its turn. Rejects with what failed of those before it. */
   async begin(unsynced: UnsyncedPartition): Promise<void> {
-    while (this.#underWay.size >= partitionsAtOnce) await Promise.race(this.#underWay);
-    const sync = makeDurable(this.#fileSystem, unsynced)
-      .catch((error: unknown) => void this.#failures.push(error))
-      .finally(() => this.#underWay.delete(sync));
-    this.#underWay.add(sync);
+    const { files, hasNewNames, producers } = unsynced;
+    if (files.length === 0 && !hasNewNames && producers === null) return;
+    while (this.#underWay >= partitionsAtOnce) await this.#nextEnd();
+    this.#underWay++;
+    void this.#run(unsynced);
     this.#throwFailure();
   }
 
@@ -63,7 +66,21 @@ export class RecoverySyncs {
 
   /** Resolves once nothing is under way, however it went. */
   async settled(): Promise<void> {
-    await Promise.all(this.#underWay);
+    while (this.#underWay > 0) await this.#nextEnd();
+  }
+
+  async #run(unsynced: UnsyncedPartition): Promise<void> {
+    try {
+      await makeDurable(this.#fileSystem, unsynced);
+    } catch (error) {
+      this.#failures.push(error);
+    }
+    this.#underWay--;
+    this.#oneEnded();
+  }
+
+  #nextEnd(): Promise<void> {
+    return new Promise((resolve) => (this.#oneEnded = resolve));
   }
 
   #throwFailure(): void {

@@ -57,6 +57,8 @@ export interface StoreStart {
 }
 
 const largestMetadataBytes = 4096;
+const metadataBytes = new Uint8Array(largestMetadataBytes);
+const utf8 = new TextDecoder();
 /**
  * A log whose end, behind the last index entry that is certain, is no longer than this gets no entries for it after a
  * crash: a read in it looks through so much at most, and thousands of partitions would write two files each.
@@ -118,10 +120,12 @@ async function recoverAll(
   try {
     for (const name of names) {
       const path = `${directory}/${name}`;
-      if (!fileSystem.isDirectory(path)) continue;
+      const files = namesIn(fileSystem, path);
+      if (files === null) continue;
       const { state, staleSnapshot, unsynced, scannedBytes, cutBytes } = recoverOne(
         options,
         name,
+        files,
         knownPoints,
         points,
         starts,
@@ -159,6 +163,7 @@ async function recoverAll(
 function recoverOne(
   { directory, fileSystem, arena, clock, logger }: StoreStartOptions,
   name: string,
+  files: string[],
   knownPoints: readonly PartitionPoint[],
   points: ReadonlyMap<string, PartitionPoint>,
   starts: ReadonlyMap<string, PartitionPoint>,
@@ -167,7 +172,7 @@ function recoverOne(
   const path = `${directory}/${name}`;
   // A directory that does not say whose it is was being made when the last run ended, and nothing in it was durable;
   // or its file is damaged, and the recovery points know.
-  let names = fileSystem.list(path);
+  let names = files;
   if (names.some(isOfCompaction)) {
     completeSwaps(arena, fileSystem, path, names);
     names = fileSystem.list(path);
@@ -265,7 +270,27 @@ function byPartition(points: readonly PartitionPoint[]): Map<string, PartitionPo
   return new Map(points.map((point) => [`${point.topic}-${point.partition} ${point.topicId}`, point]));
 }
 
+/** The names in the directory at `path`; null where it is none. */
+function namesIn(fileSystem: FileSystem, path: string): string[] | null {
+  try {
+    return fileSystem.list(path);
+  } catch (error) {
+    if (!fileSystem.isDirectory(path)) return null;
+    throw error;
+  }
+}
+
+/** The topic id in the partition's metadata, which exists; null where it cannot be read. Thousands are read in a row. */
 function readTopicId(fileSystem: FileSystem, path: string): string | null {
-  const bytes = readWholeFile(fileSystem, `${path}/${partitionMetadataName}`, largestMetadataBytes);
-  return bytes === null ? null : parsePartitionMetadata(new TextDecoder().decode(bytes));
+  const metadataPath = `${path}/${partitionMetadataName}`;
+  const file = fileSystem.open(metadataPath, 'read');
+  try {
+    const filled = fileSystem.read(file, metadataBytes, 0);
+    const topicId = parsePartitionMetadata(utf8.decode(metadataBytes.subarray(0, filled)));
+    if (topicId !== null) return topicId;
+  } finally {
+    fileSystem.close(file);
+  }
+  const bytes = readWholeFile(fileSystem, metadataPath, largestMetadataBytes);
+  return bytes === null ? null : parsePartitionMetadata(utf8.decode(bytes));
 }
