@@ -22,6 +22,8 @@ interface Known {
   untilMs: number;
 }
 
+const never: Known = { state: DeliveryState.AVAILABLE, count: 0, member: '', untilMs: 0 };
+
 class Model {
   readonly batches: readonly LogBatch[];
   readonly setsAside: boolean;
@@ -158,6 +160,10 @@ class Model {
     this.partition = SharePartition.restore(this.partition.stored(), this.endOffset);
     for (const known of this.#out()) {
       Object.assign(known, { state: DeliveryState.AVAILABLE, count: known.count - 1, member: '' });
+    }
+    // What is behind the end now is as if it had never been given out, so it was not.
+    for (const forgotten of this.known.splice(this.partition.endOffset)) {
+      expect(forgotten ?? never).toMatchObject({ state: DeliveryState.AVAILABLE, count: 0 });
     }
   }
 
