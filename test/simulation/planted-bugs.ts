@@ -430,15 +430,24 @@ export const plantedBugs: readonly ExpectedBug[] = [
     name: 'a leader epoch that is not raised',
     fileSystem: (inner) => new ForgottenEpochs(inner),
     found: /^epoch-offset-reused/,
-    // What was read and not synced has to be lost, and its offset read again.
+    // What was read and not synced has to be lost, and its offset read again: many write and read little, nobody else.
     profile: {
       powerCutChance: 1,
-      crashEveryMs: 100,
+      crashEveryMs: 150,
       maxDiskMs: 40,
+      maxFlushStepMs: 15,
       maxNetworkMs: 1,
+      thinkMs: 20,
+      runMs: 3200,
       topics: 1,
+      producers: 4,
       consumers: 3,
       groups: 0,
+      named: 0,
+      publishers: 0,
+      reconciling: 0,
+      copies: 0,
+      keyed: 0,
     },
   },
   {
