@@ -25,6 +25,7 @@ import { LoggerLevels } from './logger-levels.ts';
 import { LogCleaner } from './log-cleaner.ts';
 import { MetadataImage, producerIdsRecord, type TopicImage } from './metadata-image.ts';
 import { producerIdBlockSize, ProducerIds } from './producer-ids.ts';
+import { ProduceTurns } from './produce-turns.ts';
 import { ClientQuotas } from './quotas/client-quotas.ts';
 import { ShareSessions } from './share/share-session.ts';
 import { StateLog, stateLogConfig, type KeyedState } from './state-log.ts';
@@ -81,6 +82,7 @@ export class Broker {
   readonly fetchMemory: FetchMemory;
   readonly fetchTurns: FetchTurns;
   readonly fetchWaits: FetchWaits;
+  readonly produceTurns: ProduceTurns;
   readonly shareSessions: ShareSessions;
   readonly quotas: ClientQuotas;
   readonly telemetry: ClientTelemetry;
@@ -132,6 +134,7 @@ export class Broker {
     });
     this.quotas = new ClientQuotas(this.#image.quotas, options.config, options.clock);
     this.fetchWaits = new FetchWaits(options.clock, this.topics);
+    this.produceTurns = new ProduceTurns(options);
     this.shareSessions = new ShareSessions({
       maxSessions: () => options.config.number('group.share.max.share.sessions'),
       ended: ({ groupId, memberId }) => void this.#groups?.sharePartitions.releaseAll(groupId, memberId),

@@ -3,8 +3,8 @@
  *
  *   acks   0: no response   1: once written   -1: once synced
  *
- * All appends happen before the handler returns, in the request's order, so what one connection sends lands in order. Only
- * batches that wait for their transaction come later, in an order of their own (transactional-batches.ts).
+ * All appends happen before anything more of the connection is served, in the request's order, so what one connection sends
+ * lands in order. Only batches that wait for their transaction come later, in an order of their own (transactional-batches.ts).
  * A request that outlives its timeout is answered with REQUEST_TIMED_OUT where it waits; its writes still count.
  * It does not look into batches beyond what decides who handles them; the log checks them.
  */
@@ -35,7 +35,12 @@ import type { AppendListener, AppendOptions, AppendResult, Durability } from '..
 import { AclOperation, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import type { TopicImage } from '../metadata-image.ts';
-import { ConnectionMustClose, type ApiHandler, type RequestContext } from '../request-context.ts';
+import {
+  ConnectionMustClose,
+  type ApiHandler,
+  type ConnectionContext,
+  type RequestContext,
+} from '../request-context.ts';
 import { isInternalTopic } from '../topic-name.ts';
 import { TransactionalBatches, type Refusal } from '../transactions/transactional-batches.ts';
 
@@ -45,12 +50,6 @@ const firstVersionWithZstd = 7;
 const smallestBatchBytes = 26;
 /** What the ring spends on each batch beyond its bytes, at most: it aligns them. */
 const alignmentBytes = 8;
-
-/**
- * How long the batches of one request may take the thread that serves all clients: a few kilobytes of compressed
- * nothing each can make it seconds.
- */
-const longestMs = 500;
 
 const durabilityByAcks: ReadonlyMap<number, Durability> = new Map([
   [-1, 'synced'],
@@ -68,8 +67,8 @@ export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
   handle(request, context, broker) {
     const durability = durabilityByAcks.get(request.acks);
     const problem = durability === undefined ? invalidAcks : problemOfSize(request, broker);
-    const pending = new PendingProduce(context, broker);
-    const startedMs = broker.clock.monotonicMs();
+    const pending = new PendingProduce(request, context, broker);
+    const turn = broker.produceTurns.begin(context.connection);
     const options: AppendOptions = { durability: durability ?? 'none', origin: 'client' };
     let transactional: TransactionalBatches | null = null;
     for (const topicData of request.topicData) {
@@ -84,16 +83,18 @@ export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
         const found = refusal === null ? broker.findPartition(topic, index) : null;
         if (refusal !== null) refuse(response, refusal);
         else if (found === null || records === null) refuse(response, unknownPartition);
-        else if (broker.clock.monotonicMs() - startedMs > longestMs) refuse(response, tookTooLong);
         else if (isTransactional(attributesAt(records, 0))) {
           const place = { topicId: found.topic.id, topic: found.topic.name, partition: index };
-          transactional ??= new TransactionalBatches(broker);
+          transactional ??= new TransactionalBatches(broker, turn);
           transactional.add(place, found.log, records, ...pending.endsFor(response));
-        } else found.log.append(records, options, pending.listenerFor(response));
+        } else {
+          const listener = pending.listenerFor(response);
+          if (!turn.append(found.log, records, options, listener)) listener(tooMuchWaits);
+        }
       }
     }
     transactional?.append(request.transactionalId, context.apiVersion, options);
-    return pending.outcome(request);
+    return pending.outcome();
   },
 };
 
@@ -103,12 +104,16 @@ class PendingProduce {
   /** Partitions whose log has not answered; until it does they say that time is up. */
   #waiting = 0;
   readonly #withIds: boolean;
+  readonly #request: ProduceRequest;
+  readonly #connection: ConnectionContext;
   readonly #broker: Broker;
   #finish: (() => void) | null = null;
   #given = false;
 
-  constructor(context: RequestContext, broker: Broker) {
-    this.#withIds = context.apiVersion >= firstVersionWithIds;
+  constructor(request: ProduceRequest, { apiVersion, connection }: RequestContext, broker: Broker) {
+    this.#withIds = apiVersion >= firstVersionWithIds;
+    this.#request = request;
+    this.#connection = connection;
     this.#broker = broker;
   }
 
@@ -118,7 +123,8 @@ class PendingProduce {
     return responses.partitionResponses;
   }
 
-  listenerFor(response: ProduceResponseResponsesPartitionResponses): (result: AppendResult) => void {
+  listenerFor(response: ProduceResponseResponsesPartitionResponses): AppendListener {
+    if (this.#request.acks === 0) return (result) => this.#takeUnasked(response, result);
     this.#waiting++;
     refuse(response, timedOut);
     return (result) => {
@@ -136,7 +142,8 @@ class PendingProduce {
     return [listener, (errorCode, errorMessage) => listener({ ...notAppended, errorCode, errorMessage })];
   }
 
-  outcome({ acks, timeoutMs }: ProduceRequest): ProduceResponse | null | Promise<ProduceResponse> {
+  outcome(): ProduceResponse | null | Promise<ProduceResponse> {
+    const { acks, timeoutMs } = this.#request;
     if (acks === 0) {
       this.#given = true;
       this.#closeIfFailed();
@@ -154,12 +161,18 @@ class PendingProduce {
     });
   }
 
+  /** With acks=0 a failure ends the connection, also where it comes after the request. */
+  #takeUnasked(response: ProduceResponseResponsesPartitionResponses, result: AppendResult): void {
+    take(response, result);
+    if (this.#given && result.errorCode !== ErrorCode.NONE) this.#connection.drop(failureWithoutAcks(result.errorCode));
+  }
+
   /** Without a response only a closed connection tells the producer that its metadata or batches are wrong. */
   #closeIfFailed(): void {
     for (const { partitionResponses } of this.#response.responses) {
       for (const { errorCode } of partitionResponses) {
         if (errorCode !== ErrorCode.NONE) {
-          throw new ConnectionMustClose(`a Produce with acks=0 failed: ${errorName(errorCode)}`);
+          throw new ConnectionMustClose(failureWithoutAcks(errorCode));
         }
       }
     }
@@ -179,12 +192,17 @@ const invalidAcks: Problem = {
   errorCode: ErrorCode.INVALID_REQUIRED_ACKS,
   message: 'The acks of a Produce are -1, 0 or 1.',
 };
-const tookTooLong: Problem = {
+const tooMuchWaits: AppendResult = {
+  ...notAppended,
   errorCode: ErrorCode.REQUEST_TIMED_OUT,
-  message: 'Checking the batches before this one in the request took too long; send this one again.',
+  errorMessage: 'Too much waits for batches that take long to check; send this one again.',
 };
 const timedOut: Problem = { errorCode: ErrorCode.REQUEST_TIMED_OUT, message: null };
 const unknownPartition: Problem = { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message: null };
+
+function failureWithoutAcks(errorCode: number): string {
+  return `a Produce with acks=0 failed: ${errorName(errorCode)}`;
+}
 
 function topicOf(topicData: ProduceRequestTopicData, context: RequestContext, broker: Broker): TopicImage | null {
   return context.apiVersion >= firstVersionWithIds

@@ -10,6 +10,7 @@ import { ErrorCode, errorName } from '../../base/error-code.ts';
 import { producerEpochAt, producerIdAt } from '../../records/record-batch.ts';
 import type { AppendListener, AppendOptions, PartitionLog } from '../../storage/partition-log.ts';
 import type { Broker } from '../broker.ts';
+import type { ProduceTurn } from '../produce-turns.ts';
 import { admissionErrorFor } from './transaction-error.ts';
 import type { PartitionName } from './transaction-partitions.ts';
 
@@ -34,10 +35,13 @@ interface TransactionalBatch {
 
 export class TransactionalBatches {
   readonly #broker: Broker;
+  readonly #turn: ProduceTurn;
   readonly #batches: TransactionalBatch[] = [];
 
-  constructor(broker: Broker) {
+  /** `turn` is the request's. */
+  constructor(broker: Broker, turn: ProduceTurn) {
     this.#broker = broker;
+    this.#turn = turn;
   }
 
   /** `records` is one whole batch, a view. One of `listener` and `refuse` is called once. */
@@ -79,6 +83,8 @@ export class TransactionalBatches {
       };
       // The room that the request was let in for is there only until its handler returns.
       if (isLate) this.#broker.store.whenRoom(roomBytes(admitted), appendAll);
+      // In a later turn the transaction may have ended, of which without version 2 the epoch says nothing.
+      else if (version === 2) this.#appendInTurns(admitted, options);
       else appendAll();
     });
     isLate = true;
@@ -91,6 +97,12 @@ export class TransactionalBatches {
     heldBytes = neededBytes;
     admission.heldBytes += heldBytes;
     for (const batch of batches) batch.records = new Uint8Array(batch.records);
+  }
+
+  #appendInTurns(batches: readonly TransactionalBatch[], options: AppendOptions): void {
+    for (const { log, records, listener, refuse } of batches) {
+      if (!this.#turn.append(log, records, options, listener)) refuse(ErrorCode.NOT_ENOUGH_REPLICAS, tooMuchWaits);
+    }
   }
 
   /** Refuses the batches whose partitions are not in the transaction; returns the others. */
@@ -107,7 +119,7 @@ export class TransactionalBatches {
 
 const nobodys = 'Transactional batches come with the transactional id of their producer.';
 const notInTransaction = 'The partition was not added to the transaction.';
-const tooMuchWaits = 'Too many batches wait for the ends of the transactions before theirs. Try again.';
+const tooMuchWaits = 'Too many batches wait for transactions, or for those before them to be checked. Try again.';
 
 function unverified(errorCode: ErrorCode): string {
   return `It could not be verified that the partition is in the transaction: ${errorName(errorCode)}. Try again.`;

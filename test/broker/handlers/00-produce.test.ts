@@ -1,5 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import { ErrorCode } from '../../../src/base/error-code.ts';
+import { noOffset } from '../../../src/base/numbers.ts';
 import { parseUuid, zeroUuid } from '../../../src/base/uuid.ts';
 import type { TopicImage } from '../../../src/broker/metadata-image.ts';
 import {
@@ -222,6 +223,92 @@ test('says after its time which partitions it still waits for, and their records
   ]);
   harness.store.finishHeld();
   expect(logOf(harness, topic, 1).highWatermark).toBe(1);
+});
+
+describe('batches that take long to check', () => {
+  const batches = (...indexes: number[]): Records[] => indexes.map((index) => [index, batchOf([`to ${index}`])]);
+  const turnMs = 100;
+
+  /** A broker on whose clock each append to `slow` takes longer than a turn. */
+  async function openSlow() {
+    const harness = await BrokerHarness.open();
+    const topic = await harness.createTopic('slow', 4);
+    const order: number[] = [];
+    for (let partition = 0; partition < 4; partition++) {
+      const log = logOf(harness, topic, partition);
+      const append = log.append.bind(log);
+      log.append = (...args) => {
+        order.push(partition);
+        if (partition === 0) harness.clock.advance(turnMs + 1);
+        append(...args);
+      };
+    }
+    return { harness, topic, order };
+  }
+
+  it('go on in the next turn of the loop, in their order, while nothing else of the connection is served', async () => {
+    const { harness, topic, order } = await openSlow();
+    const answer = produce(harness, latest, requestOf(topic, latest, 1, ...batches(0, 1, 0, 2, 3)));
+    expect(order).toEqual([0]);
+    expect(harness.connection.muted).toBe(1);
+    harness.clock.advance(1);
+    expect(order).toEqual([0, 1, 0]);
+    expect(harness.connection.muted).toBe(1);
+    harness.clock.advance(2 * turnMs);
+    expect(order).toEqual([0, 1, 0, 2, 3]);
+    expect(harness.connection.muted).toBe(0);
+    const codes = (await answer).map(({ index, errorCode, baseOffset }) => [index, errorCode, baseOffset]);
+    const first = (index: number) => [index, ErrorCode.NONE, 0];
+    expect(codes).toEqual([first(0), first(1), [0, ErrorCode.NONE, 1], first(2), first(3)]);
+    expect(harness.broker.produceTurns.heldBytes).toBe(0);
+  });
+
+  it('wait for room of their own', async () => {
+    const { harness, topic, order } = await openSlow();
+    harness.store.waitingForRoom = [];
+    const answer = produce(harness, latest, requestOf(topic, latest, 1, ...batches(0, 1, 2)));
+    harness.clock.advance(1);
+    expect(order).toEqual([0]);
+    harness.store.waitingForRoom.shift()!();
+    harness.clock.advance(1);
+    harness.store.waitingForRoom.shift()!();
+    harness.clock.advance(1);
+    expect(order).toEqual([0, 1, 2]);
+    expect((await answer).map(({ errorCode }) => errorCode)).toEqual([0, 0, 0]);
+    expect(harness.connection.muted).toBe(0);
+  });
+
+  it('are dropped with their connection, and take no memory then', async () => {
+    const { harness, topic, order } = await openSlow();
+    const answer = produce(harness, latest, requestOf(topic, latest, 1, ...batches(0, 1, 2)));
+    harness.connection.close();
+    harness.clock.advance(1);
+    expect(order).toEqual([0]);
+    expect(harness.broker.produceTurns.heldBytes).toBe(0);
+    harness.clock.advance(1000);
+    expect((await answer).map(({ errorCode }) => errorCode)).toEqual([
+      ErrorCode.NONE,
+      ErrorCode.REQUEST_TIMED_OUT,
+      ErrorCode.REQUEST_TIMED_OUT,
+    ]);
+  });
+
+  it('close the connection of a request with acks=0 where one of them is refused', async () => {
+    const { harness, topic } = await openSlow();
+    logOf(harness, topic, 1).append = (_batch, _options, listener) =>
+      listener({
+        errorCode: ErrorCode.CORRUPT_MESSAGE,
+        baseOffset: noOffset,
+        logAppendTimeMs: -1,
+        logStartOffset: noOffset,
+        errorMessage: null,
+        recordErrors: [],
+      });
+    await harness.send(produceApi, latest, requestOf(topic, latest, 0, [0, batchOf(['a'])], [1, batchOf(['b'])]));
+    expect(harness.connection.open).toBe(true);
+    harness.clock.advance(1);
+    expect(harness.connection.open).toBe(false);
+  });
 });
 
 test('appends in the order of requests, without waiting for the earlier to be durable', async () => {

@@ -1,0 +1,131 @@
+/**
+ * Lets others come between the batches of one Produce whose checking takes long: a few kilobytes of compressed nothing
+ * each can make it seconds. I/O thread.
+ *
+ *   append, append, … ─ the turn is over ─▶ the rest is copied ─▶ the connection waits ─▶ append, … ─▶ it goes on
+ *
+ * The order stays: nothing more of the connection is served before its last batch is appended. What a request takes is
+ * not bounded here, only how long it holds up the others at a time: a busy processor makes it slow, and refuses nothing.
+ */
+
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { AppendListener, AppendOptions, LogStore, PartitionLog } from '../storage/partition-log.ts';
+import type { ConnectionContext } from './request-context.ts';
+
+/** How long the batches of one request may take the thread at a time. */
+const turnMs = 100;
+/** What all batches together may take that wait for the next turn of their request. */
+const maxHeldBytes = 64 * 1024 * 1024;
+/** What the ring spends on each batch beyond its bytes, at most: it aligns them. */
+const alignmentBytes = 8;
+
+/** What it needs of the broker. */
+export interface ProduceTurnsOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly store: Pick<LogStore, 'whenRoom'>;
+}
+
+interface HeldBatch {
+  readonly log: PartitionLog;
+  readonly records: Uint8Array;
+  readonly options: AppendOptions;
+  readonly listener: AppendListener;
+}
+
+/** One for all connections. */
+export class ProduceTurns {
+  readonly options: ProduceTurnsOptions;
+  /** What batches of all requests take that wait. */
+  heldBytes = 0;
+
+  constructor(options: ProduceTurnsOptions) {
+    this.options = options;
+  }
+
+  /** Begins a request's first turn. */
+  begin(connection: ConnectionContext): ProduceTurn {
+    return new ProduceTurn(this, connection);
+  }
+}
+
+/** The turns of one request. */
+export class ProduceTurn {
+  readonly #turns: ProduceTurns;
+  readonly #connection: ConnectionContext;
+  #endMs: number;
+  /** Those from `#next` on wait; null where none ever did. */
+  #held: HeldBatch[] | null = null;
+  #next = 0;
+  #unmute: (() => void) | null = null;
+
+  constructor(turns: ProduceTurns, connection: ConnectionContext) {
+    this.#turns = turns;
+    this.#connection = connection;
+    this.#endMs = turns.options.clock.monotonicMs() + turnMs;
+  }
+
+  /**
+   * Appends a batch for which the ring has room, or keeps a copy of it for a later turn. False where too much is kept
+   * already, so that it has to come again.
+   */
+  append(log: PartitionLog, records: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
+    if (this.#held === null && this.#turns.options.clock.monotonicMs() <= this.#endMs) {
+      log.append(records, options, listener);
+      return true;
+    }
+    if (this.#turns.heldBytes + records.length > maxHeldBytes) return false;
+    this.#turns.heldBytes += records.length;
+    const batch = { log, records: new Uint8Array(records), options, listener };
+    if (this.#held === null) {
+      this.#held = [batch];
+      this.#unmute = this.#connection.mute();
+      this.#endTurn();
+    } else this.#held.push(batch);
+    return true;
+  }
+
+  #endTurn(): void {
+    const { clock, logger } = this.#turns.options;
+    clock.setTimer(0, () => {
+      this.#endMs = clock.monotonicMs() + turnMs;
+      try {
+        this.#continue();
+      } catch (error) {
+        logger.error({ connection: this.#connection.id, error }, 'A batch could not be appended, by a defect.');
+        this.#giveUp();
+        this.#connection.drop('a batch could not be appended');
+      }
+    });
+  }
+
+  #continue(): void {
+    const { clock, store } = this.#turns.options;
+    const held = this.#held ?? [];
+    while (this.#next < held.length) {
+      // Nobody hears of the rest.
+      if (!this.#connection.open) return this.#giveUp();
+      if (clock.monotonicMs() > this.#endMs) return this.#endTurn();
+      const { log, records, options, listener } = held[this.#next++]!;
+      let isLate = false;
+      const isAtOnce = store.whenRoom(records.length + alignmentBytes, () => {
+        this.#turns.heldBytes -= records.length;
+        log.append(records, options, listener);
+        if (isLate) this.#endTurn();
+      });
+      isLate = true;
+      if (!isAtOnce) return;
+    }
+    this.#giveUp();
+  }
+
+  /** Keeps nothing more; the connection goes on. */
+  #giveUp(): void {
+    const rest = this.#held?.slice(this.#next) ?? [];
+    for (const { records } of rest) this.#turns.heldBytes -= records.length;
+    this.#held = [];
+    this.#next = 0;
+    this.#unmute?.();
+  }
+}
