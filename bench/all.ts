@@ -9,6 +9,7 @@ import { compactionBenchmarks } from './compaction.bench.ts';
 import { gatewayBenchmarks } from './gateway.bench.ts';
 import { indexBenchmarks } from './indexes.bench.ts';
 import { inflationBenchmarks } from './inflation.bench.ts';
+import { jsonBenchmarks } from './json.bench.ts';
 import { primitiveBenchmarks } from './primitives.bench.ts';
 import { queueBenchmarks } from './queues.bench.ts';
 import { varintBenchmarks } from './varints.bench.ts';
@@ -24,6 +25,7 @@ export function benchmarks(): Benchmark[] {
     ...indexBenchmarks(),
     ...varintBenchmarks(),
     ...gatewayBenchmarks(),
+    ...jsonBenchmarks(),
     ...compactionBenchmarks(),
     ...assignorBenchmarks(),
   ];

@@ -1,62 +1,81 @@
 /**
- * Compiles assembly/ to WebAssembly and writes it as src/memory/generated/core-wasm.ts. Does nothing when neither the
- * sources, nor this script, nor the compiler have changed. It refuses a module with a data segment, because every
- * thread's instantiation would write that segment into the shared memory again.
+ * Compiles the modules of assembly/ to WebAssembly and writes each as a TypeScript file: the core, over memory that all
+ * threads share, and the JSON module, over memory of its own. Does nothing where neither a module's sources, nor this
+ * script, nor the compiler have changed. It refuses a module with a data segment, because every thread's instantiation
+ * would write that segment into the shared memory again.
  */
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const target = `${root}src/memory/generated/core-wasm.ts`;
 const dataSectionId = 11;
 
-/** The sources by name, as the compiler asks for them. */
-const sources = new Map(
-  readdirSync(`${root}assembly`)
-    .filter((name) => name.endsWith('.ts'))
-    .toSorted()
-    .map((name) => [name, readFileSync(`${root}assembly/${name}`, 'utf8')]),
-);
+const modules = [
+  {
+    what: 'WebAssembly core',
+    folder: 'assembly',
+    target: 'src/memory/generated/core-wasm.ts',
+    name: 'coreWasmBase64',
+    options: ['--sharedMemory', '--maximumMemory', '65536', '--enable', 'simd,threads'],
+  },
+  {
+    what: 'WebAssembly that passes over JSON',
+    folder: 'assembly/json',
+    target: 'src/server/json/generated/json-wasm.ts',
+    name: 'jsonWasmBase64',
+    options: ['--enable', 'simd'],
+  },
+];
+for (const module of modules) await build(module);
 
-const hash = createHash('sha256')
-  .update(asc.version)
-  .update(readFileSync(fileURLToPath(import.meta.url)));
-for (const [name, text] of sources) hash.update(`\0${name}\0`).update(text);
-const mark = `// Inputs: ${hash.digest('hex')}`;
-
-if (!existsSync(target) || !readFileSync(target, 'utf8').includes(mark)) {
-  const wasm = await compile();
+async function build({ what, folder, target, name, options }) {
+  const sources = sourcesOf(folder);
+  const hash = createHash('sha256')
+    .update(asc.version)
+    .update(readFileSync(fileURLToPath(import.meta.url)));
+  for (const [path, text] of sources) hash.update(`\0${path}\0`).update(text);
+  const mark = `// Inputs: ${hash.digest('hex')}`;
+  if (existsSync(root + target) && readFileSync(root + target, 'utf8').includes(mark)) return;
+  const wasm = await compile(what, sources, options);
   const segments = dataSegmentCount(wasm);
-  if (segments > 0) fail(`the core has ${segments} data segments and must have none`);
-  mkdirSync(`${root}src/memory/generated`, { recursive: true });
+  if (segments > 0) fail(`the ${what} has ${segments} data segments and must have none`);
+  mkdirSync(dirname(root + target), { recursive: true });
   writeFileSync(
-    target,
-    `/** The WebAssembly core in base64. Generated from assembly/ by scripts/build-core.mjs; do not edit. */\n` +
-      `${mark}\n\nexport const coreWasmBase64 =\n  '${Buffer.from(wasm).toString('base64')}';\n`,
+    root + target,
+    `/** The ${what} in base64. Generated from ${folder}/ by scripts/build-core.mjs; do not edit. */\n` +
+      `${mark}\n\nexport const ${name} =\n  '${Buffer.from(wasm).toString('base64')}';\n`,
   );
 }
 
+/** The sources of a module by name, as the compiler asks for them. */
+function sourcesOf(folder) {
+  const names = readdirSync(root + folder).filter((name) => name.endsWith('.ts'));
+  return new Map(names.toSorted().map((name) => [name, readFileSync(`${root}${folder}/${name}`, 'utf8')]));
+}
+
 /** The module's bytes; ends the process with the compiler's messages when it does not compile. */
-async function compile() {
+async function compile(what, sources, options) {
   let wasm = null;
   const { error, stderr } = await asc.main(
     [
       'index.ts',
-      ...['--runtime', 'stub', '--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
-      ...['--enable', 'simd,threads', '-O3', '--noAssert', '--outFile', 'core.wasm'],
+      ...['--runtime', 'stub', '--importMemory', '--initialMemory', '1', ...options],
+      ...['-O3', '--noAssert', '--outFile', 'module.wasm'],
     ],
     {
       readFile: (name) => sources.get(name) ?? null,
       writeFile: (name, contents) => {
-        if (name === 'core.wasm') wasm = contents;
+        if (name === 'module.wasm') wasm = contents;
       },
       listFiles: () => [],
     },
   );
-  if (error !== null || wasm === null) fail(`the core does not compile\n${stderr.toString()}${error?.message ?? ''}`);
+  if (error !== null || wasm === null)
+    fail(`the ${what} does not compile\n${stderr.toString()}${error?.message ?? ''}`);
   return wasm;
 }
 

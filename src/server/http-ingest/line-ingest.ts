@@ -195,12 +195,14 @@ export class LineIngest implements PublishListener {
     return this.#blocked || this.#unsent.length > mostUnsent;
   }
 
-  /** One or more whole lines. */
-  #lines(bytes: Uint8Array, start: number, end: number): boolean {
+  /** One or more whole lines, `[start, end)` of `chunk`. */
+  #lines(chunk: Uint8Array, start: number, chunkEnd: number): boolean {
+    const end = scanner.place(chunk, start, chunkEnd);
+    const bytes = scanner.placed;
     const stream = this.#stream;
     const target = this.#target;
     const { partition } = this.#records;
-    let at = start;
+    let at = scanner.placedStart;
     while (at < end) {
       at = scanner.skipSpace(bytes, at, end);
       if (at === end || this.#problem !== null) break;
@@ -221,8 +223,8 @@ export class LineIngest implements PublishListener {
         } else this.#publish(bytes, at, valueEnd);
       } else this.#refuse(`The line is no JSON: ${scanner.problem} (byte ${scanner.problemAt - at + 1}).`);
       if (after < 0) {
-        const found = bytes.indexOf(newline, at);
-        after = found < 0 || found >= end ? end : found;
+        const found = bytes.subarray(at, end).indexOf(newline);
+        after = found < 0 ? end : at + found;
       }
       at = after + 1;
     }

@@ -85,17 +85,12 @@ export function writeRecord(out: TextWriter, block: RecordBlock, i: number, valu
 
 function writeValue(out: TextWriter, value: Uint8Array | null, values: ValuesAs): void {
   if (value === null) return out.ascii('"value":null');
-  if (values === 'json' && isJson(value)) {
+  if (values === 'json' && scanner.isJson(value, 0, value.length)) {
     out.ascii('"value":');
     return out.json(value);
   }
   if (values === 'base64') return out.ascii(`"base64":"${base64Of(value)}"`);
   writeText(out, value, '"text":', '"base64":');
-}
-
-function isJson(value: Uint8Array): boolean {
-  const end = scanner.scan(value, 0, value.length);
-  return end >= 0 && scanner.skipSpace(value, end, value.length) === value.length;
 }
 
 function writeText(out: TextWriter, bytes: Uint8Array, textName: string, base64Name: string): void {

@@ -13,13 +13,13 @@ import type { Logger } from '../../base/logger.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
 import { problemOfIdentity } from '../../gateway/named-producers.ts';
 import type { PeerSocket, SocketLink } from '../http-route.ts';
+import { JsonKind } from '../json/json-core.ts';
 import { clientFrames, type BrokerFrame, type ClientFrame, type ClientFrames, type FrameId } from './frames.ts';
 import { field, PublishScanner, Scanned } from './publish-scanner.ts';
 import { Publishing, type PublishingOwner } from './publishing.ts';
 import type { FrameFormats } from './record-frames.ts';
 import { problemOf } from './schema.ts';
 import { Subscription, type SubscriptionOwner } from './subscription.ts';
-import { JsonKind } from './json-scanner.ts';
 
 /** What all connections share. */
 export interface JsonServices {
@@ -37,8 +37,8 @@ const unreadAnswersBytes = 1024 * 1024;
 const behindFromBytes = 64 * 1024;
 const mostSubscriptions = 32;
 
-/** One reads one frame at a time. */
-const scanner = new PublishScanner();
+/** Reads one frame at a time, for all connections; it is made with the first of them, because a start does without. */
+let sharedScanner: PublishScanner | null = null;
 const decoder = new TextDecoder();
 
 type Frames = { readonly [T in keyof ClientFrames]: (frame: ClientFrames[T]) => void };
@@ -49,6 +49,7 @@ export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner 
   readonly clientHost: string;
   readonly #socket: PeerSocket<null>;
   readonly #services: JsonServices;
+  readonly #scanner: PublishScanner;
   #publishing: Publishing | null = null;
   #subscriptions: Map<string, Subscription> | null = null;
   #unreadBytes = 0;
@@ -59,15 +60,17 @@ export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner 
     this.#socket = socket;
     this.clientHost = clientHost;
     this.#services = services;
+    this.#scanner = sharedScanner ??= new PublishScanner();
   }
 
   message(message: ArrayBuffer, isBinary: boolean): void {
     if (this.#finishing) return;
     if (isBinary) return this.#refuse(undefined, 'A frame is a text message, not a binary one.');
     const bytes = new Uint8Array(message);
+    const scanner = this.#scanner;
     switch (scanner.scan(bytes)) {
       case Scanned.PUBLISH:
-        return this.#publish(scanner.bytes);
+        return this.#publish(scanner);
       case Scanned.INVALID:
         return this.#refuse(idOf(scanner), scanner.problem);
       case Scanned.OTHER:
@@ -129,9 +132,9 @@ export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner 
     if (this.#unreadBytes > unreadAnswersBytes) this.destroy();
   }
 
-  #publish(bytes: Uint8Array): void {
+  #publish(scanner: PublishScanner): void {
     this.#publishing ??= new Publishing(this, this.#services.gateway.publisher, { type: 'configure' });
-    const problem = this.#publishing.publish(scanner, bytes);
+    const problem = this.#publishing.publish(scanner);
     if (problem !== null) this.#refuse(idOf(scanner), problem);
     else if (this.#publishing.isOverfull) this.#end(tryAgainLater, 'the broker is behind');
   }

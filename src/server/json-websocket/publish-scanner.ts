@@ -8,7 +8,8 @@
  * test holds both together. It does not read other frames: those are few, and JSON.parse is good enough.
  */
 
-import { integerAt, JsonKind, JsonScanner } from './json-scanner.ts';
+import { assert } from '../../base/assert.ts';
+import { JsonCore, JsonKind, jsonMemory } from '../json/json-core.ts';
 
 /** The fields of a publish frame and of a record, by the place at which they are kept. */
 export const publishFields = [
@@ -34,7 +35,6 @@ export const field = Object.fromEntries(publishFields.map((name, i) => [name, i]
 >;
 /** From here on fields are a record's own as well. */
 const firstOfRecord = field.sequence;
-const noField = -1;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -44,43 +44,41 @@ const publishText = encoder.encode('publish');
 export const Scanned = { PUBLISH: 0, OTHER: 1, INVALID: 2 } as const;
 export type Scanned = (typeof Scanned)[keyof typeof Scanned];
 
-/** Messages up to this size are copied here first, where they can be looked at in words, in bytes. */
-const roomBytes = 64 * 1024;
+/** Arrays and objects within each other, at most, and the frame is one. */
+export const deepestNesting = 100;
+const deepestValue = deepestNesting - 1;
+/** uWebSockets.js has made sure of UTF-8. */
+const noFlags = 0;
+/** Places of what the core tells, four bytes each. */
+const membersPlace = jsonMemory.members / 4;
+const wordsOfMember = jsonMemory.sizeOfMember / 4;
 
 export class PublishScanner {
-  readonly #room = new Uint8Array(roomBytes);
-  readonly #words = new Int32Array(this.#room.buffer);
-  readonly #scanner = new JsonScanner();
-  readonly #kinds = new Uint8Array(publishFields.length);
-  readonly #starts = new Int32Array(publishFields.length);
-  readonly #ends = new Int32Array(publishFields.length);
+  readonly #core = new JsonCore(putNames);
+  #end = 0;
   /** Where the records go on, and where they end; -1 where the frame itself is the record. */
   #recordsAt = -1;
   #recordsEnd = -1;
   #recordsStart = -1;
-  #unknown: string | null = null;
   /** Why the frame or the record was refused, as a sentence. */
   problem = '';
 
   /** The bytes that places mean, until the next `scan`. */
   get bytes(): Uint8Array {
-    return this.#scanner.bytes;
+    return this.#core.bytes;
   }
 
   /** Reads a frame. After INVALID there is a `problem`; OTHER is a JSON object of another type, or of none. */
   scan(message: Uint8Array): Scanned {
-    const { length } = message;
-    if (length > roomBytes) this.#scanner.begin(message);
-    else {
-      this.#room.set(message);
-      this.#scanner.begin(this.#room, 0, length, this.#words);
-    }
+    this.#end = this.#core.place(message);
     this.#recordsAt = -1;
-    if (!this.#readObject(0)) return Scanned.INVALID;
-    this.#scanner.space();
-    if (this.#scanner.at !== length) return this.#refuse('The frame is not JSON: something follows its object.');
+    const behind = this.#readObject(jsonMemory.text, this.#end, 0);
+    if (behind === 0) return Scanned.INVALID;
+    if (this.#spaceEnd(behind) !== this.#end)
+      return this.#refuse('The frame is not JSON: something follows its object.');
     if (!this.#isPublish()) return Scanned.OTHER;
-    if (this.#unknown !== null) return this.#refuse(`A publish frame has no field ${this.#unknown}.`);
+    const unknown = this.#unknownName();
+    if (unknown !== null) return this.#refuse(`A publish frame has no field ${unknown}.`);
     if (this.kind(field.records) !== JsonKind.ABSENT) return this.#beginRecords();
     return this.#checkRecord() ? Scanned.PUBLISH : Scanned.INVALID;
   }
@@ -100,36 +98,37 @@ export class PublishScanner {
    * The fields of the frame that no record has stay as they are.
    */
   nextRecord(): boolean {
-    const scanner = this.#scanner;
     this.problem = '';
-    scanner.begin(scanner.bytes, this.#recordsAt, this.#recordsEnd);
-    scanner.space();
-    if (scanner.at === this.#recordsEnd) return false;
-    if (!this.#readObject(firstOfRecord)) return false;
-    scanner.take(0x2c);
-    this.#recordsAt = scanner.at;
-    if (this.#unknown !== null) {
-      this.problem = `A record has no field ${this.#unknown}.`;
+    const at = this.#spaceEnd(this.#recordsAt);
+    if (at === this.#recordsEnd) return false;
+    const behind = this.#readObject(at, this.#recordsEnd, firstOfRecord);
+    if (behind === 0) return false;
+    // What follows is a comma or the end: the array was passed over already.
+    this.#recordsAt = this.#spaceEnd(behind);
+    if (this.#recordsAt < this.#recordsEnd) this.#recordsAt++;
+    const unknown = this.#unknownName();
+    if (unknown !== null) {
+      this.problem = `A record has no field ${unknown}.`;
       return false;
     }
     return this.#checkRecord();
   }
 
   kind(of: number): JsonKind {
-    return this.#kinds[of] as JsonKind;
+    return this.#core.words[membersPlace + of * wordsOfMember] as JsonKind;
   }
 
   startOf(of: number): number {
-    return this.#starts[of]!;
+    return this.#core.words[membersPlace + of * wordsOfMember + 1]!;
   }
 
   endOf(of: number): number {
-    return this.#ends[of]!;
+    return this.#core.words[membersPlace + of * wordsOfMember + 2]!;
   }
 
   /** The text of a field that is a string. */
   textOf(of: number): string {
-    const { bytes } = this.#scanner;
+    const { bytes } = this;
     const escaped = this.kind(of) === JsonKind.ESCAPED_STRING;
     const from = this.startOf(of) - (escaped ? 1 : 0);
     const to = this.endOf(of) + (escaped ? 1 : 0);
@@ -139,50 +138,39 @@ export class PublishScanner {
 
   /** The JSON text of a field, with the quotes of a string. */
   rawOf(of: number): string {
-    const isString = this.kind(of) === JsonKind.STRING || this.kind(of) === JsonKind.ESCAPED_STRING;
-    const quotes = isString ? 1 : 0;
-    return decoder.decode(this.#scanner.bytes.subarray(this.startOf(of) - quotes, this.endOf(of) + quotes));
+    const quotes = isString(this.kind(of)) ? 1 : 0;
+    return decoder.decode(this.bytes.subarray(this.startOf(of) - quotes, this.endOf(of) + quotes));
   }
 
   /** The integer in a field, or -1 where the field is left out or null. */
   integerOf(of: number): number {
     if (this.kind(of) !== JsonKind.NUMBER) return -1;
-    return integerAt(this.#scanner.bytes, this.startOf(of), this.endOf(of));
+    return integerAt(this.bytes, this.startOf(of), this.endOf(of));
   }
 
-  /** Reads the fields from place `first` on of the object that is next. */
-  #readObject(first: number): boolean {
-    const scanner = this.#scanner;
-    for (let of = first; of < this.#kinds.length; of++) this.#kinds[of] = JsonKind.ABSENT;
-    this.#unknown = null;
-    scanner.space();
-    if (!scanner.take(0x7b)) {
-      return this.#notJson(first === 0 ? 'a frame is an object' : 'a record is an object');
-    }
-    if (scanner.take(0x7d)) return true;
-    do {
-      scanner.space();
-      if (scanner.bytes[scanner.at] !== 0x22) return this.#notJson('there is no field name in quotes');
-      if (scanner.string() === JsonKind.ABSENT) return this.#notJson(null);
-      const { valueStart, valueEnd } = scanner;
-      if (!scanner.take(0x3a)) return this.#notJson('there is no colon behind a field name');
-      const kind = scanner.value(1);
-      if (kind === JsonKind.ABSENT) return this.#notJson(null);
-      const of = fieldAt(scanner.bytes, valueStart, valueEnd, first);
-      if (of === noField) this.#unknown ??= shown(decoder.decode(scanner.bytes.subarray(valueStart, valueEnd)));
-      else {
-        this.#kinds[of] = kind;
-        this.#starts[of] = scanner.valueStart;
-        this.#ends[of] = scanner.valueEnd;
-      }
-    } while (scanner.take(0x2c));
-    return scanner.take(0x7d) || this.#notJson('an object does not end');
+  /** Reads the fields from place `first` on of the object at `at`; returns the position behind it, 0 with a `problem`. */
+  #readObject(at: number, end: number, first: number): number {
+    const core = this.#core;
+    const behind = core.module.scanMembers(at, end, noFlags, deepestValue, first, publishFields.length);
+    if (behind !== 0) return behind;
+    const problemAt = core.words[jsonMemory.problemAt / 4]! - jsonMemory.text;
+    this.problem = `The frame is not JSON as it is due: ${core.problem(deepestNesting)} (byte ${problemAt}).`;
+    return 0;
   }
 
-  #notJson(what: string | null): false {
-    const problem = this.#scanner.problem ?? `${what} (byte ${this.#scanner.at})`;
-    this.problem = `The frame is not JSON as it is due: ${problem}.`;
-    return false;
+  /** The first field of the object read last that there is none of, as a sentence can hold it. */
+  #unknownName(): string | null {
+    const { words, bytes } = this.#core;
+    const start = words[jsonMemory.unknownStart / 4]!;
+    if (start === 0) return null;
+    return shown(decoder.decode(bytes.subarray(start, words[jsonMemory.unknownEnd / 4])));
+  }
+
+  #spaceEnd(from: number): number {
+    const { bytes } = this;
+    let at = from;
+    while (at < this.#end && isSpace(bytes[at]!)) at++;
+    return at;
   }
 
   #refuse(problem: string): typeof Scanned.INVALID {
@@ -192,7 +180,7 @@ export class PublishScanner {
 
   #isPublish(): boolean {
     if (this.kind(field.type) !== JsonKind.STRING) return false;
-    return equal(this.#scanner.bytes, this.startOf(field.type), this.endOf(field.type), publishText);
+    return equal(this.bytes, this.startOf(field.type), this.endOf(field.type), publishText);
   }
 
   #beginRecords(): Scanned {
@@ -223,7 +211,7 @@ export class PublishScanner {
   #checkRecord(): boolean {
     if (!this.isBatch && !this.#checkFrame()) return false;
     for (const of of textFields) {
-      const kind = this.#kinds[of]!;
+      const kind = this.kind(of);
       if (kind > JsonKind.ESCAPED_STRING || (kind === JsonKind.NULL && of !== field.key)) {
         return this.#wrong(publishFields[of]!, 'a string');
       }
@@ -271,26 +259,35 @@ function isString(kind: JsonKind): boolean {
   return kind === JsonKind.STRING || kind === JsonKind.ESCAPED_STRING;
 }
 
-/** Places of fields by what is quickly seen of their names; -1 where there is none. Names that look the same come behind one another. */
-const buckets = new Int8Array(256).fill(noField);
-const nextInBucket = names.map((name, of) => {
-  const bucket = bucketOf(name, 0, name.length);
-  const next = buckets[bucket]!;
-  buckets[bucket] = of;
-  return next;
-});
-
-function bucketOf(bytes: Uint8Array, start: number, end: number): number {
-  return (bytes[start]! * 3 + bytes[end - 1]! * 5 + (end - start) * 17) & 0xff;
+/** Fills the core's table of names: those that look the same at first sight come behind one another. */
+function putNames(bytes: Uint8Array): void {
+  assert(names.length <= jsonMemory.mostNames, 'the table has room for all names');
+  for (const [of, name] of names.entries()) {
+    const { length } = name;
+    assert(length > 0 && length <= jsonMemory.sizeOfName, 'a name fits its place');
+    bytes.set(name, jsonMemory.names + of * jsonMemory.sizeOfName);
+    const bucket = jsonMemory.buckets + ((name[0]! * 3 + name[length - 1]! * 5 + length * 17) & 0xff);
+    // Counted from 1, so that 0 is none.
+    bytes[jsonMemory.chains + of + 1] = bytes[bucket]!;
+    bytes[bucket] = of + 1;
+  }
 }
 
-/** The place of the field with this name, from `first` on, or `noField`. */
-function fieldAt(bytes: Uint8Array, start: number, end: number, first: number): number {
-  if (end === start) return noField;
-  for (let of = buckets[bucketOf(bytes, start, end)]!; of >= 0; of = nextInBucket[of]!) {
-    if (equal(bytes, start, end, names[of]!)) return of >= first ? of : noField;
+/** The integer that `[start, end)` of `bytes` writes; NaN for a fraction, an exponent, or one that is not safe. */
+function integerAt(bytes: Uint8Array, start: number, end: number): number {
+  const negative = bytes[start] === 0x2d;
+  let number = 0;
+  for (let at = negative ? start + 1 : start; at < end; at++) {
+    const digit = bytes[at]! - 0x30;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    number = number * 10 + digit;
+    if (number > Number.MAX_SAFE_INTEGER) return Number.NaN;
   }
-  return noField;
+  return negative ? -number : number;
+}
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
 function equal(bytes: Uint8Array, start: number, end: number, text: Uint8Array): boolean {

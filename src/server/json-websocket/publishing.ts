@@ -16,8 +16,8 @@ import type { RecordPublisher } from '../../gateway/record-publisher.ts';
 import type { RecordHeader } from '../../records/record-reader.ts';
 import type { Durability } from '../../storage/partition-log.ts';
 import { parseBase64 } from '../json/base64.ts';
+import { JsonKind } from '../json/json-core.ts';
 import { clientFrames, type ClientFrames } from './frames.ts';
-import { JsonKind } from './json-scanner.ts';
 import { field, type PublishScanner } from './publish-scanner.ts';
 import { problemOf } from './schema.ts';
 
@@ -104,7 +104,8 @@ export class Publishing implements PublishListener {
   }
 
   /** Hands the records of the frame that `scanner` has read on; gives why none of them was, as a sentence, or null. */
-  publish(scanner: PublishScanner, bytes: Uint8Array): string | null {
+  publish(scanner: PublishScanner): string | null {
+    const { bytes } = scanner;
     const start = this.#stream.endOrdinal;
     this.#producer = null;
     if (scanner.kind(field.producer) !== JsonKind.ABSENT) {

@@ -5,16 +5,16 @@
  *   └─ once for each name of a subscription ─────────────────────────────┘ └─ once for each way to write values
  */
 
-import { isUtf8 } from 'node:buffer';
 import type { FrameFormat, RecordBlock } from '../../gateway/record-block.ts';
 import type { RecordHeader } from '../../records/record-reader.ts';
-import { isJson, JsonScanner } from './json-scanner.ts';
+import { JsonScanner } from '../json/json-scanner.ts';
 import { JsonText } from './json-text.ts';
+import { deepestNesting } from './publish-scanner.ts';
 
 /** As `values` of a subscribe frame. */
 export type ValuesAs = 'json' | 'text' | 'base64';
 
-const scanner = new JsonScanner();
+const scanner = new JsonScanner({ deepest: deepestNesting });
 const text = new JsonText();
 const closing = Buffer.from(']}');
 
@@ -48,7 +48,7 @@ class RecordsFormat implements FrameFormat<Uint8Array> {
     const bytes = block.sourceAt(i);
     const start = block.valueStartAt(i);
     const end = start + sizeBytes;
-    if (this.#values === 'json' && isJson(scanner, bytes, start, end) && isText(bytes, start, end)) {
+    if (this.#values === 'json' && scanner.isJson(bytes, start, end)) {
       text.ascii(',"value":');
       return text.raw(bytes, start, end);
     }
@@ -141,10 +141,4 @@ function writeHeaderValue(value: Uint8Array | null): void {
   text.ascii('{"base64":');
   text.base64(value, 0, value.length);
   text.ascii('}');
-}
-
-/** Whether it is UTF-8: JSON's structure is ASCII, its strings might hold anything. */
-function isText(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if (bytes[at]! >= 0x80) return isUtf8(bytes.subarray(start, end));
-  return true;
 }

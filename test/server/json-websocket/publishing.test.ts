@@ -28,7 +28,7 @@ async function open() {
   const publish = (frame: object): string | null => {
     const scanned = scanner.scan(bytes(JSON.stringify(frame)));
     if (scanned !== Scanned.PUBLISH) throw new Error(scanner.problem);
-    return publishing.publish(scanner, scanner.bytes);
+    return publishing.publish(scanner);
   };
   return { gateway, owner, publishing, publish };
 }

@@ -88,6 +88,85 @@ describe('JsonScanner', () => {
     );
   });
 
+  it('agrees with JSON.parse and Node about bytes of any kind', () => {
+    const part = fc.oneof(
+      fc.constantFrom(
+        '"',
+        '\\',
+        '\\"',
+        '\\u',
+        '\\ud800',
+        '\\udc00',
+        '{',
+        '}',
+        '[',
+        ']',
+        ':',
+        ',',
+        '1',
+        '-',
+        '1e',
+        'E400',
+        'null',
+        ' ',
+        '\n',
+      ),
+      fc.string({ unit: 'binary', maxLength: 40 }),
+      fc.json(),
+    );
+    const bytes = fc
+      .tuple(fc.array(part, { maxLength: 6 }), fc.boolean(), fc.nat(), fc.option(fc.nat(255)))
+      .map(([parts, isQuoted, at, byte]) => {
+        const text = Buffer.from(isQuoted ? `["${parts.join('')}"]` : parts.join(''));
+        // A byte that does not belong, or a character of several bytes that is cut.
+        if (byte !== null && text.length > 0) text[at % text.length] = byte;
+        return new Uint8Array(text);
+      });
+    fc.assert(
+      fc.property(bytes, (text) => {
+        const isRight = isUtf8(text) && parses(Buffer.from(text).toString());
+        expect([Buffer.from(text).toString('latin1'), accepts(text)]).toEqual([
+          Buffer.from(text).toString('latin1'),
+          isRight,
+        ]);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  it('says the same of a text wherever it stands, whatever stands around it', () => {
+    const around = fc.uint8Array({ maxLength: 40 });
+    fc.assert(
+      fc.property(fc.json(), around, around, (text, before, after) => {
+        const bytes = bytesOf(text);
+        const all = Uint8Array.from([...before, ...bytes, ...after]);
+        const end = before.length + bytes.length;
+        expect(scanner.scan(all, before.length, end)).toBe(end);
+        expect(scanner.scan(all, before.length, end - 1)).toBe(parses(text.slice(0, -1)) ? end - 1 : -1);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('scans what was placed without another copy', () => {
+    const lines = new JsonScanner({ newlineEnds: true });
+    const text = bytesOf('xx{"a":1}\n[01]\n"b"');
+    const end = lines.place(text, 2, text.length);
+    const start = lines.placedStart;
+    expect(end - start).toBe(text.length - 2);
+    expect(lines.scan(lines.placed, start, end) - start).toBe(7);
+    expect(lines.scan(lines.placed, start + 8, end)).toBe(-1);
+    expect([lines.problem, lines.problemAt - start]).toEqual(['a number begins with a zero', 10]);
+    expect(lines.scan(lines.placed, start + 13, end)).toBe(end);
+  });
+
+  it('scans long texts and short ones in turn', () => {
+    for (const length of [1, 2_000_000, 1, 1_048_570, 1_048_580, 20_000_000, 1]) {
+      expect(accepts(bytesOf(`["${'y'.repeat(length)}"]`))).toBe(true);
+      expect(accepts(bytesOf(`["${'y'.repeat(length)}\u0001"]`))).toBe(false);
+    }
+  });
+
   it('refuses nesting beyond its depth, and no sooner', () => {
     const nested = (depth: number): Uint8Array => bytesOf('['.repeat(depth) + ']'.repeat(depth));
     expect(accepts(nested(deepestNesting))).toBe(true);
