@@ -1,11 +1,11 @@
 /**
  * Runs Kafka's command-line tools against an Apache Kafka and a Millrace, command by command, and compares what they print.
  *
- *   npm run test:kafka-tools [-- --only TEXT] [--kafka HOST:PORT --millrace HOST:PORT] [--show]
+ *   npm run test:kafka-tools [-- --area NAME]… [--only TEXT] [--kafka HOST:PORT --millrace HOST:PORT] [--show]
  *
  * The commands stand in kafka-tools-commands.mjs. Addresses, ids, times and directories are made equal first, and lines
  * compared whatever their order. What differs for a reason is named in kafka-tools-expected.mjs. The end is 1 where
- * anything else differs. `--show` prints what both say.
+ * anything else differs. `--area` runs one area of the commands, which all together take an hour; `--show` prints what both say.
  */
 
 import { spawn } from 'node:child_process';
@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { kafkaCommandsClassPath } from '../build/bench/peers/kafka-jars.js';
-import { commandsOf } from './kafka-tools-commands.mjs';
+import { areasOf } from './kafka-tools-commands.mjs';
 import { expected } from './kafka-tools-expected.mjs';
 import { OracleClient } from './oracle-client.mjs';
 
@@ -22,6 +22,7 @@ const { values } = parseArgs({
   options: {
     kafka: { type: 'string' },
     millrace: { type: 'string' },
+    area: { type: 'string', multiple: true },
     only: { type: 'string', default: '' },
     show: { type: 'boolean', default: false },
   },
@@ -74,6 +75,9 @@ function linesOf(text, address) {
     .replaceAll(new RegExp(`\\b${port}\\b`, 'g'), '<port>')
     .replaceAll(/(TopicId|Cluster ID|ClusterId): +\S+/g, '$1: <id>')
     .replaceAll(/(consumer-|-)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '$1<id>')
+    // Ids that members make themselves.
+    .replaceAll(/(?<![\w.-])(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{22}(?![\w.-])/g, '<id>')
+    .replaceAll(/\b\d+\.\d{4}\b|(?<=_throughput":)[\d.]+/g, '<number>')
     .replaceAll(/"logDir":"[^"]*"/g, '"logDir":"<directory>"')
     // Records come in as many batches as their time makes.
     .replaceAll(/"size":[1-9]\d*/g, '"size":<bytes>')
@@ -145,10 +149,24 @@ const stop = async () => {
   }
   running = [];
 };
-try {
-  for (const parts of commandsOf(fileOf)) {
-    const options = typeof parts.at(-1) === 'object' ? parts.at(-1) : {};
-    const command = parts.filter((part) => part !== options);
+/** Makes what an area that runs alone needs. */
+async function prepare(commands) {
+  for (const { command, options } of commands.map(partsOf)) {
+    const [file, ...args] = command;
+    for (const { address } of [kafka, millrace]) {
+      const lines = await said(file, args, address, options.input);
+      if (lines[0] !== 'ended with 0') throw new Error(`${command.join(' ')} failed:\n${lines.join('\n')}`);
+    }
+  }
+}
+
+function partsOf(parts) {
+  const options = typeof parts.at(-1) === 'object' ? parts.at(-1) : {};
+  return { options, command: parts.filter((part) => part !== options) };
+}
+
+async function runArea(commands) {
+  for (const { command, options } of commands.map(partsOf)) {
     if (options.stop === true) {
       await stop();
       continue;
@@ -164,6 +182,14 @@ try {
     }
     ran++;
     if (!(await compare(name, command, options.input))) differing++;
+  }
+}
+
+try {
+  for (const { name, needs, commands } of areasOf(fileOf)) {
+    if (values.area !== undefined && !values.area.includes(name)) continue;
+    if (values.area !== undefined) await prepare(needs);
+    await runArea(commands);
   }
 } finally {
   await stop();

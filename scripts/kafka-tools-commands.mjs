@@ -1,22 +1,21 @@
 /**
  * The commands of Kafka's tools that scripts/compare-kafka-tools.mjs runs against both brokers, in order, as an operator
- * would: [class, arguments…], and at the end what the tool reads from its input or is told otherwise, where it is.
+ * would. They stand in areas, which may run alone: what an area needs of those before it is made first, and not compared.
+ *
+ *   { name: 'groups', needs: [command, …], commands: [command, …] }
+ *
+ * A command is [class, arguments…], and at the end what the tool reads from its input or is told otherwise, where it is.
  *
  *   { input: 'text' }        its standard input
  *   { group: 'name' }        it runs on while the commands behind it do, until `stop`; they begin once the group is stable
  *   { stop: true }           ends what runs
  */
 
-const tool = (name) => `org.apache.kafka.tools.${name}`;
+import { recordAreas, tool } from './kafka-tools-record-commands.mjs';
+
 const configs = 'kafka.admin.ConfigCommand';
 const topics = tool('TopicCommand');
-const groups = tool('consumer.group.ConsumerGroupCommand');
-const shareGroups = tool('consumer.group.ShareGroupCommand');
 const reassign = tool('reassign.ReassignPartitionsCommand');
-const offsets = tool('GetOffsetShell');
-const transactions = tool('TransactionsCommand');
-const consoleProducer = tool('ConsoleProducer');
-const consoleConsumer = tool('consumer.ConsoleConsumer');
 const features = tool('FeatureCommand');
 const elections = tool('LeaderElectionCommand');
 const clientMetrics = tool('ClientMetricsCommand');
@@ -32,13 +31,11 @@ const group = entity('groups', 'g');
 const partition = (topic, index, more) => ({ topic, partition: index, ...more });
 
 /** `fileOf` writes JSON into a file of a name and gives its path. */
-export function commandsOf(fileOf) {
+export function areasOf(fileOf) {
   const toItself = fileOf('to-itself.json', { version: 1, partitions: [partition('tools', 0, { replicas: [1] })] });
   const elsewhere = fileOf('elsewhere.json', { version: 1, partitions: [partition('tools', 0, { replicas: [2] })] });
   const toMove = fileOf('to-move.json', { version: 1, topics: [{ topic: 'tools' }] });
   const toElect = fileOf('to-elect.json', { partitions: [partition('tools', 0), partition('tools', 9)] });
-  const deleting = (offset) =>
-    fileOf(`delete-${offset}.json`, { version: 1, partitions: [partition('flow', 0, { offset })] });
 
   const ofTopics = [
     [topics, '--create', '--topic', 'tools', '--partitions', '2', '--config', 'retention.ms=1000'],
@@ -177,105 +174,6 @@ export function commandsOf(fileOf) {
     [tool('ClusterTool'), 'unregister', '--id', '9'],
   ];
 
-  const ofRecords = [
-    [topics, '--create', '--topic', 'flow', '--partitions', '1'],
-    [consoleProducer, '--topic', 'flow', { input: 'one\ntwo\nthree\n' }],
-    [consoleProducer, '--topic', 'flow', ...['--reader-property', 'parse.key=true'], { input: 'k\tfour\nk\tfive\n' }],
-    [consoleProducer, '--topic', 'flow', '--sync', '--compression-codec', 'gzip', { input: 'six\n' }],
-    [tool('ProducerPerformance'), ...['--topic', 'flow', '--num-records', '500', '--record-size', '10']],
-    [offsets],
-    [offsets, '--topic', 'flow'],
-    [offsets, '--topic', 'flow', '--time', 'earliest'],
-    [offsets, '--topic', 'flow', '--partitions', '0,1'],
-    [offsets, '--topic', 'flow', '--time', '0'],
-    [offsets, '--topic-partitions', 'flow:0,tools:0-2', '--time', '-2'],
-    [offsets, '--topic', 'none'],
-    [consoleConsumer, '--topic', 'flow', '--from-beginning', '--max-messages', '6'],
-    [consoleConsumer, '--topic', 'flow', '--partition', '0', '--offset', '0', '--max-messages', '1'],
-    [consoleConsumer, '--topic', 'none', '--from-beginning', '--timeout-ms', '3000'],
-    [consoleConsumer, '--topic', 'flow', '--group', 'reader', '--from-beginning', '--max-messages', '100'],
-    [groups, '--describe', '--group', 'reader'],
-    [groups, '--describe', '--group', 'reader', '--offsets', '--verbose'],
-    [tool('DeleteRecordsCommand'), '--offset-json-file', deleting(0)],
-    [tool('DeleteRecordsCommand'), '--offset-json-file', deleting(1)],
-    [tool('DeleteRecordsCommand'), '--offset-json-file', deleting(99_999)],
-    [tool('DeleteRecordsCommand'), '--offset-json-file', deleting(-1)],
-    [offsets, '--topic', 'flow', '--time', 'earliest'],
-    [tool('LogDirsCommand'), '--describe', '--topic-list', 'flow'],
-  ];
-
-  const ofGroups = [
-    [groups, '--list'],
-    [groups, '--describe', '--group', 'none'],
-    [groups, '--describe', '--all-groups'],
-    [groups, '--reset-offsets', '--group', 'reset', '--topic', 'flow', '--to-earliest', '--execute'],
-    [groups, '--reset-offsets', '--group', 'reset', '--topic', 'flow', '--to-latest', '--dry-run'],
-    [groups, '--reset-offsets', '--group', 'reset', '--topic', 'flow:0', '--shift-by', '2', '--execute'],
-    [groups, '--reset-offsets', '--group', 'reset', '--all-topics', '--to-offset', '1', '--execute'],
-    [groups, '--reset-offsets', '--group', 'reset', '--all-topics', '--to-current', '--export'],
-    [groups, '--reset-offsets', '--group', 'reset', '--all-topics', '--by-duration', 'P1D', '--dry-run'],
-    [groups, '--reset-offsets', '--group', 'reset', '--topic', 'none', '--to-earliest', '--execute'],
-    [groups, '--list', '--state'],
-    [groups, '--list', '--state', 'Empty'],
-    [groups, '--list', '--state', 'nothing'],
-    [groups, '--list', '--type', 'classic'],
-    [groups, '--describe', '--group', 'reset'],
-    [groups, '--describe', '--group', 'reset', '--state'],
-    [groups, '--describe', '--group', 'reset', '--state', '--verbose'],
-    [groups, '--describe', '--group', 'reset', '--members'],
-    [groups, '--delete-offsets', '--group', 'reset', '--topic', 'flow:0'],
-    [groups, '--delete-offsets', '--group', 'reset', '--topic', 'flow'],
-    [groups, '--delete-offsets', '--group', 'reset', '--topic', 'none'],
-    [groups, '--delete', '--group', 'reset'],
-    [groups, '--delete', '--group', 'none'],
-    [groups, '--validate-regex', 'a(b'],
-    [tool('GroupsCommand'), '--list'],
-    [tool('GroupsCommand'), '--list', '--consumer'],
-    [tool('GroupsCommand'), '--list', '--group-type', 'classic'],
-  ];
-
-  const live = (name, ...more) => [
-    [consoleConsumer, '--topic', 'flow', '--group', name, ...more, { group: name }],
-    [groups, '--describe', '--group', name],
-    [groups, '--describe', '--group', name, '--members', '--verbose'],
-    [groups, '--describe', '--group', name, '--state'],
-    [groups, '--list', '--state', '--type'],
-    [groups, '--delete', '--group', name],
-    [groups, '--delete-offsets', '--group', name, '--topic', 'flow'],
-    [groups, '--reset-offsets', '--group', name, '--topic', 'flow', '--to-earliest', '--execute'],
-    [tool('GroupsCommand'), '--list', '--protocol', 'consumer'],
-    [{ stop: true }],
-    [groups, '--describe', '--group', name],
-    [groups, '--delete', '--group', name],
-  ];
-
-  const ofTransactions = [
-    [transactions, 'list'],
-    [
-      tool('ProducerPerformance'),
-      ...['--topic', 'flow', '--num-records', '100', '--record-size', '10', '--transactional-id', 'perf'],
-    ],
-    [transactions, 'list'],
-    [transactions, 'list', '--duration-filter', '0'],
-    [transactions, 'list', '--transactional-id-pattern', 'p.*'],
-    [transactions, 'list', '--transactional-id-pattern', '('],
-    [transactions, 'describe', '--transactional-id', 'perf'],
-    [transactions, 'describe', '--transactional-id', 'none'],
-    [transactions, 'describe-producers', '--topic', 'flow', '--partition', '0'],
-    [transactions, 'describe-producers', '--topic', 'flow', '--partition', '9'],
-    [transactions, 'find-hanging', '--broker-id', '1'],
-    [transactions, 'find-hanging', '--topic', 'flow', '--partition', '0'],
-    [transactions, 'abort', ...['--topic', 'flow', '--partition', '0', '--start-offset', '0']],
-    [transactions, 'forceTerminateTransaction', '--transactional-id', 'perf'],
-    [transactions, 'forceTerminateTransaction', '--transactional-id', 'none'],
-  ];
-
-  const ofShareGroups = [
-    [shareGroups, '--list'],
-    [shareGroups, '--describe', '--group', 'none'],
-    [shareGroups, '--delete', '--group', 'none'],
-  ];
-
   const atTheEnd = [
     [topics, '--delete', '--topic', 'tools'],
     [topics, '--delete', '--topic', 'tools'],
@@ -283,10 +181,12 @@ export function commandsOf(fileOf) {
     [topics, '--delete', '--topic', '__consumer_offsets'],
     [topics, '--delete', '--topic', '__cluster_metadata'],
   ];
+  const withTools = [[topics, '--create', '--topic', 'tools', '--partitions', '3']];
   return [
-    ...[...ofTopics, ...ofConfigs, ...ofCluster, ...ofRecords, ...ofGroups],
-    ...live('classic'),
-    ...live('newer', '--command-property', 'group.protocol=consumer'),
-    ...[...ofTransactions, ...ofShareGroups, ...atTheEnd],
+    { name: 'topics', needs: [], commands: ofTopics },
+    { name: 'configs', needs: withTools, commands: ofConfigs },
+    { name: 'cluster', needs: withTools, commands: ofCluster },
+    ...recordAreas(fileOf),
+    { name: 'end', needs: withTools, commands: atTheEnd },
   ];
 }

@@ -4,7 +4,7 @@
  */
 
 import { assignmentOf, masked, subscriptionOf } from './oracle-classic-member.mjs';
-import { coordinated } from './oracle-consumer-group-steps.mjs';
+import { coordinated } from './oracle-group-member.mjs';
 import { create, newTopic, range, settled, zeroUuid } from './oracle-requests.mjs';
 
 const Key = { COMMIT: 8, OFFSETS: 9, FIND: 10, JOIN: 11, HEARTBEAT: 12, LEAVE: 13, SYNC: 14, DESCRIBE: 15, DELETE: 42 };

@@ -3,110 +3,9 @@
  * change their protocol. Each scenario makes its own topics and groups.
  */
 
+import { describe, Member } from './oracle-consumer-member.mjs';
+import { assignable, coordinated, idOf, untilDeleted, wrongEpochs } from './oracle-group-member.mjs';
 import { create, newTopic, range, settled, zeroUuid } from './oracle-requests.mjs';
-
-/** Targets are made at most once in `group.consumer.assignment.interval.ms`. */
-const assignable = () => new Promise((resolve) => setTimeout(resolve, 1100));
-
-/** A member as a scenario drives it; it remembers its epoch and what it has. */
-export class Member {
-  epoch = 0;
-  owned = [];
-
-  constructor(target, version, groupId, memberId, described = {}) {
-    Object.assign(this, { target, version, groupId, memberId, described });
-  }
-
-  async join(label, more = {}) {
-    this.epoch = 0;
-    const fields = { rebalanceTimeoutMs: 45_000, topicPartitions: [], ...this.described, ...more };
-    return this.beat(label, fields);
-  }
-
-  /** With nothing but the member's epoch, or with what has changed. */
-  async beat(label, more = {}) {
-    const { target, version, groupId, memberId, epoch, described } = this;
-    const { instanceId = null } = described;
-    const fields = { groupId, memberId, memberEpoch: epoch, instanceId, topicPartitions: null, ...more };
-    if (!('subscribedTopicNames' in fields)) fields.subscribedTopicNames = null;
-    const answer = await target.ask(label, 68, version, fields, inOrder);
-    if (answer.errorCode === 0) this.epoch = answer.memberEpoch;
-    if (answer.errorCode === 0 && answer.assignment !== null) this.owned = answer.assignment.topicPartitions;
-    return answer;
-  }
-
-  /** Says what it has: what it was told to have. */
-  ack(label) {
-    return this.beat(label, { topicPartitions: this.owned });
-  }
-
-  leave(label, epoch = -1) {
-    return this.beat(label, { memberEpoch: epoch });
-  }
-}
-
-/** Waits until the coordinator answers for the group: a fresh Kafka first makes the topic that its groups are kept in. */
-export async function coordinated(target, groupId) {
-  for (let tries = 0; tries < 100; tries++) {
-    await target.peek(10, 0, { key: groupId });
-    const { errorCode } = await target.peek(9, 7, { groupId, topics: [] });
-    if (errorCode === 0) return;
-    await settled();
-  }
-}
-
-/** Member ids in the order in which assignors take them. */
-export const idOf = (number) => `${'A'.repeat(20)}${number}A`;
-
-/** Kafka tells topics in the order of a hash table. */
-function inOrder(value) {
-  if (Array.isArray(value)) return value.map(inOrder);
-  if (typeof value !== 'object' || value === null) return value;
-  const keyOf = ({ topicName, partitions }) => `${topicName} ${partitions.join()}`;
-  const fields = Object.entries(value).map(([key, item]) => {
-    const isTopics = key === 'topicPartitions' && item !== null;
-    return [key, isTopics ? item.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)) : inOrder(item)];
-  });
-  return Object.fromEntries(fields);
-}
-
-/** … and members as well. */
-export const byMemberId = (answer) => ({
-  ...answer,
-  groups: answer.groups.map((group) => ({
-    ...group,
-    members: group.members.toSorted((a, b) => (a.memberId < b.memberId ? -1 : 1)),
-  })),
-});
-
-export const describe = (target, label, groupId, version = 1) => {
-  const fields = { groupIds: [groupId], includeAuthorizedOperations: true };
-  return target.ask(`describe, ${label}`, 69, version, fields, (answer) => inOrder(byMemberId(answer)));
-};
-
-/** Heartbeats of a member that has all, and of one that has not joined. */
-export async function wrongEpochs(first, second) {
-  await first.beat('nothing new');
-  await first.beat('epoch ahead', { memberEpoch: 9 });
-  await first.beat('epoch behind', { memberEpoch: 1 });
-  await second.beat('unknown member', { memberEpoch: 2 });
-  await second.leave('leave unknown member');
-}
-
-/** Two members go, one comes back, and their group is deleted. `describeGroup` asks what the group is like. */
-export async function untilDeleted(first, second, describeGroup) {
-  await first.leave('first leaves');
-  await describeGroup('first left');
-  await second.beat('second hears');
-  await second.ack('second has all');
-  await second.leave('second leaves');
-  await describeGroup('empty');
-  await first.join('first joins the empty group');
-  await first.join('first joins again');
-  await first.leave('first leaves at last');
-  await first.target.ask(`deleted, ${first.version}`, 42, 3, { groupsNames: [first.groupId] });
-  await describeGroup('deleted');
-}
 
 export async function consumerGroupHeartbeat(target) {
   const topic = target.topic('beats');
@@ -131,7 +30,7 @@ export async function consumerGroupHeartbeat(target) {
     await first.beat('first hears');
     await describe(target, `first revokes, ${version}`, groupId);
     await first.beat('first still has', {
-      topicPartitions: [{ topicId: first.owned[0].topicId, partitions: [0, 1, 2] }],
+      topicPartitions: [{ topicId: first.owned.topicPartitions[0].topicId, partitions: [0, 1, 2] }],
     });
     await second.beat('second waits more');
     await first.ack('first has revoked');
@@ -236,7 +135,7 @@ export async function offsetsAtMemberEpochs(target) {
   const member = new Member(target, 1, groupId, idOf(1), { subscribedTopicNames: [topic], serverAssignor: 'range' });
   await member.join('joins');
   await member.ack('has');
-  const [{ topicId }] = member.owned;
+  const [{ topicId }] = member.owned.topicPartitions;
   const commit = (label, version, epoch, memberId = member.memberId, partitionIndex = 0, more = {}) =>
     target.ask(label, 8, version, {
       groupId,

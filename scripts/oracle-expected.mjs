@@ -67,6 +67,11 @@ export const expected = [
     'Kafka does not find a state by the name that it shows',
   ],
   [/^ClassicGroup v\d+ \d+ before/, /\.groups/, 'Kafka keeps an empty group of a join that it refused'],
+  [
+    /^ShareGroupState in use v\d (read|write|summary)/,
+    /\.partitions\[\d+\]/,
+    "brokers ask each other for it; here there is one, which keeps it elsewhere and is nobody's coordinator of it",
+  ],
   [/ApiVersions/, /apiKeys\[7[12]\]$|[fF]eatures/, 'telemetry is always taken here'],
 ];
 

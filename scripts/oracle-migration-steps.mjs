@@ -4,10 +4,9 @@
  */
 
 import { assignmentOf, ClassicMember } from './oracle-classic-member.mjs';
-import { byMemberId, coordinated, describe, idOf, Member } from './oracle-consumer-group-steps.mjs';
+import { byMemberId, describe, Member } from './oracle-consumer-member.mjs';
+import { assignable, coordinated, idOf } from './oracle-group-member.mjs';
 import { create, newTopic, settled } from './oracle-requests.mjs';
-
-const assignable = () => new Promise((resolve) => setTimeout(resolve, 1100));
 
 const describeClassic = (member, label) =>
   member.target.ask(`describe classic, ${label}`, 15, 6, { groups: [member.groupId] }, member.mask);

@@ -13,7 +13,6 @@ import {
   Resource,
   settled,
   timeoutMs,
-  zeroUuid,
 } from './oracle-requests.mjs';
 
 const Match = { EXACT: 0, DEFAULT: 1, ANY: 2 };
@@ -165,17 +164,6 @@ export async function listConfigResources(target) {
   await alter('group away', Resource.GROUP, name, [['consumer.session.timeout.ms', Operation.DELETE, null]]);
   await settled();
   await target.ask('metrics after', 74, 0, {});
-}
-
-export async function telemetry(target) {
-  await target.ask('subscriptions of a new client', 71, 0, { clientInstanceId: zeroUuid });
-  await target.ask('subscriptions of a client', 71, 0, { clientInstanceId: 'BBBBBBBBBBBBBBBBBBBBBA' });
-  await target.ask('push of a new client', 72, 0, { clientInstanceId: zeroUuid, metrics: Buffer.alloc(0) });
-  await target.ask('push of a client', 72, 0, {
-    clientInstanceId: 'CCCCCCCCCCCCCCCCCCCCCA',
-    subscriptionId: 7,
-    metrics: Buffer.from([1]),
-  });
 }
 
 /** What clients feel of their quotas. Throttle times follow from Kafka's windows: the first second counts as ten. */

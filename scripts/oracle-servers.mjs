@@ -8,6 +8,7 @@ import { ServerUnderTest } from '../build/bench/load/server-under-test.js';
 import { Missing } from '../build/bench/peers/cache.js';
 import { kafkaVersion } from '../build/bench/peers/kafka-jars.js';
 import { apacheKafka } from '../build/bench/peers/kafka-server.js';
+import { freePorts, loopback } from '../build/bench/peers/ports.js';
 import { millraceSettings, quick } from './oracle-settings.mjs';
 
 const addressOf = ({ doors }) => `${doors.kafka.host}:${doors.kafka.port}`;
@@ -26,6 +27,10 @@ export async function startKafka(more = {}) {
 }
 
 export async function startMillrace(more = {}) {
-  const server = await ServerUnderTest.start(millrace({ settings: { ...millraceSettings, ...more } }));
+  // Kafka is told what to advertise, which is seen in its settings.
+  const [kafkaPort] = await freePorts(1);
+  const advertised = { 'advertised.listeners': `PLAINTEXT://${loopback}:${kafkaPort}` };
+  const settings = { ...millraceSettings, ...advertised, ...more };
+  const server = await ServerUnderTest.start(millrace({ settings, kafkaPort }));
   return { address: addressOf(server), discard: () => server.discard() };
 }

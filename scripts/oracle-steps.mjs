@@ -10,7 +10,6 @@ import {
   electLeaders,
   nodes,
   partitionReassignments,
-  shareGroupState,
   updateFeatures,
 } from './oracle-cluster-steps.mjs';
 import {
@@ -21,7 +20,7 @@ import {
 } from './oracle-classic-group-steps.mjs';
 import { alterConfigs, describeConfigs, incrementalAlterConfigs } from './oracle-config-steps.mjs';
 import { fetches, fetchSessions } from './oracle-fetch-steps.mjs';
-import { clientQuotas, listConfigResources, telemetry, throttling } from './oracle-quota-steps.mjs';
+import { clientQuotas, listConfigResources, throttling } from './oracle-quota-steps.mjs';
 import { deleteRecords, initProducerId, listOffsets, offsetForLeaderEpoch, produce } from './oracle-record-steps.mjs';
 import { acls, delegationTokens, sasl, scramCredentials } from './oracle-security-steps.mjs';
 import {
@@ -57,12 +56,16 @@ import {
   fencing,
   initTransactions,
   listTransactions,
-  transactionalFetch,
-  transactionalOffsets,
-  transactionalProduce,
   wakeCoordinators,
   writeMarkers,
 } from './oracle-transaction-steps.mjs';
+import {
+  transactionalFetch,
+  transactionalOffsets,
+  transactionalProduce,
+} from './oracle-transactional-record-steps.mjs';
+import { telemetry } from './oracle-telemetry-steps.mjs';
+import { shareGroupState, shareGroupStateInUse } from './oracle-share-state-steps.mjs';
 import { shareFetch, shareGroupHeartbeat, shareGroupOffsets } from './oracle-share-steps.mjs';
 
 export const scenarios = [
@@ -125,6 +128,7 @@ export const scenarios = [
   { name: 'ShareGroupHeartbeat', run: shareGroupHeartbeat },
   { name: 'ShareFetch', run: shareFetch },
   { name: 'ShareGroup offsets', run: shareGroupOffsets },
+  { name: 'ShareGroupState in use', run: shareGroupStateInUse },
   { name: 'StreamsGroupHeartbeat', run: streamsGroupHeartbeat },
   { name: 'StreamsGroup mistakes', run: streamsGroupMistakes },
   { name: 'StreamsGroup topologies', run: streamsTopologies },

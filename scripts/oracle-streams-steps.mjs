@@ -3,119 +3,18 @@
  * member epochs, static members and settings. Each scenario makes its own topics and groups.
  */
 
-import { coordinated, idOf, untilDeleted, wrongEpochs } from './oracle-consumer-group-steps.mjs';
-import { create, newTopic, Operation, range, Resource, settled, zeroUuid } from './oracle-requests.mjs';
-
-/** Targets are made at most once in `group.streams.assignment.interval.ms`. */
-const assignable = () => new Promise((resolve) => setTimeout(resolve, 1100));
-const nothing = { activeTasks: [], standbyTasks: [], warmupTasks: [] };
-
-const subtopology = (subtopologyId, sourceTopics, more = {}) => ({
-  subtopologyId,
-  sourceTopics,
-  sourceTopicRegex: [],
-  stateChangelogTopics: [],
-  repartitionSinkTopics: [],
-  repartitionSourceTopics: [],
-  copartitionGroups: [],
-  ...more,
-});
-
-const internalTopic = (name, partitions = 0, configs = {}) => ({
-  name,
-  partitions,
-  replicationFactor: 0,
-  topicConfigs: Object.entries(configs).map(([key, value]) => ({ key, value })),
-});
-
-/** Words are counted: lines are read, and words by a key of their own over a repartition topic. */
-function wordCount(lines, prefix, epoch = 0) {
-  const repartition = `${prefix}-words-repartition`;
-  return {
-    epoch,
-    subtopologies: [
-      subtopology('0', [lines], { repartitionSinkTopics: [repartition] }),
-      subtopology('1', [], {
-        repartitionSourceTopics: [
-          internalTopic(repartition, 0, { 'cleanup.policy': 'delete', 'segment.bytes': '52428800' }),
-        ],
-        stateChangelogTopics: [internalTopic(`${prefix}-counts-changelog`, 0, { 'cleanup.policy': 'compact' })],
-      }),
-    ],
-  };
-}
-
-/** A member as a scenario drives it; it remembers its epoch and its tasks. */
-class StreamsMember {
-  epoch = 0;
-  tasks = nothing;
-  /** What of its answers is compared. */
-  part = inOrder;
-
-  constructor(target, version, groupId, memberId, described = {}) {
-    Object.assign(this, { target, version, groupId, memberId, described });
-  }
-
-  async join(label, more = {}) {
-    this.epoch = 0;
-    const fields = { rebalanceTimeoutMs: 45_000, processId: `p-${this.memberId}`, ...nothing, clientTags: [] };
-    return this.beat(label, { ...fields, ...this.described, ...more });
-  }
-
-  /** With nothing but the member's epoch, or with what has changed. */
-  async beat(label, more = {}) {
-    const { target, version, groupId, memberId, epoch, described } = this;
-    const { instanceId = null } = described;
-    const owned = { activeTasks: null, standbyTasks: null, warmupTasks: null };
-    const fields = { groupId, memberId, memberEpoch: epoch, instanceId, ...owned, ...more };
-    const answer = await target.ask(label, 88, version, fields, this.part);
-    if (answer.errorCode === 0) this.epoch = answer.memberEpoch;
-    const { activeTasks, standbyTasks, warmupTasks } = answer;
-    if (answer.errorCode === 0 && activeTasks !== null) this.tasks = { activeTasks, standbyTasks, warmupTasks };
-    return answer;
-  }
-
-  /** Says what it has: what it was told to have. */
-  ack(label) {
-    return this.beat(label, this.tasks);
-  }
-
-  leave(label, epoch = -1) {
-    return this.beat(label, { memberEpoch: epoch });
-  }
-}
-
-/** Kafka tells tasks, topics and tags in the order of a hash table. */
-function inOrder(value) {
-  if (Array.isArray(value)) return value.map(inOrder);
-  if (typeof value !== 'object' || value === null) return value;
-  const fields = Object.entries(value).map(([key, item]) => {
-    if (key === 'statusDetail') return [key, listedInOrder(item)];
-    const isList = Array.isArray(item) && typeof item[0] === 'object';
-    return [key, isList ? item.map(inOrder).toSorted(byText) : inOrder(item)];
-  });
-  return Object.fromEntries(fields);
-}
-
-const byText = (a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
-
-function listedInOrder(text) {
-  const start = 'Internal topics are missing: ';
-  return text.startsWith(start) ? start + text.slice(start.length).split(', ').toSorted().join(', ') : text;
-}
-
-const describe = (target, label, groupId, version = 1, more = {}) => {
-  const fields = { groupIds: [groupId], includeAuthorizedOperations: true, ...more };
-  return target.ask(`describe, ${label}`, 89, version, fields, inOrder);
-};
-
-/** Sets what counts for the group alone. */
-async function configure(target, label, groupId, settings) {
-  const configs = Object.entries(settings).map(([name, value]) => ({ name, value, configOperation: Operation.SET }));
-  const resources = [{ resourceType: Resource.GROUP, resourceName: groupId, configs }];
-  await target.ask(`${label}, settings`, 44, 1, { resources, validateOnly: false });
-  await settled();
-}
+import { assignable, coordinated, idOf, untilDeleted, wrongEpochs } from './oracle-group-member.mjs';
+import { create, newTopic, range, Resource, settled, zeroUuid } from './oracle-requests.mjs';
+import {
+  configure,
+  describe,
+  inOrder,
+  internalTopic,
+  nothing,
+  StreamsMember,
+  subtopology,
+  wordCount,
+} from './oracle-streams-member.mjs';
 
 const atOnce = { 'streams.initial.rebalance.delay.ms': '0' };
 
@@ -152,7 +51,7 @@ export async function streamsGroupHeartbeat(target) {
     await second.join('second joins');
     await describe(target, `with two, reconciling, ${version}`, groupId);
     await second.beat('second waits');
-    const before = first.tasks;
+    const before = first.owned;
     await first.beat('first hears');
     await describe(target, `first revokes, ${version}`, groupId);
     await first.beat('first still has', before);

@@ -1,10 +1,11 @@
 /** Runs the commands of other people's suites, which may hang, and gets their sources. For scripts/suites.mjs. */
 
 import { spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { Missing } from '../build/bench/peers/cache.js';
 import { canRun, runCommand } from '../build/bench/peers/commands.js';
+import { kafkaCommandsClassPath } from '../build/bench/peers/kafka-jars.js';
 
 /**
  * Runs a command to its end, or kills it and all that it started after `limitMs`. Its output goes to the file `log` too.
@@ -66,4 +67,20 @@ export async function inParallel(items, width, task) {
   };
   await Promise.all(Array.from({ length: width }, worker));
   return results;
+}
+
+const scripts = {
+  'kafka-topics.sh': 'org.apache.kafka.tools.TopicCommand',
+  'kafka-configs.sh': 'kafka.admin.ConfigCommand',
+};
+
+/** A folder with those of Kafka's scripts that suites call, as it is in a distribution of Kafka. */
+export function kafkaPath(folder) {
+  const bin = join(folder, 'kafka', 'bin');
+  mkdirSync(bin, { recursive: true });
+  for (const [script, command] of Object.entries(scripts)) {
+    const line = `exec java -Xmx256M -XX:TieredStopAtLevel=1 -cp '${kafkaCommandsClassPath(console.error)}' ${command} "$@"`;
+    writeFileSync(join(bin, script), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+  }
+  return join(folder, 'kafka');
 }

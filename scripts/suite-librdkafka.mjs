@@ -5,12 +5,11 @@
  * and Kafka's scripts for topics and settings.
  */
 
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { installed } from '../build/bench/peers/cache.js';
 import { runCommand } from '../build/bench/peers/commands.js';
-import { kafkaCommandsClassPath } from '../build/bench/peers/kafka-jars.js';
-import { inParallel, needs, run } from './suite-commands.mjs';
+import { inParallel, kafkaPath, needs, run } from './suite-commands.mjs';
 
 const packageVersion = '3.6.1';
 const version = '2.12.0';
@@ -18,22 +17,6 @@ const limitMs = 240_000;
 const atOnce = 3;
 const withoutThese = ['ssl', 'gssapi', 'curl', 'zstd', 'lz4-ext', 'syslog'].map((part) => `--disable-${part}`);
 const source = join('package', 'deps', 'librdkafka');
-
-const scripts = {
-  'kafka-topics.sh': 'org.apache.kafka.tools.TopicCommand',
-  'kafka-configs.sh': 'kafka.admin.ConfigCommand',
-};
-
-/** A folder with the scripts, as it is in a distribution of Kafka. */
-function kafkaPath(folder) {
-  const bin = join(folder, 'kafka', 'bin');
-  mkdirSync(bin, { recursive: true });
-  for (const [script, command] of Object.entries(scripts)) {
-    const line = `exec java -Xmx256M -XX:TieredStopAtLevel=1 -cp '${kafkaCommandsClassPath(console.error)}' ${command} "$@"`;
-    writeFileSync(join(bin, script), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
-  }
-  return join(folder, 'kafka');
-}
 
 const suiteOf = (protocol) => ({
   name: `librdkafka (${protocol} groups)`,

@@ -1,38 +1,11 @@
-/** The integration tests of kafka-python and of aiokafka, each in a Python environment of its own. */
+/** The integration tests of kafka-python, of aiokafka and of Confluent's client for Python. */
 
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { installed } from '../build/bench/peers/cache.js';
-import { runCommand } from '../build/bench/peers/commands.js';
-import { clone, needs, run } from './suite-commands.mjs';
+import { kafkaPath } from './suite-commands.mjs';
+import { installPython, pytest } from './suite-pytest.mjs';
 
 const minute = 60_000;
-
-/** Clones, and installs with pip into `python/` what the tests want. */
-function installPython(name, version, onNote, { url, tag, packages, adapt = () => {} }) {
-  return installed(`suite-${name}-${version}`, onNote, (into) => {
-    needs(name, 'python3');
-    const source = join(into, name);
-    clone(url, tag, source);
-    adapt(source);
-    runCommand('python3', ['-m', 'venv', join(into, 'python')]);
-    const pip = ['-m', 'pip', 'install', '-q', '--disable-pip-version-check'];
-    runCommand(join(into, 'python', 'bin', 'python'), [...pip, ...packages, source]);
-  });
-}
-
-/** Runs pytest; outcomes by the names of tests. */
-async function pytest(folder, cwd, args, options) {
-  const python = join(folder, 'python', 'bin', 'python');
-  const { printed } = await run(python, ['-m', 'pytest', '-v', '-p', 'no:cacheprovider', ...args], { cwd, ...options });
-  const outcomes = new Map();
-  for (const [, test, word] of printed.matchAll(/^(\S+::[^\n]+?) (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\b/gm)) {
-    const outcome = { PASSED: 'passed', XPASS: 'passed', FAILED: 'failed', ERROR: 'failed' }[word] ?? 'skipped';
-    // A test whose end fails is told twice.
-    if (outcomes.get(test) !== 'failed') outcomes.set(test, outcome);
-  }
-  return outcomes;
-}
 
 const kafkaPythonVersion = '3.0.11';
 
@@ -135,3 +108,47 @@ export const aiokafka = {
     return pytest(folder, join(folder, 'aiokafka'), args, { environment, limitMs: 20 * minute, log });
   },
 };
+
+const confluentVersion = '2.15.0';
+const inIntegration = (...names) => names.map((name) => `tests/integration/${name}`);
+/** What wants a registry of schemas or SASL is left out. */
+const ofClients = inIntegration('admin', 'consumer', 'producer', 'serialization');
+const ofShares = inIntegration('share_consumer');
+const wantsSasl = 'tests/integration/admin/test_describe_operations.py';
+
+/** Its share consumers' tests wait most of the time, so several run at once. */
+const confluentSuite = (kind, files, { protocol = 'classic', more = [], settings = {} } = {}) => ({
+  name: `confluent-kafka for Python (${kind})`,
+  version: confluentVersion,
+  settings,
+  install: (onNote) =>
+    installPython('confluent-kafka', confluentVersion, onNote, {
+      url: 'https://github.com/confluentinc/confluent-kafka-python',
+      tag: `v${confluentVersion}`,
+      packages: [
+        `confluent-kafka[schemaregistry,avro,json,protobuf]==${confluentVersion}`,
+        ...['pytest==8.4.2', 'pytest-asyncio', 'pytest-timeout', 'pytest-xdist', 'trivup'],
+      ],
+      isBuilt: false,
+      // It removes the topics of all tests once those of a file are done.
+      adapt: (source) => rmSync(join(source, 'tests', 'integration', 'share_consumer', 'conftest.py')),
+    }),
+  run(folder, address, log) {
+    const environment = {
+      BROKERS: address,
+      KAFKA_HOME: kafkaPath(folder),
+      TEST_CONSUMER_GROUP_PROTOCOL: protocol,
+    };
+    const args = ['--timeout=180', `--ignore=${wantsSasl}`, ...more, ...files];
+    return pytest(folder, join(folder, 'confluent-kafka'), args, { environment, limitMs: 20 * minute, log });
+  },
+});
+
+export const confluentSuites = [
+  confluentSuite('classic groups', ofClients),
+  confluentSuite('consumer groups', ofClients, { protocol: 'consumer' }),
+  confluentSuite('share groups', ofShares, {
+    more: ['-n', '4'],
+    settings: { 'group.share.record.lock.duration.ms': '1000', 'group.share.min.record.lock.duration.ms': '1000' },
+  }),
+];

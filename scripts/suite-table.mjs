@@ -7,7 +7,7 @@
  */
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { reasonForTest } from './suite-expected.mjs';
+import { absentSuites, reasonForTest } from './suite-expected.mjs';
 
 const results = new URL('../test/suites/results.json', import.meta.url);
 const document = new URL('../docs/compatibility.md', import.meta.url);
@@ -85,6 +85,12 @@ function documentOf(all) {
     '## Where they differ',
     '',
     ...(differing.length === 0 ? ['Nowhere.'] : details),
+    '',
+    '## What is not run',
+    '',
+    '| suite | why |',
+    '| --- | --- |',
+    ...absentSuites.map(([name, why]) => `| ${name} | ${why} |`),
     '',
   ].join('\n');
 }

@@ -6,6 +6,8 @@ import type { HostPort, ServerKind } from './server-under-test.ts';
 
 export interface MillraceOptions {
   readonly settings?: Readonly<Record<string, string>>;
+  /** Of its Kafka door, where it has to be known before; else any. */
+  readonly kafkaPort?: number;
   /** Where a CPU profile of each of its threads goes; it slows it a little. */
   readonly profileFolder?: string;
 }
@@ -13,7 +15,7 @@ export interface MillraceOptions {
 /** Only warnings: a line a connection would be measured as well. */
 const logLevel = 'warn';
 
-export function millrace({ settings = {}, profileFolder }: MillraceOptions = {}): ServerKind {
+export function millrace({ settings = {}, kafkaPort = 0, profileFolder }: MillraceOptions = {}): ServerKind {
   return {
     name: 'Millrace',
     endsCleanly: profileFolder !== undefined,
@@ -22,7 +24,7 @@ export function millrace({ settings = {}, profileFolder }: MillraceOptions = {})
       args: [
         ...(profileFolder === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileFolder]),
         join(projectRoot, 'dist/main.cjs'),
-        ...['--data', join(directory, 'data'), '--kafka', '127.0.0.1:0', '--http', '127.0.0.1:0'],
+        ...['--data', join(directory, 'data'), '--kafka', `127.0.0.1:${kafkaPort}`, '--http', '127.0.0.1:0'],
         ...['--log-level', logLevel],
         ...Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]),
       ],

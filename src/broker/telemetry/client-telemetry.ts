@@ -93,6 +93,8 @@ interface Instance {
   pushedAtMs: number;
   seenAtMs: number;
   hasEnded: boolean;
+  /** Of the last push. */
+  lastError: ErrorCode;
   readonly series: Map<string, Series>;
   keptBytes: number;
 }
@@ -105,6 +107,11 @@ interface Selection {
 }
 
 const never = -Infinity;
+/** What a client learns from that it has to ask again, at once: its push was for something else than it was told. */
+const mayAskAgain: ReadonlySet<ErrorCode> = new Set([
+  ErrorCode.UNKNOWN_SUBSCRIPTION_ID,
+  ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
+]);
 
 export class ClientTelemetry {
   readonly #options: ClientTelemetryOptions;
@@ -136,10 +143,13 @@ export class ClientTelemetry {
     const instance = this.#instance(instanceId, context);
     const { subscription } = instance;
     const nowMs = this.#options.clock.monotonicMs();
-    if (nowMs - Math.max(instance.askedAtMs, instance.pushedAtMs) < subscription.pushIntervalMs) {
+    const isTooEarly = nowMs - Math.max(instance.askedAtMs, instance.pushedAtMs) < subscription.pushIntervalMs;
+    if (isTooEarly && !mayAskAgain.has(instance.lastError)) {
       return { errorCode: ErrorCode.THROTTLING_QUOTA_EXCEEDED, instanceId, subscription };
     }
-    instance.askedAtMs = nowMs;
+    // Who asks again still waits with its next push, as with Kafka.
+    if (!isTooEarly) instance.askedAtMs = nowMs;
+    instance.lastError = ErrorCode.NONE;
     return { errorCode: ErrorCode.NONE, instanceId, subscription };
   }
 
@@ -149,7 +159,11 @@ export class ClientTelemetry {
     const instance = this.#instance(push.clientInstanceId, context);
     const problem = this.#problemOf(push, instance);
     instance.hasEnded = push.terminating;
-    if (problem !== ErrorCode.NONE) return problem;
+    instance.lastError = problem === ErrorCode.NONE ? this.#take(push, instance) : problem;
+    return instance.lastError;
+  }
+
+  #take(push: Push, instance: Instance): ErrorCode {
     if (push.metrics.length === 0) return ErrorCode.NONE;
     const bytes = this.#inflated(push);
     if (bytes === null) return ErrorCode.INVALID_RECORD;
@@ -239,6 +253,7 @@ export class ClientTelemetry {
         pushedAtMs: never,
         seenAtMs: 0,
         hasEnded: false,
+        lastError: ErrorCode.NONE,
         series: new Map(),
         keptBytes: 0,
       };
@@ -249,6 +264,7 @@ export class ClientTelemetry {
       instance.askedAtMs = never;
       instance.pushedAtMs = never;
       instance.hasEnded = false;
+      instance.lastError = ErrorCode.NONE;
     }
     instance.seenAtMs = clock.monotonicMs();
     this.#instances.delete(id);

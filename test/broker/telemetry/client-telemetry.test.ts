@@ -158,6 +158,22 @@ test('pushes come in their interval, and the last may come at any time', async (
   expect(await push(harness, subscriptionId, nothing)).toBe(ErrorCode.INVALID_REQUEST);
 });
 
+test('whoever pushed for a subscription that is over asks again at once, whoever pushed too early does not', async () => {
+  const harness = await subscribed({ metrics: '*', 'interval.ms': '1000' });
+  const { subscriptionId } = await ask(harness);
+  const nothing = new Uint8Array(0);
+  harness.clock.advance(1);
+  expect(await push(harness, subscriptionId + 1, nothing)).toBe(ErrorCode.UNKNOWN_SUBSCRIPTION_ID);
+  harness.clock.advance(1);
+  expect(await ask(harness)).toMatchObject({ errorCode: ErrorCode.NONE, subscriptionId });
+  harness.clock.advance(998);
+  expect(await push(harness, subscriptionId, nothing)).toBe(ErrorCode.THROTTLING_QUOTA_EXCEEDED);
+  harness.clock.advance(1);
+  expect(await push(harness, subscriptionId, nothing)).toBe(ErrorCode.NONE);
+  expect(await push(harness, subscriptionId, nothing)).toBe(ErrorCode.THROTTLING_QUOTA_EXCEEDED);
+  expect((await ask(harness)).errorCode).toBe(ErrorCode.THROTTLING_QUOTA_EXCEEDED);
+});
+
 describe('a push is refused', () => {
   test.each<[string, number, number, Uint8Array, object]>([
     ['of nobody', ErrorCode.INVALID_REQUEST, 0, new Uint8Array(0), { clientInstanceId: zeroUuid }],
