@@ -14,7 +14,10 @@ import type { BatchCompression, BatchShape } from './load-job.ts';
 const sequenceBits = 32;
 /** What a record takes beside its value, at most, for the values sent here. */
 const recordOverheadBytes = 16;
-const firstTimestampMs = 1_700_000_000_000;
+/** An hour ago: a broker that keeps records for some days would soon remove older ones, before they are read. */
+const firstTimestampMs = Date.now() - 3_600_000;
+/** In the JSON, where it is the same in every run, as it goes into what compresses. */
+const firstWrittenMs = 1_700_000_000_000;
 
 export interface PreparedBatch {
   readonly bytes: Uint8Array;
@@ -53,7 +56,7 @@ async function seal(builder: BatchBuilder, compression: BatchCompression): Promi
 
 /** A value that is JSON for the most part, compresses as JSON does, and is another for each `i`. */
 function valueOf(i: number, sizeBytes: number): Uint8Array {
-  let text = `{"id":${i},"user":"user-${(i * 7919) % 10_007}","at":${firstTimestampMs + i * 37},"page":"/shop/${i % 97}"`;
+  let text = `{"id":${i},"user":"user-${(i * 7919) % 10_007}","at":${firstWrittenMs + i * 37},"page":"/shop/${i % 97}"`;
   for (let k = 1; text.length < sizeBytes; k++) text += `,"field-${k}":${((i + k) * 2_654_435_761) % 4_294_967_291}`;
   return Buffer.from(text.slice(0, sizeBytes));
 }
