@@ -8,14 +8,15 @@
  */
 
 import { ErrorCode } from '../base/error-code.ts';
-import { type ProduceResponse, produceClientApi } from '../protocol/generated/00-produce.ts';
-import { defaultInitProducerIdRequest, initProducerIdClientApi } from '../protocol/generated/22-init-producer-id.ts';
-import { zeroUuid } from '../base/uuid.ts';
+import type { ProduceResponse } from '../protocol/generated/00-produce.ts';
+import { Alarm } from './alarm.ts';
 import { type Cluster, mainLane } from './cluster.ts';
 import type { CompressionCodec } from './compression.ts';
 import type { Connection } from './connection.ts';
 import { KafkaError, mayPass } from './kafka-error.ts';
+import { newProducerId } from './new-producer-id.ts';
 import type { PartitionQueue } from './partition-queue.ts';
+import { answerFor, requestProduce, type Sent } from './produce-request.ts';
 import type { ProducerBatch } from './producer-batch.ts';
 import { backoffMs } from './waiting.ts';
 
@@ -54,16 +55,8 @@ interface Node {
   retryAtMs: number;
 }
 
-interface Sent {
-  readonly queue: PartitionQueue;
-  readonly batch: ProducerBatch;
-  readonly bytes: Uint8Array;
-}
-
 /** Kafka remembers the last five batches of a producer, so that no more may be on their way. */
 const maxInFlight = 5;
-/** Topics go by name up to here. */
-const newestProduce = 12;
 const endsTransaction = new Set<number>([
   ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
   ErrorCode.UNKNOWN_PRODUCER_ID,
@@ -82,8 +75,7 @@ export class ProduceSender {
   #isRefreshing = false;
   #flushing = 0;
   #isPumpQueued = false;
-  #timer: ReturnType<typeof setTimeout> | null = null;
-  #timerAtMs = Infinity;
+  readonly #alarm = new Alarm(() => this.#pump());
   #failure: KafkaError | null = null;
   /** Given instead of sending again while a transaction is aborted. */
   #discarding: Error | null = null;
@@ -136,7 +128,7 @@ export class ProduceSender {
   /** Fails all that waits; what is on its way is not heard of any more. */
   stop(error: KafkaError): void {
     this.#failure ??= error;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#alarm.stop();
     for (const queue of this.#active) {
       for (const batch of [...queue.onTheirWay, ...queue.waiting]) this.#fail(queue, batch, error);
     }
@@ -150,20 +142,6 @@ export class ProduceSender {
       this.#isPumpQueued = false;
       this.#pump();
     });
-  }
-
-  #wakeAt(atMs: number): void {
-    if (atMs >= this.#timerAtMs) return;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timerAtMs = atMs;
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = null;
-        this.#timerAtMs = Infinity;
-        this.#pump();
-      },
-      Math.max(0, atMs - performance.now()),
-    );
   }
 
   #pump(): void {
@@ -199,7 +177,7 @@ export class ProduceSender {
       const isIdle = node.inFlightCount === 0 || head.isClosed || this.#flushing > 0;
       const atMs = Math.max(isIdle ? 0 : head.createdMs + this.#options.lingerMs, queue.retryAtMs, node.retryAtMs);
       if (atMs > nowMs) {
-        this.#wakeAt(atMs);
+        this.#alarm.wakeAt(atMs);
         continue;
       }
       if (!this.#isReady(queue, head)) continue;
@@ -300,26 +278,9 @@ export class ProduceSender {
   }
 
   #request(connection: Connection, sent: readonly Sent[]): Promise<ProduceResponse | undefined> {
-    const { requestTimeoutMs } = this.#cluster.settings;
-    const topics = new Map<string, { index: number; records: Uint8Array }[]>();
-    for (const { queue, bytes } of sent) {
-      const partition = { index: queue.partition, records: bytes };
-      const others = topics.get(queue.topic);
-      if (others === undefined) topics.set(queue.topic, [partition]);
-      else others.push(partition);
-    }
-    const { acks } = this.#options;
-    return connection.request(
-      produceClientApi,
-      {
-        transactionalId: this.#options.transaction?.transactionalId ?? null,
-        acks,
-        timeoutMs: requestTimeoutMs,
-        topicData: [...topics].map(([name, partitionData]) => ({ topicId: zeroUuid, name, partitionData })),
-      },
-      // The broker gives up by itself; only where it does not, the connection is to blame.
-      { maxVersion: newestProduce, unanswered: acks === 0, timeoutMs: requestTimeoutMs * 1.2 },
-    );
+    const { acks, transaction } = this.#options;
+    const timeoutMs = this.#cluster.settings.requestTimeoutMs;
+    return requestProduce(connection, sent, { acks, transactionalId: transaction?.transactionalId ?? null, timeoutMs });
   }
 
   #answered(sent: readonly Sent[], response: ProduceResponse | undefined): void {
@@ -328,9 +289,7 @@ export class ProduceSender {
         this.#settle(queue, batch, -1);
         continue;
       }
-      const answer = response.responses
-        .find(({ name }) => name === queue.topic)
-        ?.partitionResponses.find(({ index }) => index === queue.partition);
+      const answer = answerFor(queue, response);
       if (answer === undefined) {
         const error = new KafkaError(ErrorCode.CORRUPT_MESSAGE, `the broker did not answer for ${place(queue)}`);
         this.#again(queue, batch, error);
@@ -442,30 +401,14 @@ export class ProduceSender {
       }
       if (queue.waiting.length > 0) nextMs = Math.min(nextMs, queue.waiting[0]!.createdMs + deliveryTimeoutMs);
     }
-    if (nextMs < Infinity) this.#wakeAt(nextMs);
+    if (nextMs < Infinity) this.#alarm.wakeAt(nextMs);
   }
 
   async #askProducerId(): Promise<void> {
     if (this.#isAskingId) return;
     this.#isAskingId = true;
     try {
-      const { producerId } = await this.#cluster.retrying(
-        async () => {
-          const connection = await this.#cluster.any();
-          const answer = await connection.request(initProducerIdClientApi, {
-            ...defaultInitProducerIdRequest(),
-            transactionalId: null,
-            // It is for transactions, but no broker takes none.
-            transactionTimeoutMs: 60_000,
-          });
-          if (answer.errorCode !== ErrorCode.NONE) {
-            throw new KafkaError(answer.errorCode, 'the broker gives no producer id');
-          }
-          return answer;
-        },
-        { timeoutMs: this.#options.deliveryTimeoutMs },
-      );
-      this.#producerId = producerId;
+      this.#producerId = await newProducerId(this.#cluster, this.#options.deliveryTimeoutMs);
       this.#pump();
     } catch (error) {
       if (!mayPass(error)) return this.#giveUp(error);
@@ -487,7 +430,7 @@ export class ProduceSender {
       this.#cluster.settings.onRetry(error as Error);
     } finally {
       this.#isRefreshing = false;
-      this.#wakeAt(performance.now() + this.#cluster.settings.backoff.firstMs);
+      this.#alarm.wakeAt(performance.now() + this.#cluster.settings.backoff.firstMs);
     }
   }
 }

@@ -10,7 +10,6 @@ import { readCheckpointLines, readWholeFile } from '../storage/checkpoint-file.t
 import { cutSuffix } from '../storage/cut-files.ts';
 import { parseLeaderEpochLines, type EpochStart } from '../storage/leader-epochs.ts';
 import { leaderEpochsName } from '../storage/log-checkpoint.ts';
-import type { PartitionState } from '../storage/partition-state.ts';
 import { parsePartitionMetadata, partitionMetadataName } from '../storage/partition-metadata.ts';
 import {
   cleanedSuffix,
@@ -23,8 +22,7 @@ import {
 } from '../storage/segment-name.ts';
 import type { FileBatch } from '../storage/segment-scan.ts';
 import { endOfSwapped } from '../storage/segment-swap.ts';
-import type { SegmentState } from '../storage/segment.ts';
-import { logStartsName, recoveryPointsName, type PartitionPoint } from '../storage/store-files.ts';
+import { CleanStopCheck } from './clean-stop-check.ts';
 import { epochProblem, EpochsOfLog, laggingEpochProblem } from './epoch-check.ts';
 import type { Findings, Loss, PartitionReport, Severity } from './findings.ts';
 import { knownPartition, type KnownPartition, type StoreFiles } from './known-partition.ts';
@@ -353,74 +351,13 @@ class PartitionCheck {
   /** Compares with what a clean stop wrote down: the next start believes it without looking. */
   #checkState(baseOffsets: readonly Offset[], segments: readonly SegmentReport[]): void {
     const { state } = this.#known;
-    if (state === null) {
-      if (this.#stoppedClean && this.#batches > 0) {
-        this.#damage('', 'The clean stop does not know the partition: the next start would not find it.');
-      }
-      return;
-    }
-    this.#checkPoints(state);
-    if (state.refusal !== null) this.#damage('', `It takes no writes: ${state.refusal}`);
-    const bases = state.segments.map(({ baseOffset }) => baseOffset);
-    if (this.#loss === null && bases.join() !== baseOffsets.join()) {
-      this.#damage(
-        '',
-        `The clean stop knows segments at ${bases.join(', ')}, and there are ${baseOffsets.join(', ')}.`,
-      );
-      return;
-    }
-    for (const [i, segment] of state.segments.entries()) {
-      const found = segments[i];
-      if (this.#loss === null && found !== undefined) this.#checkSegmentState(segment, found);
-    }
-    if (this.#loss === null && state.endOffset < this.#endOffset) {
-      this.#damage(
-        '',
-        `The clean stop says that the log ends at offset ${state.endOffset}, and it goes on to ${this.#endOffset}.`,
-      );
-    }
-  }
-
-  /** After a crash of the next run these two files must say what the clean stop says now. */
-  #checkPoints(state: PartitionState): void {
-    const { damage } = this.#files;
-    const isMine = (point: PartitionPoint): boolean =>
-      point.topic === state.topic && point.partition === state.partition && point.topicId === state.topicId;
-    const point = this.#files.recoveryPoints.find(isMine);
-    if (!damage.recoveryPoints && state.segments.length > 0 && point?.offset !== state.recoveryPoint) {
-      damage.recoveryPoints = true;
-      const what = `It says ${point?.offset ?? 'nothing'} for ${this.#name}, and the clean stop ${state.recoveryPoint}.`;
-      this.#findings.add('damage', recoveryPointsName, what, null, state.recoveryPoint);
-    }
-    const start = this.#files.logStarts.find(isMine)?.offset ?? 0;
-    if (!damage.logStarts && start !== state.logStartOffset) {
-      damage.logStarts = true;
-      const what = `It says that ${this.#name} begins at ${start}, and the clean stop that it does at ${state.logStartOffset}.`;
-      this.#findings.add('damage', logStartsName, what, null, state.logStartOffset);
-    }
-  }
-
-  #checkSegmentState(state: SegmentState, found: SegmentReport): void {
-    const file = segmentFileName(state.baseOffset, 'log');
-    if (state.sizeBytes !== found.endPosition) {
-      this.#damage(file, `The clean stop says that it has ${state.sizeBytes} bytes, and it has ${found.endPosition}.`);
-    }
-    if (state.largestTimestampMs !== found.largestTimestampMs) {
-      this.#damage(
-        file,
-        `The clean stop says that its largest timestamp is ${state.largestTimestampMs}, and it is ${found.largestTimestampMs}.`,
-      );
-    }
-    for (const [kind, sizeBytes] of [
-      ['index', state.offsetIndexSizeBytes],
-      ['timeindex', state.timeIndexSizeBytes],
-      ['txnindex', state.transactionIndexSizeBytes ?? 0],
-    ] as const) {
-      const name = segmentFileName(state.baseOffset, kind);
-      const fileBytes = this.#tools.fileSystem.sizeAt(`${this.#root}/${this.#name}/${name}`) ?? 0;
-      // Those beyond do not count; who writes next cuts them off.
-      if (fileBytes >= sizeBytes) continue;
-      this.#damage(name, `The clean stop says that it has ${sizeBytes} bytes, and it has ${fileBytes}.`);
+    if (state !== null) {
+      const log = { baseOffsets, segments, endOffset: this.#endOffset, isCut: this.#loss !== null };
+      const place = { name: this.#name, directory: `${this.#root}/${this.#name}` };
+      const damage = (file: string, what: string): void => this.#damage(file, what);
+      new CleanStopCheck(this.#tools.fileSystem, place, this.#files, this.#findings, damage).check(state, log);
+    } else if (this.#stoppedClean && this.#batches > 0) {
+      this.#damage('', 'The clean stop does not know the partition: the next start would not find it.');
     }
   }
 
