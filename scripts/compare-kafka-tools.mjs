@@ -149,10 +149,15 @@ const stop = async () => {
   }
   running = [];
 };
-/** Makes what an area that runs alone needs. */
+/** Commands that have been run. */
+const done = new Set();
+
+/** Makes what an area needs and no area before it has made. */
 async function prepare(commands) {
   for (const { command, options } of commands.map(partsOf)) {
     const [file, ...args] = command;
+    if (done.has(command.join(' '))) continue;
+    done.add(command.join(' '));
     for (const { address } of [kafka, millrace]) {
       const lines = await said(file, args, address, options.input);
       if (lines[0] !== 'ended with 0') throw new Error(`${command.join(' ')} failed:\n${lines.join('\n')}`);
@@ -181,6 +186,7 @@ async function runArea(commands) {
       continue;
     }
     ran++;
+    done.add(command.join(' '));
     if (!(await compare(name, command, options.input))) differing++;
   }
 }

@@ -23,5 +23,18 @@ export const expected = [
   [/log\.cleaner\.threads=0/, /by zero|at least 1/, 'Kafka divides by it'],
   [/BrokerApiVersions/, /GetTelemetrySubscriptions|PushTelemetry/, 'telemetry is always taken here'],
   [/MetadataQuorum/, /Epoch|Offset|HighWatermark|<node>|Lag|Voters|^1 /, 'the log is another'],
+  [/--list --state nothing/, /Valid states are/, 'Kafka names them in the order of a hash table'],
+  [/ConsumerPerformance/, /^\d{4}-/, 'times and rates'],
+  [/EndToEndLatency/, /^\d+ +\d|^Percentiles/, 'times'],
+  [
+    /ShareGroupCommand --describe --group sharers( --offsets --verbose)?$/,
+    /^sharers {2}shared {2}0 /,
+    'Kafka keeps the start offset as it was before the last acknowledgement; what lags is the same',
+  ],
+  [
+    /ShareGroupCommand --describe --group sharers --(state|members) --verbose/,
+    /^sharers /,
+    'Kafka begins another epoch of the group once it has prepared its partitions',
+  ],
   [/FeatureCommand describe/, /Epoch/, 'counted from another start'],
 ];

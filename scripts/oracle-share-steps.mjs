@@ -125,6 +125,23 @@ export async function shareFetch(target) {
   await new ShareMember(target, target.topic('share-nobody'), [topic], 3).fetch('of no group', []);
 }
 
+/** A client that closes leaves its group, and then says what became of the records that it still has. */
+export async function shareMemberLeaves(target) {
+  const { topic, groupId, of } = await prepared(target, 'share-leaves');
+  const member = new ShareMember(target, groupId, [topic]);
+  const other = new ShareMember(target, groupId, [topic], 2);
+  await member.join('joins');
+  await member.begin('begins', of());
+  await other.beat('another joins', { memberEpoch: 0, subscribedTopicNames: [topic] });
+  await other.fetch('another finds nothing', of());
+  await member.beat('leaves', { memberEpoch: -1 });
+  await member.acknowledge('accepts after it has left', of([batch(0, 0, Type.ACCEPT)]));
+  await other.fetch('another finds nothing either');
+  await member.fetch('fetches after it has left');
+  await member.acknowledge('ends', of([batch(1, 1, Type.ACCEPT)]), { shareSessionEpoch: -1 });
+  await other.begin('another gets the rest', of());
+}
+
 async function mistakes(member, of) {
   await member.acknowledge('beyond', of([batch(2, 9, Type.ACCEPT)]));
   await member.acknowledge('inverted', of([batch(3, 1, Type.ACCEPT)]));

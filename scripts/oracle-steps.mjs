@@ -66,7 +66,7 @@ import {
 } from './oracle-transactional-record-steps.mjs';
 import { telemetry } from './oracle-telemetry-steps.mjs';
 import { shareGroupState, shareGroupStateInUse } from './oracle-share-state-steps.mjs';
-import { shareFetch, shareGroupHeartbeat, shareGroupOffsets } from './oracle-share-steps.mjs';
+import { shareFetch, shareGroupHeartbeat, shareGroupOffsets, shareMemberLeaves } from './oracle-share-steps.mjs';
 
 export const scenarios = [
   { name: 'ApiVersions', run: apiVersions },
@@ -127,6 +127,7 @@ export const scenarios = [
   { name: 'Migration, mixed', run: classicMembersOfConsumerGroups },
   { name: 'ShareGroupHeartbeat', run: shareGroupHeartbeat },
   { name: 'ShareFetch', run: shareFetch },
+  { name: 'ShareFetch after leaving', run: shareMemberLeaves },
   { name: 'ShareGroup offsets', run: shareGroupOffsets },
   { name: 'ShareGroupState in use', run: shareGroupStateInUse },
   { name: 'StreamsGroupHeartbeat', run: streamsGroupHeartbeat },

@@ -143,11 +143,6 @@ export class GroupCoordinator {
         setting: (groupId, name) => boundedSetting(name, groupId, groupConfigs(), config),
         append,
         reload: (run) => this.#reload(run),
-        memberGone: (groupId, memberId) => {
-          const session = broker.shareSessions.find(groupId, memberId);
-          if (session !== null) broker.shareSessions.end(session);
-          else void this.sharePartitions.releaseAll(groupId, memberId);
-        },
       },
       placeGone: (groupId, name) => this.sharePartitions.close(groupId, name),
       maxMemberBytes,

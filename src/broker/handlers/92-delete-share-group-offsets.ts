@@ -33,7 +33,8 @@ export const deleteShareGroupOffsetsHandler: ApiHandler<
       }
       const topic = broker.topics.topic(topicName);
       if (topic !== null && shares.forget(run, topic.id)) return { ...response, topicId: topic.id };
-      const errorMessage = `The group has no place in topic ${topicName}.`;
+      // Kafka's tool shows it as it is.
+      const errorMessage = 'This server does not host this topic-partition.';
       return { ...response, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage };
     });
     const errorCode = await shares.settled(groupId);

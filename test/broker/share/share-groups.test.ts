@@ -100,6 +100,22 @@ describe('share groups', () => {
     expect((await a.beat({ memberEpoch: 0, subscribedTopicNames: [] })).errorCode).toBe(ErrorCode.INVALID_REQUEST);
   });
 
+  it('let a member that has left say what became of its records until its session ends', async () => {
+    const harness = await open();
+    await harness.createTopic('topic');
+    const [a, b] = [await joined(harness), await joined(harness)];
+    await produce(harness, ['1', '2', '3']);
+    harness.clock.advance(1000);
+    await a.beat();
+    await b.beat();
+    expect(await a.fetch()).toHaveLength(3);
+    await a.leave();
+    expect(await b.fetch()).toEqual([]);
+    expect(await a.acknowledge([[0, 0, accept]])).toEqual(ErrorCode.NONE);
+    expect((await a.fetchResponse({ shareSessionEpoch: -1 })).errorCode).toBe(ErrorCode.NONE);
+    expect(briefly(await b.fetch())).toEqual(['2×2', '3×2']);
+  });
+
   it('give each record to one member, again where it is released, and never once it is accepted', async () => {
     const harness = await open();
     await harness.createTopic('topic');

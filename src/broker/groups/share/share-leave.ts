@@ -5,7 +5,10 @@
 import { ShareEdit } from './share-edit.ts';
 import type { ShareRun } from './share-run.ts';
 
-/** Takes the member out; the others hear of their new targets when they are heard of next. */
+/**
+ * Takes the member out; the others hear of their new targets when they are heard of next. Records that it has stay with it
+ * until its session or their locks end, as with Kafka: a client that closes leaves first, and then says what became of them.
+ */
 export function fenceShareMember(run: ShareRun, memberId: string): void {
   const { group, surroundings } = run;
   const edit = new ShareEdit(group);
@@ -16,5 +19,4 @@ export function fenceShareMember(run: ShareRun, memberId: string): void {
   // An empty group is assigned, and the member that joins next need not wait.
   edit.setEpochs({ epoch, metadataHash, ...(group.isEmpty ? { assignmentEpoch: epoch, assignedMs: 0 } : {}) });
   run.commit(edit);
-  surroundings.memberGone(group.id, memberId);
 }

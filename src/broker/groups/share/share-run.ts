@@ -23,8 +23,6 @@ export interface ShareSurroundings extends RunSurroundings {
   setting(groupId: string, name: ShareSetting): number;
   /** The log did not take a change, and nothing is under way any more: the group is to be read from it anew. */
   reload(run: ShareRun): void;
-  /** The member is out of the group: what it has of records is to be given back. */
-  memberGone(groupId: string, memberId: string): void;
 }
 
 export class ShareRun extends MemberRun {
