@@ -85,8 +85,6 @@ function linesOf(text, address) {
     .replaceAll(/\/\S*\/(data|kafka-logs|millrace-data)\b/g, '<directory>')
     .replaceAll(/\b\d{13}\b/g, '<time>')
     .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]\d{3}(Z|\+\d+)?/g, '<time>')
-    // Kafka sets it for the cluster (KIP-966); here it is its default.
-    .replaceAll(/min\.insync\.replicas=1,?/g, '')
     .replaceAll(/\t+|[ ]{2,}/g, '  ');
   const lines = same.split('\n').map((line) => line.trim());
   return lines.filter((line) => line !== '' && !/^\s*at |SLF4J|^Picked up/.test(line));

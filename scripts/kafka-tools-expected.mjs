@@ -7,12 +7,6 @@ export const expected = [
     /(listener|advertised|quorum\.voters|log\.dir|process\.roles|node\.id|broker\.id)/,
     'given at the start',
   ],
-  [
-    /ConfigCommand/,
-    /min\.insync\.replicas|^sensitive=false synonyms=/,
-    'Kafka sets min.insync.replicas for the cluster (KIP-966)',
-  ],
-  [/topics-with-overrides/, /Configs:$/, 'Kafka sets min.insync.replicas for the cluster (KIP-966)'],
   [/ConfigCommand/, /log\.(remote|local)\.|^(local\.retention|remote\.copy)\./, 'no tiered storage'],
   [
     /ConfigCommand .*brokers.*--all/,

@@ -3,13 +3,6 @@
 /** Differences that are meant: the step's label, the path of the field, and why. */
 export const expected = [
   [/./, /configs\[millrace\.sync\]/, 'a setting of ours'],
-  [
-    /./,
-    /configs\[min\.insync\.replicas\]/,
-    'Kafka sets min.insync.replicas for the cluster (KIP-966); here it is its default',
-  ],
-  [/min isr|AlterConfigs v\d+ all brokers/, /\.responses/, 'Kafka guards min.insync.replicas (KIP-966)'],
-  [/all brokers/, /\.results/, 'Kafka guards min.insync.replicas (KIP-966)'],
   [/./, /\.synonyms\[log\.(remote|local)\./, 'no tiered storage'],
   [
     /^DescribeConfigs v\d+ broker/,

@@ -50,6 +50,12 @@ export interface BrokerConfigValue {
   readonly source: ConfigSource;
 }
 
+/**
+ * What every cluster has set for all of its nodes, and for none of them alone (KIP-966). Until a client sets it, it is what
+ * the start says.
+ */
+export const clusterGuardedConfig = 'min.insync.replicas';
+
 const inertNames: ReadonlySet<string> = new Set(inertBrokerConfigDefinitions.map(({ name }) => name));
 const nothing: ReadonlyMap<string, string> = new Map();
 
@@ -77,12 +83,19 @@ export class BrokerConfig {
     }
     this.unknownNames = unknown;
     this.inertNames = [...this.#static.keys()].filter((name) => inertNames.has(name));
+    this.setDynamic(nothing, nothing);
   }
 
   /** Takes over the changes that the metadata log holds, checked: for this node, and for all nodes. */
   setDynamic(ofNode: ReadonlyMap<string, string>, ofCluster: ReadonlyMap<string, string>): void {
     this.#ofNode = ofNode;
-    this.#ofCluster = ofCluster;
+    const guarded = this.#static.get(clusterGuardedConfig) ?? brokerConfigByName.get(clusterGuardedConfig)?.default;
+    this.#ofCluster = new Map([[clusterGuardedConfig, present(guarded, 'it has a default')], ...ofCluster]);
+  }
+
+  /** What is set for all nodes. */
+  get ofCluster(): ReadonlyMap<string, string> {
+    return this.#ofCluster;
   }
 
   /** What was set, at the start or since; null where only the default counts. The `BrokerValue` of topic-config.ts. */

@@ -9,7 +9,13 @@ import { AclOperation } from './authorizer.ts';
 import type { Broker } from './broker.ts';
 import { brokerConfigByName } from './broker-config.ts';
 import { checkedClientMetrics, clientMetricsByName } from './client-metrics-config.ts';
-import { applyChanges, checkedBrokerConfigs, problemOfChanges, type ConfigChange } from './config-change.ts';
+import {
+  applyChanges,
+  checkedBrokerConfigs,
+  problemOfChanges,
+  problemOfGuardedConfig,
+  type ConfigChange,
+} from './config-change.ts';
 import { ConfigResource, invalidRequest, problemOfBrokerName, refusalOfConfigs } from './config-resource.ts';
 import { checkedGroupConfigs, groupConfigByName } from './group-config.ts';
 import type { RequestContext } from './request-context.ts';
@@ -101,7 +107,9 @@ async function alterBroker(
   broker: Broker,
 ): Promise<ChangeResult> {
   const problem =
-    problemOfBrokerName(resourceName, broker.nodeId, true) ?? problemOfChanges(changes, brokerConfigByName);
+    problemOfBrokerName(resourceName, broker.nodeId, true) ??
+    problemOfChanges(changes, brokerConfigByName) ??
+    problemOfGuardedConfig(changes, resourceName === '', replace);
   if (problem !== null) return problem;
   const nodeId = String(broker.nodeId);
   const change = (before: ReadonlyMap<string, string>): ReadonlyMap<string, string> | string => {

@@ -5,7 +5,7 @@
  */
 
 import { ErrorCode } from '../base/error-code.ts';
-import { brokerConfigByName } from './broker-config.ts';
+import { brokerConfigByName, clusterGuardedConfig } from './broker-config.ts';
 import type { UpdateMode } from './inherited-config-table.ts';
 import { configList, parseConfigValue, type ConfigDefinition } from './config-definition.ts';
 import { invalidRequest } from './config-resource.ts';
@@ -42,6 +42,25 @@ export function problemOfChanges(changes: readonly ConfigChange[], definitions: 
     }
   }
   return null;
+}
+
+/**
+ * What is wrong with changes of what a cluster has set for all of its nodes (KIP-966), or null. `replace`: what is not named
+ * is taken away.
+ */
+export function problemOfGuardedConfig(
+  changes: readonly ConfigChange[],
+  isForAll: boolean,
+  replace: boolean,
+): ChangeResult | null {
+  const change = changes.find(({ name }) => name === clusterGuardedConfig);
+  const isTaken = change === undefined ? replace : change.operation === ConfigOperation.DELETE;
+  const isFine = isForAll ? !isTaken : change === undefined;
+  if (isFine) return null;
+  const message = isForAll
+    ? `${clusterGuardedConfig} of all brokers cannot be removed: set it to another value.`
+    : `${clusterGuardedConfig} is set for all brokers, and not for one of them.`;
+  return { errorCode: ErrorCode.INVALID_CONFIG, message };
 }
 
 /** Carries the changes out on `configs`. They have passed `problemOfChanges`. */

@@ -90,7 +90,7 @@ function entriesOf(resourceType: number, name: string, broker: Broker): readonly
     case ConfigResource.BROKER: {
       const problem = problemOfBrokerName(name, broker.nodeId, true);
       if (problem !== null) return problem;
-      if (name === '') return clusterConfigEntries(broker.topics.image.brokerConfigs(''));
+      if (name === '') return clusterConfigEntries(broker.config.ofCluster);
       return brokerConfigEntries(broker.config);
     }
     case ConfigResource.BROKER_LOGGER:

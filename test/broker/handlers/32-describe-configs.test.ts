@@ -112,6 +112,7 @@ test('shows what stands behind a setting, as it comes and goes', async () => {
   });
   const { configs } = await ask(harness, Resource.BROKER, '', { more: { includeSynonyms: true } });
   expect(configs).toMatchObject([
+    { name: 'min.insync.replicas', value: '1', configSource: Source.CLUSTER },
     {
       name: 'log.segment.bytes',
       value: '3145728',

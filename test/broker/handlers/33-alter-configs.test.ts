@@ -58,7 +58,14 @@ describe.each(versionsOf(alterConfigsApi))('AlterConfigs version %i', (version) 
     const harness = await openWithTopic();
     const wanted: Wanted[] = [
       [Resource.TOPIC, 'orders', []],
-      [Resource.BROKER, '', [['message.max.bytes', '2000000']]],
+      [
+        Resource.BROKER,
+        '',
+        [
+          ['message.max.bytes', '2000000'],
+          ['min.insync.replicas', '1'],
+        ],
+      ],
     ];
     expect(await alter(harness, wanted, version, true)).toMatchObject([{ errorCode: 0 }, { errorCode: 0 }]);
     expect(configsOf(harness)).toEqual({ 'retention.ms': '1000' });

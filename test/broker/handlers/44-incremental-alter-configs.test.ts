@@ -200,6 +200,29 @@ test('takes the throttles that tools set for reassignments, and no compaction wi
   expect(refused!.errorCode).toBe(ErrorCode.INVALID_REQUEST);
 });
 
+test('min.insync.replicas is set for all brokers, is not taken away, and no broker has its own', async () => {
+  const harness = await openWithTopic();
+  const name = 'min.insync.replicas';
+  const codes = async (node: string, change: Change): Promise<number> =>
+    (await alter(harness, [[Resource.BROKER, node, change]]))[0]!.errorCode;
+  const told = async (): Promise<unknown> => {
+    const resource = { resourceType: Resource.TOPIC, resourceName: 'orders', configurationKeys: [name] };
+    const { results } = await harness.request(describeConfigsApi, 4, { resources: [resource] });
+    const { value, configSource } = results[0]!.configs[0]!;
+    return [value, configSource];
+  };
+  const ofCluster = 3;
+  expect(await told()).toEqual(['1', ofCluster]);
+  expect(await codes('1', [name, SET, '2'])).toBe(ErrorCode.INVALID_CONFIG);
+  expect(await codes('1', [name, DELETE, null])).toBe(ErrorCode.INVALID_CONFIG);
+  expect(await codes('', [name, DELETE, null])).toBe(ErrorCode.INVALID_CONFIG);
+  expect(await told()).toEqual(['1', ofCluster]);
+  expect(await codes('', [name, SET, '2'])).toBe(ErrorCode.NONE);
+  expect(await told()).toEqual(['2', ofCluster]);
+  expect(await codes('', ['message.max.bytes', SET, '2000000'])).toBe(ErrorCode.NONE);
+  expect(await told()).toEqual(['2', ofCluster]);
+});
+
 test('serves one resource and refuses another', async () => {
   const harness = await openWithTopic();
   const codes = (await alter(harness, [topic(good), [Resource.TOPIC, 'none', good]])).map(({ errorCode }) => errorCode);
