@@ -12,6 +12,7 @@ import { resolve as resolvePath } from 'node:path';
 import { assert, present } from './base/assert.ts';
 import { systemClock } from './base/clock.ts';
 import { EnvironmentError, EnvironmentErrorCode, systemErrorCode } from './base/environment-error.ts';
+import { ErrorCode } from './base/error-code.ts';
 import { silentLogger, type LevelledLog, type Logger } from './base/logger.ts';
 import { systemRandom } from './base/random.ts';
 import { BrokerConfig } from './broker/broker-config.ts';
@@ -24,6 +25,7 @@ import { WorkerCompactor } from './compaction/worker-compactor.ts';
 import { InThreadExecutor } from './flush/in-thread-executor.ts';
 import type { DirectWriting } from './flush/way-of-writing.ts';
 import { WorkerExecutor } from './flush/worker-executor.ts';
+import { BrokerError } from './gateway/broker-error.ts';
 import {
   EmbeddedClient,
   type ProducedRecord,
@@ -96,6 +98,8 @@ export interface RunningBroker extends AsyncDisposable {
   readonly version: string;
   /** Why HTTP and WebSocket are not there though nobody switched them off, as a sentence; else null. */
   readonly missingHttp: string | null;
+
+  // Once the broker was closed these reject, and `consume` throws, with `BrokerError` BROKER_NOT_AVAILABLE.
 
   /** Creates a topic. Rejects with `BrokerError`, such as TOPIC_ALREADY_EXISTS. */
   createTopic(name: string, options?: TopicOptions): Promise<void>;
@@ -280,8 +284,16 @@ async function start(
   });
   undo.add(() => doors.close());
   undo.add(async () => broker.stopWaiting());
-  const close = (): Promise<void> => undo.all();
+  let isClosed = false;
+  const close = (): Promise<void> => {
+    isClosed = true;
+    return undo.all();
+  };
   const client = new EmbeddedClient(gateway);
+  const opened = (): EmbeddedClient => {
+    if (isClosed) throw new BrokerError(ErrorCode.BROKER_NOT_AVAILABLE, 'The broker was closed; start another one.');
+    return client;
+  };
   // It takes milliseconds, which the first clients need not wait for.
   systemClock.setTimer(lookAfterMs, () => descriptors.look());
   return {
@@ -293,13 +305,13 @@ async function start(
     nodeId,
     version,
     missingHttp,
-    createTopic: (name, topicOptions) => client.createTopic(name, topicOptions),
-    deleteTopic: (name) => client.deleteTopic(name),
-    produce: (topic, records, produceOptions) => client.produce(topic, records, produceOptions),
-    consume: (topic, consumeOptions) => client.consume(topic, consumeOptions),
-    reset: () => {
+    createTopic: async (name, topicOptions) => opened().createTopic(name, topicOptions),
+    deleteTopic: async (name) => opened().deleteTopic(name),
+    produce: async (topic, records, produceOptions) => opened().produce(topic, records, produceOptions),
+    consume: (topic, consumeOptions) => opened().consume(topic, consumeOptions),
+    reset: async () => {
       assert(inMemory, 'only a broker with memory as storage is reset: it deletes everything');
-      return client.reset();
+      return opened().reset();
     },
     close,
     [Symbol.asyncDispose]: close,
