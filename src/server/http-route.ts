@@ -12,6 +12,8 @@ export type HttpHandler = (response: HttpResponse, request: HttpRequest) => void
 
 /** Something that takes place over a connection; the server's close lets it come to an end. */
 export interface Living {
+  /** The server's: where it keeps this one; -1 while it does not. */
+  place: number;
   /** The server stops: let what was begun be answered, then end. */
   finish(): void;
   /** End at once. */

@@ -25,6 +25,7 @@ import { answerText } from './http-route.ts';
 import type { HttpHandler, HttpMethod, HttpPart, Living, Peer, RouteTable, WebSocketRoute } from './http-route.ts';
 import { sweepIdle } from './idle-sweep.ts';
 import { listenError, probeListen } from './listen-error.ts';
+import { LivingList } from './living-list.ts';
 import {
   addressText,
   chooseSubprotocol,
@@ -111,7 +112,7 @@ export class HttpServer implements RouteTable {
   readonly #native: NativePart;
   readonly #app: TemplatedApp;
   readonly #isLoopback: boolean;
-  readonly #live = new Set<Living>();
+  readonly #live = new LivingList();
   #webSocketCount = 0;
   #listenSocket: us_listen_socket | null = null;
   #port = 0;

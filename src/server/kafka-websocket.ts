@@ -112,6 +112,7 @@ class SocketTransport implements Transport {
 
 /** One open WebSocket and its pipeline. */
 class KafkaLink implements SocketLink {
+  place = -1;
   readonly #pipeline: RequestPipeline;
   readonly #transport: SocketTransport;
   readonly #options: KafkaWebSocketOptions;

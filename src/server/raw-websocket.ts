@@ -66,6 +66,7 @@ const durabilityByAcks: ReadonlyMap<string, Durability> = new Map([
 ]);
 
 class RawLink implements SocketLink, PublishListener {
+  place = -1;
   /** uWebSockets.js's pings tell whether somebody is there; who has nothing to say may stay. */
   readonly idleSinceMs = Infinity;
   readonly #socket: Target;

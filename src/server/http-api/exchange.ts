@@ -46,6 +46,7 @@ export interface ExchangeOptions {
 }
 
 export class Exchange implements Living {
+  place = -1;
   readonly response: HttpResponse;
   /** Set before the operation serves. */
   args!: Arguments;

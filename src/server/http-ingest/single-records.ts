@@ -5,6 +5,7 @@
  *   request ─► stream of (topic, durability) ─► told in order ─► the request that waits longest is answered
  */
 
+import { present } from '../../base/assert.ts';
 import { ErrorCode } from '../../base/error-code.ts';
 import type { Offset } from '../../base/numbers.ts';
 import type { Broker } from '../../broker/broker.ts';
@@ -30,7 +31,8 @@ class Lane implements PublishListener {
   readonly target: PublishTarget;
   readonly stream: PublishStream;
   readonly #gone: () => void;
-  #waiting: SingleListener[] = [];
+  /** Oldest first; what was told is null, because what it holds would live as long as this array. */
+  #waiting: (SingleListener | null)[] = [];
   #first = 0;
 
   /** `gone` is called when nothing may be handed in any more. */
@@ -63,14 +65,15 @@ class Lane implements PublishListener {
     this.#waiting = [];
     this.#first = 0;
     const message = 'Whether the record was stored could not be told, by a defect; the log of the broker says more.';
-    for (const listener of waiting) listener.failed(ErrorCode.UNKNOWN_SERVER_ERROR, message);
+    for (const listener of waiting) listener?.failed(ErrorCode.UNKNOWN_SERVER_ERROR, message);
   }
 
   #next(): SingleListener {
-    const listener = this.#waiting[this.#first]!;
+    const listener = present(this.#waiting[this.#first] ?? null, 'each record that is told of has a listener');
+    this.#waiting[this.#first] = null;
     this.#first++;
     if (this.#first === this.#waiting.length) {
-      this.#waiting = [];
+      this.#waiting.length = 0;
       this.#first = 0;
     } else if (this.#first > 1024 && this.#first * 2 > this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#first);

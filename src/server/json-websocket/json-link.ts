@@ -44,6 +44,7 @@ const decoder = new TextDecoder();
 type Frames = { readonly [T in keyof ClientFrames]: (frame: ClientFrames[T]) => void };
 
 export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner {
+  place = -1;
   /** uWebSockets.js's pings tell whether somebody is there; who waits for records may stay. */
   readonly idleSinceMs = Infinity;
   readonly clientHost: string;
