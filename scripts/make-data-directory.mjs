@@ -1,9 +1,9 @@
 /**
  * Writes small data directories as this release writes them, for the test that opens those of every release:
  *
- *   npm run build && node scripts/make-data-directory.mjs      → test/upgrade/<release>-clean, test/upgrade/<release>-killed
+ *   npm run build && node scripts/make-data-directory.mjs [NAME]      → test/upgrade/<NAME>-clean, test/upgrade/<NAME>-killed
  *
- * Run it once for each release that changes what is on disk, and commit what it makes. What is in them is what
+ * The name is the release's unless given. Run it once for each release that changes what is on disk, and commit what it makes. What is in them is what
  * test/upgrade/upgrade.test.ts looks for.
  */
 
@@ -20,8 +20,10 @@ import { OracleClient } from './oracle-client.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const name = process.argv[2] ?? version;
 const timeoutMs = 30_000;
 const timestampMs = Date.UTC(2026, 0, 1);
+const zeroId = 'A'.repeat(22);
 
 function start(data) {
   const args = [join(root, 'dist/main.cjs'), '--data', data, '--kafka', '127.0.0.1:0', '--http', 'off'];
@@ -93,7 +95,28 @@ async function fill(address) {
   const entity = [{ entityType: 'client-id', entityName: 'limited' }];
   const ops = [{ key: 'producer_byte_rate', value: 1_048_576, remove: false }];
   await ask(49, 1, { entries: [{ entity, ops }], validateOnly: false });
+  await share(ask);
   client.close();
+}
+
+/** A share group is given three records, accepts the second and gives the third back. */
+async function share(ask) {
+  const groupId = 'sharers';
+  const memberId = 'AAAAAAAAAAAAAAAAAAAAAw';
+  const configs = [{ name: 'share.auto.offset.reset', configOperation: 0, value: 'earliest' }];
+  await ask(44, 1, { resources: [{ resourceType: 32, resourceName: groupId, configs }], validateOnly: false });
+  await ask(76, 1, { groupId, memberId, memberEpoch: 0, rackId: null, subscribedTopicNames: ['plain'] });
+  const { topics } = await ask(3, 12, { topics: [{ topicId: zeroId, name: 'plain' }], allowAutoTopicCreation: false });
+  const { topicId } = topics[0];
+  const fetch = {
+    ...{ groupId, memberId, maxWaitMs: 1000, minBytes: 1, maxBytes: 100_000, maxRecords: 100, batchSize: 100 },
+    ...{ shareAcquireMode: 0, isRenewAck: false, forgottenTopicsData: [] },
+  };
+  const asked = [{ topicId, partitions: [{ partitionIndex: 0, acknowledgementBatches: [] }] }];
+  await ask(78, 2, { ...fetch, shareSessionEpoch: 0, topics: asked });
+  const said = [{ firstOffset: 2, lastOffset: 3, acknowledgeTypes: [1, 2] }];
+  const acknowledged = [{ topicId, partitions: [{ partitionIndex: 0, acknowledgementBatches: said }] }];
+  await ask(79, 2, { groupId, memberId, shareSessionEpoch: 1, isRenewAck: false, topics: acknowledged });
 }
 
 for (const [kind, signal] of [
@@ -107,7 +130,7 @@ for (const [kind, signal] of [
   const ended = new Promise((resolve) => child.on('exit', resolve));
   child.kill(signal);
   await ended;
-  const target = join(root, 'test/upgrade', `${version}-${kind}`);
+  const target = join(root, 'test/upgrade', `${name}-${kind}`);
   rmSync(target, { recursive: true, force: true });
   cpSync(data, target, { recursive: true, filter: (path) => !path.includes('millrace.lock.') });
   rmSync(data, { recursive: true, force: true });

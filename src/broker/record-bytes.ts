@@ -29,9 +29,10 @@ export function readRecord<T>(bytes: Uint8Array, of: RecordsOf, what: string, fi
 }
 
 /** Reads a record's version. Throws `EnvironmentError` DATA_DIRECTORY_NEWER where it is above `known`. */
-export function checkRecordVersion(reader: Reader, of: RecordsOf, known: number): void {
+export function checkRecordVersion(reader: Reader, of: RecordsOf, known: number): number {
   const found = reader.int8();
   if (found > known) throw newerRecord(of, `version ${found} of a record`);
+  return found;
 }
 
 export function newerRecord(of: RecordsOf, what: string): EnvironmentError {

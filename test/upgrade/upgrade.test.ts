@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startBroker, text, type RunningBroker } from '../../src/index.ts';
 import type { ApiCodec } from '../../src/protocol/api-codec.ts';
+import { zeroUuid } from '../../src/base/uuid.ts';
 import * as generated from '../../src/protocol/generated/index.ts';
 import { WireClient } from '../program/wire-client.ts';
 
@@ -78,6 +79,29 @@ async function settingsOf(port: number): Promise<unknown> {
   };
 }
 
+/** What the group `sharers` is given of topic `plain`, as `offset×count`. */
+async function givenTo(port: number, memberId: string): Promise<string[]> {
+  const client = await WireClient.connect(port);
+  const groupId = 'sharers';
+  const member = { groupId, memberId, memberEpoch: 0, rackId: null, subscribedTopicNames: ['plain'] };
+  expect((await client.request(generated.shareGroupHeartbeatApi, 1, member)).errorCode).toBe(0);
+  const named = [{ topicId: zeroUuid, name: 'plain' }];
+  const asked = { ...generated.defaultMetadataRequest(), topics: named, allowAutoTopicCreation: false };
+  const { topicId } = (await client.request(generated.metadataApi, 12, asked)).topics[0]!;
+  const fetched = await client.request(generated.shareFetchApi, 2, {
+    ...{ groupId, memberId, shareSessionEpoch: 0, maxWaitMs: 1000, minBytes: 1, maxBytes: 100_000, maxRecords: 100 },
+    ...{ batchSize: 100, shareAcquireMode: 0, isRenewAck: false, forgottenTopicsData: [] },
+    topics: [{ topicId, partitions: [{ partitionIndex: 0, acknowledgementBatches: [] }] }],
+  });
+  client.socket.destroy();
+  return fetched.responses[0]!.partitions[0]!.acquiredRecords.map(
+    ({ firstOffset, lastOffset, deliveryCount }) => `${firstOffset}-${lastOffset}×${deliveryCount}`,
+  );
+}
+
+/** Directories from before share groups. */
+const withoutShares = new Set(['0.1.0-clean', '0.1.0-killed']);
+
 const plain = ['0@1 key of two=two 1', '0@2 key of three=three 1', '0@3 key of four=four 1', '1@0 key of five=five 1'];
 
 describe.each(directories)('%s', (name) => {
@@ -96,6 +120,18 @@ describe.each(directories)('%s', (name) => {
     await first.close();
     await using second = await start(data);
     expect(await recordsOf(second, 'plain')).toEqual([...plain, '1@1 null=more 0']);
+  });
+
+  it.skipIf(withoutShares.has(name))('has share groups go on where they were', async () => {
+    const data = copyOf(name);
+    const first = await start(data);
+    // The second record was accepted, and the third given back.
+    expect(await givenTo(first.kafka!.port, 'first')).toEqual(['1-1×1', '3-3×2']);
+    await first.close();
+    await using second = await start(data);
+    // Whether what nobody answered counts hangs on what the first heard of before it stopped.
+    const again = await givenTo(second.kafka!.port, 'second');
+    expect(again).toEqual([expect.stringMatching(/^1-1×[12]$/), expect.stringMatching(/^3-3×[23]$/)]);
   });
 });
 

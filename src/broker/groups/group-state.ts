@@ -9,13 +9,13 @@ import type { KeyedState } from '../state-log.ts';
 import { groupKey, readGroupRecordKey, readGroupValue, readOffsetValue, type StoredGroup } from './group-records.ts';
 import { OffsetStore } from './offset-store.ts';
 import { PartedGroups } from './parted-groups.ts';
-import { shareKey, type SharePart } from './share/share-records.ts';
+import { ShareState } from './share/share-state.ts';
 import { streamsKey, type StreamsRecordPart } from './streams/streams-records.ts';
 
 export class GroupState implements KeyedState {
   readonly offsets = new OffsetStore();
   readonly consumers = new PartedGroups<ConsumerRecordPart>();
-  readonly shares = new PartedGroups<SharePart>();
+  readonly shares = new ShareState();
   readonly streams = new PartedGroups<StreamsRecordPart>();
   /** The values of the classic groups' records, as bytes: nobody reads them before the next start. */
   readonly #groups = new Map<string, Uint8Array>();
@@ -41,7 +41,7 @@ export class GroupState implements KeyedState {
   *snapshot(): Generator<KeyedRecord> {
     for (const [group, value] of this.#groups) yield { key: groupKey(group), value };
     yield* this.consumers.snapshot(consumerKey);
-    yield* this.shares.snapshot(shareKey);
+    yield* this.shares.snapshot();
     yield* this.streams.snapshot(streamsKey);
     yield* this.offsets.snapshot();
   }

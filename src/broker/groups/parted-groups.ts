@@ -49,10 +49,13 @@ export class PartedGroups<Part> {
 
   /** The records that rebuild this state. */
   *snapshot(keyOf: (part: Part, group: string, name: string) => Uint8Array): Generator<KeyedRecord> {
+    for (const { group, part, name, value } of this.all()) yield { key: keyOf(part, group, name), value };
+  }
+
+  /** All values with what they are about. */
+  *all(): Generator<PartKey<Part> & { readonly value: Uint8Array }> {
     for (const [group, parts] of this.#groups) {
-      for (const [part, values] of parts) {
-        for (const [name, value] of values) yield { key: keyOf(part, group, name), value };
-      }
+      for (const [part, values] of parts) for (const [name, value] of values) yield { group, part, name, value };
     }
   }
 }

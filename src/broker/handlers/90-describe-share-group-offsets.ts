@@ -20,6 +20,7 @@ import { placeNamed } from '../groups/share/share-records.ts';
 import type { TopicImage } from '../metadata-image.ts';
 import type { ApiHandler } from '../request-context.ts';
 import { SharePartition } from '../share/share-partition.ts';
+import { endOfKnown } from '../share/share-partitions.ts';
 import { hasShareGroups } from '../share/share-version.ts';
 
 /** From so many partitions on a response takes no further group: a request may name one many times. */
@@ -96,9 +97,10 @@ function describe(
   if (topic === null || found === null) return nothing;
   const { sharePartitions } = broker.groups;
   const place = { topicId: topic.id, partition: partitionIndex };
-  const stored = sharePartitions.find(groupId, place)?.state.stored() ?? sharePartitions.stored(groupId, place);
+  const stored = sharePartitions.stored(groupId, place);
   if (stored.startOffset < 0) return nothing;
-  const state = SharePartition.restore(stored, found.log.endOffset);
+  const running = sharePartitions.find(groupId, place);
+  const state = running?.state ?? SharePartition.restore(stored, endOfKnown(stored, found.log));
   const lag = Math.max(0, found.log.highWatermark - state.startOffset - state.doneCount);
   return { ...nothing, startOffset: state.startOffset, leaderEpoch: broker.leaderEpoch, lag };
 }

@@ -1,9 +1,10 @@
 /**
  * A share partition as it runs: its state, the end of its locks, and the writes of what becomes of its records. I/O thread.
  *
- *   acknowledge, release, lock ends ─► state changes at once ─► stored as a whole, one write at a time ─► answered
+ *   acknowledge, release, lock ends ─► state changes at once ─► stored, one write at a time ─► answered
  *
- * What changes while a write is under way goes with the next. Where the log does not take one, the partition is read from
+ * What changes while a write is under way goes with the next. A write holds the whole state where that is small, or enough
+ * changes were written one by one since it was, else what has changed. Where the log does not take one, the partition is read from
  * the log again: what was acknowledged since the last write is out of nobody's hands, and is given out again.
  */
 
@@ -11,7 +12,8 @@ import type { Clock } from '../../base/clock.ts';
 import { ErrorCode } from '../../base/error-code.ts';
 import { Deadline } from '../groups/deadline.ts';
 import { refusal, type Refusal } from '../groups/consumer/refusal.ts';
-import { partitionRecord, type SharePlace } from '../groups/share/share-records.ts';
+import { partitionChangeRecord, partitionRecord, type SharePlace } from '../groups/share/share-records.ts';
+import { asOffset } from '../../base/numbers.ts';
 import type { PartitionLog } from '../../storage/partition-log.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
 import type { TopicImage } from '../metadata-image.ts';
@@ -39,6 +41,12 @@ export interface RunningSharePartitionOptions {
 /** What a fetch acquires with, beside what the group's settings say. */
 export type ShareAsking = Pick<Acquiring, 'memberId' | 'mode' | 'batchSize' | 'maxRecords' | 'fetchOffset' | 'batches'>;
 
+/** A state of so few ranges is written as a whole each time. */
+const smallRangeCount = 16;
+/** The whole state is written at least once in so many writes (as in Kafka), or once changes came to so many bytes. */
+const maxChanges = 500;
+const maxChangesBytes = 32 * 1024;
+
 const notWritten = refusal(ErrorCode.COORDINATOR_NOT_AVAILABLE, 'What became of the records could not be written.');
 
 export class RunningSharePartition {
@@ -52,6 +60,9 @@ export class RunningSharePartition {
   readonly #options: RunningSharePartitionOptions;
   readonly #lockEnd: Deadline;
   readonly #listeners = new Set<() => void>();
+  /** How much was written since the whole state was; a start knows nothing of it. */
+  #changeCount = maxChanges;
+  #changesBytes = 0;
   #writing: Promise<ErrorCode> | null = null;
   #next: Promise<ErrorCode> | null = null;
   #closed = false;
@@ -172,8 +183,7 @@ export class RunningSharePartition {
 
   #write(): Promise<ErrorCode> {
     if (this.#closed) return Promise.resolve(ErrorCode.COORDINATOR_NOT_AVAILABLE);
-    const record = partitionRecord(this.groupId, this.place, this.state.stored());
-    const writing = this.#options.append([record]).then((errorCode) => {
+    const writing = this.#options.append([this.#takeRecord()]).then((errorCode) => {
       if (this.#writing === writing) this.#writing = null;
       if (errorCode !== ErrorCode.NONE && !this.#closed) {
         this.close();
@@ -183,6 +193,25 @@ export class RunningSharePartition {
     });
     this.#writing = writing;
     return writing;
+  }
+
+  /** The record that brings what is stored to where the state is. */
+  #takeRecord(): KeyedRecord {
+    const { groupId, place, state, log } = this;
+    const leaderEpoch = log.epochAt(asOffset(Math.max(state.endOffset - 1, 0)));
+    const isWhole =
+      state.ranges.length <= smallRangeCount ||
+      this.#changeCount >= maxChanges ||
+      this.#changesBytes >= maxChangesBytes;
+    if (isWhole) {
+      this.#changeCount = 0;
+      this.#changesBytes = 0;
+      return partitionRecord(groupId, place, { ...state.takeWhole(), leaderEpoch });
+    }
+    const record = partitionChangeRecord(groupId, place, { ...state.takeChanges(), leaderEpoch });
+    this.#changeCount++;
+    this.#changesBytes += record.value?.length ?? 0;
+    return record;
   }
 
   /** The state has changed: whoever waits hears of it, and it is stored. */

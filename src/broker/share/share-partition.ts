@@ -10,8 +10,7 @@
  * reads the log, nor keeps time, nor writes (running-share-partition.ts).
  */
 
-import { assert } from '../../base/assert.ts';
-import type { StoredPartition } from '../groups/share/share-records.ts';
+import type { PartitionChange, StoredPartition } from '../groups/share/stored-partition.ts';
 import {
   AcknowledgeType,
   typeAt,
@@ -22,74 +21,72 @@ import {
   type GivenUp,
 } from './acknowledging.ts';
 import { lastOfBatch, throttledCount, throttledFrom, type AcquiredRange, type Acquiring } from './acquiring.ts';
-import { canJoin, DeliveryState, isTerminal, splitOff, type DeliveryRange } from './delivery-range.ts';
+import { DeliveryState, isTerminal, type DeliveryRange } from './delivery-range.ts';
+import { DeliveryRanges } from './delivery-ranges.ts';
 
 export class SharePartition {
-  #ranges: DeliveryRange[] = [];
-  #startOffset: number;
-  #endOffset: number;
+  readonly #ranges: DeliveryRanges;
   /** Whether a range may be available; false where none is. */
   #mayHaveAvailable = false;
 
   /** At `startOffset` with nothing out. */
   constructor(startOffset: number) {
-    this.#startOffset = startOffset;
-    this.#endOffset = startOffset;
+    this.#ranges = new DeliveryRanges(startOffset);
   }
 
   /**
-   * As it was stored, up to where the log ends: records that were lost in a crash have others in their place from now on,
+   * As it was stored, up to `endOffset`: what stood in the log behind that was lost in a crash, and has others in its place,
    * which nobody has seen.
    */
-  static restore({ startOffset, ranges }: StoredPartition, logEndOffset: number): SharePartition {
-    const partition = new SharePartition(Math.min(startOffset, logEndOffset));
+  static restore({ startOffset, ranges }: Omit<StoredPartition, 'leaderEpoch'>, endOffset: number): SharePartition {
+    const partition = new SharePartition(Math.min(startOffset, endOffset));
     for (const { recordCount, state, deliveryCount } of ranges) {
-      const left = Math.min(recordCount, logEndOffset - partition.#endOffset);
-      if (left > 0) partition.#append(left, state as DeliveryState, deliveryCount);
+      const left = Math.min(recordCount, endOffset - partition.endOffset);
+      if (left > 0) partition.#ranges.append(left, state as DeliveryState, deliveryCount);
     }
     partition.#mayHaveAvailable = true;
-    partition.#tidy();
+    partition.#ranges.tidy();
     return partition;
   }
 
   get startOffset(): number {
-    return this.#startOffset;
+    return this.#ranges.startOffset;
   }
 
   /** The offset after the last that was given out or passed over. */
   get endOffset(): number {
-    return this.#endOffset;
+    return this.#ranges.endOffset;
   }
 
   get ranges(): readonly Readonly<DeliveryRange>[] {
-    return this.#ranges;
+    return this.#ranges.all;
   }
 
   /** How many records behind the start offset are done. */
   get doneCount(): number {
     let count = 0;
-    for (const range of this.#ranges) if (isTerminal(range)) count += range.end - range.first;
+    for (const range of this.#ranges.all) if (isTerminal(range)) count += range.end - range.first;
     return count;
   }
 
   /** Where the next records are to be read: the first that are available, else those that were not read yet. */
   get nextFetchOffset(): number {
     if (this.#mayHaveAvailable) {
-      for (const { state, first } of this.#ranges) if (state === DeliveryState.AVAILABLE) return first;
+      for (const { state, first } of this.#ranges.all) if (state === DeliveryState.AVAILABLE) return first;
       this.#mayHaveAvailable = false;
     }
-    return this.#endOffset;
+    return this.endOffset;
   }
 
   /** Whether anything may be given out: something again, or something new. */
   hasRoom(maxLocks: number): boolean {
-    return this.#endOffset - this.#startOffset < maxLocks || this.nextFetchOffset < this.#endOffset;
+    return this.endOffset - this.startOffset < maxLocks || this.nextFetchOffset < this.endOffset;
   }
 
   /** When the next lock ends, in monotonic milliseconds; Infinity where nothing is out. */
   get nextLockEndMs(): number {
     let earliestMs = Infinity;
-    for (const { state, lockedUntilMs } of this.#ranges) {
+    for (const { state, lockedUntilMs } of this.#ranges.all) {
       if (state === DeliveryState.ACQUIRED) earliestMs = Math.min(earliestMs, lockedUntilMs);
     }
     return earliestMs;
@@ -101,17 +98,17 @@ export class SharePartition {
     const first = batches[0]!;
     this.#passOver(fetchOffset, first.baseOffset);
     let lastOffset = batches.at(-1)!.lastOffset;
-    let room = Math.min(maxRecords, maxLocks - (this.#endOffset - this.#startOffset));
+    let room = Math.min(maxRecords, maxLocks - (this.endOffset - this.startOffset));
     if (room <= 0) {
       // Nothing new; but what is there may be given out again.
-      room = Math.min(maxRecords, this.#endOffset - fetchOffset);
-      lastOffset = Math.min(lastOffset, this.#endOffset - 1);
+      room = Math.min(maxRecords, this.endOffset - fetchOffset);
+      lastOffset = Math.min(lastOffset, this.endOffset - 1);
     }
     if (room <= 0) return [];
     const acquired: AcquiredRange[] = [];
     const again = this.#acquireAgain(acquiring, lastOffset, room, acquired);
     if (again < room) this.#acquireNew(acquiring, lastOffset, room - again, acquired);
-    this.#tidy();
+    this.#ranges.tidy();
     return acquired;
   }
 
@@ -128,16 +125,16 @@ export class SharePartition {
     if (problem !== null) return problem;
     const givenUp: GivenUp[] = [];
     for (const { firstOffset, lastOffset, acknowledgeTypes } of batches) {
-      const from = Math.max(firstOffset, this.#startOffset);
+      const from = Math.max(firstOffset, this.startOffset);
       for (let offset = from; offset <= lastOffset;) {
         const type = typeAt(acknowledgeTypes, offset - firstOffset);
         let end = acknowledgeTypes.length === 1 ? lastOffset + 1 : offset + 1;
         while (end <= lastOffset && typeAt(acknowledgeTypes, end - firstOffset) === type) end++;
-        for (const range of this.#cut(offset, end)) this.#settle(range, type, rules, givenUp);
+        for (const range of this.#ranges.cut(offset, end)) this.#settle(range, type, rules, givenUp);
         offset = end;
       }
     }
-    this.#tidy();
+    this.#ranges.tidy();
     return givenUp;
   }
 
@@ -153,52 +150,43 @@ export class SharePartition {
 
   /** Records between the offsets are as if they had been archived: nobody is to see them. Only what is out is meant. */
   archive(firstOffset: number, lastOffset: number): void {
-    for (const range of this.#cut(firstOffset, lastOffset + 1)) {
-      if (range.state === DeliveryState.ACQUIRED) finish(range, DeliveryState.ARCHIVED);
+    for (const range of this.#ranges.cut(firstOffset, lastOffset + 1)) {
+      if (range.state === DeliveryState.ACQUIRED) this.#ranges.finish(range, DeliveryState.ARCHIVED);
     }
-    this.#tidy();
+    this.#ranges.tidy();
   }
 
   /** What was to be set aside between the offsets has been. */
   setAside(firstOffset: number, lastOffset: number): void {
-    for (const range of this.#cut(firstOffset, lastOffset + 1)) {
-      if (range.state === DeliveryState.ARCHIVING) finish(range, DeliveryState.ARCHIVED);
+    for (const range of this.#ranges.cut(firstOffset, lastOffset + 1)) {
+      if (range.state === DeliveryState.ARCHIVING) this.#ranges.finish(range, DeliveryState.ARCHIVED);
     }
-    this.#tidy();
+    this.#ranges.tidy();
   }
 
   /** What is to be set aside, for a start that finds it so. The cause is not stored. */
   archiving(deliveryLimit: number): GivenUp[] {
-    return this.#ranges
+    return this.#ranges.all
       .filter(({ state }) => state === DeliveryState.ARCHIVING)
       .map(({ first, end, deliveryCount }) => givenUpOf(first, end, deliveryCount, deliveryCount < deliveryLimit));
   }
 
   /** The log begins at `offset`: what was before it is done, whoever has it. True where that moves the start offset. */
   advanceTo(offset: number): boolean {
-    if (offset <= this.#startOffset) return false;
-    this.#cut(this.#startOffset, Math.min(offset, this.#endOffset));
-    this.#ranges = this.#ranges.filter(({ first }) => first >= offset);
-    this.#startOffset = offset;
-    this.#endOffset = Math.max(this.#endOffset, offset);
-    this.#tidy();
+    if (offset <= this.startOffset) return false;
+    this.#ranges.beginAt(offset);
+    this.#ranges.tidy();
     return true;
   }
 
-  /** As it is to be stored: what is out as it was before it was given out. */
-  stored(): StoredPartition {
-    const ranges: { recordCount: number; state: DeliveryState; deliveryCount: number }[] = [];
-    for (const { first, end, state, deliveryCount } of this.#ranges) {
-      const isOut = state === DeliveryState.ACQUIRED;
-      const kept = isOut ? DeliveryState.AVAILABLE : state;
-      const count = isOut ? deliveryCount - 1 : deliveryCount;
-      const last = ranges.at(-1);
-      if (last !== undefined && last.state === kept && last.deliveryCount === count) last.recordCount += end - first;
-      else ranges.push({ recordCount: end - first, state: kept, deliveryCount: count });
-    }
-    // What was never given out needs no range.
-    while (ranges.at(-1)?.state === DeliveryState.AVAILABLE && ranges.at(-1)!.deliveryCount === 0) ranges.pop();
-    return { startOffset: this.#startOffset, ranges };
+  /** As it is to be stored, as a whole: what is out as it was before it was given out. It counts as stored from here on. */
+  takeWhole(): Omit<StoredPartition, 'leaderEpoch'> {
+    return { startOffset: this.startOffset, ranges: this.#ranges.takeWhole() };
+  }
+
+  /** What has changed since it was stored; it counts as stored from here on. */
+  takeChanges(): Omit<PartitionChange, 'leaderEpoch'> {
+    return { startOffset: this.startOffset, ranges: this.#ranges.takeChanges() };
   }
 
   /** Gives out again what is available up to `lastOffset`, about `room` records. Returns how many; `room` ends it. */
@@ -208,10 +196,10 @@ export class SharePartition {
     let count = 0;
     const { baseOffset } = batches[0]!;
     // What became available before the first batch meanwhile was not read.
-    const isWithin = baseOffset > this.#startOffset && baseOffset < this.#endOffset;
-    let at = isWithin ? this.#splitAt(baseOffset) : this.#indexOf(Math.max(baseOffset, this.#startOffset));
-    for (; at < this.#ranges.length && count < room; at++) {
-      const range = this.#ranges[at]!;
+    const isWithin = baseOffset > this.startOffset && baseOffset < this.endOffset;
+    let at = isWithin ? this.#ranges.splitAt(baseOffset) : this.#ranges.indexOf(Math.max(baseOffset, this.startOffset));
+    for (; at < this.#ranges.all.length && count < room; at++) {
+      const range = this.#ranges.all[at]!;
       if (range.first > lastOffset) break;
       if (range.state !== DeliveryState.AVAILABLE) continue;
       const { deliveryCount } = range;
@@ -222,7 +210,7 @@ export class SharePartition {
       if (acquiring.mode === 'record limit') most = Math.min(most, room - count);
       else if (!isThrottled) most = lastOfBatch(batches, range.first + most - 1) + 1 - range.first;
       const end = Math.min(range.end, lastOffset + 1, range.first + most);
-      if (end < range.end) this.#ranges.splice(at + 1, 0, splitOff(range, end));
+      if (end < range.end) this.#ranges.splitAt(end);
       count += end - range.first;
       this.#giveOut(range, acquiring, into);
       if (isThrottled) return room;
@@ -233,16 +221,16 @@ export class SharePartition {
   /** Gives out what was not read before, up to `lastOffset`, about `room` records. */
   #acquireNew(acquiring: Acquiring, lastOffset: number, room: number, into: AcquiredRange[]): void {
     const { batches, mode } = acquiring;
-    if (lastOffset < this.#endOffset) return;
-    const next = batches.find((batch) => batch.lastOffset >= this.#endOffset)!;
+    if (lastOffset < this.endOffset) return;
+    const next = batches.find((batch) => batch.lastOffset >= this.endOffset)!;
     // Between what was read before and this there is nothing.
-    if (next.baseOffset > this.#endOffset) this.#append(next.baseOffset - this.#endOffset, DeliveryState.ARCHIVED, 0);
-    const first = this.#endOffset;
+    if (next.baseOffset > this.endOffset)
+      this.#ranges.append(next.baseOffset - this.endOffset, DeliveryState.ARCHIVED, 0);
+    const first = this.endOffset;
     const limit = first + room - 1;
     let last = lastOffset;
     if (limit < last) last = mode === 'record limit' ? limit : Math.min(last, lastOfBatch(batches, limit));
-    this.#append(last + 1 - first, DeliveryState.AVAILABLE, 0);
-    const range = this.#ranges.at(-1)!;
+    const range = this.#ranges.append(last + 1 - first, DeliveryState.AVAILABLE, 0);
     range.batchCount = lastOfBatch(batches, last) + 1 - Math.min(next.baseOffset, first);
     this.#giveOut(range, acquiring, into);
   }
@@ -256,6 +244,7 @@ export class SharePartition {
     range.deliveryCount++;
     range.memberId = memberId;
     range.lockedUntilMs = lockedUntilMs;
+    this.#ranges.touch(range);
     const { first, end, deliveryCount } = range;
     let from = first;
     if (mode === 'batch optimized' && end - first > batchSize) {
@@ -272,10 +261,10 @@ export class SharePartition {
   /** What is available between the offsets is not in the log any more. */
   #passOver(fromOffset: number, toOffset: number): void {
     if (fromOffset >= toOffset) return;
-    for (const range of this.#cut(fromOffset, Math.min(toOffset, this.#endOffset))) {
-      if (range.state === DeliveryState.AVAILABLE) finish(range, DeliveryState.ARCHIVED);
+    for (const range of this.#ranges.cut(fromOffset, Math.min(toOffset, this.endOffset))) {
+      if (range.state === DeliveryState.AVAILABLE) this.#ranges.finish(range, DeliveryState.ARCHIVED);
     }
-    this.#tidy();
+    this.#ranges.tidy();
   }
 
   #problemOf(
@@ -285,16 +274,20 @@ export class SharePartition {
   ): AcknowledgeProblem | null {
     let endBefore = -1;
     for (const { firstOffset, lastOffset, acknowledgeTypes } of batches) {
-      const from = Math.max(firstOffset, this.#startOffset);
-      if (lastOffset < this.#startOffset) continue;
-      if (this.#ranges.length === 0) return { kind: 'state', message: 'No record of the partition is out.' };
-      if (lastOffset >= this.#endOffset) {
+      const from = Math.max(firstOffset, this.startOffset);
+      if (lastOffset < this.startOffset) continue;
+      if (this.#ranges.all.length === 0) return { kind: 'state', message: 'No record of the partition is out.' };
+      if (lastOffset >= this.endOffset) {
         return { kind: 'request', message: `Offset ${lastOffset} has not been given out.` };
       }
       if (from < endBefore) return { kind: 'state', message: `Offset ${from} is acknowledged twice.` };
       endBefore = lastOffset + 1;
-      for (let at = this.#indexOf(from); at < this.#ranges.length && this.#ranges[at]!.first <= lastOffset; at++) {
-        const range = this.#ranges[at]!;
+      for (
+        let at = this.#ranges.indexOf(from);
+        at < this.#ranges.all.length && this.#ranges.all[at]!.first <= lastOffset;
+        at++
+      ) {
+        const range = this.#ranges.all[at]!;
         if (range.state === DeliveryState.ACQUIRED && range.memberId === memberId) continue;
         const why = range.state === DeliveryState.ACQUIRED ? 'out with another member' : 'not out';
         return { kind: 'state', message: `The records from offset ${Math.max(from, range.first)} on are ${why}.` };
@@ -307,98 +300,44 @@ export class SharePartition {
   }
 
   #settle(range: DeliveryRange, type: number, rules: AcknowledgeRules, givenUp: GivenUp[]): void {
-    if (type === AcknowledgeType.RENEW) range.lockedUntilMs = rules.lockedUntilMs;
-    else if (type === AcknowledgeType.ACCEPT) finish(range, DeliveryState.ACKNOWLEDGED);
+    if (type === AcknowledgeType.RENEW) this.#renew(range, rules.lockedUntilMs);
+    else if (type === AcknowledgeType.ACCEPT) this.#ranges.finish(range, DeliveryState.ACKNOWLEDGED);
     else if (type === AcknowledgeType.RELEASE) this.#giveBack(range, rules, givenUp);
-    else if (type === AcknowledgeType.GAP) finish(range, DeliveryState.ARCHIVED);
-    else giveUp(range, rules, true, givenUp);
+    else if (type === AcknowledgeType.GAP) this.#ranges.finish(range, DeliveryState.ARCHIVED);
+    else this.#giveUp(range, rules, true, givenUp);
   }
 
   #takeBack(isMeant: (range: DeliveryRange) => boolean, rules: DeliveryRules): readonly GivenUp[] | null {
     const givenUp: GivenUp[] = [];
     let found = false;
-    for (const range of this.#ranges) {
+    for (const range of this.#ranges.all) {
       if (range.state !== DeliveryState.ACQUIRED || !isMeant(range)) continue;
       this.#giveBack(range, rules, givenUp);
       found = true;
     }
-    if (found) this.#tidy();
+    if (found) this.#ranges.tidy();
     return found ? givenUp : null;
   }
 
   #giveBack(range: DeliveryRange, rules: DeliveryRules, givenUp: GivenUp[]): void {
-    if (range.deliveryCount >= rules.deliveryLimit) giveUp(range, rules, false, givenUp);
+    if (range.deliveryCount >= rules.deliveryLimit) this.#giveUp(range, rules, false, givenUp);
     else this.#makeAvailable(range);
   }
 
   #makeAvailable(range: DeliveryRange): void {
-    finish(range, DeliveryState.AVAILABLE);
+    this.#ranges.finish(range, DeliveryState.AVAILABLE);
     this.#mayHaveAvailable = true;
   }
 
-  /** Adds records behind the end offset. */
-  #append(recordCount: number, state: DeliveryState, deliveryCount: number): void {
-    const first = this.#endOffset;
-    const end = first + recordCount;
-    this.#ranges.push({ first, end, state, deliveryCount, memberId: '', lockedUntilMs: 0, batchCount: recordCount });
-    this.#endOffset = end;
+  #renew(range: DeliveryRange, lockedUntilMs: number): void {
+    range.lockedUntilMs = lockedUntilMs;
+    this.#ranges.touch(range);
   }
 
-  /** The ranges that are exactly what lies between the offsets, made so where need be. */
-  #cut(first: number, end: number): DeliveryRange[] {
-    const from = Math.max(first, this.#startOffset);
-    const to = Math.min(end, this.#endOffset);
-    if (from >= to) return [];
-    const start = this.#splitAt(from);
-    const stop = to === this.#endOffset ? this.#ranges.length : this.#splitAt(to);
-    return this.#ranges.slice(start, stop);
+  #giveUp(range: DeliveryRange, { setsAside }: DeliveryRules, isRejected: boolean, givenUp: GivenUp[]): void {
+    this.#ranges.finish(range, setsAside ? DeliveryState.ARCHIVING : DeliveryState.ARCHIVED);
+    if (setsAside) givenUp.push(givenUpOf(range.first, range.end, range.deliveryCount, isRejected));
   }
-
-  /** The index of the range that begins at `offset`, made so where need be. */
-  #splitAt(offset: number): number {
-    const at = this.#indexOf(offset);
-    const range = this.#ranges[at]!;
-    if (range.first === offset) return at;
-    this.#ranges.splice(at + 1, 0, splitOff(range, offset));
-    return at + 1;
-  }
-
-  /** The index of the range that holds `offset`; the number of ranges where none does. */
-  #indexOf(offset: number): number {
-    let low = 0;
-    let high = this.#ranges.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#ranges[middle]!.end <= offset) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  /** Joins neighbours that are alike, and moves the start offset over what is done. */
-  #tidy(): void {
-    const tidied: DeliveryRange[] = [];
-    for (const range of this.#ranges) {
-      const last = tidied.at(-1);
-      if (last === undefined && isTerminal(range)) this.#startOffset = range.end;
-      else if (last !== undefined && canJoin(last, range)) last.end = range.end;
-      else tidied.push(range);
-    }
-    this.#ranges = tidied;
-    assert(tidied.length === 0 || tidied[0]!.first === this.#startOffset, 'ranges begin at the start offset');
-    if (tidied.length === 0) this.#endOffset = this.#startOffset;
-  }
-}
-
-function finish(range: DeliveryRange, state: DeliveryState): void {
-  range.state = state;
-  range.memberId = '';
-  range.lockedUntilMs = 0;
-}
-
-function giveUp(range: DeliveryRange, { setsAside }: DeliveryRules, isRejected: boolean, givenUp: GivenUp[]): void {
-  finish(range, setsAside ? DeliveryState.ARCHIVING : DeliveryState.ARCHIVED);
-  if (setsAside) givenUp.push(givenUpOf(range.first, range.end, range.deliveryCount, isRejected));
 }
 
 function givenUpOf(first: number, end: number, deliveryCount: number, isRejected: boolean): GivenUp {

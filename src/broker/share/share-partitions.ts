@@ -8,18 +8,13 @@
 
 import { EnvironmentError } from '../../base/environment-error.ts';
 import { ErrorCode } from '../../base/error-code.ts';
+import { asOffset } from '../../base/numbers.ts';
 import type { PartitionLog } from '../../storage/partition-log.ts';
 import type { Broker } from '../broker.ts';
 import type { GroupState } from '../groups/group-state.ts';
 import { refusal, isRefusal, type Refusal } from '../groups/consumer/refusal.ts';
-import {
-  partitionRecord,
-  placeName,
-  readStoredPartition,
-  unreadPartition,
-  type SharePlace,
-  type StoredPartition,
-} from '../groups/share/share-records.ts';
+import { partitionRecord, placeName, type SharePlace } from '../groups/share/share-records.ts';
+import { unknownEpoch, type StoredPartition } from '../groups/share/stored-partition.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
 import type { GivenUp } from './acknowledging.ts';
 import { RunningSharePartition } from './running-share-partition.ts';
@@ -84,8 +79,7 @@ export class SharePartitions {
 
   /** As it is stored; as nobody has read it where it is not. */
   stored(groupId: string, place: SharePlace): StoredPartition {
-    const bytes = this.#options.state.shares.values(groupId)?.get('partition')?.get(placeName(place));
-    return bytes === undefined ? unreadPartition : readStoredPartition(bytes);
+    return this.#options.state.shares.partition(groupId, placeName(place));
   }
 
   /** Takes back all that a member of the group has. */
@@ -120,7 +114,7 @@ export class SharePartitions {
     try {
       state = isNew
         ? new SharePartition(await this.#firstOffset(groupId, found.log))
-        : SharePartition.restore(stored, found.log.endOffset);
+        : SharePartition.restore(stored, endOfKnown(stored, found.log));
     } catch (error) {
       if (!(error instanceof EnvironmentError)) throw error;
       logger.error(
@@ -145,7 +139,8 @@ export class SharePartitions {
       return refusal(ErrorCode.GROUP_ID_NOT_FOUND, 'The group was deleted meanwhile.');
     }
     // Where the group begins holds from now on, also if nothing is acknowledged before the next start.
-    const errorCode = await append([partitionRecord(groupId, place, state.stored())]);
+    const leaderEpoch = found.log.epochAt(asOffset(Math.max(state.startOffset - 1, 0)));
+    const errorCode = await append([partitionRecord(groupId, place, { ...state.takeWhole(), leaderEpoch })]);
     return errorCode === ErrorCode.NONE ? partition : refusal(errorCode, 'Where the group begins cannot be written.');
   }
 
@@ -170,4 +165,14 @@ export class SharePartitions {
     places?.delete(name);
     if (places?.size === 0) this.#running.delete(groupId);
   }
+}
+
+/**
+ * The offset from which on nothing that was stored holds: where the log ends, or where another epoch's records stand in the
+ * place of what the group was given, which a crash took (KIP-320).
+ */
+export function endOfKnown({ leaderEpoch }: StoredPartition, log: PartitionLog): number {
+  if (leaderEpoch === unknownEpoch) return log.endOffset;
+  const { endOffset } = log.endOffsetForEpoch(leaderEpoch);
+  return endOffset < 0 ? log.endOffset : endOffset;
 }

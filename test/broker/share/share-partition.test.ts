@@ -5,6 +5,15 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { zeroUuid } from '../../../src/base/uuid.ts';
+import { readGroupRecordKey } from '../../../src/broker/groups/group-records.ts';
+import {
+  partitionChangeRecord,
+  partitionRecord,
+  placeName,
+  type ShareRecordKey,
+} from '../../../src/broker/groups/share/share-records.ts';
+import { ShareState } from '../../../src/broker/groups/share/share-state.ts';
 import { AcknowledgeType, type AcknowledgementBatch } from '../../../src/broker/share/acknowledging.ts';
 import type { LogBatch } from '../../../src/broker/share/acquiring.ts';
 import { DeliveryState } from '../../../src/broker/share/delivery-range.ts';
@@ -13,6 +22,8 @@ import { SharePartition } from '../../../src/broker/share/share-partition.ts';
 const deliveryLimit = 4;
 const lockMs = 100;
 const members = ['a', 'b', 'c'];
+const group = 'group';
+const place = { topicId: zeroUuid, partition: 0 };
 
 /** What is known of one offset. */
 interface Known {
@@ -31,6 +42,7 @@ class Model {
   start = 0;
   nowMs = 0;
   partition = new SharePartition(0);
+  #stored = new ShareState();
 
   constructor(sizes: readonly { size: number; gap: number }[], setsAside: boolean) {
     let next = 0;
@@ -40,6 +52,7 @@ class Model {
       return { baseOffset, lastOffset: next - 1 };
     });
     this.setsAside = setsAside;
+    this.write(true);
   }
 
   get endOffset(): number {
@@ -156,8 +169,28 @@ class Model {
     this.start = Math.max(this.start, offset);
   }
 
-  crash(): void {
-    this.partition = SharePartition.restore(this.partition.stored(), this.endOffset);
+  /** What is there is stored, as a whole or what has changed since. */
+  write(isWhole: boolean): void {
+    const { partition } = this;
+    const { key, value } = isWhole
+      ? partitionRecord(group, place, { ...partition.takeWhole(), leaderEpoch: 7 })
+      : partitionChangeRecord(group, place, { ...partition.takeChanges(), leaderEpoch: 7 });
+    this.#stored.apply(readGroupRecordKey(key) as ShareRecordKey, value);
+  }
+
+  /** What was stored is written again, as it is read by the next start. */
+  snapshot(): void {
+    const next = new ShareState();
+    for (const { key, value } of this.#stored.snapshot()) next.apply(readGroupRecordKey(key) as ShareRecordKey, value);
+    expect(next.partition(group, placeName(place))).toEqual(this.#stored.partition(group, placeName(place)));
+    this.#stored = next;
+  }
+
+  crash(isWhole: boolean): void {
+    this.write(isWhole);
+    const stored = this.#stored.partition(group, placeName(place));
+    expect(stored.leaderEpoch).toBe(7);
+    this.partition = SharePartition.restore(stored, this.endOffset);
     for (const known of this.#out()) {
       Object.assign(known, { state: DeliveryState.AVAILABLE, count: known.count - 1, member: '' });
     }
@@ -266,7 +299,12 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('time' as const), ms: fc.constantFrom(30, 101) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('aside' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('delete' as const), offset: fc.nat(20) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('write' as const), isWhole: fc.constantFrom(false, false, true) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('snapshot' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const), isWhole: fc.boolean() }) },
 );
 
 describe('a share partition', () => {
@@ -286,7 +324,9 @@ describe('a share partition', () => {
           else if (each.do === 'time') model.advanceTime(each.ms);
           else if (each.do === 'aside') model.setAside();
           else if (each.do === 'delete') model.deleteBefore(Math.min(each.offset, model.endOffset));
-          else model.crash();
+          else if (each.do === 'write') model.write(each.isWhole);
+          else if (each.do === 'snapshot') model.snapshot();
+          else model.crash(each.isWhole);
           model.check();
         }
       }),

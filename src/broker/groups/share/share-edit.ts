@@ -17,9 +17,9 @@ import {
   shareKey,
   shareMemberRecord,
   shareTargetRecord,
-  unreadPartition,
   type SharePlace,
 } from './share-records.ts';
+import { unreadPartition } from './stored-partition.ts';
 
 export class ShareEdit {
   readonly group: ShareGroup;
@@ -60,7 +60,7 @@ export class ShareEdit {
   /** The group goes on there; at -1 as one that has not read the partition. */
   setStart(place: SharePlace, startOffset: number): void {
     this.group.partitions.add(placeName(place));
-    this.records.push(partitionRecord(this.group.id, place, { startOffset, ranges: [] }));
+    this.records.push(partitionRecord(this.group.id, place, { ...unreadPartition, startOffset }));
   }
 
   removePartition(name: string): void {

@@ -24,8 +24,9 @@ import {
   type ShareBeatAnswer,
 } from './share-heartbeat.ts';
 import { fenceShareMember } from './share-leave.ts';
-import { placeName, readShareMember, unreadPartition, type SharePart, type SharePlace } from './share-records.ts';
+import { placeName, readShareMember, type SharePart, type SharePlace } from './share-records.ts';
 import { ShareRun, type ShareSurroundings } from './share-run.ts';
+import { unreadPartition } from './stored-partition.ts';
 
 export interface ShareGroupsOptions extends MemberBounds {
   readonly directory: GroupDirectory;

@@ -10,11 +10,17 @@
  *   target     key    82 int8 · group · member id
  *              value  version int8 · partitions, plain as in consumer/partition-bytes.ts
  *   partition  key    83 int8 · group · topic id and partition as the text `partition/id`
- *              value  version int8 · start offset int64 (-1: nobody has read yet) · count ·
+ *              value  version int8 · start offset int64 (-1: nobody has read yet) · leader epoch int32 · count ·
  *                     count × (records ~ · state int8 · delivery count ~)
+ *   change     key    84 int8 · group · the partition, as above
+ *              value  version int8 · start offset int64 · leader epoch int32 · count ·
+ *                     count × (offsets before it ~ · records ~ · state int8 · delivery count ~)
  *
- * The ranges of a partition follow each other without gaps from the start offset on. What is out with a member stands as
- * it was before it was given out: nobody has it any more after a crash.
+ * The ranges of a partition follow each other without gaps from the start offset on; those of a change have what did not
+ * change before them. A partition's record stands for itself, a change for what it says beside the partition's last record
+ * and the changes since (KIP-932 calls them snapshot and update). What is out with a member stands as it was before it was
+ * given out: nobody has it any more after a crash. The leader epoch is that of the last record in the ranges, -1 where
+ * none is known; the first version of a partition's record has none.
  */
 
 import type { Uuid } from '../../../base/uuid.ts';
@@ -28,8 +34,15 @@ import { readPartitions, topicKeys, writePartitions } from '../consumer/partitio
 import type { Partitions } from '../consumer/partitions.ts';
 import type { PartKey } from '../parted-groups.ts';
 import type { ShareMember } from './share-member.ts';
+import {
+  unknownEpoch,
+  type ChangedRange,
+  type PartitionChange,
+  type StoredPartition,
+  type StoredRange,
+} from './stored-partition.ts';
 
-export type SharePart = 'epochs' | 'member' | 'target' | 'partition';
+export type SharePart = 'epochs' | 'member' | 'target' | 'partition' | 'change';
 
 /** What a record is about; `name` is a member id, or a partition. */
 export interface ShareRecordKey extends PartKey<SharePart> {
@@ -42,27 +55,13 @@ export interface SharePlace {
   readonly partition: number;
 }
 
-/** A run of records that have come equally far. */
-export interface StoredRange {
-  readonly recordCount: number;
-  /** As the wire numbers them: 0 available, 2 acknowledged, 3 archiving, 4 archived. */
-  readonly state: number;
-  readonly deliveryCount: number;
-}
-
-/** How far a share group has come in a partition. */
-export interface StoredPartition {
-  /** -1 where nobody has read from it yet. */
-  readonly startOffset: number;
-  readonly ranges: readonly StoredRange[];
-}
-
 const version = 1;
-const parts: readonly SharePart[] = ['epochs', 'member', 'target', 'partition'];
+const partitionVersion = 2;
+const firstPartitionVersionWithEpoch = 2;
+const parts: readonly SharePart[] = ['epochs', 'member', 'target', 'partition', 'change'];
 const firstKind = 80;
 const minRangeBytes = 3;
-
-export const unreadPartition: StoredPartition = { startOffset: -1, ranges: [] };
+const minChangedRangeBytes = 4;
 
 export function isShareRecordKind(kind: number): boolean {
   return kind >= firstKind && kind < firstKind + parts.length;
@@ -74,7 +73,7 @@ export function readShareKey(reader: Reader, kind: number): ShareRecordKey {
   return { kind: 'share', group: reader.compactString(), part, name: part === 'epochs' ? '' : reader.compactString() };
 }
 
-/** `name` is a member id, or a partition's; empty for the group's epochs. */
+/** `name` is a member id, or a partition's, also for its change; empty for the group's epochs. */
 export function shareKey(part: SharePart, group: string, name = ''): Uint8Array {
   const writer = new Writer(false, 128);
   writer.int8(firstKind + parts.indexOf(part));
@@ -120,8 +119,9 @@ export function shareTargetRecord(group: string, memberId: string, partitions: P
 
 export function partitionRecord(group: string, place: SharePlace, stored: StoredPartition): KeyedRecord {
   const writer = new Writer(false, 64);
-  writer.int8(version);
+  writer.int8(partitionVersion);
   writer.int64(stored.startOffset);
+  writer.int32(stored.leaderEpoch);
   writer.compactCount(stored.ranges.length);
   for (const { recordCount, state, deliveryCount } of stored.ranges) {
     writer.uvarint(recordCount);
@@ -131,7 +131,24 @@ export function partitionRecord(group: string, place: SharePlace, stored: Stored
   return { key: shareKey('partition', group, placeName(place)), value: bytesOf(writer) };
 }
 
-/** Throws `EnvironmentError` DATA_CORRUPT or DATA_DIRECTORY_NEWER, as does the other that reads. */
+export function partitionChangeRecord(group: string, place: SharePlace, change: PartitionChange): KeyedRecord {
+  const writer = new Writer(false, 64);
+  writer.int8(version);
+  writer.int64(change.startOffset);
+  writer.int32(change.leaderEpoch);
+  writer.compactCount(change.ranges.length);
+  let endOffset = change.startOffset;
+  for (const { firstOffset, recordCount, state, deliveryCount } of change.ranges) {
+    writer.uvarint(firstOffset - endOffset);
+    writer.uvarint(recordCount);
+    writer.int8(state);
+    writer.uvarint(deliveryCount);
+    endOffset = firstOffset + recordCount;
+  }
+  return { key: shareKey('change', group, placeName(place)), value: bytesOf(writer) };
+}
+
+/** Throws `EnvironmentError` DATA_CORRUPT or DATA_DIRECTORY_NEWER, as do the others that read. */
 export function readShareMember(id: string, bytes: Uint8Array): ShareMember {
   return readRecord(bytes, 'groups', 'a member of a share group', (reader) => {
     checkRecordVersion(reader, 'groups', version);
@@ -150,12 +167,30 @@ export function readShareMember(id: string, bytes: Uint8Array): ShareMember {
 
 export function readStoredPartition(bytes: Uint8Array): StoredPartition {
   return readRecord(bytes, 'groups', 'a partition of a share group', (reader) => {
-    checkRecordVersion(reader, 'groups', version);
+    const found = checkRecordVersion(reader, 'groups', partitionVersion);
     const startOffset = reader.int64();
+    const leaderEpoch = found >= firstPartitionVersionWithEpoch ? reader.int32() : unknownEpoch;
     const ranges: StoredRange[] = [];
     for (let left = reader.compactCount(minRangeBytes); left > 0; left--) {
       ranges.push({ recordCount: reader.uvarint(), state: reader.int8(), deliveryCount: reader.uvarint() });
     }
-    return { startOffset, ranges };
+    return { startOffset, leaderEpoch, ranges };
+  });
+}
+
+export function readPartitionChange(bytes: Uint8Array): PartitionChange {
+  return readRecord(bytes, 'groups', 'a change to a partition of a share group', (reader) => {
+    checkRecordVersion(reader, 'groups', version);
+    const startOffset = reader.int64();
+    const leaderEpoch = reader.int32();
+    const ranges: ChangedRange[] = [];
+    let endOffset = startOffset;
+    for (let left = reader.compactCount(minChangedRangeBytes); left > 0; left--) {
+      const firstOffset = endOffset + reader.uvarint();
+      const recordCount = reader.uvarint();
+      ranges.push({ firstOffset, recordCount, state: reader.int8(), deliveryCount: reader.uvarint() });
+      endOffset = firstOffset + recordCount;
+    }
+    return { startOffset, leaderEpoch, ranges };
   });
 }
