@@ -41,6 +41,7 @@ export interface ProcessWraps {
   /** The flush workers' ends of their queues. */
   queue(inner: FlushQueue): FlushQueue;
   compactor(inner: Compactor): Compactor;
+  clock(inner: Clock): Clock;
 }
 
 export interface BrokerProcessOptions {
@@ -92,7 +93,7 @@ export class BrokerProcess {
       this.kill();
       options.died();
     });
-    this.clock = this.#ownClock();
+    this.clock = wraps.clock(this.#ownClock());
     this.logger = this.#ownLogger();
     this.#executor = new SimulatedFlushExecutor({
       scheduler,

@@ -45,6 +45,9 @@ export interface Profile {
   readonly copiersPerStream: number;
   /** Compacted topics. */
   readonly keyed: number;
+  /** Share groups, each with a topic of its own, and how many members each has. */
+  readonly shares: number;
+  readonly sharers: number;
 }
 
 /** Draws a profile. */
@@ -80,5 +83,7 @@ export function drawProfile(random: SeededRandom): Profile {
     copies: random.below(3),
     copiersPerStream: 1 + random.below(2),
     keyed: pick(0, 0, 1),
+    shares: pick(0, 1),
+    sharers: 1 + random.below(3),
   };
 }

@@ -15,6 +15,8 @@ const exercised = [
   ...['starts that failed', 'offsets out of range', 'heartbeat: REBALANCE_IN_PROGRESS'],
   ...['named retries', 'named records stored before', 'named producers resumed', 'named: OUT_OF_ORDER_SEQUENCE_NUMBER'],
   ...['copies committed', 'copies aborted', 'copy end: PRODUCER_FENCED', 'copy resumes: UNSTABLE_OFFSET_COMMIT'],
+  ...['share records given', 'share records given again', 'share accept: answered', 'share accept: refused'],
+  ...['share release: answered', 'share reject: answered', 'share renew: answered', 'share accept: unknown'],
   ...['keyed batches', 'keyed passes', 'records compacted away'],
   ...[
     'published',

@@ -8,6 +8,7 @@
  */
 
 import { Arena } from '../../src/memory/arena.ts';
+import type { Clock } from '../../src/base/clock.ts';
 import type { FlushQueue } from '../../src/memory/flush-queue.ts';
 import type { Compactor } from '../../src/storage/compactor.ts';
 import type { FileSystem } from '../../src/storage/file-system.ts';
@@ -25,6 +26,8 @@ import { KeyedActor } from './keyed-actor.ts';
 import { KeyedReader } from './keyed-reader.ts';
 import { KeyedStream } from './keyed-stream.ts';
 import { ReconcilingActor } from './reconciling-actor.ts';
+import { ShareActor } from './share-actor.ts';
+import { ShareStream } from './share-stream.ts';
 import { scanLogs } from './log-scan.ts';
 import { NamedActor, type NamedActorOptions } from './named-actor.ts';
 import { ProducerActor, type ProducerOptions } from './producer-actor.ts';
@@ -41,6 +44,7 @@ export interface PlantedBug {
   store?(inner: LogStore): LogStore;
   queue?(inner: FlushQueue): FlushQueue;
   compactor?(inner: Compactor): Compactor;
+  clock?(inner: Clock): Clock;
 }
 
 export interface SimulationOptions {
@@ -98,6 +102,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
       store: (inner) => new TunedLogStore(bug?.store?.(inner) ?? inner, tune),
       queue: (inner) => bug?.queue?.(inner) ?? inner,
       compactor: (inner) => bug?.compactor?.(inner) ?? inner,
+      clock: (inner) => bug?.clock?.(inner) ?? inner,
     },
   });
   let isDone = false;
@@ -134,6 +139,7 @@ class Run {
   readonly #world: World;
   readonly #streams: CopyStream[] = [];
   readonly #keyed: KeyedStream[] = [];
+  readonly #shares: ShareStream[] = [];
 
   constructor(world: World) {
     this.#world = world;
@@ -159,6 +165,7 @@ class Run {
       ...this.#consumers(),
       ...this.#copiers(),
       ...this.#keyed.flatMap((stream) => [new KeyedActor(world, stream).run(), new KeyedReader(world, stream).run()]),
+      ...this.#sharers(),
       new FaultActor(world).run(),
     ];
     const actorsDone = Promise.all(actors);
@@ -213,6 +220,11 @@ class Run {
       await stream.create();
       this.#keyed.push(stream);
     }
+    for (let i = 0; i < this.#world.profile.shares; i++) {
+      const stream = new ShareStream(this.#world, `share${i}`);
+      await stream.create();
+      this.#shares.push(stream);
+    }
   }
 
   #copiers(): Promise<void>[] {
@@ -224,6 +236,24 @@ class Run {
       );
       return [...copiers, new CopyReader(this.#world, `${stream.name}.reader`, stream).run()];
     });
+  }
+
+  #sharers(): Promise<void>[] {
+    const world = this.#world;
+    return this.#shares.flatMap((stream) => [
+      stream.produce(([1, 0.5, 0.2] as const)[world.scheduler.random.below(3)]!),
+      ...Array.from({ length: world.profile.sharers }, (_, i) =>
+        new ShareActor(world, stream, `${stream.name}.${i}`).run(),
+      ),
+    ]);
+  }
+
+  /** Whatever is left is accepted by one member: all that is not done must come. */
+  async #drainShares(who: string): Promise<void> {
+    for (const stream of this.#shares) {
+      await new ShareActor(this.#world, stream, `${stream.name}.${who}`).drain();
+      stream.ledger.judge();
+    }
   }
 
   #consumers(): Promise<void>[] {
@@ -263,6 +293,7 @@ class Run {
     // What was written without a promise is still on its way.
     await world.sleep(2000, 'judgement');
     await scanLogs(world, await world.serving());
+    await this.#drainShares('judge');
     for (const stream of this.#streams) await stream.judge(await world.serving());
     for (const stream of this.#keyed) await stream.judge(await world.serving(), false);
     await world.stop();
@@ -271,6 +302,7 @@ class Run {
     if (!process.store.startedClean) world.breakPromise('a start after a clean stop is not a clean one');
     await scanLogs(world, process);
     for (const stream of this.#streams) await stream.judge(process);
+    await this.#drainShares('second');
     if (this.#keyed.length === 0) return;
     // The cleaner has looked a few times by then, and after a clean stop all that has ended may be compacted.
     await world.sleep(1000, 'compaction');

@@ -42,7 +42,16 @@ const settings = [
   ['group.initial.rebalance.delay.ms', '20'],
   ['group.min.session.timeout.ms', '200'],
   ['group.consumer.session.timeout.ms', '1000'],
+  ['group.consumer.heartbeat.interval.ms', '500'],
   ['group.consumer.assignment.interval.ms', '50'],
+  ['group.share.min.session.timeout.ms', '1000'],
+  ['group.share.session.timeout.ms', '1000'],
+  ['group.share.min.heartbeat.interval.ms', '100'],
+  ['group.share.heartbeat.interval.ms', '100'],
+  ['group.share.assignment.interval.ms', '50'],
+  ['group.share.min.record.lock.duration.ms', '1000'],
+  ['group.share.record.lock.duration.ms', '1000'],
+  ['group.share.delivery.count.limit', '10'],
   ['log.cleaner.backoff.ms', '100'],
   ['offsets.retention.check.interval.ms', '1000'],
   ['transaction.abort.timed.out.transaction.cleanup.interval.ms', '200'],
@@ -60,6 +69,8 @@ export class World {
   readonly topics: TopicLedger;
   readonly commits: CommitLedger;
   readonly ownership = new OwnershipLedger();
+  /** Called whenever a process ends. */
+  readonly onEnd = new Set<() => void>();
   /** Set once actors are to come to an end. */
   isEnding = false;
   /** Set while failures may come; without it a start that fails is a broken promise. */
@@ -279,6 +290,7 @@ export class World {
     this.#disk = kind === 'powerCut' ? before.powerCut(random) : before.kill();
     this.#disk.shortWriteChance = this.profile.shortWriteChance;
     this.commits.crashed();
+    for (const listener of this.onEnd) listener();
   }
 
   #defect(error: Error): void {
