@@ -64,7 +64,7 @@ export class FlushChannel {
    * bytes, or the ring's head where it has none. Visible to the worker at the end of the current tick.
    */
   submit(fields: Submission, ringStart: number): void {
-    if (this.#overflow.length > 0 || this.#queue.freeSubmissions <= this.#unpublished) {
+    if (this.#overflow.length > 0 || !this.#hasPlace) {
       this.#overflow.push({ fields: { ...fields }, ringStart });
       return;
     }
@@ -78,7 +78,7 @@ export class FlushChannel {
 
   /** From where on the ring's bytes are still needed by this channel; Infinity where they are not. */
   get oldestRingPosition(): number {
-    const done = Math.max(this.#settled, this.#written);
+    const done = this.#done;
     if (this.#submitted !== done) return this.#ringStarts[done % this.#queue.capacity]!;
     return this.#overflow.length > 0 ? this.#overflow[0]!.ringStart : Infinity;
   }
@@ -118,7 +118,7 @@ export class FlushChannel {
     const underWay = Math.max((published - this.#queue.submissionHead) | 0, 0);
     this.#settled = this.#submitted - this.#unpublished - underWay;
     if (underWay === 0) this.#inPlace?.returned();
-    while (this.#overflow.length > 0 && this.#queue.freeSubmissions > this.#unpublished) {
+    while (this.#overflow.length > 0 && this.#hasPlace) {
       const { fields, ringStart } = this.#overflow.shift()!;
       this.#push(fields, ringStart);
     }
@@ -129,6 +129,20 @@ export class FlushChannel {
   abandon(): void {
     this.#settled = this.#submitted;
     this.#overflow.length = 0;
+  }
+
+  /** Of what was submitted, so much is known to need the ring no more. */
+  get #done(): number {
+    return Math.max(this.#settled, this.#written);
+  }
+
+  /**
+   * Whether another submission can be pushed. The worker may have made places free that this thread has not heard of: until
+   * it drains, where the ring is needed from still stands in them.
+   */
+  get #hasPlace(): boolean {
+    const { freeSubmissions, capacity } = this.#queue;
+    return freeSubmissions > this.#unpublished && this.#submitted - this.#done < capacity;
   }
 
   #push(fields: Submission, ringStart: number): void {

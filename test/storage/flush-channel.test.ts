@@ -62,6 +62,24 @@ describe('FlushChannel', () => {
     expect(channel.busy).toBe(false);
   });
 
+  it('knows the oldest ring byte in use though the worker has made places free that it has not heard of', () => {
+    const { channel, worker } = setUp();
+    const submit = (from: number, count: number): void => {
+      for (let i = from; i < from + count; i++) channel.submit({ ...blankSubmission(), endOffset: i }, i * 10);
+      channel.publish();
+    };
+    submit(1, capacity);
+    work(worker, capacity - 2);
+    submit(capacity + 1, 4);
+    expect(channel.oldestRingPosition).toBe(10);
+    channel.drain();
+    expect(channel.oldestRingPosition).toBe((capacity - 1) * 10);
+    channel.publish();
+    expect(work(worker, 100)).toEqual([7, 8, 9, 10, 11, 12]);
+    channel.drain();
+    expect(channel.oldestRingPosition).toBe(Infinity);
+  });
+
   it('keeps order, loses nothing and knows the oldest ring byte in use, however full the queue gets', () => {
     fc.assert(
       fc.property(fc.array(fc.record({ submit: fc.nat(12), work: fc.nat(12) }), { maxLength: 60 }), (rounds) => {
