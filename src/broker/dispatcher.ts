@@ -14,6 +14,7 @@ import { defaultApiVersionsResponse, serverApis } from '../protocol/generated/in
 import { decodeRequestRest, decodeRequestStart, encodeResponseHeader, isFlexible } from '../protocol/headers.ts';
 import { MalformedFrame, Reader } from '../protocol/reader.ts';
 import { FrameTooLarge, Writer } from '../protocol/writer.ts';
+import { serveAllowed } from './access-table.ts';
 import type { Broker } from './broker.ts';
 import { apiVersionsHandler, apiVersionsKey, produceKey } from './handlers/18-api-versions.ts';
 import {
@@ -98,7 +99,7 @@ export class Dispatcher {
     const startedMs = charge === null ? 0 : this.#broker.clock.monotonicMs();
     let outcome: unknown;
     try {
-      outcome = handler.handle(request, context, this.#broker);
+      outcome = serveAllowed(handler, request, context, this.#broker);
     } catch (error) {
       throw this.#failed(error, route, context);
     }

@@ -5,6 +5,7 @@
 
 import { ErrorCode } from '../base/error-code.ts';
 import { asOffset, noOffset, type Offset } from '../base/numbers.ts';
+import { serveAllowed } from '../broker/access-table.ts';
 import type { Broker } from '../broker/broker.ts';
 import { consumerProtocolType } from '../broker/groups/consumer-protocol.ts';
 import { offsetCommitHandler } from '../broker/handlers/08-offset-commit.ts';
@@ -76,7 +77,7 @@ export class GroupRequests {
       protocolType: consumerProtocolType,
       protocols: [...assignors.keys()].map((name) => ({ name, metadata })),
     };
-    return joinGroupHandler.handle(request, this.#context(11, versions.join), this.#broker);
+    return serveAllowed(joinGroupHandler, request, this.#context(11, versions.join), this.#broker);
   }
 
   /** Resolves once the leader's assignment is durable; null once the connection was closed. */
@@ -95,20 +96,25 @@ export class GroupRequests {
       protocolName,
       assignments,
     };
-    return syncGroupHandler.handle(request, this.#context(14, versions.sync), this.#broker);
+    return serveAllowed(syncGroupHandler, request, this.#context(14, versions.sync), this.#broker);
   }
 
   async heartbeat(memberId: string, generationId: number): Promise<ErrorCode> {
     const { groupId, instanceId } = this.#membership;
     const request = { groupId, memberId, generationId, groupInstanceId: instanceId };
-    const response = await heartbeatHandler.handle(request, this.#context(12, versions.heartbeat), this.#broker);
+    const response = await serveAllowed(heartbeatHandler, request, this.#context(12, versions.heartbeat), this.#broker);
     return (response?.errorCode ?? ErrorCode.NONE) as ErrorCode;
   }
 
   async leave(memberId: string, reason: string): Promise<void> {
     const { groupId, instanceId } = this.#membership;
     const members = [{ memberId, groupInstanceId: instanceId, reason }];
-    await leaveGroupHandler.handle({ groupId, memberId, members }, this.#context(13, versions.leave), this.#broker);
+    await serveAllowed(
+      leaveGroupHandler,
+      { groupId, memberId, members },
+      this.#context(13, versions.leave),
+      this.#broker,
+    );
   }
 
   /** Commits `offsets`, durably; says of each what became of it. Without a member id as one who is in no generation. */
@@ -129,7 +135,7 @@ export class GroupRequests {
       generationIdOrMemberEpoch: memberId === '' ? noGeneration : generationId,
       topics,
     };
-    const response = await offsetCommitHandler.handle(request, this.#context(8, versions.commit), this.#broker);
+    const response = await serveAllowed(offsetCommitHandler, request, this.#context(8, versions.commit), this.#broker);
     return (response?.topics ?? []).flatMap(({ name, partitions }) =>
       partitions.map(({ partitionIndex, errorCode }) => ({
         topic: name,
@@ -151,7 +157,7 @@ export class GroupRequests {
       })),
     };
     const request = { ...defaultOffsetFetchRequest(), groups: [group] };
-    const response = await offsetFetchHandler.handle(request, this.#context(9, versions.fetch), this.#broker);
+    const response = await serveAllowed(offsetFetchHandler, request, this.#context(9, versions.fetch), this.#broker);
     const topics = response?.groups[0]?.topics ?? [];
     return partitions.map((_, i) => {
       const found = topics[i]?.partitions[0];

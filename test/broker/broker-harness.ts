@@ -12,6 +12,7 @@ import { ErrorCode } from '../../src/base/error-code.ts';
 import { silentLogger, type LevelledLog, type Logger } from '../../src/base/logger.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { Broker } from '../../src/broker/broker.ts';
+import type { Authorizer } from '../../src/broker/authorizer.ts';
 import { BrokerConfig } from '../../src/broker/broker-config.ts';
 import { Dispatcher, type AnyApiHandler, type ResponseChunks } from '../../src/broker/dispatcher.ts';
 import { handlers as allHandlers } from '../../src/broker/handlers/index.ts';
@@ -84,6 +85,7 @@ export interface HarnessOptions {
   readonly seed?: number;
   /** As in the broker's options. */
   readonly fetchMemoryBytes?: number;
+  readonly authorizer?: Authorizer;
 }
 
 export class BrokerHarness {
@@ -118,6 +120,7 @@ export class BrokerHarness {
       logger: options.logger ?? silentLogger,
       ...(options.levelledLog === undefined ? {} : { levelledLog: options.levelledLog }),
       ...(options.fetchMemoryBytes === undefined ? {} : { fetchMemoryBytes: options.fetchMemoryBytes }),
+      ...(options.authorizer === undefined ? {} : { authorizer: options.authorizer }),
     });
     return new BrokerHarness(broker, store, clock, options.handlers ?? allHandlers);
   }
