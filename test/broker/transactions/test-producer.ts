@@ -10,6 +10,7 @@ import {
   initProducerIdApi,
   offsetFetchApi,
   produceApi,
+  type ProduceRequest,
   txnOffsetCommitApi,
   type DescribeTransactionsResponseTransactionStates,
   type EndTxnResponse,
@@ -66,19 +67,24 @@ export class TestProducer {
 
   /** Writes one record; version 12 and up add the partition themselves. */
   async write(topic: TopicImage, partition = 0, text = 'a record'): Promise<ErrorCode> {
+    const request = this.#produceOf(topic, partition, text, -1);
+    const response = await this.harness.request(produceApi, this.isV2 ? 12 : 11, request);
+    return response.responses[0]!.partitionResponses[0]!.errorCode as ErrorCode;
+  }
+
+  /** The same with acks=0. Rejects where the connection would be closed. */
+  async writeUnasked(topic: TopicImage, partition = 0): Promise<void> {
+    await this.harness.send(produceApi, this.isV2 ? 12 : 11, this.#produceOf(topic, partition, 'a record', 0));
+  }
+
+  #produceOf(topic: TopicImage, partition: number, text: string, acks: number): ProduceRequest {
     const { transactionalId, producerId, producerEpoch } = this;
     const options = { producerId, producerEpoch, baseSequence: this.#sequence++, transactional: true };
     const builder = new BatchBuilder(crc32c, options);
     builder.append({ key: null, value: Buffer.from(text), timestampMs: 0 });
-    const response = await this.harness.request(produceApi, this.isV2 ? 12 : 11, {
-      transactionalId,
-      acks: -1,
-      timeoutMs: 10_000,
-      topicData: [
-        { topicId: topic.id, name: topic.name, partitionData: [{ index: partition, records: builder.seal() }] },
-      ],
-    });
-    return response.responses[0]!.partitionResponses[0]!.errorCode as ErrorCode;
+    const partitionData = [{ index: partition, records: builder.seal() }];
+    const topicData = [{ topicId: topic.id, name: topic.name, partitionData }];
+    return { transactionalId, acks, timeoutMs: 10_000, topicData };
   }
 
   async commitOffset(groupId: string, topic: TopicImage, offset: number, partition = 0): Promise<ErrorCode> {

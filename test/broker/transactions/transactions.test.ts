@@ -131,6 +131,34 @@ describe.each([true, false])('with transactions V2: %s', (isV2) => {
     expect(await offsetOf(after, 'open', topic, true)).toEqual([4, ErrorCode.NONE]);
   });
 
+  test('a write with acks=0 whose transaction has to begin first is no failure, and is stored then', async () => {
+    const harness = await BrokerHarness.open();
+    const topic = await harness.createTopic('topic');
+    const producer = new TestProducer(harness, 'id', isV2);
+    await producer.init();
+    if (!isV2) await producer.add(topic, 0);
+    harness.store.held = [];
+    await producer.writeUnasked(topic);
+    harness.store.finishHeld();
+    await settle();
+    expect(harness.connection.open).toBe(true);
+    expect((harness.broker.topics.partition(topic, 0) as MemoryLog).batches).toHaveLength(1);
+  });
+
+  test('a write with acks=0 that its transaction does not take ends the connection, also where that is late', async () => {
+    const harness = await BrokerHarness.open();
+    const topic = await harness.createTopic('topic');
+    const producer = new TestProducer(harness, 'id', isV2);
+    await producer.init();
+    harness.store.failAppends = ErrorCode.KAFKA_STORAGE_ERROR;
+    if (isV2) {
+      await producer.writeUnasked(topic);
+      await settle();
+      expect(harness.connection.open).toBe(false);
+    } else await expect(producer.writeUnasked(topic)).rejects.toThrow('acks=0 failed');
+    expect((harness.broker.topics.partition(topic, 0) as MemoryLog).batches).toHaveLength(0);
+  });
+
   test('a topic that was deleted meanwhile does not hold up the end', async () => {
     const harness = await BrokerHarness.open();
     const topic = await harness.createTopic('topic');
