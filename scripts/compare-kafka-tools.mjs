@@ -78,6 +78,9 @@ function linesOf(text, address) {
     // Ids that members make themselves.
     .replaceAll(/(?<![\w.-])(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{22}(?![\w.-])/g, '<id>')
     .replaceAll(/\b\d+\.\d{4}\b|(?<=_throughput":)[\d.]+/g, '<number>')
+    .replaceAll(/tries=\d+|after \d+ attempt/g, '<tries>')
+    // Groups whose names the tool makes up.
+    .replaceAll(/console-consumer-\d+ */g, 'console-consumer-<number> ')
     .replaceAll(/"logDir":"[^"]*"/g, '"logDir":"<directory>"')
     // Records come in as many batches as their time makes.
     .replaceAll(/"size":[1-9]\d*/g, '"size":<bytes>')

@@ -181,7 +181,7 @@ export function areasOf(fileOf) {
     [topics, '--delete', '--topic', '__consumer_offsets'],
     [topics, '--delete', '--topic', '__cluster_metadata'],
   ];
-  const withTools = [[topics, '--create', '--topic', 'tools', '--partitions', '3']];
+  const withTools = [[topics, '--create', '--topic', 'tools', '--partitions', '3', '--if-not-exists']];
   return [
     { name: 'topics', needs: [], commands: ofTopics },
     { name: 'configs', needs: withTools, commands: ofConfigs },
