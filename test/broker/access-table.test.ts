@@ -183,4 +183,29 @@ describe('an authorizer that refuses a group or a transactional id', () => {
     const listed = await harness.request(api.listTransactionsApi, 1, api.defaultListTransactionsRequest());
     expect(listed.transactionStates.map((state) => state.transactionalId)).toEqual(['open']);
   });
+
+  it('is asked for topics by ListOffsets, OffsetForLeaderEpoch and DescribeProducers', async () => {
+    const { harness, guard } = await open();
+    await harness.createTopic('secret');
+    const offsets = await harness.request(api.listOffsetsApi, 7, {
+      topics: ['secret', 'topic'].map((name) => ({
+        name,
+        partitions: [{ ...api.defaultListOffsetsRequestTopicsPartitions(), partitionIndex: 0, timestamp: -1 }],
+      })),
+    });
+    const epochs = await harness.request(api.offsetForLeaderEpochApi, 4, {
+      topics: ['secret', 'topic'].map((topic) => ({
+        topic,
+        partitions: [{ partition: 0, currentLeaderEpoch: -1, leaderEpoch: 0 }],
+      })),
+    });
+    const producers = await harness.request(api.describeProducersApi, 0, {
+      topics: ['secret', 'topic'].map((name) => ({ name, partitionIndexes: [0] })),
+    });
+    for (const { topics: answered } of [offsets, epochs, producers]) {
+      expect(codesIn(answered)).toEqual([ErrorCode.TOPIC_AUTHORIZATION_FAILED, ErrorCode.NONE]);
+    }
+    const { TOPIC } = AclResource;
+    expect(guard.asked).toEqual([`${DESCRIBE} ${TOPIC}`, `${DESCRIBE} ${TOPIC}`, `${READ} ${TOPIC}`]);
+  });
 });

@@ -18,6 +18,7 @@ import {
   type ListOffsetsResponseTopicsPartitions,
 } from '../../protocol/generated/index.ts';
 import type { PartitionLog } from '../../storage/partition-log.ts';
+import { AclOperation, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import { checkLeaderEpoch } from '../leader-check.ts';
 import type { ApiHandler } from '../request-context.ts';
@@ -44,15 +45,21 @@ const nothing: Found = { timestamp: noTimestamp, offset: noOffset, leaderEpoch: 
 
 export const listOffsetsHandler: ApiHandler<ListOffsetsRequest, ListOffsetsResponse> = {
   apiKey: 2,
-  async handle(request, { apiVersion, connection }, broker) {
+  async handle(request, context, broker) {
+    const { apiVersion, connection } = context;
     const isKnownLevel = request.isolationLevel === 0 || request.isolationLevel === 1;
     const readCommitted = request.isolationLevel === 1;
     const response = defaultListOffsetsResponse();
     for (const [name, byIndex] of partitionsByTopic(request)) {
+      const mayDescribe = allowsOnTopic(broker.authorizer, context, AclOperation.DESCRIBE, name);
       const partitions: ListOffsetsResponseTopicsPartitions[] = [];
       for (const [partitionIndex, partition] of byIndex) {
         // Nobody is there any more to look for.
         if (!connection.open) return response;
+        if (!mayDescribe) {
+          partitions.push({ partitionIndex, errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED, ...nothing });
+          continue;
+        }
         partitions.push(
           isKnownLevel && partition !== null
             ? await lookUp(name, partition, apiVersion, readCommitted, broker)

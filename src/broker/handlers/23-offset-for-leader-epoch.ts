@@ -12,6 +12,7 @@ import {
   type OffsetForLeaderEpochResponse,
   type OffsetForLeaderEpochResponseTopicsPartitions,
 } from '../../protocol/generated/index.ts';
+import { AclOperation, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import { checkLeaderEpoch } from '../leader-check.ts';
 import type { ApiHandler } from '../request-context.ts';
@@ -19,16 +20,23 @@ import type { TopicImage } from '../metadata-image.ts';
 
 export const offsetForLeaderEpochHandler: ApiHandler<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse> = {
   apiKey: 23,
-  handle({ topics }, _context, broker) {
+  handle({ topics }, context, broker) {
     return {
       ...defaultOffsetForLeaderEpochResponse(),
       topics: topics.map(({ topic, partitions }) => {
+        if (!allowsOnTopic(broker.authorizer, context, AclOperation.DESCRIBE, topic)) {
+          return { topic, partitions: partitions.map(({ partition }) => forbidden(partition)) };
+        }
         const image = broker.topics.topic(topic);
         return { topic, partitions: partitions.map((partition) => endOf(image, partition, broker)) };
       }),
     };
   },
 };
+
+function forbidden(partition: number): OffsetForLeaderEpochResponseTopicsPartitions {
+  return { partition, leaderEpoch: -1, endOffset: noOffset, errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED };
+}
 
 function endOf(
   topic: TopicImage | null,

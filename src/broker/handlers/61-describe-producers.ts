@@ -10,19 +10,29 @@ import {
   type DescribeProducersResponse,
   type DescribeProducersResponseTopicsPartitions,
 } from '../../protocol/generated/index.ts';
+import { AclOperation, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import type { ApiHandler } from '../request-context.ts';
 
 export const describeProducersHandler: ApiHandler<DescribeProducersRequest, DescribeProducersResponse> = {
   apiKey: 61,
-  handle(request, _context, broker) {
+  handle(request, context, broker) {
     const topics = request.topics.map(({ name, partitionIndexes }) => ({
       name,
-      partitions: partitionIndexes.map((partition) => describe(name, partition, broker)),
+      partitions: partitionIndexes.map((partition) =>
+        allowsOnTopic(broker.authorizer, context, AclOperation.READ, name)
+          ? describe(name, partition, broker)
+          : forbidden(partition),
+      ),
     }));
     return { ...defaultDescribeProducersResponse(), topics };
   },
 };
+
+function forbidden(partitionIndex: number): DescribeProducersResponseTopicsPartitions {
+  const errorCode = ErrorCode.TOPIC_AUTHORIZATION_FAILED;
+  return { ...defaultDescribeProducersResponseTopicsPartitions(), partitionIndex, errorCode };
+}
 
 function describe(name: string, partitionIndex: number, broker: Broker): DescribeProducersResponseTopicsPartitions {
   const description = { ...defaultDescribeProducersResponseTopicsPartitions(), partitionIndex };
