@@ -50,6 +50,10 @@ export async function hosted(target, ...topics) {
         partitionIndex,
         timestamp: -1,
       }));
+      if (partitions.length === 0) {
+        await settled();
+        continue;
+      }
       const answer = await target.peek(2, 1, { replicaId: -1, topics: [{ name, partitions }] });
       const led = answer.topics[0].partitions.filter(({ errorCode }) => errorCode === 0);
       if (led.length > 0 && led.length === partitions.length) break;
