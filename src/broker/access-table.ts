@@ -64,11 +64,11 @@ function each<Request, Response, Item, Answer>(
   { of, nameOf, only, refused, add }: Items<Request, Response, Item, Answer>,
 ): Gate<Request, Response> {
   return (request, allows, handle) => {
-    const items = of(request);
-    const allowed = items.filter((item) => allows(operation, resource, nameOf(item)));
-    if (allowed.length === items.length) return handle(request);
+    const allowed: Item[] = [];
+    const forbidden: Item[] = [];
+    for (const item of of(request)) (allows(operation, resource, nameOf(item)) ? allowed : forbidden).push(item);
+    if (forbidden.length === 0) return handle(request);
     const errorCode = refusals.get(resource)!;
-    const forbidden = items.filter((item) => !allowed.includes(item));
     const answers = forbidden.map((item) => refused(nameOf(item), errorCode));
     const finish = (response: Response | null): Response | null => (response === null ? null : add(response, answers));
     const outcome = handle(only(request, allowed));

@@ -125,7 +125,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '1000',
     min: 0,
     update: 'cluster-wide',
-    documentation: 'The shortest time between two assignments of a share group, in milliseconds. Without effect yet.',
+    documentation: 'The shortest time between two assignments of a share group, in milliseconds.',
   },
   {
     name: 'group.share.assignors',
@@ -133,7 +133,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: 'simple',
 
     update: 'read-only',
-    documentation: 'The assignors of share groups; the first counts. Without effect yet.',
+    documentation: 'The assignors of share groups. Without effect: there is one, simple.',
   },
   {
     name: 'group.share.delivery.count.limit',
@@ -142,8 +142,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     min: 2,
     max: 10,
     update: 'read-only',
-    documentation:
-      'How often a record is delivered to a share group before it counts as one that cannot be processed. Without effect yet.',
+    documentation: 'How often a record is delivered to a share group before it counts as one that cannot be processed.',
   },
   {
     name: 'group.share.heartbeat.interval.ms',
@@ -151,8 +150,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '5000',
     min: 1,
     update: 'read-only',
-    documentation:
-      'How often members of share groups are told to send heartbeats, in milliseconds. Without effect yet.',
+    documentation: 'How often members of share groups are told to send heartbeats, in milliseconds.',
   },
   {
     name: 'group.share.max.assignment.interval.ms',
@@ -160,8 +158,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '15000',
     min: 0,
     update: 'read-only',
-    documentation:
-      'The largest value that a share group may have for `share.assignment.interval.ms`. Without effect yet.',
+    documentation: 'The largest value that a share group may have for `share.assignment.interval.ms`.',
   },
   {
     name: 'group.share.max.delivery.count.limit',
@@ -170,8 +167,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     min: 5,
     max: 25,
     update: 'read-only',
-    documentation:
-      'The largest value that a share group may have for `share.delivery.count.limit`. Without effect yet.',
+    documentation: 'The largest value that a share group may have for `share.delivery.count.limit`.',
   },
   {
     name: 'group.share.max.heartbeat.interval.ms',
@@ -179,8 +175,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '15000',
     min: 1,
     update: 'read-only',
-    documentation:
-      'The largest value that a share group may have for `share.heartbeat.interval.ms`. Without effect yet.',
+    documentation: 'The largest value that a share group may have for `share.heartbeat.interval.ms`.',
   },
   {
     name: 'group.share.max.partition.max.record.locks',
@@ -189,8 +184,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     min: 2000,
     max: 10000,
     update: 'read-only',
-    documentation:
-      'The largest value that a share group may have for `share.partition.max.record.locks`. Without effect yet.',
+    documentation: 'The largest value that a share group may have for `share.partition.max.record.locks`.',
   },
   {
     name: 'group.share.max.record.lock.duration.ms',
@@ -199,8 +193,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     min: 30000,
     max: 3600000,
     update: 'read-only',
-    documentation:
-      'The largest value that a share group may have for `share.record.lock.duration.ms`. Without effect yet.',
+    documentation: 'The largest value that a share group may have for `share.record.lock.duration.ms`.',
   },
   {
     name: 'group.share.max.session.timeout.ms',
@@ -208,7 +201,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '60000',
     min: 1,
     update: 'read-only',
-    documentation: 'The largest value that a share group may have for `share.session.timeout.ms`. Without effect yet.',
+    documentation: 'The largest value that a share group may have for `share.session.timeout.ms`.',
   },
   {
     name: 'group.share.max.share.sessions',
@@ -216,7 +209,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '2000',
     min: 1,
     update: 'read-only',
-    documentation: 'How many share sessions there may be. Without effect yet.',
+    documentation: 'How many share sessions there may be.',
   },
   {
     name: 'group.share.max.size',
@@ -225,7 +218,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     min: 1,
     max: 1000,
     update: 'read-only',
-    documentation: 'How many members a share group may have. Without effect yet.',
+    documentation: 'How many members a share group may have.',
   },
   {
     name: 'group.share.min.assignment.interval.ms',
@@ -233,8 +226,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '0',
     min: 0,
     update: 'read-only',
-    documentation:
-      'The smallest value that a share group may have for `share.assignment.interval.ms`. Without effect yet.',
+    documentation: 'The smallest value that a share group may have for `share.assignment.interval.ms`.',
   },
   {
     name: 'group.share.min.delivery.count.limit',
@@ -243,8 +235,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     min: 2,
     max: 5,
     update: 'read-only',
-    documentation:
-      'The smallest value that a share group may have for `share.delivery.count.limit`. Without effect yet.',
+    documentation: 'The smallest value that a share group may have for `share.delivery.count.limit`.',
   },
   {
     name: 'group.share.min.heartbeat.interval.ms',
@@ -252,8 +243,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '5000',
     min: 1,
     update: 'read-only',
-    documentation:
-      'The smallest value that a share group may have for `share.heartbeat.interval.ms`. Without effect yet.',
+    documentation: 'The smallest value that a share group may have for `share.heartbeat.interval.ms`.',
   },
   {
     name: 'group.share.min.partition.max.record.locks',
@@ -262,8 +252,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     min: 100,
     max: 2000,
     update: 'read-only',
-    documentation:
-      'The smallest value that a share group may have for `share.partition.max.record.locks`. Without effect yet.',
+    documentation: 'The smallest value that a share group may have for `share.partition.max.record.locks`.',
   },
   {
     name: 'group.share.min.record.lock.duration.ms',
@@ -272,8 +261,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     min: 1000,
     max: 30000,
     update: 'read-only',
-    documentation:
-      'The smallest value that a share group may have for `share.record.lock.duration.ms`. Without effect yet.',
+    documentation: 'The smallest value that a share group may have for `share.record.lock.duration.ms`.',
   },
   {
     name: 'group.share.min.session.timeout.ms',
@@ -281,7 +269,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '45000',
     min: 1,
     update: 'read-only',
-    documentation: 'The smallest value that a share group may have for `share.session.timeout.ms`. Without effect yet.',
+    documentation: 'The smallest value that a share group may have for `share.session.timeout.ms`.',
   },
   {
     name: 'group.share.partition.max.record.locks',
@@ -290,7 +278,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     min: 100,
     max: 10000,
     update: 'read-only',
-    documentation: 'How many records of a partition may be acquired at a time in a share group. Without effect yet.',
+    documentation: 'How many records of a partition may be acquired at a time in a share group.',
   },
   {
     name: 'group.share.record.lock.duration.ms',
@@ -300,7 +288,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     max: 3600000,
     update: 'read-only',
     documentation:
-      'How long a record that a member of a share group has acquired is kept from the others, in milliseconds. Without effect yet.',
+      'How long a record that a member of a share group has acquired is kept from the others, in milliseconds.',
   },
   {
     name: 'group.share.session.timeout.ms',
@@ -308,8 +296,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     default: '45000',
     min: 1,
     update: 'read-only',
-    documentation:
-      'After how long without a heartbeat a member of a share group is taken out, in milliseconds. Without effect yet.',
+    documentation: 'After how long without a heartbeat a member of a share group is taken out, in milliseconds.',
   },
   {
     name: 'group.streams.assignment.interval.ms',
