@@ -18,7 +18,7 @@ const turnMs = 100;
 /** What all batches together may take that wait for the next turn of their request. */
 const maxHeldBytes = 64 * 1024 * 1024;
 /** What the ring spends on each batch beyond its bytes, at most: it aligns them. */
-const alignmentBytes = 8;
+export const alignmentBytes = 8;
 
 /** What it needs of the broker. */
 export interface ProduceTurnsOptions {

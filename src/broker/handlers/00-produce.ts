@@ -35,6 +35,7 @@ import type { AppendListener, AppendOptions, AppendResult, Durability } from '..
 import { AclOperation, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import type { TopicImage } from '../metadata-image.ts';
+import { alignmentBytes } from '../produce-turns.ts';
 import {
   ConnectionMustClose,
   type ApiHandler,
@@ -48,8 +49,6 @@ const firstVersionWithIds = 13;
 const firstVersionWithZstd = 7;
 /** The smallest batch of any format: an empty record of magic 0. */
 const smallestBatchBytes = 26;
-/** What the ring spends on each batch beyond its bytes, at most: it aligns them. */
-const alignmentBytes = 8;
 
 const durabilityByAcks: ReadonlyMap<number, Durability> = new Map([
   [-1, 'synced'],

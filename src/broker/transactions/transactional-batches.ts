@@ -10,14 +10,12 @@ import { ErrorCode, errorName } from '../../base/error-code.ts';
 import { producerEpochAt, producerIdAt } from '../../records/record-batch.ts';
 import type { AppendListener, AppendOptions, PartitionLog } from '../../storage/partition-log.ts';
 import type { Broker } from '../broker.ts';
-import type { ProduceTurn } from '../produce-turns.ts';
+import { alignmentBytes, type ProduceTurn } from '../produce-turns.ts';
 import { admissionErrorFor } from './transaction-error.ts';
 import type { PartitionName } from './transaction-partitions.ts';
 
 const firstVersionThatKnowsAbortable = 11;
 const firstVersionOfV2 = 12;
-/** What the ring spends on each batch beyond its bytes, at most: it aligns them. */
-const alignmentBytes = 8;
 
 /** What all batches together may take that wait for their transactions. */
 const maxHeldBytes = 64 * 1024 * 1024;
