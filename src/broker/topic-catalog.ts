@@ -10,6 +10,7 @@ import { ErrorCode, errorName } from '../base/error-code.ts';
 import type { Logger } from '../base/logger.ts';
 import type { RandomSource } from '../base/random.ts';
 import { randomUuid, type Uuid } from '../base/uuid.ts';
+import type { LogConfig } from '../storage/log-config.ts';
 import type { LogStore, PartitionLog } from '../storage/partition-log.ts';
 import type { BrokerConfig } from './broker-config.ts';
 import type { KeyedRecord } from './keyed-batch.ts';
@@ -60,9 +61,17 @@ const maxPartitions = 200_000;
 
 const done: ChangeResult = { errorCode: ErrorCode.NONE, message: null };
 
+/** A topic of which a log is open. */
+interface OpenTopic {
+  /** By partition. */
+  readonly logs: (PartitionLog | undefined)[];
+  /** One for all of them: a topic may have thousands. */
+  config: LogConfig;
+}
+
 export class TopicCatalog {
   readonly #options: TopicCatalogOptions;
-  readonly #logs = new Map<Uuid, (PartitionLog | undefined)[]>();
+  readonly #open = new Map<Uuid, OpenTopic>();
   readonly #deletionListeners = new Set<(topic: TopicImage) => void>();
   readonly #growthListeners = new Set<(topic: TopicImage) => void>();
   #lastChange: Promise<unknown> = Promise.resolve();
@@ -86,33 +95,27 @@ export class TopicCatalog {
   /** The log of a partition, opened where it is not yet; null where the topic has no such partition. */
   partition(topic: TopicImage, partition: number): PartitionLog | null {
     if (partition < 0 || partition >= topic.partitionCount) return null;
-    let logs = this.#logs.get(topic.id);
-    if (logs === undefined) this.#logs.set(topic.id, (logs = []));
-    return (logs[partition] ??= this.#options.store.open(
-      topic.name,
-      topic.id,
-      partition,
-      topicLogConfig(topic.configs, this.#options.config.setValue),
-    ));
+    let open = this.#open.get(topic.id);
+    if (open === undefined) this.#open.set(topic.id, (open = { logs: [], config: this.#logConfigOf(topic) }));
+    return (open.logs[partition] ??= this.#options.store.open(topic.name, topic.id, partition, open.config));
   }
 
   /** Why a partition takes no writes; null where it does. One that is not opened does: damaged ones are, at the start. */
   refusal(topic: TopicImage, partition: number): string | null {
-    return this.#logs.get(topic.id)?.[partition]?.refusal ?? null;
+    return this.#open.get(topic.id)?.logs[partition]?.refusal ?? null;
   }
 
   /** Opens the logs of all topics that are compacted. */
   openCompacted(): void {
-    const { image, config } = this.#options;
-    for (const topic of image.topics()) {
-      if (!topicLogConfig(topic.configs, config.setValue).compactPolicy) continue;
+    for (const topic of this.image.topics()) {
+      if (!this.#logConfigOf(topic).compactPolicy) continue;
       for (let partition = 0; partition < topic.partitionCount; partition++) this.partition(topic, partition);
     }
   }
 
   /** The logs that were opened so far. */
   *openLogs(): Generator<PartitionLog> {
-    for (const logs of this.#logs.values()) for (const log of logs) if (log !== undefined) yield log;
+    for (const { logs } of this.#open.values()) for (const log of logs) if (log !== undefined) yield log;
   }
 
   /** Calls `listener` whenever a topic no longer exists; returns how to stop it. */
@@ -184,7 +187,7 @@ export class TopicCatalog {
     const errorCode = await this.#options.write(topics.map(({ name }) => topicRemovedRecord(name)));
     if (errorCode !== ErrorCode.NONE) return { errorCode, message: null };
     for (const topic of topics) {
-      this.#logs.delete(topic.id);
+      this.#open.delete(topic.id);
       for (const listener of [...this.#deletionListeners]) listener(topic);
     }
     for (const log of logs) if (log !== null) await this.#destroy(log);
@@ -284,10 +287,14 @@ export class TopicCatalog {
 
   #updateOpenLogs(name: string): void {
     const topic = this.topic(name);
-    const logs = topic === null ? undefined : this.#logs.get(topic.id);
-    if (topic === null || logs === undefined) return;
-    const logConfig = topicLogConfig(topic.configs, this.#options.config.setValue);
-    for (const log of logs) log?.updateConfig(logConfig);
+    const open = topic === null ? undefined : this.#open.get(topic.id);
+    if (topic === null || open === undefined) return;
+    open.config = this.#logConfigOf(topic);
+    for (const log of open.logs) log?.updateConfig(open.config);
+  }
+
+  #logConfigOf({ configs }: TopicImage): LogConfig {
+    return topicLogConfig(configs, this.#options.config.setValue);
   }
 
   #check(spec: TopicSpec): TopicImage | ChangeResult {

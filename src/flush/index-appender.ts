@@ -100,6 +100,8 @@ export class IndexAppender {
     }
     this.#sizeBytes += written;
     this.#waitingBytes = 0;
+    // Thousands of partitions that are seldom written would each keep its room.
+    this.#waiting = nothingWaits;
   }
 
   /** Forgets the entries beyond the first `sizeBytes`, which were made for what was not written. */

@@ -8,6 +8,7 @@
  * begins no syncs; see `flush-round.ts`.
  */
 
+import { RecencyList } from '../base/recency-list.ts';
 import type { PartitionWriter } from './partition-writer.ts';
 
 /** Fewer would not let one partition roll while another is synced. */
@@ -16,8 +17,8 @@ const leastMax = 16;
 const lookedAtAhead = 1024;
 
 export class OpenFiles {
-  /** Writers that hold descriptors, the longest unused first, and how many each. */
-  readonly #held = new Map<PartitionWriter, number>();
+  /** Writers that hold descriptors. */
+  readonly #holders = new RecencyList<PartitionWriter>();
   #max: number;
   #count = 0;
 
@@ -46,21 +47,22 @@ export class OpenFiles {
 
   /** Counts what `writer` holds now. */
   recount(writer: PartitionWriter): void {
-    const before = this.#held.get(writer) ?? 0;
-    const now = writer.openFileCount;
-    if (now === before) return;
-    this.#count += now - before;
-    if (now === 0) this.#held.delete(writer);
-    else this.#held.set(writer, now);
+    this.#countOf(writer);
+    if (writer.countedFiles === 0) this.#holders.delete(writer);
+    else if (!this.#holders.has(writer)) this.#holders.use(writer);
   }
 
   /** As `recount`; the writer is the one that was used last. */
   used(writer: PartitionWriter): void {
-    this.#count -= this.#held.get(writer) ?? 0;
-    this.#held.delete(writer);
-    const now = writer.openFileCount;
-    this.#count += now;
-    if (now > 0) this.#held.set(writer, now);
+    this.#countOf(writer);
+    if (writer.countedFiles === 0) this.#holders.delete(writer);
+    else this.#holders.use(writer);
+  }
+
+  #countOf(writer: PartitionWriter): void {
+    const { openFileCount } = writer;
+    this.#count += openFileCount - writer.countedFiles;
+    writer.countedFiles = openFileCount;
   }
 
   /** `count` descriptors left their writer, which was counted since, and are still open. */
@@ -78,7 +80,7 @@ export class OpenFiles {
     if (this.#count + needed <= this.#max) return true;
     // Some more than is needed now, so that not every write has to look for one.
     const wanted = this.#max - needed - (this.#max >>> 5);
-    for (const writer of this.#held.keys()) {
+    for (const writer of this.#holders) {
       if (this.#count <= wanted) break;
       if (writer.needsSync || isBusy(writer)) continue;
       writer.park();
@@ -91,7 +93,7 @@ export class OpenFiles {
   unsynced(count: number, all: boolean): PartitionWriter[] {
     const found: PartitionWriter[] = [];
     let looked = 0;
-    for (const writer of this.#held.keys()) {
+    for (const writer of this.#holders) {
       if (found.length === count || (!all && looked++ === lookedAtAhead)) break;
       if (writer.needsSync) found.push(writer);
     }

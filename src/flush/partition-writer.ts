@@ -18,15 +18,20 @@
 import { assert } from '../base/assert.ts';
 import { systemErrorCode } from '../base/environment-error.ts';
 import { asOffset } from '../base/numbers.ts';
+import type { RecencyLinks } from '../base/recency-list.ts';
 import type { FileDescriptor, FileSystem } from '../storage/file-system.ts';
 import { partitionMetadataName, partitionMetadataText } from '../storage/partition-metadata.ts';
 import { segmentFileName } from '../storage/segment-name.ts';
 import { DirectFile, type DirectWrites } from './direct-file.ts';
 import { IndexAppender, type IndexKind, type IndexOwner } from './index-appender.ts';
 import { RoomAhead } from './room-ahead.ts';
+import { WriteGroup } from './write-group.ts';
 
 /** More sources than this in one gathered write would be cut by the kernel (IOV_MAX). */
 export const maxSourcesPerWrite = 1024;
+
+const noPaths: readonly string[] = [];
+const noFiles: readonly FileDescriptor[] = [];
 
 /** How a submission may end for a partition's later ones. */
 export type WriterState = 'open' | 'write-failed' | 'sync-failed';
@@ -51,7 +56,7 @@ export interface PartitionWriterOptions {
   readonly onLogLeft: () => void;
 }
 
-export class PartitionWriter implements IndexOwner {
+export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter> {
   readonly slot: number;
   readonly directory: string;
   generation: number;
@@ -65,6 +70,10 @@ export class PartitionWriter implements IndexOwner {
   checkpointsWanted = 0;
   /** The slot was given up; the files are closed after what is still to be synced. */
   closeWanted = false;
+  /** How many of its descriptors `OpenFiles` has counted. */
+  countedFiles = 0;
+  older: PartitionWriter | null = null;
+  newer: PartitionWriter | null = null;
 
   readonly #files: FileSystem;
   readonly #topicId: string;
@@ -74,30 +83,25 @@ export class PartitionWriter implements IndexOwner {
   /** The log's file was open and was closed because nothing had to be synced. */
   #isParked = false;
   #logDirty = false;
-  /** The log's file as large groups are written to it. */
-  readonly #direct: DirectFile | null;
+  readonly #directWrites: DirectWrites | null;
+  /** The log's file as large groups are written to it; made with the first of them. */
+  #direct: DirectFile | null = null;
   #index: IndexAppender;
   #timeIndex: IndexAppender;
   /** Null until it gets an entry: few partitions have aborted transactions. */
   #transactionIndex: IndexAppender | null = null;
   #transactionIndexSizeBytes: number;
-  #dirtyDirectories: string[] = [];
-  #sealed: FileDescriptor[] = [];
+  // Replaced, never changed: most of the time there are none, of any partition.
+  #dirtyDirectories: readonly string[] = noPaths;
+  #sealed: readonly FileDescriptor[] = noFiles;
 
-  // The group: batches for the active segment that one gathered write will take.
-  #sources: Uint8Array[] = [];
-  #endOffsets: number[] = [];
-  #groupBytes = 0;
-  #groupSynced = false;
+  /** What the next gathered write takes; null where nothing was gathered since the last. */
+  #group: WriteGroup | null = null;
   readonly #room = new RoomAhead();
-  /** Places in the group of batches with an entry, and the entries' fields. */
-  #indexEntries: { at: number; relativeOffset: number; position: number }[] = [];
-  #timeIndexEntries: { at: number; timestamp: number; relativeOffset: number }[] = [];
-  #transactionEntries: { at: number; entry: Uint8Array }[] = [];
 
   constructor(fileSystem: FileSystem, direct: DirectWrites | null, options: PartitionWriterOptions) {
     this.#files = fileSystem;
-    this.#direct = direct === null ? null : new DirectFile(fileSystem, direct);
+    this.#directWrites = direct;
     this.slot = options.slot;
     this.generation = options.generation;
     this.directory = options.directory;
@@ -113,8 +117,9 @@ export class PartitionWriter implements IndexOwner {
     this.#transactionIndexSizeBytes = options.transactionIndexSizeBytes;
   }
 
+  /** Batches that wait for their write. */
   get gathered(): number {
-    return this.#sources.length;
+    return this.#group?.sources.length ?? 0;
   }
 
   get isLogOpen(): boolean {
@@ -148,12 +153,10 @@ export class PartitionWriter implements IndexOwner {
 
   /** Adds a batch to the group; it goes to `filePosition`, which must follow what is there. `synced`: a sync follows. */
   gather(batch: Uint8Array, filePosition: number, endOffset: number, synced: boolean): void {
-    assert(filePosition === this.position + this.#groupBytes, 'a write continues where the segment ends');
-    assert(this.#sources.length < maxSourcesPerWrite, 'a group is written before it outgrows one call');
-    this.#sources.push(batch);
-    this.#endOffsets.push(endOffset);
-    this.#groupBytes += batch.length;
-    if (synced) this.#groupSynced = true;
+    const group = this.#openGroup();
+    assert(filePosition === this.position + group.sizeBytes, 'a write continues where the segment ends');
+    assert(this.gathered < maxSourcesPerWrite, 'a group is written before it outgrows one call');
+    group.add(batch, endOffset, synced);
   }
 
   /** Counts a batch that is in the file already: the I/O thread wrote it while this thread slept. */
@@ -168,17 +171,20 @@ export class PartitionWriter implements IndexOwner {
 
   /** An offset index entry for the batch that was gathered last. */
   gatherIndexEntry(relativeOffset: number, position: number): void {
-    this.#indexEntries.push({ at: this.#sources.length - 1, relativeOffset, position });
+    const group = this.#openGroup();
+    group.offsetEntries.push({ at: group.lastPlace, relativeOffset, position });
   }
 
   /** A time index entry for the batch that was gathered last. */
   gatherTimeIndexEntry(timestamp: number, relativeOffset: number): void {
-    this.#timeIndexEntries.push({ at: this.#sources.length - 1, timestamp, relativeOffset });
+    const group = this.#openGroup();
+    group.timeEntries.push({ at: group.lastPlace, timestamp, relativeOffset });
   }
 
   /** A transaction index entry for the batch that was gathered last. */
   gatherTransactionEntry(entry: Uint8Array): void {
-    this.#transactionEntries.push({ at: this.#sources.length - 1, entry });
+    const group = this.#openGroup();
+    group.transactionEntries.push({ at: group.lastPlace, entry });
   }
 
   /**
@@ -187,29 +193,31 @@ export class PartitionWriter implements IndexOwner {
    * `mayOpen` tells whether there is room for another descriptor, which a large group may need.
    */
   writeGroup(mayOpen: () => boolean): void {
+    const group = this.#group;
+    if (group === null) return;
     // Batches that were written before may have brought index entries.
-    if (this.#sources.length === 0) return this.#settleGroup(0);
+    if (group.sources.length === 0) return this.#settle(group, 0);
     let writtenBytes = 0;
     try {
       const log = this.#openLog();
       // From here on bytes may be in the file, whole or not.
       this.#logDirty = true;
       const path = this.#path(this.segmentBaseOffset, 'log');
-      const isDirect = this.#direct?.begin(path, this.#groupBytes, mayOpen) ?? false;
-      const zeros = isDirect || this.#sources.length === maxSourcesPerWrite ? null : this.#zerosBehind();
-      let rest: readonly Uint8Array[] = zeros === null ? this.#sources : [...this.#sources, zeros];
-      while (writtenBytes < this.#groupBytes) {
+      const isDirect = this.#directFor(group)?.begin(path, group.sizeBytes, mayOpen) ?? false;
+      const zeros = isDirect || group.sources.length === maxSourcesPerWrite ? null : this.#zerosBehind(group);
+      let rest: readonly Uint8Array[] = zeros === null ? group.sources : [...group.sources, zeros];
+      while (writtenBytes < group.sizeBytes) {
         const position = this.position + writtenBytes;
         const size = this.#direct?.write(log, rest, position) ?? this.#files.write(log, rest, position);
         // A disk that takes nothing and reports nothing would keep the worker here for ever.
         if (size <= 0) throw noProgress(this.directory);
         writtenBytes += size;
         // Zeros that found no room are none that anybody waits for.
-        if (writtenBytes < this.#groupBytes) rest = without(rest, size);
+        if (writtenBytes < group.sizeBytes) rest = without(rest, size);
       }
       this.#room.reached(Math.max(this.position + writtenBytes, this.#direct?.end() ?? 0));
     } finally {
-      this.#settleGroup(writtenBytes);
+      this.#settle(group, writtenBytes);
     }
   }
 
@@ -218,7 +226,7 @@ export class PartitionWriter implements IndexOwner {
    * Where the new files cannot be made the old segment stays active and the error is thrown on.
    */
   roll(baseOffset: number, lastTimeEntry: { timestamp: number; relativeOffset: number } | null): void {
-    assert(this.#sources.length === 0, 'a group is written before its segment ends');
+    assert(this.gathered === 0, 'a group is written before its segment ends');
     this.#openLog();
     this.#cutRoom();
     if (lastTimeEntry !== null) this.#timeIndex.addTimeEntry(lastTimeEntry.timestamp, lastTimeEntry.relativeOffset);
@@ -235,9 +243,9 @@ export class PartitionWriter implements IndexOwner {
     }
     if (this.#log !== null) {
       this.#onLogLeft();
-      this.#sealed.push(this.#log);
+      this.#seal([this.#log]);
     }
-    this.#releaseIndexes(this.#sealed);
+    this.#seal(this.#releaseIndexes());
     this.#direct?.close();
     this.#log = next;
     this.#logDirty = true;
@@ -286,8 +294,8 @@ export class PartitionWriter implements IndexOwner {
   }
 
   /** The zeros to be written with the group, or null. */
-  #zerosBehind(): Uint8Array | null {
-    return this.#room.zerosBehind(this.position, this.#groupBytes, this.#groupSynced);
+  #zerosBehind({ sizeBytes, synced }: WriteGroup): Uint8Array | null {
+    return this.#room.zerosBehind(this.position, sizeBytes, synced);
   }
 
   /** As `IndexOwner`. */
@@ -307,11 +315,10 @@ export class PartitionWriter implements IndexOwner {
    * from now on belongs to the next sync. Sealed segments, and indexes that were appended to, are given away.
    */
   takeDirty(): DirtyFiles {
-    const givenAway = this.#sealed;
-    this.#releaseIndexes(givenAway);
+    const givenAway = [...this.#sealed, ...this.#releaseIndexes()];
     const dirty: DirtyFiles = { files: [...givenAway], givenAway, directories: this.#dirtyDirectories };
-    this.#sealed = [];
-    this.#dirtyDirectories = [];
+    this.#sealed = noFiles;
+    this.#dirtyDirectories = noPaths;
     if (this.#logDirty && this.#log !== null) dirty.files.push(this.#log);
     this.#logDirty = false;
     return dirty;
@@ -320,7 +327,7 @@ export class PartitionWriter implements IndexOwner {
   /** Closes every descriptor until the next write, which goes on where the file ends. No sync may be under way. */
   park(): void {
     assert(!this.needsSync, 'what is to be synced stays open');
-    assert(this.#sources.length === 0, 'a group is written before its file is closed');
+    assert(this.gathered === 0, 'a group is written before its file is closed');
     if (this.#log !== null) this.#isParked = true;
     this.close();
   }
@@ -328,48 +335,55 @@ export class PartitionWriter implements IndexOwner {
   /** Closes every descriptor. What is not synced is left to the kernel. */
   close(): void {
     if (this.#log !== null) this.#onLogLeft();
-    this.#releaseIndexes(this.#sealed);
-    for (const file of [this.#log, ...this.#sealed]) if (file !== null) this.#files.close(file);
+    for (const file of [this.#log, ...this.#sealed, ...this.#releaseIndexes()])
+      if (file !== null) this.#files.close(file);
     this.#direct?.close();
     this.#log = null;
-    this.#sealed = [];
+    this.#sealed = noFiles;
   }
 
-  /** Gives the descriptors of the indexes that are open to `files`. */
-  #releaseIndexes(files: FileDescriptor[]): void {
+  /** The descriptors of the indexes that are open, which are the caller's from now on. */
+  #releaseIndexes(): FileDescriptor[] {
+    const files: FileDescriptor[] = [];
     for (const index of [this.#index, this.#timeIndex, this.#transactionIndex]) {
       const file = index?.release() ?? null;
       if (file !== null) files.push(file);
     }
+    return files;
   }
 
-  #settleGroup(writtenBytes: number): void {
-    let whole = 0;
-    let wholeBytes = 0;
-    while (whole < this.#sources.length && wholeBytes + this.#sources[whole]!.length <= writtenBytes) {
-      wholeBytes += this.#sources[whole]!.length;
-      whole++;
+  /** Keeps `files` open until they are synced. */
+  #seal(files: readonly FileDescriptor[]): void {
+    if (files.length > 0) this.#sealed = [...this.#sealed, ...files];
+  }
+
+  #directFor({ sizeBytes }: WriteGroup): DirectFile | null {
+    const writes = this.#directWrites;
+    if (this.#direct === null && writes?.way.isLarge(sizeBytes)) this.#direct = new DirectFile(this.#files, writes);
+    return this.#direct;
+  }
+
+  #openGroup(): WriteGroup {
+    return (this.#group ??= new WriteGroup());
+  }
+
+  /** `writtenBytes` of the group are in the file, and what is not is given up. */
+  #settle(group: WriteGroup, writtenBytes: number): void {
+    this.#group = null;
+    const whole = group.wholeBatches(writtenBytes);
+    if (whole.count > 0) this.endOffset = group.endOffsets[whole.count - 1]!;
+    this.position += whole.sizeBytes;
+    for (const entry of group.offsetEntries) {
+      if (entry.at < whole.count) this.#index.addOffsetEntry(entry.relativeOffset, entry.position);
     }
-    if (whole > 0) this.endOffset = this.#endOffsets[whole - 1]!;
-    this.position += wholeBytes;
-    for (const entry of this.#indexEntries) {
-      if (entry.at < whole) this.#index.addOffsetEntry(entry.relativeOffset, entry.position);
+    for (const entry of group.timeEntries) {
+      if (entry.at < whole.count) this.#timeIndex.addTimeEntry(entry.timestamp, entry.relativeOffset);
     }
-    for (const entry of this.#timeIndexEntries) {
-      if (entry.at < whole) this.#timeIndex.addTimeEntry(entry.timestamp, entry.relativeOffset);
-    }
-    for (const { at, entry } of this.#transactionEntries) {
-      if (at >= whole) continue;
+    for (const { at, entry } of group.transactionEntries) {
+      if (at >= whole.count) continue;
       this.#transactionIndex ??= this.#indexAt(this.segmentBaseOffset, 'txnindex', this.#transactionIndexSizeBytes);
       this.#transactionIndex.addEntry(entry);
     }
-    this.#sources = [];
-    this.#endOffsets = [];
-    this.#indexEntries = [];
-    this.#timeIndexEntries = [];
-    this.#transactionEntries = [];
-    this.#groupBytes = 0;
-    this.#groupSynced = false;
   }
 
   #openLog(): FileDescriptor {
@@ -420,7 +434,7 @@ export class PartitionWriter implements IndexOwner {
       this.#files.close(file);
       throw error;
     }
-    this.#sealed.push(file);
+    this.#seal([file]);
   }
 
   #indexAt(baseOffset: number, kind: IndexKind, sizeBytes: number, isUnsure = false): IndexAppender {
@@ -428,7 +442,7 @@ export class PartitionWriter implements IndexOwner {
   }
 
   #markDirectory(path: string): void {
-    if (!this.#dirtyDirectories.includes(path)) this.#dirtyDirectories.push(path);
+    if (!this.#dirtyDirectories.includes(path)) this.#dirtyDirectories = [...this.#dirtyDirectories, path];
   }
 
   #path(baseOffset: number, kind: 'log' | 'index' | 'timeindex' | 'txnindex'): string {

@@ -42,9 +42,14 @@ export class WayOfWriting {
     this.#leastBytes = leastBytes;
   }
 
+  /** Whether a group of `groupBytes` may go either way. */
+  isLarge(groupBytes: number): boolean {
+    return !this.#isRefused && this.#mode !== 'never' && groupBytes >= this.#leastBytes;
+  }
+
   /** The way for a group of `groupBytes`. */
   of(groupBytes: number): Way {
-    if (this.#isRefused || this.#mode === 'never' || groupBytes < this.#leastBytes) return 'cached';
+    if (!this.isLarge(groupBytes)) return 'cached';
     if (this.#mode === 'always') return 'direct';
     const { cached, direct } = this.#msPerByte;
     if (direct === null) return 'direct';

@@ -23,13 +23,20 @@ interface Waiter {
   readonly listener: StageListener;
 }
 
+interface UnsyncedBatch {
+  readonly baseOffset: Offset;
+  readonly endOffset: Offset;
+}
+
 export class AppendProgress {
   #written: Offset;
   #synced: Offset;
   #end: Offset;
-  readonly #waiters: Record<Stage, Waiter[]> = { written: [], synced: [] };
-  /** Base offsets and end offsets of the acks=all batches that are not synced, oldest first. */
-  #unsynced: { readonly baseOffset: Offset; readonly endOffset: Offset }[] = [];
+  // Lists are null while they are empty: thousands of partitions that are written in turn would each keep some.
+  #waitForWritten: Waiter[] | null = null;
+  #waitForSynced: Waiter[] | null = null;
+  /** The acks=all batches that are not synced, oldest first. */
+  #unsynced: UnsyncedBatch[] | null = null;
 
   /** A log that ends at `endOffset`, all of it on disk. */
   constructor(endOffset: Offset) {
@@ -52,14 +59,18 @@ export class AppendProgress {
   }
 
   get highWatermark(): Offset {
-    const first = this.#unsynced[0];
+    const first = this.#unsynced?.[0];
     return first !== undefined && first.baseOffset < this.#written ? first.baseOffset : this.#written;
   }
 
   /** A batch got the offsets up to `endOffset`. `holdsBack`: consumers see it only once it is synced (acks=all). */
   assigned(endOffset: Offset, holdsBack: boolean): void {
     assert(endOffset > this.#end, 'a batch has at least one offset');
-    if (holdsBack) this.#unsynced.push({ baseOffset: this.#end, endOffset });
+    if (holdsBack) {
+      const batch = { baseOffset: this.#end, endOffset };
+      if (this.#unsynced === null) this.#unsynced = [batch];
+      else this.#unsynced.push(batch);
+    }
     this.#end = endOffset;
   }
 
@@ -73,10 +84,12 @@ export class AppendProgress {
       listener(true);
       return;
     }
-    const waiters = this.#waiters[stage];
+    const waiter = { endOffset, listener };
+    const waiters = this.#waiters(stage);
+    if (waiters === null) return this.#setWaiters(stage, [waiter]);
     let at = waiters.length;
     while (at > 0 && waiters[at - 1]!.endOffset > endOffset) at--;
-    waiters.splice(at, 0, { endOffset, listener });
+    waiters.splice(at, 0, waiter);
   }
 
   /** Everything below `endOffset` is in the file. */
@@ -90,16 +103,17 @@ export class AppendProgress {
   reachedSynced(endOffset: Offset): void {
     assert(endOffset >= this.#synced && endOffset <= this.#written, 'synced grows and stays within what is written');
     this.#synced = endOffset;
-    let count = 0;
-    while (count < this.#unsynced.length && this.#unsynced[count]!.endOffset <= endOffset) count++;
-    if (count > 0) this.#unsynced.splice(0, count);
+    if (this.#unsynced !== null) this.#unsynced = withoutFirst(this.#unsynced, reachedBy(this.#unsynced, endOffset));
     this.#answer('synced');
   }
 
   /** What is not written never will be: offsets go back to `written`, and who waits for them is told. */
   rollBackToWritten(): void {
     this.#end = this.#written;
-    this.#unsynced = this.#unsynced.filter((batch) => batch.endOffset <= this.#written);
+    if (this.#unsynced !== null) {
+      const written = reachedBy(this.#unsynced, this.#written);
+      this.#unsynced = written === 0 ? null : this.#unsynced.slice(0, written);
+    }
     this.#abandon('written', this.#written);
     this.#abandon('synced', this.#written);
   }
@@ -113,19 +127,45 @@ export class AppendProgress {
     return stage === 'written' ? this.#written : this.#synced;
   }
 
+  #waiters(stage: Stage): Waiter[] | null {
+    return stage === 'written' ? this.#waitForWritten : this.#waitForSynced;
+  }
+
+  #setWaiters(stage: Stage, waiters: Waiter[] | null): void {
+    if (stage === 'written') this.#waitForWritten = waiters;
+    else this.#waitForSynced = waiters;
+  }
+
   #answer(stage: Stage): void {
-    const waiters = this.#waiters[stage];
-    const reached = this.#reached(stage);
-    let count = 0;
-    while (count < waiters.length && waiters[count]!.endOffset <= reached) count++;
+    const waiters = this.#waiters(stage);
+    if (waiters === null) return;
+    const count = reachedBy(waiters, this.#reached(stage));
     if (count === 0) return;
     // Cut out first: a listener may append again.
-    for (const waiter of waiters.splice(0, count)) waiter.listener(true);
+    const answered = waiters.slice(0, count);
+    this.#setWaiters(stage, withoutFirst(waiters, count));
+    for (const waiter of answered) waiter.listener(true);
   }
 
   #abandon(stage: Stage, aboveOffset: Offset): void {
-    const waiters = this.#waiters[stage];
-    this.#waiters[stage] = waiters.filter((waiter) => waiter.endOffset <= aboveOffset);
-    for (const waiter of waiters) if (waiter.endOffset > aboveOffset) waiter.listener(false);
+    const waiters = this.#waiters(stage);
+    if (waiters === null) return;
+    const kept = reachedBy(waiters, aboveOffset);
+    this.#setWaiters(stage, kept === 0 ? null : waiters.slice(0, kept));
+    for (const waiter of waiters.slice(kept)) waiter.listener(false);
   }
+}
+
+/** How many of `ascending` end at or before `endOffset`. */
+function reachedBy(ascending: readonly { readonly endOffset: Offset }[], endOffset: Offset): number {
+  let count = 0;
+  while (count < ascending.length && ascending[count]!.endOffset <= endOffset) count++;
+  return count;
+}
+
+/** What is left of `items` without the first `count`; null where that is nothing. */
+function withoutFirst<Item>(items: Item[], count: number): Item[] | null {
+  if (count === items.length) return null;
+  if (count > 0) items.splice(0, count);
+  return items;
 }

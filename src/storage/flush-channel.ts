@@ -9,8 +9,11 @@ import { assert } from '../base/assert.ts';
 import { blankCompletion, type Completion, type FlushQueue, type Submission } from '../memory/flush-queue.ts';
 import type { InPlaceWriter } from './in-place-writer.ts';
 
-/** Receives a completion; the object is reused for the next one. */
-export type CompletionListener = (completion: Completion) => void;
+/** Who has a slot: there may be thousands, so that it is no function of its own for each. */
+export interface SlotOwner {
+  /** A completion of the slot came; the object is reused for the next one. */
+  completed(completion: Completion): void;
+}
 
 export interface FlushChannelOptions {
   readonly queue: FlushQueue;
@@ -28,7 +31,7 @@ export class FlushChannel {
   readonly #queue: FlushQueue;
   readonly #options: FlushChannelOptions;
   readonly #inPlace: InPlaceWriter | null;
-  readonly #listeners = new Map<number, CompletionListener>();
+  readonly #owners = new Map<number, SlotOwner>();
   /** Where in the ring each submission that is under way begins, by slot of the queue. */
   readonly #ringStarts: Float64Array;
   readonly #completion = blankCompletion();
@@ -48,14 +51,14 @@ export class FlushChannel {
     this.#ringStarts = new Float64Array(options.queue.capacity);
   }
 
-  /** Completions for `slot` go to `listener` until `unbind`. */
-  bind(slot: number, listener: CompletionListener): void {
-    assert(!this.#listeners.has(slot), 'a slot is bound once');
-    this.#listeners.set(slot, listener);
+  /** Completions for `slot` go to `owner` until `unbind`. */
+  bind(slot: number, owner: SlotOwner): void {
+    assert(!this.#owners.has(slot), 'a slot is bound once');
+    this.#owners.set(slot, owner);
   }
 
   unbind(slot: number): void {
-    this.#listeners.delete(slot);
+    this.#owners.delete(slot);
     this.#inPlace?.forget(slot);
   }
 
@@ -96,12 +99,12 @@ export class FlushChannel {
       return;
     }
     this.#written = this.#submitted;
-    this.#listeners.get(written.slot)?.(written);
+    this.#owners.get(written.slot)?.completed(written);
     this.#options.onWritten?.();
   }
 
   /**
-   * Takes the completions that wait, hands each to its slot's listener (one of a slot that is no longer bound is
+   * Takes the completions that wait, hands each to its slot's owner (one of a slot that is no longer bound is
    * dropped: its partition is gone) and fills the queue from what had found it full. Returns how many there were.
    */
   drain(): number {
@@ -110,7 +113,7 @@ export class FlushChannel {
     for (let i = 0; i < count; i++) {
       this.#queue.readCompletion(i, this.#completion);
       this.#inPlace?.told(this.#completion);
-      this.#listeners.get(this.#completion.slot)?.(this.#completion);
+      this.#owners.get(this.#completion.slot)?.completed(this.#completion);
     }
     if (count > 0) this.#queue.releaseCompletions(count);
     const published = (this.#submitted - this.#unpublished) % 2 ** 32;

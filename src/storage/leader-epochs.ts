@@ -22,11 +22,12 @@ const largestEpoch = 2 ** 31 - 1;
 const unknown: EpochEnd = { leaderEpoch: noEpoch, endOffset: noOffset };
 
 export class LeaderEpochs {
-  #starts: EpochStart[];
+  /** Replaced, never changed: a list that is pushed to takes room for more, and few change more than once. */
+  #starts: readonly EpochStart[];
 
   /** Takes over `starts`, whose epochs and offsets strictly grow. */
   constructor(starts: readonly EpochStart[] = []) {
-    this.#starts = [...starts];
+    this.#starts = starts;
     for (let i = 1; i < starts.length; i++) {
       assert(
         starts[i]!.leaderEpoch > starts[i - 1]!.leaderEpoch && starts[i]!.startOffset > starts[i - 1]!.startOffset,
@@ -53,12 +54,8 @@ export class LeaderEpochs {
     assert(leaderEpoch >= 0 && startOffset >= 0, 'an epoch that is assigned and its offset are at least 0');
     const last = this.#starts.at(-1);
     if (last !== undefined && last.leaderEpoch === leaderEpoch && last.startOffset <= startOffset) return false;
-    while (this.#starts.length > 0) {
-      const end = this.#starts.at(-1)!;
-      if (end.leaderEpoch < leaderEpoch && end.startOffset < startOffset) break;
-      this.#starts.pop();
-    }
-    this.#starts.push({ leaderEpoch, startOffset });
+    const kept = this.#starts.filter((start) => start.leaderEpoch < leaderEpoch && start.startOffset < startOffset);
+    this.#starts = kept.concat([{ leaderEpoch, startOffset }]);
     return true;
   }
 
@@ -82,9 +79,10 @@ export class LeaderEpochs {
 
   /** Forgets epochs that begin at or after `endOffset`: the log was cut there. Returns whether anything changed. */
   truncateFromEnd(endOffset: Offset): boolean {
-    const before = this.#starts.length;
-    while (this.#starts.length > 0 && this.#starts.at(-1)!.startOffset >= endOffset) this.#starts.pop();
-    return this.#starts.length !== before;
+    const kept = this.#starts.filter((start) => start.startOffset < endOffset);
+    if (kept.length === this.#starts.length) return false;
+    this.#starts = kept;
+    return true;
   }
 
   /** Forgets epochs that end at or before `startOffset`; the one that holds there begins there. Returns as above. */

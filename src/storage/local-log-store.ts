@@ -234,10 +234,11 @@ export class LocalLogStore implements LogStore, LogOwner {
     const limited = channels.map((channel) => {
       const slot = this.#slots++;
       return new Promise<void>((resolve) => {
-        channel.bind(slot, () => {
+        const completed = (): void => {
           channel.unbind(slot);
           resolve();
-        });
+        };
+        channel.bind(slot, { completed });
         channel.submit({ ...blankSubmission(), kind: SubmissionKind.LIMIT, slot, sizeBytes: ofEach }, ring.head);
       });
     });

@@ -18,7 +18,7 @@ import { LeaderEpochs } from './leader-epochs.ts';
 import type { CompactionSettings, Compactor } from './compactor.ts';
 import { LogCompaction, type CompactionNeed, type CompactionResult } from './log-compaction.ts';
 import type { LogConfig } from './log-config.ts';
-import { LogFlusher } from './log-flusher.ts';
+import { LogFlusher, type FlusherOwner } from './log-flusher.ts';
 import { LogReader } from './log-reader.ts';
 import { LogRetention } from './log-retention.ts';
 import { LogState } from './log-state.ts';
@@ -60,34 +60,38 @@ export interface LogOwner {
   destroyed(log: LocalLog): Promise<void>;
 }
 
-export class LocalLog implements PartitionLog, Closable {
+export class LocalLog implements PartitionLog, Closable, FlusherOwner {
   readonly state: LogState;
+  older: Closable | null = null;
+  newer: Closable | null = null;
   readonly #context: StoreContext;
   readonly #owner: LogOwner;
   readonly #flusher: LogFlusher;
   readonly #writer: LogWriter;
   readonly #reader: LogReader;
   readonly #retention: LogRetention;
-  readonly #compaction: LogCompaction;
+  /** Made when it is first asked for: few topics are compacted. */
+  #compaction: LogCompaction | null = null;
+  /** The log goes away, or the store ends: nothing is compacted any more. */
+  #compactionEnded = false;
   readonly #listeners = new LazySet<() => void>();
   #highWatermark: Offset;
   #lastStableOffset: Offset;
   #producersLoaded: boolean;
   /** Runs while something waits for `flush.ms`. */
   #flush: Timer | null = null;
-  /** The checkpoint made last, which may be under way; never rejects. */
-  #checkpoint: Promise<unknown> = Promise.resolve();
+  /** The checkpoint that is under way; never rejects. */
+  #checkpoint: Promise<unknown> | null = null;
   #destruction: Promise<void> | null = null;
 
   constructor(context: StoreContext, owner: LogOwner, known: PartitionState, topicId: string, config: LogConfig) {
     this.#context = context;
     this.#owner = owner;
     this.state = new LogState(context, known, topicId, config);
-    this.#flusher = new LogFlusher(this.state, () => this.#advanced());
+    this.#flusher = new LogFlusher(this.state, this);
     this.#writer = new LogWriter(this.state, this.#flusher);
     this.#reader = new LogReader(this.state);
     this.#retention = new LogRetention(this.state, this.#writer);
-    this.#compaction = new LogCompaction(this.state, this.#writer, this.#retention);
     this.#highWatermark = this.state.progress.highWatermark;
     this.#lastStableOffset = this.state.lastStableOffset;
     // One that takes no writes has no use for them, and its snapshot may be gone with the rest.
@@ -237,14 +241,25 @@ export class LocalLog implements PartitionLog, Closable {
 
   /** Whether, and how much, the log would be compacted. `firstDirtyOffset` counts where none is known in this run. */
   compactionNeed(nowMs: number, firstDirtyOffset: Offset | null): CompactionNeed | null {
-    this.#compaction.firstDirtyOffset ??= firstDirtyOffset;
-    return this.#compaction.need(nowMs);
+    if (!this.config.compactPolicy || this.#compactionEnded) return null;
+    const compaction = this.#openCompaction();
+    compaction.firstDirtyOffset ??= firstDirtyOffset;
+    return compaction.need(nowMs);
   }
 
   /** As `LogCompaction.run`. */
   compact(compactor: Compactor, settings: CompactionSettings, nowMs: number): Promise<CompactionResult | null> {
     if (!this.#producersLoaded) this.#loadProducers();
-    return this.#compaction.run(compactor, settings, nowMs);
+    return this.#openCompaction().run(compactor, settings, nowMs);
+  }
+
+  #openCompaction(): LogCompaction {
+    return (this.#compaction ??= new LogCompaction(this.state, this.#writer, this.#retention));
+  }
+
+  #endCompaction(): Promise<void> | undefined {
+    this.#compactionEnded = true;
+    return this.#compaction?.stop();
   }
 
   updateConfig(config: LogConfig): void {
@@ -305,7 +320,10 @@ export class LocalLog implements PartitionLog, Closable {
     this.state.bytesSinceCheckpoint = 0;
     this.state.checkpointWanted = false;
     const checkpoint = checkpointLog(this.state, this.#flusher);
-    this.#checkpoint = checkpoint.catch(ignoreHere);
+    const ended = checkpoint.catch(ignoreHere).then(() => {
+      if (this.#checkpoint === ended) this.#checkpoint = null;
+    });
+    this.#checkpoint = ended;
     return checkpoint;
   }
 
@@ -331,9 +349,9 @@ export class LocalLog implements PartitionLog, Closable {
       return true;
     }
     this.#flush?.cancel();
-    await this.#compaction.stop();
+    await this.#endCompaction();
     const failure = await this.#flusher.close(false);
-    this.#advanced();
+    this.advanced();
     await this.#retention.removeDoomed();
     if (failure !== FlushFailure.NONE || this.state.needsRecovery) return false;
     try {
@@ -355,7 +373,7 @@ export class LocalLog implements PartitionLog, Closable {
   async #destroy(): Promise<void> {
     this.#flush?.cancel();
     await this.#flusher.close(true);
-    await this.#compaction.stop();
+    await this.#endCompaction();
     // It may be writing files into the directory, whose name is somebody else's soon.
     await this.#checkpoint;
     await this.#retention.removeDoomed();
@@ -363,7 +381,7 @@ export class LocalLog implements PartitionLog, Closable {
     this.state.segments.clear();
     this.state.named.clear();
     await this.#owner.destroyed(this);
-    this.#advanced();
+    this.advanced();
   }
 
   #loadProducers(): void {
@@ -371,7 +389,8 @@ export class LocalLog implements PartitionLog, Closable {
     this.#producersLoaded = true;
   }
 
-  #advanced(): void {
+  /** As `FlusherOwner`. */
+  advanced(): void {
     const { lastStableOffset } = this.state;
     const { highWatermark } = this.state.progress;
     const closed = this.#flusher.state === 'closed';

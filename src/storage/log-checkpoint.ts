@@ -76,6 +76,8 @@ async function writeSideFiles(
   if (before === null) return;
   // The recovery points on disk still name the old one, so it goes only when they were written again.
   const paths = producerPaths(directory, before);
-  if (before !== endOffset) log.staleSnapshots.push(paths.snapshot);
-  if (hadNamed && (before !== endOffset || snapshot.named === null)) log.staleSnapshots.push(paths.named);
+  const stale: string[] = [];
+  if (before !== endOffset) stale.push(paths.snapshot);
+  if (hadNamed && (before !== endOffset || snapshot.named === null)) stale.push(paths.named);
+  log.staleSnapshots = [...log.staleSnapshots, ...stale];
 }

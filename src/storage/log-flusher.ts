@@ -23,7 +23,7 @@ import {
   SubmissionFlag,
   SubmissionKind,
 } from '../memory/flush-queue.ts';
-import type { FlushChannel } from './flush-channel.ts';
+import type { FlushChannel, SlotOwner } from './flush-channel.ts';
 import type { LogState } from './log-state.ts';
 import { PendingBatches } from './pending-batches.ts';
 import type { Segment } from './segment.ts';
@@ -42,10 +42,16 @@ const submission: Submission = blankSubmission();
 
 export type FlusherState = 'taking' | 'full' | 'failed' | 'closed';
 
-export class LogFlusher {
+/** Whose log it is. */
+export interface FlusherOwner {
+  /** Written, synced or the high watermark may have moved, or the log failed. */
+  advanced(): void;
+}
+
+export class LogFlusher implements SlotOwner {
   readonly pending = new PendingBatches();
   readonly #log: LogState;
-  readonly #advanced: () => void;
+  readonly #owner: FlusherOwner;
   #state: FlusherState = 'taking';
   #slot = noSlot;
   #channel: FlushChannel | null = null;
@@ -63,13 +69,12 @@ export class LogFlusher {
   #closeAgainMs = 0;
   /** Those who wait for CLOSED. */
   readonly #closings = new LazySet<(failure: FlushFailure) => void>();
-  /** Those who wait for CHECKPOINTED, in order. */
-  #checkpoints: ((failure: FlushFailure) => void)[] = [];
+  /** Those who wait for CHECKPOINTED, in order; null where nobody does. */
+  #checkpoints: ((failure: FlushFailure) => void)[] | null = null;
 
-  /** `advanced` is called when written, synced or the high watermark may have moved, or the log failed. */
-  constructor(log: LogState, advanced: () => void) {
+  constructor(log: LogState, owner: FlusherOwner) {
     this.#log = log;
-    this.#advanced = advanced;
+    this.#owner = owner;
     this.#syncAskedUpTo = log.progress.synced;
     if (log.refusal !== null) this.#state = 'failed';
   }
@@ -105,7 +110,7 @@ export class LogFlusher {
     this.#slot = context.takeSlot();
     if (this.#worker < 0) this.#worker = this.#slot % context.channels.length;
     this.#channel = context.channels[this.#worker]!;
-    this.#channel.bind(this.#slot, (completion) => this.#completed(completion));
+    this.#channel.bind(this.#slot, this);
     const fields = this.#blank(SubmissionKind.OPEN);
     fields.flags = log.hasFiles ? 0 : SubmissionFlag.CREATE;
     if (log.indexPoint < log.recoveryPoint) fields.flags |= SubmissionFlag.INDEXES_UNSURE;
@@ -161,7 +166,10 @@ export class LogFlusher {
     }
     this.#syncAskedUpTo = this.#log.progress.end;
     this.#openChannel().submit(this.#blank(SubmissionKind.CHECKPOINT), this.#log.context.ring.head);
-    return new Promise((resolve) => this.#checkpoints.push(resolve));
+    return new Promise((resolve) => {
+      if (this.#checkpoints === null) this.#checkpoints = [resolve];
+      else this.#checkpoints.push(resolve);
+    });
   }
 
   /**
@@ -209,7 +217,7 @@ export class LogFlusher {
 
   get #isIdle(): boolean {
     const { progress } = this.#log;
-    return this.#state === 'taking' && progress.written === progress.end && this.#checkpoints.length === 0;
+    return this.#state === 'taking' && progress.written === progress.end && this.#checkpoints === null;
   }
 
   /** The worker ended by a defect: nothing that was submitted will be answered, so who waits for it is told here. */
@@ -232,19 +240,21 @@ export class LogFlusher {
     const done = new Promise<FlushFailure>((resolve) => {
       // The slot may be given up before the worker is done, and its last completions still count.
       channel.unbind(slot);
-      channel.bind(slot, (completion) => {
-        if (completion.kind !== CompletionKind.CLOSED) return this.#completed(completion);
+      const completed = (completion: Completion): void => {
+        if (completion.kind !== CompletionKind.CLOSED) return this.completed(completion);
         channel.unbind(slot);
         this.#closings.delete(resolve);
         resolve(completion.failure);
-      });
+      };
+      channel.bind(slot, { completed });
       this.#closings.add(resolve);
     });
     channel.submit(fields, this.#log.context.ring.head);
     return done;
   }
 
-  #completed(completion: Completion): void {
+  /** As `SlotOwner`. */
+  completed(completion: Completion): void {
     const segment = completion.segmentBaseOffset as Offset;
     if (segment > this.#log.confirmedSegment) this.#confirmed(segment);
     switch (completion.kind) {
@@ -258,8 +268,7 @@ export class LogFlusher {
         this.#answerCheckpoints(completion.failure);
         return this.#syncFailed(completion);
       case CompletionKind.CHECKPOINTED:
-        this.#checkpoints.shift()?.(completion.failure);
-        return;
+        return this.#checkpointed(completion.failure);
       case CompletionKind.RESUMED:
         this.#log.context.logger.info({ topic: this.#log.topic, partition: this.#log.partition }, 'Writing goes on.');
         return;
@@ -280,21 +289,20 @@ export class LogFlusher {
   }
 
   #written(endOffset: Offset): void {
-    const { progress, producers, named } = this.#log;
+    const { progress } = this.#log;
     if (endOffset <= progress.written) return;
     this.#log.hasFiles = true;
-    producers.settleUpTo(endOffset);
-    named.settleUpTo(endOffset);
+    this.#log.settleProducers(endOffset);
     this.pending.settleUpTo(endOffset);
     progress.reachedWritten(endOffset);
-    this.#advanced();
+    this.#owner.advanced();
   }
 
   #synced(endOffset: Offset): void {
     const { progress } = this.#log;
     if (endOffset <= progress.synced) return;
     progress.reachedSynced(endOffset);
-    this.#advanced();
+    this.#owner.advanced();
   }
 
   #writeFailed(completion: Completion): void {
@@ -325,10 +333,8 @@ export class LogFlusher {
     const log = this.#log;
     const endOffset = completion.endOffset as Offset;
     if (endOffset > log.progress.written) this.#written(endOffset);
-    log.producers.settleUpTo(endOffset);
-    log.producers.rollBackTo(endOffset);
-    log.named.settleUpTo(endOffset);
-    log.named.rollBackTo(endOffset);
+    log.settleProducers(endOffset);
+    log.rollBackProducers(endOffset);
     log.recent.cut(endOffset);
     log.segments.dropAfter(completion.segmentBaseOffset as Offset);
     this.pending.settleUpTo(endOffset);
@@ -342,7 +348,7 @@ export class LogFlusher {
     // What asked for a sync may be among what was dropped, with what was written before it.
     if (this.#syncAskedUpTo > log.progress.synced) this.#syncAskedUpTo = log.progress.synced;
     log.progress.rollBackToWritten();
-    this.#advanced();
+    this.#owner.advanced();
   }
 
   #syncFailed(completion: Completion): void {
@@ -360,7 +366,7 @@ export class LogFlusher {
     const log = this.#log;
     log.refusal = `${this.#name} takes no writes: ${reason}. ${advice}`;
     log.context.logger.error({ topic: log.topic, partition: log.partition, reason }, 'A partition failed.');
-    this.#advanced();
+    this.#owner.advanced();
   }
 
   #scheduleRetry(): void {
@@ -398,8 +404,16 @@ export class LogFlusher {
     return encoder.encode(`${this.#log.directory}\n${this.#log.topicId}`);
   }
 
+  #checkpointed(failure: FlushFailure): void {
+    const done = this.#checkpoints?.shift();
+    if (this.#checkpoints?.length === 0) this.#checkpoints = null;
+    done?.(failure);
+  }
+
   #answerCheckpoints(failure: FlushFailure): void {
-    for (const done of this.#checkpoints.splice(0)) done(failure);
+    const waiting = this.#checkpoints ?? [];
+    this.#checkpoints = null;
+    for (const done of waiting) done(failure);
   }
 
   #blank(kind: SubmissionKind): Submission {

@@ -64,11 +64,9 @@ export class LogRetention {
   /** Deletes what the settings no longer keep; returns how many segments. Rejects with the file system's error. */
   async enforce(): Promise<number> {
     const log = this.#log;
-    const { config, context, segments, progress, producers, named } = log;
+    const { config, context, segments, progress } = log;
     const nowMs = context.clock.nowMs();
-    const expired =
-      producers.expire(nowMs, config.producerExpirationMs) + named.expire(nowMs, config.producerExpirationMs);
-    if (expired > 0) log.producersChanged = true;
+    log.expireProducers(nowMs);
     if (!config.deletePolicy || segments.active === null) return 0;
     const active = segments.active;
     if (active.sizeBytes > 0 && this.#isTooOld(active, nowMs) && progress.written === progress.end) {

@@ -18,6 +18,8 @@ import { SegmentList } from './segment-list.ts';
 import { partitionDirectoryName } from './segment-name.ts';
 import type { StoreContext } from './store-context.ts';
 
+const noPaths: readonly string[] = [];
+
 export class LogState {
   readonly context: StoreContext;
   readonly topic: string;
@@ -30,8 +32,8 @@ export class LogState {
   readonly epochs: LeaderEpochs;
   readonly progress: AppendProgress;
   readonly recent = new RecentBatches();
-  readonly producers = new ProducerState();
-  readonly named: NamedProducers;
+  #producers: ProducerState | null = null;
+  #named: NamedProducers | null = null;
   logStartOffset: Offset;
   /** The end offset that the newest durable producer snapshot is named after; null where there is none. */
   producerSnapshot: Offset | null;
@@ -40,7 +42,7 @@ export class LogState {
   /** Whether producers changed since that snapshot. */
   producersChanged = false;
   /** Paths of older snapshots, to be removed once the recovery points no longer name them. */
-  readonly staleSnapshots: string[] = [];
+  staleSnapshots: readonly string[] = noPaths;
   /** Whether the epochs changed since their file was written. */
   epochsChanged = false;
   /** The recovery point should move though little was appended: segments wait for that to be deleted. */
@@ -78,10 +80,10 @@ export class LogState {
     this.segments = new SegmentList(known.segments);
     this.epochs = new LeaderEpochs(known.epochs);
     this.progress = new AppendProgress(known.endOffset);
-    this.named = new NamedProducers(context.names);
     this.logStartOffset = known.logStartOffset;
     this.producerSnapshot = known.producerSnapshot;
-    this.producers.transactions.tell(known.firstOpenTransaction ?? -1);
+    const { firstOpenTransaction = -1 } = known;
+    if (firstOpenTransaction >= 0) this.producers.transactions.tell(firstOpenTransaction);
     this.recoveryPoint = known.recoveryPoint;
     this.indexPoint = known.indexPoint;
     this.savedRecoveryPoint = known.recoveryPoint;
@@ -90,6 +92,36 @@ export class LogState {
     this.needsMetadata = this.hasFiles && known.topicId === null;
     this.refusal = known.refusal ?? context.refusal;
     this.isDamaged = known.refusal !== null;
+  }
+
+  // Most of many partitions have no producers that are remembered: what remembers them is made when it is first asked for.
+
+  get producers(): ProducerState {
+    return (this.#producers ??= new ProducerState());
+  }
+
+  get named(): NamedProducers {
+    return (this.#named ??= new NamedProducers(this.context.names));
+  }
+
+  /** Everything before `endOffset` is in the file, and what producers sent there is not taken back any more. */
+  settleProducers(endOffset: Offset): void {
+    this.#producers?.settleUpTo(endOffset);
+    this.#named?.settleUpTo(endOffset);
+  }
+
+  /** What producers sent from `endOffset` on was not written. */
+  rollBackProducers(endOffset: Offset): void {
+    this.#producers?.rollBackTo(endOffset);
+    this.#named?.rollBackTo(endOffset);
+  }
+
+  /** Forgets those who have sent nothing for as long as the settings say. */
+  expireProducers(nowMs: number): void {
+    const { producerExpirationMs } = this.config;
+    const ofKafka = this.#producers?.expire(nowMs, producerExpirationMs) ?? 0;
+    const named = this.#named?.expire(nowMs, producerExpirationMs) ?? 0;
+    if (ofKafka + named > 0) this.producersChanged = true;
   }
 
   /**
@@ -104,9 +136,16 @@ export class LogState {
   /** What consumers that read committed may read up to (exclusive). */
   get lastStableOffset(): Offset {
     const { highWatermark } = this.progress;
-    const firstOffset = this.producers.transactions.firstUndecided(highWatermark);
+    const firstOffset = this.#producers?.transactions.firstUndecided(highWatermark) ?? -1;
     if (firstOffset < 0) return highWatermark;
     return Math.min(highWatermark, Math.max(firstOffset, this.logStartOffset)) as Offset;
+  }
+
+  /** The paths of `staleSnapshots`, which are the caller's to remove. */
+  takeStaleSnapshots(): readonly string[] {
+    const paths = this.staleSnapshots;
+    this.staleSnapshots = noPaths;
+    return paths;
   }
 
   /** What an append waits for that asks for `durability`. */
@@ -137,7 +176,7 @@ export class LogState {
       segments: this.hasFiles ? this.segments.all().map((segment) => segment.state) : [],
       epochs: this.epochs.starts,
       producerSnapshot: this.producerSnapshot,
-      firstOpenTransaction: this.producers.transactions.firstOpen,
+      firstOpenTransaction: this.#producers?.transactions.firstOpen ?? -1,
       refusal: this.isDamaged ? this.refusal : null,
     };
   }

@@ -4,6 +4,7 @@
  * Descriptors are not its matter: the worker itself has no more open than it may (`flush/open-files.ts`).
  */
 
+import { RecencyList } from '../base/recency-list.ts';
 import type { Closable } from './store-context.ts';
 
 const defaultMax = 20_000;
@@ -25,9 +26,7 @@ function* take<T>(items: Iterable<T>, count: number): Generator<T> {
 export class OpenLogs {
   readonly #max: number;
   readonly #onCount: (count: number) => void;
-  /** In the order of use, the longest unused first. */
-  readonly #logs = new Set<Closable>();
-  #newest: Closable | null = null;
+  readonly #logs = new RecencyList<Closable>();
   #closing = 0;
   #told = 0;
 
@@ -39,17 +38,14 @@ export class OpenLogs {
 
   /** The log was appended to. */
   used(log: Closable): void {
-    if (this.#newest === log) return;
-    this.#newest = log;
-    this.#logs.delete(log);
-    this.#logs.add(log);
+    if (this.#logs.newest === log) return;
+    this.#logs.use(log);
     if (this.#logs.size > this.#max) this.#closeSome();
     this.#tell();
   }
 
   delete(log: Closable): void {
     this.#logs.delete(log);
-    if (this.#newest === log) this.#newest = null;
     this.#tell();
   }
 
@@ -62,12 +58,12 @@ export class OpenLogs {
   #closeSome(): void {
     // Who says no goes to the end, so that the next call asks others.
     for (const log of [...take(this.#logs, Math.min(askAtOnce, closingMax - this.#closing))]) {
-      if (log === this.#newest) continue;
+      if (log === this.#logs.newest) continue;
       this.#logs.delete(log);
       this.#closing++;
       void log.closeFilesIfIdle().then((isClosed) => {
         this.#closing--;
-        if (!isClosed) this.#logs.add(log);
+        if (!isClosed && !this.#logs.has(log)) this.#logs.use(log);
       });
     }
   }

@@ -3,14 +3,20 @@
  * and indexes, so that a failed write can be undone. I/O thread, one per log.
  *
  *   append ──► add ──► settleUpTo(written): confirmed │ rollBackTo(written): the segment is as it was confirmed
+ *
+ *   #oldest ─► batch ─► batch ─► … ◄─ #newest           linked by `newer` and `older`
+ *
+ * Where many partitions are written in turn, an object made for each batch outlives the collector's first looks, and all
+ * of them together take more memory than the partitions. So objects are used again, by whichever partition comes next.
  */
 
-import type { Offset } from '../base/numbers.ts';
+import { firstOffset, noTimestamp, type Offset } from '../base/numbers.ts';
 import type { Segment } from './segment.ts';
 
 interface PendingBatch {
   endOffset: Offset;
-  segment: Segment;
+  /** Null while the object waits to be used again. */
+  segment: Segment | null;
   /** The segment before this batch. */
   largestTimestampMs: number;
   offsetOfLargestTimestamp: number;
@@ -19,79 +25,103 @@ interface PendingBatch {
   timeIndexSizeBytes: number;
   transactionIndexSizeBytes: number;
   bytesSinceIndexEntry: number;
+  older: PendingBatch | null;
+  newer: PendingBatch | null;
 }
 
-/** As many objects of settled batches wait to be used again. */
-const sparesMax = 4;
+/** As many objects of batches that are settled wait to be used again. */
+const sparesMax = 4096;
+/** Of all partitions, linked by `newer`. */
+let spares: PendingBatch | null = null;
+let spareCount = 0;
 
-/**
- * Where many partitions are written in turn, an object made for each batch outlives the collector's first looks, and all
- * of them together take more memory than the partitions. So objects are used again.
- *
- *   #batches: [ settled, spare … │ pending … │ spare … ]
- *                                └ #first    └ #end
- */
 export class PendingBatches {
-  readonly #batches: PendingBatch[] = [];
-  #first = 0;
-  #end = 0;
+  #oldest: PendingBatch | null = null;
+  #newest: PendingBatch | null = null;
 
   /** Remembers `segment` as it is before a batch that ends at `endOffset` is added to it. */
   add(endOffset: Offset, segment: Segment): void {
-    const { largestTimestampMs, offsetOfLargestTimestamp, firstTimestampMs } = segment;
-    const { offsetIndexSizeBytes, timeIndexSizeBytes, transactionIndexSizeBytes, bytesSinceIndexEntry } = segment;
-    const spare = this.#batches[this.#end++];
-    if (spare === undefined) {
-      this.#batches.push({
-        endOffset,
-        segment,
-        largestTimestampMs,
-        offsetOfLargestTimestamp,
-        firstTimestampMs,
-        offsetIndexSizeBytes,
-        timeIndexSizeBytes,
-        transactionIndexSizeBytes,
-        bytesSinceIndexEntry,
-      });
-      return;
-    }
-    spare.endOffset = endOffset;
-    spare.segment = segment;
-    spare.largestTimestampMs = largestTimestampMs;
-    spare.offsetOfLargestTimestamp = offsetOfLargestTimestamp;
-    spare.firstTimestampMs = firstTimestampMs;
-    spare.offsetIndexSizeBytes = offsetIndexSizeBytes;
-    spare.timeIndexSizeBytes = timeIndexSizeBytes;
-    spare.transactionIndexSizeBytes = transactionIndexSizeBytes;
-    spare.bytesSinceIndexEntry = bytesSinceIndexEntry;
+    const batch = blankBatch();
+    batch.endOffset = endOffset;
+    batch.segment = segment;
+    batch.largestTimestampMs = segment.largestTimestampMs;
+    batch.offsetOfLargestTimestamp = segment.offsetOfLargestTimestamp;
+    batch.firstTimestampMs = segment.firstTimestampMs;
+    batch.offsetIndexSizeBytes = segment.offsetIndexSizeBytes;
+    batch.timeIndexSizeBytes = segment.timeIndexSizeBytes;
+    batch.transactionIndexSizeBytes = segment.transactionIndexSizeBytes;
+    batch.bytesSinceIndexEntry = segment.bytesSinceIndexEntry;
+    batch.older = this.#newest;
+    if (this.#newest === null) this.#oldest = batch;
+    else this.#newest.newer = batch;
+    this.#newest = batch;
   }
 
   /** Everything below `endOffset` is in the file. */
   settleUpTo(endOffset: Offset): void {
-    while (this.#first < this.#end && this.#batches[this.#first]!.endOffset <= endOffset) this.#first++;
-    if (this.#first === this.#end) {
-      this.#first = 0;
-      this.#end = 0;
-      if (this.#batches.length > sparesMax) this.#batches.length = sparesMax;
-    } else if (this.#first * 2 >= this.#end) {
-      // Cutting only when half is settled makes it cost a constant amount per batch.
-      this.#batches.splice(0, this.#first);
-      this.#end -= this.#first;
-      this.#first = 0;
+    while (this.#oldest !== null && this.#oldest.endOffset <= endOffset) {
+      const settled = this.#oldest;
+      this.#oldest = settled.newer;
+      if (this.#oldest === null) this.#newest = null;
+      else this.#oldest.older = null;
+      spare(settled);
     }
   }
 
   /** The batches that end after `endOffset` were not written: their segments get back what they had before them. */
   rollBackTo(endOffset: Offset): void {
-    while (this.#end > this.#first && this.#batches[this.#end - 1]!.endOffset > endOffset) {
-      const { segment, ...before } = this.#batches[--this.#end]!;
-      segment.largestTimestampMs = before.largestTimestampMs;
-      segment.offsetOfLargestTimestamp = before.offsetOfLargestTimestamp;
-      segment.firstTimestampMs = before.firstTimestampMs;
-      segment.offsetIndexSizeBytes = before.offsetIndexSizeBytes;
-      segment.timeIndexSizeBytes = before.timeIndexSizeBytes;
-      segment.transactionIndexSizeBytes = before.transactionIndexSizeBytes;
-      segment.bytesSinceIndexEntry = before.bytesSinceIndexEntry;
+    while (this.#newest !== null && this.#newest.endOffset > endOffset) {
+      const undone = this.#newest;
+      this.#newest = undone.older;
+      if (this.#newest === null) this.#oldest = null;
+      else this.#newest.newer = null;
+      restore(undone);
+      spare(undone);
     }
   }
+}
+
+function restore({ segment, ...before }: PendingBatch): void {
+  if (segment === null) return;
+  segment.largestTimestampMs = before.largestTimestampMs;
+  segment.offsetOfLargestTimestamp = before.offsetOfLargestTimestamp;
+  segment.firstTimestampMs = before.firstTimestampMs;
+  segment.offsetIndexSizeBytes = before.offsetIndexSizeBytes;
+  segment.timeIndexSizeBytes = before.timeIndexSizeBytes;
+  segment.transactionIndexSizeBytes = before.transactionIndexSizeBytes;
+  segment.bytesSinceIndexEntry = before.bytesSinceIndexEntry;
+}
+
+/** One that waits to be used again, or a new one; in no list. */
+function blankBatch(): PendingBatch {
+  const batch = spares;
+  if (batch !== null) {
+    spares = batch.newer;
+    spareCount--;
+    batch.newer = null;
+    return batch;
+  }
+  return {
+    endOffset: firstOffset,
+    segment: null,
+    largestTimestampMs: noTimestamp,
+    offsetOfLargestTimestamp: 0,
+    firstTimestampMs: noTimestamp,
+    offsetIndexSizeBytes: 0,
+    timeIndexSizeBytes: 0,
+    transactionIndexSizeBytes: 0,
+    bytesSinceIndexEntry: 0,
+    older: null,
+    newer: null,
+  };
+}
+
+function spare(batch: PendingBatch): void {
+  batch.segment = null;
+  batch.older = null;
+  batch.newer = null;
+  if (spareCount === sparesMax) return;
+  batch.newer = spares;
+  spares = batch;
+  spareCount++;
 }

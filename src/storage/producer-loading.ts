@@ -18,8 +18,8 @@ export function loadProducers(log: LogState): void {
     const found = readProducers(fileSystem, log.directory, offset);
     if (found.damage === null) {
       log.producers.load(found.entries);
-      log.named.load(found.named);
       log.hasNamedFile = found.named.length > 0;
+      if (log.hasNamedFile) log.named.load(found.named);
       return;
     }
     path = found.path;

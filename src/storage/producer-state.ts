@@ -218,10 +218,9 @@ export class ProducerState {
       this.#firstStep++;
     }
     // Cutting only when half is settled makes it cost a constant amount per batch.
-    if (this.#firstStep * 2 >= this.#steps.length) {
-      this.#steps = this.#steps.slice(this.#firstStep);
-      this.#firstStep = 0;
-    }
+    if (this.#firstStep === 0 || this.#firstStep * 2 < this.#steps.length) return;
+    this.#steps = this.#steps.slice(this.#firstStep);
+    this.#firstStep = 0;
   }
 
   /** Undoes all applied batches that end at or after `endOffset`, which were not written. */

@@ -3,14 +3,16 @@
  * I/O thread. A circular table, oldest batch first; offsets and ring positions only grow along it. The ring may have
  * overwritten what the table names: the reader asks `IngestRing.holds` before and after it copied.
  *
- *   slot: f64 baseOffset │ f64 endOffset │ f64 ringPosition │ f64 sizeBytes
+ *   slot: endOffset │ ringPosition │ sizeBytes         a batch begins where the one before it ends
  */
 
 import { assert } from '../base/assert.ts';
-import type { Offset, RingPosition } from '../base/numbers.ts';
+import { firstOffset, type Offset, type RingPosition } from '../base/numbers.ts';
 
-const fieldsOfSlot = 4;
+const fieldsOfSlot = 3;
 const smallestCapacity = 8;
+/** Of all tables that were never added to. */
+const noSlots: number[] = [];
 
 /** One batch in the ring. */
 export interface RecentBatch {
@@ -23,7 +25,10 @@ export interface RecentBatch {
 
 export class RecentBatches {
   readonly #maxCapacity: number;
-  #slots = new Float64Array(smallestCapacity * fieldsOfSlot);
+  /** A plain list: a typed one of this size takes half a kilobyte beside what is in it. */
+  #slots = noSlots;
+  /** Where the oldest batch begins. */
+  #baseOffset: Offset = firstOffset;
   #first = 0;
   #count = 0;
 
@@ -39,26 +44,27 @@ export class RecentBatches {
 
   /** Adds the batch that follows the newest one. */
   add(baseOffset: Offset, endOffset: Offset, ringPosition: RingPosition, sizeBytes: number): void {
+    assert(this.#count === 0 || baseOffset === this.endOffsetAt(this.#count - 1), 'batches follow each other');
+    if (this.#count === 0) this.#baseOffset = baseOffset;
     if (this.#count === this.#capacity) {
       if (this.#capacity < this.#maxCapacity) this.#grow();
       else this.#dropFirst();
     }
     const at = this.#place(this.#count);
-    this.#slots[at] = baseOffset;
-    this.#slots[at + 1] = endOffset;
-    this.#slots[at + 2] = ringPosition;
-    this.#slots[at + 3] = sizeBytes;
+    this.#slots[at] = endOffset;
+    this.#slots[at + 1] = ringPosition;
+    this.#slots[at + 2] = sizeBytes;
     this.#count++;
   }
 
   /** Index of the batch that holds `offset`, or -1 where the table does not reach back that far or it is not there yet. */
   find(offset: Offset): number {
-    if (this.#count === 0 || offset < this.#slots[this.#place(0)]!) return -1;
+    if (this.#count === 0 || offset < this.#baseOffset) return -1;
     let low = 0;
     let high = this.#count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#slots[this.#place(middle) + 1]! <= offset) low = middle + 1;
+      if (this.#slots[this.#place(middle)]! <= offset) low = middle + 1;
       else high = middle;
     }
     return low < this.#count ? low : -1;
@@ -66,22 +72,22 @@ export class RecentBatches {
 
   /** The end offset (exclusive) of the batch at `index`, 0 being the oldest remembered. */
   endOffsetAt(index: number): Offset {
-    return this.#slots[this.#placeOf(index) + 1]! as Offset;
+    return this.#slots[this.#placeOf(index)]! as Offset;
   }
 
   /** Where in the ring the batch at `index` begins. */
   ringPositionAt(index: number): RingPosition {
-    return this.#slots[this.#placeOf(index) + 2]! as RingPosition;
+    return this.#slots[this.#placeOf(index) + 1]! as RingPosition;
   }
 
   sizeBytesAt(index: number): number {
-    return this.#slots[this.#placeOf(index) + 3]!;
+    return this.#slots[this.#placeOf(index) + 2]!;
   }
 
   /** The batch at `index` as an object. */
   at(index: number): RecentBatch {
     return {
-      baseOffset: this.#slots[this.#placeOf(index)]! as Offset,
+      baseOffset: index === 0 ? this.#baseOffset : this.endOffsetAt(index - 1),
       endOffset: this.endOffsetAt(index),
       ringPosition: this.ringPositionAt(index),
       sizeBytes: this.sizeBytesAt(index),
@@ -93,25 +99,25 @@ export class RecentBatches {
     let sum = 0;
     for (let i = index; i < this.#count; i++) {
       const at = this.#place(i);
-      if (this.#slots[at + 1]! > endOffset) break;
-      sum += this.#slots[at + 3]!;
+      if (this.#slots[at]! > endOffset) break;
+      sum += this.#slots[at + 2]!;
     }
     return sum;
   }
 
   /** Forgets batches that begin before `position`: the ring came round. */
   forgetBefore(position: RingPosition): void {
-    while (this.#count > 0 && this.#slots[this.#place(0) + 2]! < position) this.#dropFirst();
+    while (this.#count > 0 && this.#slots[this.#place(0) + 1]! < position) this.#dropFirst();
   }
 
   /** Forgets batches that end at or before `endOffset`: compaction may have taken records out of them. */
   forgetUpTo(endOffset: Offset): void {
-    while (this.#count > 0 && this.#slots[this.#place(0) + 1]! <= endOffset) this.#dropFirst();
+    while (this.#count > 0 && this.#slots[this.#place(0)]! <= endOffset) this.#dropFirst();
   }
 
   /** Forgets batches that end after `endOffset`: they were not written. */
   cut(endOffset: Offset): void {
-    while (this.#count > 0 && this.#slots[this.#place(this.#count - 1) + 1]! > endOffset) this.#count--;
+    while (this.#count > 0 && this.#slots[this.#place(this.#count - 1)]! > endOffset) this.#count--;
   }
 
   get #capacity(): number {
@@ -128,17 +134,22 @@ export class RecentBatches {
   }
 
   #dropFirst(): void {
+    this.#baseOffset = this.endOffsetAt(0);
     this.#first = (this.#first + 1) & (this.#capacity - 1);
     this.#count--;
   }
 
   #grow(): void {
-    const larger = new Float64Array(this.#slots.length * 2);
+    const larger = blankSlots(Math.max(this.#capacity * 2, smallestCapacity));
     for (let i = 0; i < this.#count; i++) {
       const at = this.#place(i);
-      larger.set(this.#slots.subarray(at, at + fieldsOfSlot), i * fieldsOfSlot);
+      for (let field = 0; field < fieldsOfSlot; field++) larger[i * fieldsOfSlot + field] = this.#slots[at + field]!;
     }
     this.#slots = larger;
     this.#first = 0;
   }
+}
+
+function blankSlots(capacity: number): number[] {
+  return Array.from({ length: capacity * fieldsOfSlot }, () => 0);
 }

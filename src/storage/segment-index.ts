@@ -11,79 +11,38 @@
  */
 
 import { assert } from '../base/assert.ts';
-import { asPosition, noTimestamp, type Offset, type Position } from '../base/numbers.ts';
+import { asAddress, asPosition, noTimestamp, type Address, type Offset, type Position } from '../base/numbers.ts';
 import type { Arena } from '../memory/arena.ts';
-import type { ArenaHeap, Block } from '../memory/arena-heap.ts';
+import type { ArenaHeap } from '../memory/arena-heap.ts';
 
 export const offsetEntrySizeBytes = 8;
 export const timeEntrySizeBytes = 12;
 const firstBlockSizeBytes = 256;
 
-/** Entries of one kind: a block that doubles when it is full. */
-class EntryBlock {
-  readonly #arena: Arena;
-  readonly #heap: ArenaHeap;
-  readonly #entrySizeBytes: number;
-  #block: Block | null = null;
-  count = 0;
-
-  constructor(arena: Arena, heap: ArenaHeap, entrySizeBytes: number) {
-    this.#arena = arena;
-    this.#heap = heap;
-    this.#entrySizeBytes = entrySizeBytes;
-  }
-
-  get address(): number {
-    return this.#block?.address ?? 0;
-  }
-
-  /** Room for `more` further entries; returns the block's address, or -1 where the heap has none. */
-  reserve(more: number): number {
-    const neededBytes = (this.count + more) * this.#entrySizeBytes;
-    if (this.#block !== null && neededBytes <= this.#block.sizeBytes) return this.#block.address;
-    const larger = this.#heap.allocate(Math.max(neededBytes, firstBlockSizeBytes));
-    if (larger === null) return -1;
-    if (this.#block !== null) {
-      const { address } = this.#block;
-      this.#arena.bytes.copyWithin(larger.address, address, address + this.count * this.#entrySizeBytes);
-      this.#heap.release(this.#block);
-    }
-    this.#block = larger;
-    return larger.address;
-  }
-
-  /** Returns whether there was room for them; else it stays empty. */
-  load(entries: Uint8Array): boolean {
-    assert(this.count === 0, 'entries are loaded into an empty index');
-    const count = Math.floor(entries.length / this.#entrySizeBytes);
-    if (count === 0) return true;
-    const address = this.reserve(count);
-    if (address < 0) return false;
-    this.#arena.bytes.set(entries.subarray(0, count * this.#entrySizeBytes), address);
-    this.count = count;
-    return true;
-  }
-
-  release(): void {
-    if (this.#block !== null) this.#heap.release(this.#block);
-    this.#block = null;
-    this.count = 0;
-  }
+/** Entries of one kind: a block of the heap that is replaced by a larger one when it is full. */
+interface Entries {
+  /** Of the block; 0 where there is none. */
+  address: Address;
+  blockSizeBytes: number;
+  count: number;
+  readonly sizeBytesOfEach: number;
 }
+
+const noAddress = asAddress(0);
 
 export class SegmentIndex {
   readonly baseOffset: Offset;
   readonly #arena: Arena;
-  readonly #offsets: EntryBlock;
-  readonly #times: EntryBlock;
+  readonly #heap: ArenaHeap;
+  readonly #offsets = noEntries(offsetEntrySizeBytes);
+  readonly #times = noEntries(timeEntrySizeBytes);
   /** False where entries of the files found no room: then what is here is no beginning of the files any more. */
   #isWhole = true;
 
   constructor(arena: Arena, heap: ArenaHeap, baseOffset: Offset) {
     this.baseOffset = baseOffset;
     this.#arena = arena;
-    this.#offsets = new EntryBlock(arena, heap, offsetEntrySizeBytes);
-    this.#times = new EntryBlock(arena, heap, timeEntrySizeBytes);
+    this.#heap = heap;
   }
 
   get offsetEntryCount(): number {
@@ -96,8 +55,8 @@ export class SegmentIndex {
 
   /** Takes over the entries of index files, in file order; bytes past the last whole entry are left out. */
   load(offsetEntries: Uint8Array, timeEntries: Uint8Array): void {
-    const hasOffsets = this.#offsets.load(offsetEntries);
-    const hasTimes = this.#times.load(timeEntries);
+    const hasOffsets = this.#load(this.#offsets, offsetEntries);
+    const hasTimes = this.#load(this.#times, timeEntries);
     this.#isWhole = hasOffsets && hasTimes;
   }
 
@@ -106,18 +65,21 @@ export class SegmentIndex {
    * room for that: the file goes without the entry as well.
    */
   appendOffset(lastOffset: Offset, position: Position): boolean {
-    const address = this.#isWhole ? this.#offsets.reserve(1) : -1;
-    if (address < 0) return false;
-    this.#arena.core.offsetIndexAppend(address, this.#offsets.count, lastOffset - this.baseOffset, position);
+    if (!this.#isWhole || !this.#reserve(this.#offsets, 1)) return false;
+    this.#arena.core.offsetIndexAppend(
+      this.#offsets.address,
+      this.#offsets.count,
+      lastOffset - this.baseOffset,
+      position,
+    );
     this.#offsets.count++;
     return true;
   }
 
   /** Notes that no record up to now is newer than `timestampMs`, which the record at `offset` carries. Returns as above. */
   appendTime(timestampMs: number, offset: Offset): boolean {
-    const address = this.#isWhole ? this.#times.reserve(1) : -1;
-    if (address < 0) return false;
-    this.#arena.core.timeIndexAppend(address, this.#times.count, timestampMs, offset - this.baseOffset);
+    if (!this.#isWhole || !this.#reserve(this.#times, 1)) return false;
+    this.#arena.core.timeIndexAppend(this.#times.address, this.#times.count, timestampMs, offset - this.baseOffset);
     this.#times.count++;
     return true;
   }
@@ -152,8 +114,42 @@ export class SegmentIndex {
 
   /** Gives the memory back; the index is empty afterwards. */
   release(): void {
-    this.#offsets.release();
-    this.#times.release();
+    for (const entries of [this.#offsets, this.#times]) {
+      this.#releaseBlock(entries);
+      entries.count = 0;
+    }
+  }
+
+  /** Returns whether there was room for them; else it stays empty. */
+  #load(into: Entries, bytes: Uint8Array): boolean {
+    assert(into.count === 0, 'entries are loaded into an empty index');
+    const count = Math.floor(bytes.length / into.sizeBytesOfEach);
+    if (count === 0) return true;
+    if (!this.#reserve(into, count)) return false;
+    this.#arena.bytes.set(bytes.subarray(0, count * into.sizeBytesOfEach), into.address);
+    into.count = count;
+    return true;
+  }
+
+  /** Makes room for `more` further entries; false where the heap has none. */
+  #reserve(entries: Entries, more: number): boolean {
+    const { address, count, sizeBytesOfEach } = entries;
+    const neededBytes = (count + more) * sizeBytesOfEach;
+    if (neededBytes <= entries.blockSizeBytes) return true;
+    const larger = this.#heap.allocate(Math.max(neededBytes, firstBlockSizeBytes));
+    if (larger === null) return false;
+    this.#arena.bytes.copyWithin(larger.address, address, address + count * sizeBytesOfEach);
+    this.#releaseBlock(entries);
+    entries.address = larger.address;
+    entries.blockSizeBytes = larger.sizeBytes;
+    return true;
+  }
+
+  #releaseBlock(entries: Entries): void {
+    if (entries.blockSizeBytes === 0) return;
+    this.#heap.release({ address: entries.address, sizeBytes: entries.blockSizeBytes });
+    entries.address = noAddress;
+    entries.blockSizeBytes = 0;
   }
 
   #offsetEntryBefore(relativeOffset: number): number {
@@ -165,4 +161,8 @@ export class SegmentIndex {
     const at = this.#offsets.address + entry * offsetEntrySizeBytes;
     return { relativeOffset: this.#arena.view.getInt32(at), position: this.#arena.view.getInt32(at + 4) };
   }
+}
+
+function noEntries(sizeBytesOfEach: number): Entries {
+  return { address: noAddress, blockSizeBytes: 0, count: 0, sizeBytesOfEach };
 }

@@ -17,7 +17,8 @@ import { transactionEntrySizeBytes } from './transaction-index.ts';
 const largestRelativeOffset = 2 ** 31 - 1;
 
 export class SegmentList {
-  readonly #segments: Segment[];
+  /** Where it grows it is replaced: a list that is pushed to takes room for more, and most logs have one segment. */
+  #segments: Segment[];
 
   constructor(states: readonly SegmentState[]) {
     this.#segments = states.map((state) => new Segment(state));
@@ -77,7 +78,7 @@ export class SegmentList {
     const last = this.active;
     assert(last === null || state.baseOffset > last.baseOffset, 'a segment begins after the one before it');
     const segment = new Segment(state);
-    this.#segments.push(segment);
+    this.#segments = this.#segments.concat([segment]);
     return segment;
   }
 

@@ -4,6 +4,7 @@
 
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import type { RecencyLinks } from '../base/recency-list.ts';
 import type { RandomSource } from '../base/random.ts';
 import type { ArenaHeap } from '../memory/arena-heap.ts';
 import type { Arena } from '../memory/arena.ts';
@@ -49,7 +50,7 @@ export interface StoreContext {
 }
 
 /** A log whose descriptors can be closed while it is idle. */
-export interface Closable {
+export interface Closable extends RecencyLinks<Closable> {
   /** Resolves with whether none are open; never rejects. */
   closeFilesIfIdle(): Promise<boolean>;
 }

@@ -172,7 +172,7 @@ export class StoreUpkeep {
   }
 
   #takeStaleSnapshots(): string[] {
-    return [...this.#logs()].flatMap(({ state }) => state.staleSnapshots.splice(0));
+    return [...this.#logs()].flatMap(({ state }) => state.takeStaleSnapshots());
   }
 
   #remove(path: string): Promise<void> {

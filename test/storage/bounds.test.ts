@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { ErrorCode } from '../../src/base/error-code.ts';
 import { asOffset } from '../../src/base/numbers.ts';
 import { OpenLogs } from '../../src/storage/open-logs.ts';
+import type { Closable } from '../../src/storage/store-context.ts';
 import { FaultHarness, Ledger, smallSegments } from './fault-harness.ts';
 
 describe('few descriptors', () => {
@@ -106,7 +107,9 @@ describe('few descriptors', () => {
   test('are given back by others where the longest unused logs cannot', async () => {
     const logs = new OpenLogs(10);
     const closed: number[] = [];
-    const logOf = (index: number, isIdle: boolean) => ({
+    const logOf = (index: number, isIdle: boolean): Closable => ({
+      older: null,
+      newer: null,
       closeFilesIfIdle: async () => {
         if (isIdle) closed.push(index);
         return isIdle;

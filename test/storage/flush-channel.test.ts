@@ -50,8 +50,8 @@ describe('FlushChannel', () => {
   it('hands completions to their slot and drops those of a slot that was unbound', () => {
     const { channel, worker } = setUp();
     const got: string[] = [];
-    channel.bind(1, (completion) => got.push(`one:${completion.endOffset}`));
-    channel.bind(2, (completion) => got.push(`two:${completion.endOffset}`));
+    channel.bind(1, { completed: (completion) => got.push(`one:${completion.endOffset}`) });
+    channel.bind(2, { completed: (completion) => got.push(`two:${completion.endOffset}`) });
     channel.submit({ ...blankSubmission(), kind: SubmissionKind.WRITE, slot: 2, endOffset: 5 }, 0);
     channel.submit({ ...blankSubmission(), kind: SubmissionKind.WRITE, slot: 1, endOffset: 7 }, 0);
     channel.publish();
@@ -85,7 +85,7 @@ describe('FlushChannel', () => {
       fc.property(fc.array(fc.record({ submit: fc.nat(12), work: fc.nat(12) }), { maxLength: 60 }), (rounds) => {
         const { channel, worker } = setUp();
         const delivered: number[] = [];
-        channel.bind(0, (completion) => delivered.push(completion.endOffset));
+        channel.bind(0, { completed: (completion) => delivered.push(completion.endOffset) });
         let next = 0;
         for (const round of [...rounds, { submit: 0, work: 1_000 }]) {
           for (let i = 0; i < round.submit; i++) {
