@@ -6,7 +6,7 @@
  *               └ head − capacity   └ tail                 └ head
  *
  * A position maps to `address + position % capacity`. A reservation is contiguous: one that would cross the end skips
- * to the start. It does not know batches, partitions or workers.
+ * to the start, and so does any once nothing waits in the first half. It does not know batches, partitions or workers.
  */
 
 import { assert } from '../base/assert.ts';
@@ -98,9 +98,15 @@ export class IngestRing {
     return false;
   }
 
+  /**
+   * Where a reservation begins. As soon as nothing waits in the first half, it goes on there: memory that is in use is used
+   * again, and the second half only where much waits. Half the ring is what may have been promised to one request.
+   */
   #start(sizeBytes: number): number {
     const remainder = this.#head % this.capacityBytes;
-    return remainder + sizeBytes <= this.capacityBytes ? this.#head : this.#head + this.capacityBytes - remainder;
+    const hasTurned = this.#tail - (this.#head - remainder) >= this.maxReservationBytes;
+    if (!hasTurned && remainder + sizeBytes <= this.capacityBytes) return this.#head;
+    return this.#head + this.capacityBytes - remainder;
   }
 }
 

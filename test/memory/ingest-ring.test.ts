@@ -58,14 +58,33 @@ describe('IngestRing', () => {
 
   it('holds what was released until it is overwritten', () => {
     const ring = new IngestRing(asAddress(64), 128);
-    const first = ring.reserve(64)!;
+    const first = ring.reserve(32)!;
+    ring.reserve(24);
     ring.releaseUpTo(ring.head);
     expect(ring.holds(first)).toBe(true);
     ring.reserve(64);
     expect(ring.holds(first)).toBe(true);
-    ring.reserve(8);
+    ring.reserve(16);
     expect(ring.holds(first)).toBe(false);
     expect(ring.holds(ring.head)).toBe(false);
+  });
+
+  it('goes on at the start once nothing waits in its first half, and not before', () => {
+    const ring = new IngestRing(asAddress(64), 256);
+    expect(ring.reserve(128)).toBe(0);
+    expect(ring.reserve(16)).toBe(128);
+    ring.releaseUpTo(asRingPosition(120));
+    expect(ring.reserve(16)).toBe(144);
+    ring.releaseUpTo(asRingPosition(128));
+    // What stood at the start is overwritten as far as the new one reaches, and what still waits stays.
+    expect(ring.reserve(64)).toBe(256);
+    expect(ring.holds(asRingPosition(56))).toBe(false);
+    expect(ring.holds(asRingPosition(64))).toBe(true);
+    expect(ring.pendingBytes).toBe(192);
+    expect(ring.reserve(64)).toBe(320);
+    expect(ring.reserve(8)).toBeNull();
+    ring.releaseUpTo(asRingPosition(256));
+    expect(ring.reserve(128)).toBe(384);
   });
 
   it('wakes those who wait in their order, and nobody overtakes', () => {
