@@ -1,8 +1,9 @@
 /**
  * `npm run bench:load [-- SCENARIO …] [--quick] [--rounds N] [--soak GB] [--only TEXT] [--profile DIR] [--data DIR]
  * [--out DIR] [--json] [--list]`: the whole broker under load. --only takes the cases whose name contains TEXT; --profile has
- * the broker write CPU profiles, and shows what took longest. Results are printed, and kept as JSON and plots in bench/results, or where --out says;
- * with --quick only where it does. What goes on is told on stderr.
+ * the broker write CPU profiles, and shows what took longest. Results are printed, and kept as JSON and plots in
+ * bench/results, or where --out says; with --quick only where it does. A run of everything is put into bench/README.md too.
+ * What goes on is told on stderr.
  */
 
 import { mkdirSync } from 'node:fs';
@@ -14,12 +15,14 @@ import { clientScenarios } from './client-scenario.ts';
 import { commitScenario } from './commit-scenario.ts';
 import type { ResultRow } from './figures.ts';
 import { latencyScenario } from './latency-scenario.ts';
+import { loadReport } from './load-report.ts';
 import { machineFacts, machineSentence } from './machine.ts';
 import { millrace } from './millrace-server.ts';
 import { produceScenarios } from './produce-scenarios.ts';
 import { profileSummary } from './profile-summary.ts';
 import { projectRoot } from './project-root.ts';
 import { readScenarios } from './read-scenarios.ts';
+import { writeReadmePart } from './readme-part.ts';
 import { keepResults } from './result-file.ts';
 import { resultTable } from './result-table.ts';
 import { fullSizes, quickSizes, type Scenario, type ScenarioContext } from './scenario.ts';
@@ -107,6 +110,9 @@ if (values.profile !== undefined) console.log(profileSummary(values.profile));
 const folder = values.out ?? (isWhole ? join(projectRoot, 'bench/results') : null);
 if (folder !== null) {
   const files = keepResults(folder, `load-${positionals.length === 1 ? positionals[0] : 'all'}`, { machine, rows });
+  // The README has what one run gave, with its plots.
+  if (context.keepsResults && positionals.length === 0)
+    writeReadmePart('load', loadReport(scenarios, { machine, rows }, files));
   console.error(`Kept: ${files.join(', ')}`);
 }
 

@@ -1,4 +1,4 @@
-/** Results as a table: bold heads on a terminal, plain where it is piped. */
+/** Results as a table: bold heads on a terminal, plain where it is piped, or Markdown. */
 
 import { figureFormats, type FigureName, type ResultRow } from './figures.ts';
 
@@ -7,16 +7,30 @@ const widthWorthSaying = 0.1;
 
 /** Rows of one scenario, with the columns that any of them has. */
 export function resultTable(rows: readonly ResultRow[], isTerminal: boolean): string {
+  const [head, ...lines] = cellsOf(rows);
+  const widths = head!.map((title, i) => Math.max(title.length, ...lines.map((line) => line[i]!.length)));
+  const layOut = (cells: readonly string[]): string =>
+    cells.map((text, i) => (i < 2 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!))).join('  ');
+  const bold = (text: string): string => (isTerminal ? `\u001B[1m${text}\u001B[22m` : text);
+  return [bold(layOut(head!)), ...lines.map(layOut), ...remarks(rows)].map((line) => line.trimEnd()).join('\n');
+}
+
+/** The same as a table of Markdown. */
+export function markdownTable(rows: readonly ResultRow[]): string {
+  const [head, ...lines] = cellsOf(rows);
+  const layOut = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const marks = head!.map((_, i) => (i < 2 ? '---' : '--:'));
+  const said = remarks(rows).flatMap((remark) => ['', remark]);
+  return [layOut(head!), layOut(marks), ...lines.map(layOut), ...said].join('\n');
+}
+
+/** The head, and a line for each row. */
+function cellsOf(rows: readonly ResultRow[]): string[][] {
   const names = (Object.keys(figureFormats) as FigureName[]).filter((name) =>
     rows.some(({ figures }) => figures[name]),
   );
   const head = ['', '', ...names.map((name) => figureFormats[name].title)];
-  const lines = rows.map((row) => [row.what, row.who, ...names.map((name) => cell(row, name))]);
-  const widths = head.map((title, i) => Math.max(title.length, ...lines.map((line) => line[i]!.length)));
-  const layOut = (cells: readonly string[]): string =>
-    cells.map((text, i) => (i < 2 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!))).join('  ');
-  const bold = (text: string): string => (isTerminal ? `\u001B[1m${text}\u001B[22m` : text);
-  return [bold(layOut(head)), ...lines.map(layOut), ...remarks(rows)].map((line) => line.trimEnd()).join('\n');
+  return [head, ...rows.map((row) => [row.what, row.who, ...names.map((name) => cell(row, name))])];
 }
 
 function cell({ figures, rounds }: ResultRow, name: FigureName): string {

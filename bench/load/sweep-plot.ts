@@ -12,6 +12,7 @@
  */
 
 import { scaled } from './figures.ts';
+import { escaped, plotStyle, svgText, tenths } from './svg-parts.ts';
 
 export interface PlotSeries {
   readonly name: string;
@@ -34,22 +35,6 @@ const labelHeight = 15;
 const seriesCount = 6;
 const largestBarWidth = 56;
 
-const style = `
-  text { font: 12px system-ui, sans-serif; fill: #3b3f46 }
-  .title { font-size: 14px; font-weight: 600; fill: #16181c }
-  .grid { stroke: #d9dce1 } path { fill: none; stroke-width: 2 } circle { stroke: none }
-  .s0 { stroke: #1f6fd0; fill: #1f6fd0 } .s1 { stroke: #c2570c; fill: #c2570c } .s2 { stroke: #1c8050; fill: #1c8050 }
-  .s3 { stroke: #8a3ab9; fill: #8a3ab9 } .s4 { stroke: #a3741a; fill: #a3741a } .s5 { stroke: #b8325e; fill: #b8325e }
-  path[class] { fill: none } text[class^="s"], rect { stroke: none } .value { font-size: 11px }
-  .page { fill: #ffffff }
-  @media (prefers-color-scheme: dark) {
-    .page { fill: #16181c }
-    text { fill: #c3c8d0 } .title { fill: #f0f2f5 } .grid { stroke: #363b44 }
-    .s0 { stroke: #6cadff; fill: #6cadff } .s1 { stroke: #ff9d57; fill: #ff9d57 } .s2 { stroke: #5fcf97; fill: #5fcf97 }
-    .s3 { stroke: #cf94f5; fill: #cf94f5 } .s4 { stroke: #e0b458; fill: #e0b458 } .s5 { stroke: #f788ab; fill: #f788ab }
-    path[class] { fill: none }
-  }`;
-
 /** Where things are: the places along the bottom, and values above them. */
 interface Scale {
   x(place: number): number;
@@ -67,19 +52,19 @@ export function sweepPlot({ title, unit, places, series }: Plot): string {
     y: (value) => margin.top + plotHeight * (1 - value / (step * 4)),
   };
   const grid = [0, 1, 2, 3, 4].map((i) => {
-    const at = rounded(scale.y(i * step));
+    const at = tenths(scale.y(i * step));
     return `<line class="grid" x1="${margin.left}" x2="${size.width - margin.right}" y1="${at}" y2="${at}"/>
-  ${text(margin.left - 8, at + 4, short(i * step), 'text-anchor="end"')}`;
+  ${svgText(margin.left - 8, at + 4, short(i * step), 'text-anchor="end"')}`;
   });
   const labels = places.map((place, i) =>
-    text(scale.x(i), size.height - margin.bottom + 20, place, 'text-anchor="middle"'),
+    svgText(scale.x(i), size.height - margin.bottom + 20, place, 'text-anchor="middle"'),
   );
   const marks = series.map((each, i) =>
     isOrdered ? lineOf(each, i, scale) : barsOf(each, i, series.length, slotWidth, scale),
   );
   const heading = `${unit.charAt(0).toUpperCase()}${unit.slice(1)}`;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${escaped(`${heading} by ${title}`)}">
-  <style>${style}
+  <style>${plotStyle}
   </style>
   <rect class="page" width="${size.width}" height="${size.height}"/>
   <text class="title" x="16" y="24">${escaped(heading)}<tspan font-weight="400"> by ${escaped(title)}</tspan></text>
@@ -90,7 +75,7 @@ export function sweepPlot({ title, unit, places, series }: Plot): string {
 
 function lineOf({ values }: PlotSeries, i: number, { x, y }: Scale): string {
   const points = values.flatMap((value, place) =>
-    value === null ? [] : [[rounded(x(place)), rounded(y(value))] as const],
+    value === null ? [] : [[tenths(x(place)), tenths(y(value))] as const],
   );
   const path = points.map(([px, py], k) => `${k === 0 ? 'M' : 'L'}${px} ${py}`).join('');
   const dots = points.map(([px, py]) => `<circle class="s${i % seriesCount}" cx="${px}" cy="${py}" r="3.5"/>`);
@@ -103,10 +88,10 @@ function barsOf({ values }: PlotSeries, i: number, count: number, slotWidth: num
     if (value === null) return [];
     const left = x(place) + (i - count / 2) * width;
     const top = y(value);
-    const height = rounded(margin.top + plotHeight - top);
+    const height = tenths(margin.top + plotHeight - top);
     return [
-      `<rect class="s${i % seriesCount}" x="${rounded(left + 1)}" y="${rounded(top)}" width="${rounded(width - 2)}" height="${height}" rx="2"/>`,
-      text(left + width / 2, top - 5, short(value), 'class="value" text-anchor="middle"'),
+      `<rect class="s${i % seriesCount}" x="${tenths(left + 1)}" y="${tenths(top)}" width="${tenths(width - 2)}" height="${height}" rx="2"/>`,
+      svgText(left + width / 2, top - 5, short(value), 'class="value" text-anchor="middle"'),
     ];
   });
   return bars.join('');
@@ -120,12 +105,8 @@ function namesOf(series: readonly PlotSeries[], isOrdered: boolean, { y }: Scale
     at: isOrdered ? y(values.findLast((value) => value !== null) ?? 0) : margin.top,
   }));
   return apart(wanted).map(({ name, i, at }) =>
-    text(size.width - margin.right + 10, at + 4, name, `class="s${i % seriesCount}"`),
+    svgText(size.width - margin.right + 10, at + 4, name, `class="s${i % seriesCount}"`),
   );
-}
-
-function text(x: number, y: number, content: string, attributes: string): string {
-  return `<text x="${rounded(x)}" y="${rounded(y)}" ${attributes}>${escaped(content)}</text>`;
 }
 
 /** As `scaled`, without digits that say nothing. */
@@ -152,12 +133,4 @@ function apart<Label extends { readonly at: number }>(labels: readonly Label[]):
     highest = places[i]! - labelHeight;
   }
   return sorted.map((label, i) => ({ ...label, at: places[i]! }));
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 10) / 10;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 }

@@ -1,28 +1,50 @@
 /**
- * Keeps results in `bench/results/peers.json`, where a case that is measured again replaces what was there, and puts their
- * table into `bench/README.md` between two marks. Main thread.
+ * Keeps results in `bench/results/peers.json`, where a case that is measured again replaces what was there, and writes what
+ * is made of them: tables in `bench/README.md` between two marks, and a plot beside the JSON. Main thread.
  */
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../load/project-root.ts';
 import { writeReadmePart } from '../load/readme-part.ts';
-import { type KeptResult, markdownTable } from './peer-report.ts';
+import type { PeerCase } from './peer-case.ts';
+import { type KeptResult, markdownTables } from './peer-report.ts';
+import { ratioPlot } from './ratio-plot.ts';
+import { resultOf } from './verdict.ts';
+
+/** Cases under a heading, in the order of tables. */
+export interface CaseChapter {
+  readonly title: string;
+  readonly cases: readonly PeerCase[];
+}
 
 const folder = join(projectRoot, 'bench', 'results');
 const file = join(folder, 'peers.json');
 
-/** `order` has the names of all cases, as tables have them. */
-export function keepPeerResults(results: readonly KeptResult[], order: readonly string[]): void {
+/** Adds `results` to what is kept, and writes tables and plot. */
+export function keepPeerResults(results: readonly KeptResult[], chapters: readonly CaseChapter[]): void {
   const kept = new Map(keptPeerResults().map((result) => [result.name, result]));
   for (const result of results) kept.set(result.name, result);
-  const all = order.flatMap((name) => kept.get(name) ?? []);
+  const all = chapters.flatMap(({ cases }) =>
+    cases.flatMap((one) => (kept.has(one.name) ? [judgedAgain(one, kept.get(one.name)!)] : [])),
+  );
+  const named = chapters.map(({ title, cases }) => ({ title, names: cases.map(({ name }) => name) }));
   mkdirSync(folder, { recursive: true });
   writeFileSync(file, `${JSON.stringify(all, null, 1)}\n`);
-  writeReadmePart('peers', markdownTable(all));
+  writeFileSync(join(folder, 'peers.svg'), ratioPlot(all, named));
+  writeReadmePart('peers', markdownTables(all, named));
 }
 
 /** What is kept, of all cases. */
 export function keptPeerResults(): KeptResult[] {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as KeptResult[]) : [];
+}
+
+/** A kept result as the case has it today, whose floors or words may have changed since it was measured. */
+function judgedAgain(
+  one: PeerCase,
+  { rounds, repeated, disturbed, sides, machine, versions, client }: KeptResult,
+): KeptResult {
+  const result = resultOf(one, { ...rounds, repeated, disturbed }, sides.millrace, sides.peer);
+  return { ...result, client, machine, versions };
 }

@@ -1,12 +1,13 @@
 /**
- * `npm run bench:peers [-- CASE…] [--rounds N] [--slice N] [--json] [--quick] [--list] [--profile DIR] [--data DIR]`: the
- * same loads on Millrace, Apache Kafka and NATS, in turn, and the ratios held against floors. A CASE is a name or the beginning of names;
+ * `npm run bench:peers [-- CASE…] [--rounds N] [--slice N] [--json] [--quick] [--list] [--report] [--profile DIR]
+ * [--data DIR]`: the same loads on Millrace, Apache Kafka and NATS, in turn, and the ratios held against floors. A CASE is a name or the beginning of names;
  * none means all. What it needs it fetches once; a peer that cannot be had here is left out, and that is said. Results are
  * kept in bench/results/ and bench/README.md, but for those of --quick, which only shows that everything runs, and of
  * --profile, which has Millrace write CPU profiles and shows what took longest.
  *
  * With --slice it does one round of at most N cases that lack rounds at this commit, adds it to what is kept, and ends with
  * status 3 while there are more: `while npm run bench:peers -- --slice 5; [ $? = 3 ]; do :; done` does all piece by piece.
+ * --report measures nothing, and writes tables and plot again from what is kept.
  */
 
 import { tmpdir } from 'node:os';
@@ -19,7 +20,7 @@ import { Missing } from './cache.ts';
 import { coordinatorCases } from './coordinator-cases.ts';
 import { kafkaToolsClassPath, kafkaToolsVersion, kafkaVersion } from './kafka-jars.ts';
 import { apacheKafka } from './kafka-server.ts';
-import { keepPeerResults, keptPeerResults } from './kept-results.ts';
+import { type CaseChapter, keepPeerResults, keptPeerResults } from './kept-results.ts';
 import { added, keptAt, nextSlice, roundsAt } from './lacking-rounds.ts';
 import { librdkafkaVersion, rdkafkaPerformance } from './librdkafka.ts';
 import { natsCases } from './nats-cases.ts';
@@ -32,13 +33,14 @@ import { startCases } from './start-cases.ts';
 import { throughputCases } from './throughput-cases.ts';
 import { resultOf } from './verdict.ts';
 
-const cases: readonly PeerCase[] = [
-  ...throughputCases,
-  ...ownClientCases,
-  ...coordinatorCases,
-  ...startCases,
-  ...natsCases,
+const chapters: readonly CaseChapter[] = [
+  { title: 'Records in bulk, with clients of others', cases: throughputCases },
+  { title: 'Small requests, fixed rates, many partitions', cases: ownClientCases },
+  { title: 'Transactions and groups', cases: coordinatorCases },
+  { title: 'Starts', cases: startCases },
+  { title: 'NATS JetStream', cases: natsCases },
 ];
+const cases = chapters.flatMap((chapter) => chapter.cases);
 const names = cases.map(({ name }) => name);
 
 const { values, positionals } = parseArgs({
@@ -48,6 +50,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
+    report: { type: 'boolean', default: false },
     data: { type: 'string', default: tmpdir() },
     profile: { type: 'string' },
   },
@@ -60,6 +63,10 @@ if (!Number.isInteger(rounds) || rounds < 1) stop(`--rounds takes a number from 
 if (sliceCases !== null && !(sliceCases >= 1)) stop(`--slice takes a number from 1, not "${values.slice}".`);
 if (values.list) {
   console.log(cases.map(({ name, title }) => `${name.padEnd(22)}${title}`).join('\n'));
+  process.exit(0);
+}
+if (values.report) {
+  keepPeerResults([], chapters);
   process.exit(0);
 }
 if (unknown.length > 0) stop(`No case begins with ${unknown.join(' or ')}. They are: ${names.join(', ')}`);
@@ -141,7 +148,7 @@ async function run(group: readonly PeerCase[]): Promise<KeptResult[]> {
     versions,
   }));
   if (!values.json) for (const result of kept) console.log(terminalText(result));
-  if (!values.quick && values.profile === undefined) keepPeerResults(kept, names);
+  if (!values.quick && values.profile === undefined) keepPeerResults(kept, chapters);
   return kept;
 }
 

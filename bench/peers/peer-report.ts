@@ -1,4 +1,4 @@
-/** Results as people read them: lines on a terminal, tables in Markdown. */
+/** Results as people read them: lines on a terminal, and tables in Markdown, in which each case is a row. */
 
 import { type FigureName, figureFormats, type FigureSpreads, plain, type Spread } from '../load/figures.ts';
 import { hardwareSentence, type MachineFacts } from '../load/machine.ts';
@@ -9,6 +9,12 @@ export interface KeptResult extends CaseResult {
   readonly machine: MachineFacts;
   /** Of everything that took part, by name. */
   readonly versions: Readonly<Record<string, string>>;
+}
+
+/** Cases that belong together, under a heading. */
+export interface Chapter {
+  readonly title: string;
+  readonly names: readonly string[];
 }
 
 const shown: readonly FigureName[] = [
@@ -44,32 +50,21 @@ export function terminalText({ name, title, client, sides, medians, ratios, verd
   ].join('\n');
 }
 
-/** All cases as a table of Markdown, with what it was measured on behind it. */
-export function markdownTable(results: readonly KeptResult[]): string {
-  const head = ['case', 'Millrace', 'rival', 'ratio (lowest–highest round)', 'floor'];
-  const rows = results.map((result) => [
-    `\`${result.name}\`: ${result.title}; ${result.client}; rounds: ${result.rounds.millrace.length}; commit ${result.machine.commit ?? 'unknown'}`,
-    figureTexts(result.medians.millrace).join('<br>'),
-    [`**${result.sides.peer}**`, ...figureTexts(result.medians.peer), ...probeTexts(result)].join('<br>'),
-    shown
-      .filter((figure) => result.ratios[figure])
-      .map((figure) => `${figureFormats[figure].title} ${ratioText(result.ratios[figure]!)}`)
-      .join('<br>'),
-    [
-      ...result.verdicts.map((verdict) => `${verdict.isMet ? 'met' : '**missed**'}: ${verdictText(verdict)}`),
-      ...(result.disturbed === 0 ? [] : [disturbedText(result)]),
-    ].join('<br>'),
-  ]);
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+/**
+ * All results as tables of Markdown, chapter by chapter, with what they were measured on behind them. Each table has the
+ * cases whose figures are the same; a cell has Millrace's median, its rival's, and their ratio.
+ */
+export function markdownTables(results: readonly KeptResult[], chapters: readonly Chapter[]): string {
+  const tables = chapters.flatMap(({ title, names }) => {
+    const own = results.filter(({ name }) => names.includes(name));
+    return own.length === 0 ? [] : [`### ${title}`, '', ...alikeOf(own).flatMap((alike) => [tableOf(alike), ''])];
+  });
   const machines = [...new Set(results.map(({ machine }) => hardwareSentence(machine)))];
   const dates = results.map(({ machine }) => machine.date.slice(0, 10)).toSorted();
   const days = [...new Set([dates[0], dates.at(-1)])].join(' to ');
   const versions = [...new Set(results.map((result) => versionText(result)))];
   return [
-    line(head),
-    line(head.map(() => '---')),
-    ...rows.map(line),
-    '',
+    ...tables,
     `Measured on a machine that others use as well, ${days}:`,
     '',
     ...machines.map((machine) => `- ${machine}`),
@@ -78,14 +73,76 @@ export function markdownTable(results: readonly KeptResult[]): string {
   ].join('\n');
 }
 
+/** Results that follow one another and have the same columns. */
+function alikeOf(results: readonly KeptResult[]): KeptResult[][] {
+  const groups: KeptResult[][] = [];
+  for (const result of results) {
+    const last = groups.at(-1);
+    if (last !== undefined && columnsOf(last[0]!).join() === columnsOf(result).join()) last.push(result);
+    else groups.push([result]);
+  }
+  return groups;
+}
+
+/** Bytes say nothing that records do not, and requests neither where there are records. */
+function columnsOf({ medians }: CaseResult): FigureName[] {
+  const has = (figure: FigureName): boolean =>
+    medians.millrace[figure] !== undefined || medians.peer[figure] !== undefined;
+  const isSaid = (figure: FigureName): boolean =>
+    figure === 'bytesPerSecond' || figure === 'requestsPerSecond' || figure === 'brokerCpuMicrosecondsPerRequest';
+  return shown.filter((figure) => has(figure) && !(has('recordsPerSecond') && isSaid(figure)));
+}
+
+function tableOf(results: readonly KeptResult[]): string {
+  const columns = columnsOf(results[0]!);
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const heads = ['case', ...columns.map((figure) => figureFormats[figure].title)];
+  const rows = results.map((result) =>
+    line([caseCell(result), ...columns.map((figure) => figureCell(result, figure))]),
+  );
+  return [line(heads), line(heads.map(() => '---')), ...rows].join('\n');
+}
+
+function caseCell({ name, title, client, sides, machine, ...result }: KeptResult): string {
+  const rounds = result.rounds.millrace.length;
+  const facts = [
+    `\`${name}\``,
+    `beside ${sides.peer}`,
+    client,
+    `${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
+    machine.commit ?? 'unknown commit',
+    ...(result.disturbed === 0 ? [] : [disturbedText(result)]),
+  ];
+  return `**${title}**<br><sub>${facts.join(' · ')}</sub>`;
+}
+
+/** As `1.74 M : 1.20 M<br>**1.45×** (1.30–1.60)<br>✓ ≥ 1.1×`. */
+function figureCell({ medians, ratios, verdicts, sides }: CaseResult, figure: FigureName): string {
+  const { format } = figureFormats[figure];
+  const valueOf = (spreads: FigureSpreads): string => (spreads[figure] ? format(spreads[figure].median) : '–');
+  const probe = medians.probe[figure];
+  const ratio = ratios[figure];
+  return [
+    `${valueOf(medians.millrace)} : ${valueOf(medians.peer)}`,
+    ...(ratio === undefined ? [] : [ratioCell(ratio)]),
+    ...verdicts.filter((verdict) => verdict.figure === figure).map(verdictCell),
+    ...(probe === undefined || sides.probe === undefined ? [] : [`${sides.probe}: ${format(probe.median)}`]),
+  ].join('<br>');
+}
+
+function ratioCell({ median, low, high }: Spread): string {
+  return `**${plain(median)}×**${low === high ? '' : ` (${plain(low)}–${plain(high)})`}`;
+}
+
+function verdictCell({ bound, isMet, remark }: FloorVerdict): string {
+  const text = `${isMet ? '✓' : '✗'} ${bound}`;
+  return `${isMet ? text : `**${text}**`}${remark === undefined ? '' : ` (${remark})`}`;
+}
+
 function versionText({ versions }: KeptResult): string {
   return Object.entries(versions)
     .map(([name, version]) => `${name} ${version}`)
     .join(', ');
-}
-
-function probeTexts({ sides, medians }: CaseResult): string[] {
-  return sides.probe === undefined ? [] : [`**${sides.probe}**`, ...figureTexts(medians.probe)];
 }
 
 function figureTexts(figures: FigureSpreads): string[] {
@@ -98,9 +155,9 @@ function ratioText({ median, low, high }: Spread): string {
   return `${plain(median)}× (${plain(low)}–${plain(high)})`;
 }
 
-function verdictText({ floor, value, remark }: FloorVerdict): string {
+function verdictText({ figure, bound, value, remark }: FloorVerdict): string {
   const values = [...(value === null ? [] : [plain(value)]), ...(remark === undefined ? [] : [remark])];
-  return `${floor}: ${values.join(', ')}`;
+  return `${figureFormats[figure].title} ${bound}: ${values.join(', ')}`;
 }
 
 function disturbedText({ disturbed, rounds }: Pick<CaseResult, 'disturbed' | 'rounds'>): string {

@@ -17,7 +17,9 @@ import type { CaseRounds } from './peer-rounds.ts';
 export type Ratios = Partial<Record<FigureName, Spread>>;
 
 export interface FloorVerdict {
-  readonly floor: string;
+  readonly figure: FigureName;
+  /** As `≥ 1.1×`. */
+  readonly bound: string;
   /** What is held against it; null where there is no such figure. */
   readonly value: number | null;
   readonly isMet: boolean;
@@ -76,35 +78,33 @@ function ratiosOf(
 
 function verdictOf(floor: Floor, medians: CaseResult['medians'], ratios: Ratios): FloorVerdict {
   const { figure } = floor;
-  const { title } = figureFormats[figure];
   const ours = medians.millrace[figure]?.median;
   const theirs = medians.peer[figure]?.median;
   const probe = medians.probe[figure]?.median;
   if ('atMostAbsolute' in floor) {
     const value = ours ?? Infinity;
     const more = floor.plusProbe === true ? (probe ?? 0) : 0;
-    const bound = `${title} ≤ ${floor.atMostAbsolute}${more > 0 ? ` + ${plain(more)}` : ''}`;
-    return { floor: bound, value, isMet: value <= floor.atMostAbsolute + more };
+    const bound = `≤ ${floor.atMostAbsolute}${more > 0 ? ` + ${plain(more)}` : ''}`;
+    return { figure, bound, value, isMet: value <= floor.atMostAbsolute + more };
   }
   const bound = 'atLeast' in floor ? `≥ ${floor.atLeast}×` : `≤ ${floor.atMost}×`;
-  const text = `${title} ${bound}`;
-  if (ours === undefined) return { floor: text, value: null, isMet: false, remark: 'Millrace misses the rate' };
-  if (theirs === undefined) return { floor: text, value: null, isMet: true, remark: 'the rival misses the rate' };
+  if (ours === undefined) return { figure, bound, value: null, isMet: false, remark: 'Millrace misses the rate' };
+  if (theirs === undefined) return { figure, bound, value: null, isMet: true, remark: 'the rival misses the rate' };
   const value = ratios[figure]?.median;
-  if (value === undefined) return { floor: text, value: null, isMet: false, remark: 'too little to be measured' };
+  if (value === undefined) return { figure, bound, value: null, isMet: false, remark: 'too little to be measured' };
   if ('atLeast' in floor) {
     const { orOfProbe } = floor;
     if (value >= floor.atLeast || orOfProbe === undefined) {
-      return { floor: text, value, isMet: value >= floor.atLeast };
+      return { figure, bound, value, isMet: value >= floor.atLeast };
     }
     const ofProbe = medians.millrace.bytesPerSecond!.median / medians.probe.bytesPerSecond!.median;
     const remark = `${ofProbe.toFixed(2)}× of the disk itself, ${orOfProbe}× would do`;
-    return { floor: text, value, isMet: ofProbe >= orOfProbe, remark };
+    return { figure, bound, value, isMet: ofProbe >= orOfProbe, remark };
   }
   if (floor.plusProbe === true && probe !== undefined) {
     const allowed = floor.atMost * theirs + probe;
     const remark = `fdatasync itself ${probe.toFixed(2)} ms`;
-    return { floor: `${text} + fdatasync`, value, isMet: ours <= allowed, remark };
+    return { figure, bound: `${bound} + fdatasync`, value, isMet: ours <= allowed, remark };
   }
-  return { floor: text, value, isMet: value <= floor.atMost };
+  return { figure, bound, value, isMet: value <= floor.atMost };
 }
