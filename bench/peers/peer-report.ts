@@ -111,7 +111,7 @@ function caseCell({ name, title, client, sides, machine, ...result }: KeptResult
     client,
     `${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
     machine.commit ?? 'unknown commit',
-    ...(result.disturbed === 0 ? [] : [disturbedText(result)]),
+    ...(result.disturbed === 0 ? [] : [`${result.disturbed} of ${rounds + result.rounds.peer.length} disturbed`]),
   ];
   return `**${title}**<br><sub>${facts.join(' · ')}</sub>`;
 }

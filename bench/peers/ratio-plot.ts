@@ -4,7 +4,7 @@
  *   ┌ Millrace beside Apache Kafka and NATS                  ┐
  *   │                        ½   1   2   4   8               │
  *   │  acks=1, 100 B             ├──|▇▇▇    1.15× records/s  │   ▇  from equal to the median
- *   │  tail, 1000/s              ├──────|▇▇  4.3× p99        │   ── from the lowest to the highest round
+ *   │  tail, 1000/s              ├──────|▇▇ 4.3× p99       │   ── from the lowest to the highest round
  *   │  one in flight         ▇▇▇▇┤|          0.7× records/s  │   |  the floor, red where it is missed
  *   └────────────────────────────────────────────────────────┘
  */
@@ -18,12 +18,12 @@ import type { FloorVerdict } from './verdict.ts';
 const wanted: readonly FigureName[] = ['recordsPerSecond', 'requestsPerSecond', 'p99Ms', 'readyMs'];
 const moreIsBetter: ReadonlySet<FigureName> = new Set(['recordsPerSecond', 'requestsPerSecond']);
 
-const width = 900;
+const width = 860;
 const top = 64;
 const rowHeight = 17;
 const chapterHeight = 30;
-const plotLeft = 330;
-const plotRight = 720;
+const plotLeft = 190;
+const plotRight = 690;
 const barHeight = 9;
 /** Where the axis begins, and the most that it ends at. */
 const lowest = 0.5;
@@ -120,7 +120,7 @@ function rowParts(row: Row, y: number, x: (ratio: number) => number): string[] {
   const [from, to] = [x(Math.min(1, row.median)), x(Math.max(1, row.median))];
   const series = row.isNats ? 's1' : 's0';
   const unit = figureFormats[row.figure].title;
-  const what = moreIsBetter.has(row.figure) ? unit : `${unit.replace(' ms', '')}, as short`;
+  const what = moreIsBetter.has(row.figure) ? unit : `shorter ${row.figure === 'p99Ms' ? 'p99' : 'start'}`;
   return [
     svgText(plotLeft - 12, middle + 4, row.name, 'text-anchor="end"'),
     `<rect class="${series}" x="${tenths(from)}" y="${tenths(middle - barHeight / 2)}" width="${tenths(Math.max(to - from, 1))}" height="${barHeight}" rx="1.5"/>`,

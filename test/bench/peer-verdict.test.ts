@@ -123,7 +123,7 @@ describe('what is made of results', () => {
       /<rect class="s0" x="([\d.]+)" y="\d+[\d.]*" width="([\d.]+)" height="9"/.exec(plot)!;
     const fourfold = kept([{ figure: 'p99Ms', atMost: 0.5 }], [{ p99Ms: 1 }], [{ p99Ms: 4 }]);
     const plot = ratioPlot([fourfold], chapters);
-    expect(plot).toContain('4.00× p99, as short');
+    expect(plot).toContain('4.00× shorter p99');
     expect(plot).not.toContain('floor missed');
     const halved = kept(
       [{ figure: 'recordsPerSecond', atLeast: 1 }],
