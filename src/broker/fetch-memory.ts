@@ -13,6 +13,7 @@
 
 import { assert } from '../base/assert.ts';
 import type { Clock, Timer } from '../base/clock.ts';
+import { PlacedList, type Placed } from '../base/placed-list.ts';
 import type { ConnectionContext } from './request-context.ts';
 
 const defaultCapacityBytes = 256 * 1024 * 1024;
@@ -43,14 +44,14 @@ export interface FetchGrant {
   release(): void;
 }
 
-interface Waiting {
+interface Waiting extends Placed {
   readonly holder: FetchHolder;
   readonly wantedBytes: number;
   readonly granted: (grant: FetchGrant) => void;
 }
 
 /** A response that waits for its client. */
-interface Settled {
+interface Settled extends Placed {
   readonly holder: FetchHolder;
   readonly sinceMs: number;
 }
@@ -60,9 +61,9 @@ export class FetchMemory {
   readonly #capacityBytes: number;
   readonly #heldByConnection = new Map<number, number>();
   /** In the order of their coming. */
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new PlacedList<Waiting>();
   /** Longest first. */
-  readonly #settled = new Set<Settled>();
+  readonly #settled = new PlacedList<Settled>();
   #heldBytes = 0;
   /** Of what is kept for those who want little. */
   #keptHeldBytes = 0;
@@ -92,7 +93,7 @@ export class FetchMemory {
 
   /** Calls `granted` once there is room; returns how to give up. */
   wait(holder: FetchHolder, wantedBytes: number, granted: (grant: FetchGrant) => void): () => void {
-    const waiting: Waiting = { holder, wantedBytes, granted };
+    const waiting: Waiting = { place: -1, holder, wantedBytes, granted };
     this.#waiting.add(waiting);
     this.#beginPatience();
     return () => void this.#waiting.delete(waiting);
@@ -141,7 +142,7 @@ export class FetchMemory {
       },
       settle: (usedBytes) => {
         assert(settled === null && !released, 'a grant is settled once, before it is released');
-        settled = { holder, sinceMs: this.#clock.monotonicMs() };
+        settled = { place: -1, holder, sinceMs: this.#clock.monotonicMs() };
         this.#settled.add(settled);
         resize(usedBytes);
       },
@@ -155,20 +156,20 @@ export class FetchMemory {
   }
 
   #serveWaiting(): void {
-    for (const waiting of this.#waiting) {
+    this.#waiting.each((waiting) => {
       const { holder, wantedBytes } = waiting;
       const grant = this.#tryReserve(holder, wantedBytes) ?? this.#tryKept(holder, wantedBytes);
       // The next may be of a connection that holds less.
-      if (grant === null) continue;
+      if (grant === null) return;
       this.#waiting.delete(waiting);
       waiting.granted(grant);
-    }
+    });
   }
 
   #beginPatience(): void {
     if (this.#patience !== null || !this.#isShort) return;
-    const [longest] = this.#settled;
-    const heldMs = longest === undefined ? 0 : this.#clock.monotonicMs() - longest.sinceMs;
+    const longest = this.#settled.first;
+    const heldMs = longest === null ? 0 : this.#clock.monotonicMs() - longest.sinceMs;
     this.#patience = this.#clock.setTimer(Math.max(patienceMs - heldMs, recoveryMs), () => {
       this.#patience = null;
       if (this.#waiting.size === 0) return;

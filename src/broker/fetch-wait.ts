@@ -9,10 +9,16 @@
 
 import type { Clock } from '../base/clock.ts';
 import { asOffset } from '../base/numbers.ts';
+import { PlacedList, type Placed } from '../base/placed-list.ts';
 import type { IsolationLevel } from '../storage/partition-log.ts';
 import { countedBytes, type ExaminedPartition } from './fetch-read.ts';
 import type { ConnectionContext } from './request-context.ts';
 import type { TopicCatalog } from './topic-catalog.ts';
+
+/** A fetch that waits. */
+interface Wait extends Placed {
+  readonly finish: () => void;
+}
 
 export interface AwaitedBytes {
   readonly partitions: readonly ExaminedPartition[];
@@ -34,7 +40,7 @@ export class FetchWaits {
   #waitingPartitions = 0;
   readonly #clock: Clock;
   readonly #topics: TopicCatalog;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new PlacedList<Wait>();
   #stopped = false;
 
   constructor(clock: Clock, topics: TopicCatalog) {
@@ -55,7 +61,7 @@ export class FetchWaits {
   /** Ends all waits; from here on none begins. */
   stop(): void {
     this.#stopped = true;
-    for (const finish of [...this.#waiting]) finish();
+    for (const { finish } of [...this.#waiting]) finish();
   }
 
   /**
@@ -79,12 +85,13 @@ export class FetchWaits {
       this.#waitingPartitions += partitions.length;
       const stops: (() => void)[] = [];
       const finish = (): void => {
-        if (!this.#waiting.delete(finish)) return;
+        if (!this.#waiting.delete(wait)) return;
         this.#waitingPartitions -= partitions.length;
         for (const stop of stops) stop();
         resolve(changed);
       };
-      this.#waiting.add(finish);
+      const wait: Wait = { place: -1, finish };
+      this.#waiting.add(wait);
       const timer = this.#clock.setTimer(maxWaitMs, finish);
       stops.push(() => timer.cancel(), connection.onClose(finish));
       if (onOther !== undefined) stops.push(onOther(finish));

@@ -7,6 +7,7 @@
 
 import { assert } from '../base/assert.ts';
 import { ErrorCode, errorName } from '../base/error-code.ts';
+import { Listeners } from '../base/listeners.ts';
 import type { Logger } from '../base/logger.ts';
 import type { RandomSource } from '../base/random.ts';
 import { randomUuid, type Uuid } from '../base/uuid.ts';
@@ -72,8 +73,8 @@ interface OpenTopic {
 export class TopicCatalog {
   readonly #options: TopicCatalogOptions;
   readonly #open = new Map<Uuid, OpenTopic>();
-  readonly #deletionListeners = new Set<(topic: TopicImage) => void>();
-  readonly #growthListeners = new Set<(topic: TopicImage) => void>();
+  readonly #deletionListeners = new Listeners<TopicImage>();
+  readonly #growthListeners = new Listeners<TopicImage>();
   #lastChange: Promise<unknown> = Promise.resolve();
 
   constructor(options: TopicCatalogOptions) {
@@ -120,14 +121,12 @@ export class TopicCatalog {
 
   /** Calls `listener` whenever a topic no longer exists; returns how to stop it. */
   onDeleted(listener: (topic: TopicImage) => void): () => void {
-    this.#deletionListeners.add(listener);
-    return () => void this.#deletionListeners.delete(listener);
+    return this.#deletionListeners.add(listener);
   }
 
   /** Calls `listener` whenever a topic was created or got more partitions; returns how to stop it. */
   onGrown(listener: (topic: TopicImage) => void): () => void {
-    this.#growthListeners.add(listener);
-    return () => void this.#growthListeners.delete(listener);
+    return this.#growthListeners.add(listener);
   }
 
   /** Runs `change` after all changes before it; for whatever else writes the metadata log. */
@@ -159,7 +158,7 @@ export class TopicCatalog {
         { topic: checked.name, topicId: checked.id, partitions: checked.partitionCount },
         'A topic was created.',
       );
-      for (const listener of [...this.#growthListeners]) listener(checked);
+      this.#growthListeners.tell(checked);
       return { ...done, topic: checked };
     });
   }
@@ -188,7 +187,7 @@ export class TopicCatalog {
     if (errorCode !== ErrorCode.NONE) return { errorCode, message: null };
     for (const topic of topics) {
       this.#open.delete(topic.id);
-      for (const listener of [...this.#deletionListeners]) listener(topic);
+      this.#deletionListeners.tell(topic);
     }
     for (const log of logs) if (log !== null) await this.#destroy(log);
     for (const { name, id } of topics) {
@@ -233,7 +232,7 @@ export class TopicCatalog {
       if (validateOnly) return done;
       const grown = { ...topic, partitionCount };
       const errorCode = await this.#options.write([topicRecord(grown)]);
-      if (errorCode === ErrorCode.NONE) for (const listener of [...this.#growthListeners]) listener(grown);
+      if (errorCode === ErrorCode.NONE) this.#growthListeners.tell(grown);
       return { errorCode, message: null };
     });
   }

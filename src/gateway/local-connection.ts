@@ -3,6 +3,7 @@
  * numbers are below zero, where no door's are.
  */
 
+import { Listeners } from '../base/listeners.ts';
 import { anonymous, type ConnectionContext, type RequestContext } from '../broker/request-context.ts';
 
 let nextId = -1;
@@ -17,7 +18,7 @@ export class LocalConnection implements ConnectionContext {
   clientSoftwareName = 'unknown';
   clientSoftwareVersion = 'unknown';
   #open = true;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Listeners();
 
   /** `clientHost` is where the one is on whose behalf the requests are made. */
   constructor(clientHost: string) {
@@ -29,8 +30,7 @@ export class LocalConnection implements ConnectionContext {
   }
 
   onClose(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   /** Code in the broker's process is not subject to quotas. */
@@ -45,7 +45,7 @@ export class LocalConnection implements ConnectionContext {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    for (const listener of [...this.#listeners]) listener();
+    this.#listeners.tell();
   }
 
   /** What a handler is told of a request of version `apiVersion` over this connection. */

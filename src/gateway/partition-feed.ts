@@ -10,6 +10,7 @@ import { EnvironmentError } from '../base/environment-error.ts';
 import { ErrorCode, errorName } from '../base/error-code.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Offset } from '../base/numbers.ts';
+import { PlacedList, type Placed } from '../base/placed-list.ts';
 import { MalformedRecordsError } from '../records/varint.ts';
 import type { IsolationLevel, PartitionLog, ReadResult } from '../storage/partition-log.ts';
 import type { Turns } from '../storage/turns.ts';
@@ -21,7 +22,7 @@ import type { Problem } from './topic-creation.ts';
 export type FeedRead = RecordBlock | Problem | null;
 
 /** Who waits at the partition's end. */
-export interface FeedWaiter {
+export interface FeedWaiter extends Placed {
   /** More may be there. */
   advanced(): void;
 }
@@ -50,7 +51,7 @@ export class PartitionFeed implements BlockHolder {
   #blocks: RecordBlock[] = [];
   /** Reads under way, by offset and isolation. */
   readonly #reading = new Map<string, Promise<FeedRead>>();
-  readonly #waiters = new Set<FeedWaiter>();
+  readonly #waiters = new PlacedList<FeedWaiter>();
   #users = 0;
   #wakeScheduled = false;
 
@@ -87,7 +88,7 @@ export class PartitionFeed implements BlockHolder {
 
   /** Calls `waiter.advanced` once, when there may be more. */
   wait(waiter: FeedWaiter): void {
-    this.#waiters.add(waiter);
+    if (waiter.place < 0) this.#waiters.add(waiter);
   }
 
   /**
@@ -166,9 +167,7 @@ export class PartitionFeed implements BlockHolder {
     // Several batches may have become readable in one go.
     queueMicrotask(() => {
       this.#wakeScheduled = false;
-      const waiters = [...this.#waiters];
-      this.#waiters.clear();
-      for (const waiter of waiters) waiter.advanced();
+      for (const waiter of this.#waiters.takeAll()) waiter.advanced();
     });
   }
 }

@@ -1,5 +1,6 @@
 /** All readers of a broker, and the feeds that they share, one for each partition that is read. I/O thread. */
 
+import { PlacedList } from '../base/placed-list.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { PartitionLog } from '../storage/partition-log.ts';
 import { Turns } from '../storage/turns.ts';
@@ -21,7 +22,7 @@ export class RecordFeeds implements ReaderOwner {
   readonly broker: Broker;
   readonly #afterTurn: (callback: () => void) => void;
   readonly #feeds = new Map<PartitionLog, PartitionFeed>();
-  readonly #readers = new Set<RecordReader>();
+  readonly #readers = new PlacedList<RecordReader>();
   readonly #cache: BlockCache;
   readonly #turns = new Turns(fileReadsAtOnce);
   readonly #stopListening: () => void;

@@ -13,6 +13,7 @@
 import { EnvironmentError } from '../base/environment-error.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import { asOffset, noOffset, type Offset } from '../base/numbers.ts';
+import type { Placed } from '../base/placed-list.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { IsolationLevel, PartitionLog } from '../storage/partition-log.ts';
 import { isProblem, type FeedRead, type FeedWaiter, type PartitionFeed } from './partition-feed.ts';
@@ -66,7 +67,9 @@ interface ReadPartition extends FeedWaiter {
   moves: number;
 }
 
-export class RecordReader {
+export class RecordReader implements Placed {
+  /** Owner: among its readers. */
+  place = -1;
   readonly #owner: ReaderOwner;
   readonly #listener: ReaderListener;
   readonly #isolation: IsolationLevel;
@@ -120,6 +123,7 @@ export class RecordReader {
     const feed = this.#owner.feedOf(found.log);
     feed.use();
     const added: ReadPartition = {
+      place: -1,
       topic,
       topicId: found.topic.id,
       feed,

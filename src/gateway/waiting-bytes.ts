@@ -9,7 +9,7 @@ import type { PublishStream } from './publish-stream.ts';
 export class WaitingBytes {
   readonly #most: number;
   readonly #tellSoon: (stream: PublishStream) => void;
-  readonly #streams = new Set<PublishStream>();
+  #streams = new Set<PublishStream>();
   #calls: (() => void)[] = [];
   #count = 0;
 
@@ -36,8 +36,8 @@ export class WaitingBytes {
     this.#count -= sizeBytes;
     if (this.#count > this.#most / 2) return;
     if (this.#streams.size > 0) {
-      const streams = [...this.#streams];
-      this.#streams.clear();
+      const streams = this.#streams;
+      this.#streams = new Set();
       for (const stream of streams) this.#tellSoon(stream);
     }
     if (this.#calls.length > 0) {

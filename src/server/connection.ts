@@ -3,6 +3,7 @@
  * The first has the shape of the broker's `ConnectionContext`. It does not know sockets.
  */
 
+import { Listeners } from '../base/listeners.ts';
 import { anonymous, type ConnectionContext, type Principal } from '../broker/request-context.ts';
 
 /** What the broker sees of a connection. */
@@ -30,7 +31,7 @@ export class DoorConnection implements Connection {
   #onDrop: ((reason: string) => void) | null = null;
   #onMuted: (() => void) | null = null;
   #mutes = 0;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Listeners();
 
   constructor(options: DoorConnectionOptions) {
     this.id = options.id;
@@ -46,10 +47,7 @@ export class DoorConnection implements Connection {
   }
 
   onClose(listener: () => void): () => void {
-    // A function given twice is called twice, as each caller can stop only its own.
-    const call = (): void => listener();
-    this.#listeners.add(call);
-    return () => void this.#listeners.delete(call);
+    return this.#listeners.add(listener);
   }
 
   /** Whether nothing more of what comes may be served. */
@@ -87,9 +85,7 @@ export class DoorConnection implements Connection {
   end(failed: (error: unknown) => void): void {
     if (!this.#open) return;
     this.#open = false;
-    const listeners = [...this.#listeners];
-    this.#listeners.clear();
-    for (const listener of listeners) {
+    for (const listener of this.#listeners.takeAll()) {
       try {
         listener();
       } catch (error) {

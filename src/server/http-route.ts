@@ -4,6 +4,7 @@
  */
 
 import type { HttpRequest, HttpResponse, WebSocket } from 'uWebSockets.js';
+import type { Placed } from '../base/placed-list.ts';
 
 export type HttpMethod = 'get' | 'head' | 'post' | 'put' | 'patch' | 'del' | 'options' | 'any';
 
@@ -11,9 +12,7 @@ export type HttpMethod = 'get' | 'head' | 'post' | 'put' | 'patch' | 'del' | 'op
 export type HttpHandler = (response: HttpResponse, request: HttpRequest) => void;
 
 /** Something that takes place over a connection; the server's close lets it come to an end. */
-export interface Living {
-  /** The server's: where it keeps this one; -1 while it does not. */
-  place: number;
+export interface Living extends Placed {
   /** The server stops: let what was begun be answered, then end. */
   finish(): void;
   /** End at once. */

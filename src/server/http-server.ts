@@ -19,13 +19,13 @@ import type { Clock } from '../base/clock.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import type { Logger } from '../base/logger.ts';
+import { PlacedList } from '../base/placed-list.ts';
 import type { ConnectionQuota } from './connection-quota.ts';
 import { problemOf, problemText, problemType, statusLine } from './http-api/problem.ts';
 import { answerText } from './http-route.ts';
 import type { HttpHandler, HttpMethod, HttpPart, Living, Peer, RouteTable, WebSocketRoute } from './http-route.ts';
 import { sweepIdle } from './idle-sweep.ts';
 import { listenError, probeListen } from './listen-error.ts';
-import { LivingList } from './living-list.ts';
 import {
   addressText,
   chooseSubprotocol,
@@ -112,7 +112,7 @@ export class HttpServer implements RouteTable {
   readonly #native: NativePart;
   readonly #app: TemplatedApp;
   readonly #isLoopback: boolean;
-  readonly #live = new LivingList();
+  readonly #live = new PlacedList<Living>();
   #webSocketCount = 0;
   #listenSocket: us_listen_socket | null = null;
   #port = 0;

@@ -11,7 +11,7 @@ import type { Timer } from '../base/clock.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { noOffset, type Offset } from '../base/numbers.ts';
-import { LazySet } from '../base/lazy-map.ts';
+import { Listeners } from '../base/listeners.ts';
 import { FlushFailure } from '../memory/flush-queue.ts';
 import { checkpointLog, writeFinalFiles } from './log-checkpoint.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
@@ -74,7 +74,7 @@ export class LocalLog implements PartitionLog, Closable, FlusherOwner {
   #compaction: LogCompaction | null = null;
   /** The log goes away, or the store ends: nothing is compacted any more. */
   #compactionEnded = false;
-  readonly #listeners = new LazySet<() => void>();
+  readonly #listeners = new Listeners();
   #highWatermark: Offset;
   #lastStableOffset: Offset;
   #producersLoaded: boolean;
@@ -277,9 +277,7 @@ export class LocalLog implements PartitionLog, Closable, FlusherOwner {
   }
 
   onAdvance(listener: () => void): () => void {
-    const call = (): void => listener();
-    this.#listeners.add(call);
-    return () => void this.#listeners.delete(call);
+    return this.#listeners.add(listener);
   }
 
   sync(): Promise<void> {
@@ -398,7 +396,7 @@ export class LocalLog implements PartitionLog, Closable, FlusherOwner {
     if (isSame && !closed) return;
     this.#highWatermark = highWatermark;
     this.#lastStableOffset = lastStableOffset;
-    for (const listener of [...this.#listeners]) listener();
+    this.#listeners.tell();
   }
 }
 

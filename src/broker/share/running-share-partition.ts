@@ -10,6 +10,7 @@
 
 import type { Clock } from '../../base/clock.ts';
 import { ErrorCode } from '../../base/error-code.ts';
+import { Listeners } from '../../base/listeners.ts';
 import { Deadline } from '../groups/deadline.ts';
 import { refusal, type Refusal } from '../groups/consumer/refusal.ts';
 import { partitionChangeRecord, partitionRecord, type SharePlace } from '../groups/share/share-records.ts';
@@ -59,7 +60,7 @@ export class RunningSharePartition {
   isReading = false;
   readonly #options: RunningSharePartitionOptions;
   readonly #lockEnd: Deadline;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Listeners();
   /** How much was written since the whole state was; a start knows nothing of it. */
   #changeCount = maxChanges;
   #changesBytes = 0;
@@ -85,8 +86,7 @@ export class RunningSharePartition {
 
   /** Calls `listener` whenever there may be more to acquire than before; returns how to stop it. */
   onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   /** Whether a fetch could acquire something if it read now. */
@@ -178,7 +178,7 @@ export class RunningSharePartition {
     this.#closed = true;
     this.#lockEnd.clear();
     this.#tellChange();
-    this.#listeners.clear();
+    this.#listeners.takeAll();
   }
 
   #write(): Promise<ErrorCode> {
@@ -257,6 +257,6 @@ export class RunningSharePartition {
   }
 
   #tellChange(): void {
-    for (const listener of [...this.#listeners]) listener();
+    this.#listeners.tell();
   }
 }

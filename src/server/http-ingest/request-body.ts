@@ -15,6 +15,7 @@ import type { HttpRequest } from 'uWebSockets.js';
 import { assert } from '../../base/assert.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { ErrorCode } from '../../base/error-code.ts';
+import { PlacedList, type Placed } from '../../base/placed-list.ts';
 import { InflationFailure } from '../../records/inflation.ts';
 import { walkZstdFrames } from '../../records/zstd-frame.ts';
 import { inflateZstd } from '../../storage/zstd-inflater.ts';
@@ -61,7 +62,7 @@ type Coding = 'identity' | 'gzip' | 'zstd';
 export class BodyReaders implements SharedRoom {
   readonly limits: BodyLimits;
   readonly clock: Clock;
-  readonly #reading = new Set<BodyReader>();
+  readonly #reading = new PlacedList<BodyReader>();
   #collectedBytes = 0;
   #timer: Timer | null = null;
 
@@ -185,7 +186,9 @@ function codingOf(request: HttpRequest): Coding | null {
 }
 
 /** One body on its way. */
-export class BodyReader {
+export class BodyReader implements Placed {
+  /** Of all that are read. */
+  place = -1;
   readonly #readers: BodyReaders;
   readonly #exchange: Exchange;
   readonly #sink: BodySink;

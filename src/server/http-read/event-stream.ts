@@ -18,6 +18,7 @@
 
 import type { Clock, Timer } from '../../base/clock.ts';
 import { ErrorCode } from '../../base/error-code.ts';
+import { PlacedList, type Placed } from '../../base/placed-list.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { FrameFormat, RecordBlock } from '../../gateway/record-block.ts';
 import type { RecordFeeds } from '../../gateway/record-feeds.ts';
@@ -65,7 +66,7 @@ export class EventStreams {
   readonly feeds: RecordFeeds;
   readonly #clock: Clock;
   readonly #heartbeatMs: number;
-  readonly #streams = new Set<EventStream>();
+  readonly #streams = new PlacedList<EventStream>();
   readonly #formats = new Map<string, EventFormat>();
   #timer: Timer | null = null;
 
@@ -107,7 +108,9 @@ export class EventStreams {
   }
 }
 
-class EventStream implements ReaderListener {
+class EventStream implements ReaderListener, Placed {
+  /** Of all streams. */
+  place = -1;
   readonly #streams: EventStreams;
   readonly #exchange: Exchange;
   readonly #reading: TopicReading;
