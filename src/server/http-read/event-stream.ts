@@ -25,8 +25,9 @@ import type { RecordFeeds } from '../../gateway/record-feeds.ts';
 import type { ReaderListener, RecordReader } from '../../gateway/record-reader.ts';
 import type { Exchange } from '../http-api/exchange.ts';
 import { problemOf, problemText, type Problem } from '../http-api/problem.ts';
+import { JsonText } from '../json/json-text.ts';
+import { recordLine, writeRecord, type ValuesAs } from '../json/record-text.ts';
 import { positionsText } from './positions.ts';
-import { TextWriter, writeRecord, type ValuesAs } from './record-text.ts';
 import type { TopicReading } from './topic-reading.ts';
 
 /** What a reader may be sent ahead of what it has taken. */
@@ -36,7 +37,7 @@ const retryMs = 1000;
 /** Formats that are kept to be found again; what comes beyond shares its bytes with nobody. */
 const keptFormats = 1024;
 
-const text = new TextWriter();
+const text = new JsonText();
 
 /** Events whose ids have `before` and `after` around the position of the record's partition. */
 class EventFormat implements FrameFormat<Uint8Array> {
@@ -53,7 +54,7 @@ class EventFormat implements FrameFormat<Uint8Array> {
   encode(block: RecordBlock, from: number, to: number): Uint8Array {
     for (let i = from; i < to; i++) {
       text.ascii(`id: ${this.#before}${block.offsetAt(i) + 1}${this.#after}\ndata: `);
-      writeRecord(text, block, i, this.#values);
+      writeRecord(text, block, i, this.#values, recordLine);
       text.ascii('\n\n');
     }
     return text.take();

@@ -17,8 +17,9 @@ import type { RecordFeeds } from '../../gateway/record-feeds.ts';
 import type { ReaderListener, RecordReader } from '../../gateway/record-reader.ts';
 import type { Exchange } from '../http-api/exchange.ts';
 import { problemOf } from '../http-api/problem.ts';
+import { JsonText } from '../json/json-text.ts';
+import { recordLine, writeRecord, type ValuesAs } from '../json/record-text.ts';
 import { positionsText } from './positions.ts';
-import { TextWriter, writeRecord, type ValuesAs } from './record-text.ts';
 import type { TopicReading } from './topic-reading.ts';
 
 export interface PageOptions {
@@ -48,14 +49,14 @@ class PageFormat implements FrameFormat<Uint8Array> {
 
   encode(block: RecordBlock, from: number, to: number): Uint8Array {
     for (let i = from; i < to; i++) {
-      writeRecord(text, block, i, this.#values);
+      writeRecord(text, block, i, this.#values, recordLine);
       text.ascii(this.#separator);
     }
     return text.take();
   }
 }
 
-const text = new TextWriter();
+const text = new JsonText();
 const formatsOf = (separator: string): Readonly<Record<ValuesAs, PageFormat>> => ({
   json: new PageFormat('json', separator),
   text: new PageFormat('text', separator),

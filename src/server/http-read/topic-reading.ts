@@ -12,8 +12,8 @@ import { shown, type Arguments } from '../http-api/arguments.ts';
 import type { Parameter } from '../http-api/operation.ts';
 import { badRequest, problemOf, type Problem } from '../http-api/problem.ts';
 import { parseTime, timestampPattern } from '../http-ingest/record-arguments.ts';
+import type { ValuesAs } from '../json/record-text.ts';
 import { positionPattern, startsOf } from './positions.ts';
-import type { ValuesAs } from './record-text.ts';
 
 export interface TopicReading {
   readonly topic: string;

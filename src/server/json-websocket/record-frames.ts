@@ -6,16 +6,17 @@
  */
 
 import type { FrameFormat, RecordBlock } from '../../gateway/record-block.ts';
-import type { RecordHeader } from '../../records/record-reader.ts';
 import { JsonScanner } from '../json/json-scanner.ts';
-import { JsonText } from './json-text.ts';
+import { JsonText } from '../json/json-text.ts';
+import { writeRecord, type RecordForm, type ValuesAs } from '../json/record-text.ts';
 import { deepestNesting } from './publish-scanner.ts';
 
-/** As `values` of a subscribe frame. */
-export type ValuesAs = 'json' | 'text' | 'base64';
-
-const scanner = new JsonScanner({ deepest: deepestNesting });
 const text = new JsonText();
+const form: RecordForm = {
+  isSelfContained: false,
+  isOneLine: false,
+  scanner: new JsonScanner({ deepest: deepestNesting }),
+};
 const closing = Buffer.from(']}');
 
 /** The records alone, without the brackets around them. */
@@ -27,39 +28,11 @@ class RecordsFormat implements FrameFormat<Uint8Array> {
   }
 
   encode(block: RecordBlock, from: number, to: number): Uint8Array {
-    text.clear();
     for (let i = from; i < to; i++) {
-      text.ascii(i === from ? '{"offset":' : ',{"offset":');
-      text.integer(block.offsetAt(i));
-      text.ascii(',"timestamp":');
-      text.integer(block.timestampMsAt(i));
-      const key = block.keyAt(i);
-      if (key !== null) writeKey(key);
-      this.#writeValue(block, i);
-      if (block.headerCountAt(i) > 0) writeHeaders(block.headersAt(i));
-      text.ascii('}');
+      if (i > from) text.ascii(',');
+      writeRecord(text, block, i, this.#values, form);
     }
     return text.take();
-  }
-
-  #writeValue(block: RecordBlock, i: number): void {
-    const sizeBytes = block.valueSizeBytesAt(i);
-    if (sizeBytes < 0) return text.ascii(',"value":null');
-    const bytes = block.sourceAt(i);
-    const start = block.valueStartAt(i);
-    const end = start + sizeBytes;
-    if (this.#values === 'json' && scanner.isJson(bytes, start, end)) {
-      text.ascii(',"value":');
-      return text.raw(bytes, start, end);
-    }
-    if (this.#values !== 'base64') {
-      const before = text.sizeBytes;
-      text.ascii(',"text":');
-      if (text.utf8(bytes, start, end)) return;
-      text.backTo(before);
-    }
-    text.ascii(',"base64":');
-    text.base64(bytes, start, end);
   }
 }
 
@@ -102,43 +75,4 @@ export class FrameFormats {
     this.#formats.set(name, format);
     return format;
   }
-}
-
-function writeKey(key: Uint8Array): void {
-  const before = text.sizeBytes;
-  text.ascii(',"key":');
-  if (text.utf8(key, 0, key.length)) return;
-  text.backTo(before);
-  text.ascii(',"keyBase64":');
-  text.base64(key, 0, key.length);
-}
-
-function writeHeaders(headers: readonly RecordHeader[]): void {
-  const byName = new Map<string, RecordHeader[]>();
-  for (const header of headers) {
-    const same = byName.get(header.key);
-    if (same === undefined) byName.set(header.key, [header]);
-    else same.push(header);
-  }
-  let separator = ',"headers":{';
-  for (const [name, same] of byName) {
-    text.ascii(separator);
-    text.text(name);
-    text.ascii(same.length > 1 ? ':[' : ':');
-    for (const [i, { value }] of same.entries()) {
-      if (i > 0) text.ascii(',');
-      writeHeaderValue(value);
-    }
-    if (same.length > 1) text.ascii(']');
-    separator = ',';
-  }
-  text.ascii('}');
-}
-
-function writeHeaderValue(value: Uint8Array | null): void {
-  if (value === null) return text.ascii('null');
-  if (text.utf8(value, 0, value.length)) return;
-  text.ascii('{"base64":');
-  text.base64(value, 0, value.length);
-  text.ascii('}');
 }

@@ -6,7 +6,12 @@ import { isUtf8 } from 'node:buffer';
 
 const quote = 0x22;
 const backslash = 0x5c;
-const firstCapacityBytes = 16 * 1024;
+const newline = 0x0a;
+const carriageReturn = 0x0d;
+const space = 0x20;
+const firstCapacityBytes = 64 * 1024;
+/** More than this is not kept for what is written next. */
+const keptCapacityBytes = 4 * 1024 * 1024;
 const encoder = new TextEncoder();
 
 export class JsonText {
@@ -17,19 +22,17 @@ export class JsonText {
     return this.#end;
   }
 
-  /** Forgets what was written. */
-  clear(): void {
-    this.#end = 0;
-  }
-
   /** Forgets what was written behind so many bytes. */
   backTo(sizeBytes: number): void {
     this.#end = sizeBytes;
   }
 
-  /** A copy of what was written. */
-  take(): Buffer {
-    return Buffer.from(this.#bytes.subarray(0, this.#end));
+  /** A copy of what was written; it is empty from here on. */
+  take(): Uint8Array {
+    const taken = new Uint8Array(this.#bytes.subarray(0, this.#end));
+    this.#end = 0;
+    if (this.#bytes.length > keptCapacityBytes) this.#bytes = Buffer.allocUnsafe(firstCapacityBytes);
+    return taken;
   }
 
   /** ASCII, as it is. */
@@ -61,6 +64,16 @@ export class JsonText {
     this.#reserve(end - start);
     this.#bytes.set(bytes.subarray(start, end), this.#end);
     this.#end += end - start;
+  }
+
+  /** The JSON text `[start, end)` of `bytes` on one line: newlines, which stand between tokens alone, become spaces. */
+  json(bytes: Uint8Array, start: number, end: number): void {
+    const first = this.#end;
+    this.raw(bytes, start, end);
+    const written = this.#bytes.subarray(first, this.#end);
+    for (const byte of [newline, carriageReturn]) {
+      for (let at = written.indexOf(byte); at >= 0; at = written.indexOf(byte, at + 1)) written[at] = space;
+    }
   }
 
   /** A text as a JSON string. */
