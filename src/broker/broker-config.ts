@@ -67,6 +67,8 @@ export class BrokerConfig {
   readonly inertNames: readonly string[];
   #ofNode: ReadonlyMap<string, string> = nothing;
   #ofCluster: ReadonlyMap<string, string> = nothing;
+  /** Those that were asked for since a setting changed: some are with each request. */
+  readonly #numbers = new Map<string, number>();
 
   /** Throws `EnvironmentError` CONFIG_INVALID where a value given at the start is not allowed. */
   constructor(given: Iterable<readonly [name: string, text: string]> = []) {
@@ -88,6 +90,7 @@ export class BrokerConfig {
 
   /** Takes over the changes that the metadata log holds, checked: for this node, and for all nodes. */
   setDynamic(ofNode: ReadonlyMap<string, string>, ofCluster: ReadonlyMap<string, string>): void {
+    this.#numbers.clear();
     this.#ofNode = ofNode;
     const guarded = this.#static.get(clusterGuardedConfig) ?? brokerConfigByName.get(clusterGuardedConfig)?.default;
     this.#ofCluster = new Map([[clusterGuardedConfig, present(guarded, 'it has a default')], ...ofCluster]);
@@ -109,7 +112,12 @@ export class BrokerConfig {
 
   /** The number that counts, in the setting's own unit, held to safe integers. */
   number(name: string): number {
-    return configNumber(present(this.text(name), 'the setting has a value'));
+    let number = this.#numbers.get(name);
+    if (number === undefined) {
+      number = configNumber(present(this.text(name), 'the setting has a value'));
+      this.#numbers.set(name, number);
+    }
+    return number;
   }
 
   /** Whether the setting is switched on. */

@@ -1,6 +1,7 @@
 /** What the doors share to reach one broker's logs without Kafka's protocol: a publisher, and feeds for readers. I/O thread. */
 
 import type { Broker } from '../broker/broker.ts';
+import { Caller } from './caller.ts';
 import { GroupMember, type MemberListener, type MemberOptions } from './group-member.ts';
 import type { NamedProducer, ResumedProducer, ResumeOptions } from './named-producers.ts';
 import { RecordFeeds } from './record-feeds.ts';
@@ -23,6 +24,11 @@ export class Gateway {
     this.broker = broker;
     this.publisher = new RecordPublisher(broker, options);
     this.feeds = new RecordFeeds(broker, options);
+  }
+
+  /** Whoever is behind a door, with what it calls itself and where it is. */
+  caller(clientId: string, clientHost: string): Caller {
+    return new Caller(this.broker, clientId, clientHost);
   }
 
   /** A member of a consumer group; `start` it, and have it `leave` when its consumer is gone. */

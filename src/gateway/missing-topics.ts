@@ -44,7 +44,7 @@ export class MissingTopics {
     const { broker, waiting, keep } = this.#options;
     let held = this.#held.get(target);
     if (held === undefined) {
-      const problem = problemOfMissing(broker, target.name);
+      const problem = problemOfMissing(broker, target.name, stream.caller);
       if (problem !== null) return problem;
       held = [];
       this.#held.set(target, held);
@@ -65,7 +65,8 @@ export class MissingTopics {
   async #create(target: PublishTarget, held: readonly HeldRecord[]): Promise<void> {
     const { broker, waiting, keep, refresh, place, refuse } = this.#options;
     const { name } = target;
-    const problem = await ensureTopic(broker, name);
+    // Who came first was allowed to.
+    const problem = await ensureTopic(broker, name, null);
     this.#held.delete(target);
     target.isMissing = false;
     const isThere = refresh(target);

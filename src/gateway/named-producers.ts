@@ -30,11 +30,13 @@
  */
 
 import { ErrorCode, errorName } from '../base/error-code.ts';
+import { AclOperation } from '../broker/authorizer.ts';
 import type { Broker } from '../broker/broker.ts';
 import { isInternalTopic } from '../broker/topic-name.ts';
 import { partitionOfKey } from '../records/murmur2.ts';
 import { isProducerName, isRecordNumber, largestRecordNumber, longestProducerName } from '../records/named-records.ts';
 import type { Durability } from '../storage/partition-log.ts';
+import type { Caller } from './caller.ts';
 import { ensureTopic, type Problem } from './topic-creation.ts';
 
 /** Refused numbers that one connection's producer remembers, of different partitions. */
@@ -146,6 +148,8 @@ export interface ResumeOptions {
   readonly takeover?: boolean;
   /** How durable the last number has to be that is told; by default `synced`. */
   readonly durability?: Durability;
+  /** Who asks; null, or left out, where the broker's own process does. */
+  readonly caller?: Caller | null;
 }
 
 /** Where a producer goes on. Unless `errorCode` is NONE `message` is a sentence. */
@@ -167,13 +171,13 @@ export async function resumeProducer(
   broker: Broker,
   producer: NamedProducer,
   topicName: string,
-  { partition = -1, takeover = false, durability = 'synced' }: ResumeOptions,
+  { partition = -1, takeover = false, durability = 'synced', caller = null }: ResumeOptions,
   flush: (partition: number, then: () => void) => void,
 ): Promise<ResumedProducer> {
   const refused = ({ errorCode, message }: Problem): ResumedProducer => {
     return { errorCode, message, partition, lastNumber: -1, epoch: -1 };
   };
-  const problem = await ensureTopic(broker, topicName);
+  const problem = caller?.problemOf(AclOperation.WRITE, topicName) ?? (await ensureTopic(broker, topicName, caller));
   if (problem !== null) return refused(problem);
   const topic = broker.topics.topic(topicName);
   const chosen = partition >= 0 || topic === null ? partition : producer.partitionOf(topic.partitionCount);

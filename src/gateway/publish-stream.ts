@@ -8,10 +8,12 @@
  * It does not encode nor append (record-publisher.ts).
  */
 
+import type { Timer } from '../base/clock.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import type { Offset } from '../base/numbers.ts';
 import type { RecordHeader } from '../records/record-reader.ts';
 import type { Durability } from '../storage/partition-log.ts';
+import type { Caller } from './caller.ts';
 import type { NamedProducer } from './named-producers.ts';
 import type { PublishOutcome } from './publish-outcome.ts';
 import type { PublishLane } from './publish-lane.ts';
@@ -52,6 +54,13 @@ export interface RecordFields {
   /** As `PublishStream.publishNamed`. */
   number: number;
   previousNumber: number | null;
+}
+
+/** As `RecordPublisher.openStream` takes it. */
+export interface StreamSettings {
+  readonly durability: Durability;
+  readonly maxWaitingBytes: number;
+  readonly caller: Caller | null;
 }
 
 /** A record that no run of its stream waits for. */
@@ -101,6 +110,8 @@ const fields: RecordFields = {
 
 export class PublishStream {
   readonly durability: Durability;
+  /** Who sends; null where nobody asks. */
+  readonly caller: Caller | null;
   readonly #owner: StreamOwner;
   readonly #listener: PublishListener;
   readonly #maxWaitingBytes: number;
@@ -112,6 +123,10 @@ export class PublishStream {
   #firstRun = 0;
   #endRun = 0;
   #toldOrdinal = 0;
+  /** What came since its client was charged. */
+  #unchargedBytes = 0;
+  /** Runs while its client is above its quota. */
+  #hold: Timer | null = null;
   #endOrdinal = 0;
   #waitingBytes = 0;
   #blocked = false;
@@ -121,11 +136,12 @@ export class PublishStream {
   /** Publisher: where the record that was handed in last went; null where it went nowhere, or is a named producer's. */
   lane: PublishLane | null = null;
 
-  constructor(owner: StreamOwner, listener: PublishListener, durability: Durability, maxWaitingBytes: number) {
+  constructor(owner: StreamOwner, listener: PublishListener, { durability, maxWaitingBytes, caller }: StreamSettings) {
     this.#owner = owner;
     this.#listener = listener;
     this.durability = durability;
     this.#maxWaitingBytes = maxWaitingBytes;
+    this.caller = caller;
   }
 
   /** The ordinal that the next record gets; as many were handed in. */
@@ -210,6 +226,8 @@ export class PublishStream {
   /** Nothing is told from here on; what was handed in goes its way. */
   close(): void {
     this.#closed = true;
+    this.#hold?.cancel();
+    this.#charge();
     this.lane = null;
     this.#outcomes = [];
     this.#firstRun = this.#endRun;
@@ -222,6 +240,7 @@ export class PublishStream {
    */
   took(outcome: PublishOutcome, delta: number, sizeBytes: number, mayJoin = true): number {
     this.lane = null;
+    this.#unchargedBytes += sizeBytes;
     const costBytes = sizeBytes + (mayJoin ? recordCostBytes : ownOutcomeCostBytes);
     this.#waitingBytes += costBytes;
     this.#endOrdinal++;
@@ -247,6 +266,7 @@ export class PublishStream {
   tookNext(sizeBytes: number): void {
     const costBytes = sizeBytes + recordCostBytes;
     const last = (this.#endRun - 1) & (this.#counts.length - 1);
+    this.#unchargedBytes += sizeBytes;
     this.#waitingBytes += costBytes;
     this.#endOrdinal++;
     this.#counts[last]!++;
@@ -270,7 +290,7 @@ export class PublishStream {
   /** Publisher: tells of everything up to the first record of which nothing is known yet. */
   tell(): void {
     this.telling = false;
-    if (this.#closed) return;
+    if (this.#closed || this.#isHeld()) return;
     const before = this.#toldOrdinal;
     while (this.#firstRun < this.#endRun) {
       const place = this.#firstRun & (this.#counts.length - 1);
@@ -292,13 +312,15 @@ export class PublishStream {
       // A listener may close the stream.
       if (this.#closed) return;
     }
+    this.#charge();
     if (this.#toldOrdinal > before) this.#listener.settled?.(this.#toldOrdinal);
     this.roomAgain();
   }
 
   /** Publisher: there may be room again. */
   roomAgain(): void {
-    if (!this.#blocked || this.#closed || this.#waitingBytes > this.#maxWaitingBytes / 2) return;
+    if (this.#closed || this.#isHeld()) return;
+    if (!this.#blocked || this.#waitingBytes > this.#maxWaitingBytes / 2) return;
     if (this.#owner.crowded) return this.#owner.wakeLater(this);
     this.#blocked = false;
     this.#listener.resumed?.();
@@ -323,8 +345,30 @@ export class PublishStream {
     fields.previousNumber = null;
   }
 
+  #charge(): void {
+    this.caller?.charge('producer_byte_rate', this.#unchargedBytes);
+    this.#unchargedBytes = 0;
+  }
+
+  /** Whether its client is above its quota: nothing is told then, nor more asked for, until a timer looks again. */
+  #isHeld(): boolean {
+    if (this.#hold !== null) return true;
+    const { caller } = this;
+    const heldMs = caller === null ? 0 : caller.heldMs('producer_byte_rate');
+    if (caller === null || heldMs === 0) return false;
+    this.#hold = caller.clock.setTimer(heldMs, () => {
+      this.#hold = null;
+      this.#owner.tellSoon(this);
+    });
+    return true;
+  }
+
   #mayGoOn(): boolean {
     if (this.#blocked) return false;
+    if (this.#hold !== null) {
+      this.#blocked = true;
+      return false;
+    }
     const crowded = this.#owner.crowded;
     if (!crowded && this.#waitingBytes <= this.#maxWaitingBytes) return true;
     this.#blocked = true;

@@ -205,7 +205,7 @@ export class RecordIterator<K, V>
 
   async #create(feeds: RecordFeeds, topic: string, from: StartPosition, wanted?: readonly number[]): Promise<void> {
     this.#adding++;
-    const problem = await ensureTopic(feeds.broker, topic);
+    const problem = await ensureTopic(feeds.broker, topic, null);
     this.#adding--;
     if (this.#ended) return;
     if (problem !== null) this.fail(new BrokerError(problem.errorCode, problem.message));

@@ -13,6 +13,7 @@
  */
 
 import { ErrorCode } from '../base/error-code.ts';
+import { AclOperation } from '../broker/authorizer.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { TopicImage } from '../broker/metadata-image.ts';
 import { isInternalTopic } from '../broker/topic-name.ts';
@@ -21,6 +22,7 @@ import type { RecordHeader } from '../records/record-reader.ts';
 import { BufferPool } from '../storage/buffer-pool.ts';
 import type { Durability } from '../storage/partition-log.ts';
 import { encodeHeaders, recordOverheadBytes } from './batch-encoder.ts';
+import type { Caller } from './caller.ts';
 import { MissingTopics } from './missing-topics.ts';
 import { NamedOrder } from './named-order.ts';
 import {
@@ -50,6 +52,8 @@ export interface StreamOptions {
   readonly durability?: Durability;
   /** From here on the stream is told to stop: bytes of which nothing was told yet. Default 8 MiB. */
   readonly maxWaitingBytes?: number;
+  /** Who sends: asked for as the records come, and charged with them. Null, or left out: the broker's own process. */
+  readonly caller?: Caller | null;
 }
 
 /** A record for `RecordPublisher.publish`; what is left out is null, now, or chosen. */
@@ -139,8 +143,8 @@ export class RecordPublisher implements StreamOwner {
 
   /** A stream for one sender, which hears what becomes of its records. Close it when the sender is gone. */
   openStream(listener: PublishListener, options: StreamOptions = {}): PublishStream {
-    const { durability = 'synced', maxWaitingBytes = defaultStreamBytes } = options;
-    return new PublishStream(this, listener, durability, maxWaitingBytes);
+    const { durability = 'synced', maxWaitingBytes = defaultStreamBytes, caller = null } = options;
+    return new PublishStream(this, listener, { durability, maxWaitingBytes, caller });
   }
 
   /** Where records for the topic `name` go, whether or not there is such a topic: what is wrong is told of each record. */
@@ -205,11 +209,13 @@ export class RecordPublisher implements StreamOwner {
       const problem = producer.problemOf(target.name, partition, number);
       if (problem !== null) return this.#refuse(stream, noRun, target.name, partition, problem);
     }
-    let problem: Problem | null = null;
-    if (stream.overfull) problem = overfull;
-    else if (target.topic === null || target.isMissing) problem = this.#missing.hold(stream, target, fields);
-    else return this.#place(stream, noRun, target, target.topic, fields);
-    if (problem === null) return;
+    let problem = stream.caller?.problemOf(AclOperation.WRITE, target.name) ?? null;
+    if (problem === null) {
+      if (stream.overfull) problem = overfull;
+      else if (target.topic === null || target.isMissing) problem = this.#missing.hold(stream, target, fields);
+      else return this.#place(stream, noRun, target, target.topic, fields);
+      if (problem === null) return;
+    }
     producer?.refused(target.name, partition, number);
     this.#refuse(stream, noRun, target.name, partition, problem);
   }

@@ -10,12 +10,15 @@
  * (who wants new partitions adds them) nor know groups; a position that cannot be read stops its partition alone.
  */
 
+import type { Timer } from '../base/clock.ts';
 import { EnvironmentError } from '../base/environment-error.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import { asOffset, noOffset, type Offset } from '../base/numbers.ts';
 import type { Placed } from '../base/placed-list.ts';
+import { AclOperation } from '../broker/authorizer.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { IsolationLevel, PartitionLog } from '../storage/partition-log.ts';
+import type { Caller } from './caller.ts';
 import { isProblem, type FeedRead, type FeedWaiter, type PartitionFeed } from './partition-feed.ts';
 import type { RecordBlock } from './record-block.ts';
 import type { Problem } from './topic-creation.ts';
@@ -43,6 +46,8 @@ export interface ReaderOptions {
   /** Credit at the start, in records and bytes of keys and values; none unless given. */
   readonly creditRecords?: number;
   readonly creditBytes?: number;
+  /** Who reads: asked for before each read, and charged with what it is told. Null, or left out: the broker's own process. */
+  readonly caller?: Caller | null;
 }
 
 /** What a reader needs of its surroundings. */
@@ -81,6 +86,9 @@ export class RecordReader implements Placed {
   #ready: ReadPartition[] = [];
   #creditRecords: number;
   #creditBytes: number;
+  readonly #caller: Caller | null;
+  /** Runs while its client is above its quota. */
+  #hold: Timer | null = null;
   #pumping = false;
   #pumpScheduled = false;
   #closed = false;
@@ -91,6 +99,7 @@ export class RecordReader implements Placed {
     this.#isolation = options.isolation ?? 'read_committed';
     this.#creditRecords = options.creditRecords ?? 0;
     this.#creditBytes = options.creditBytes ?? 0;
+    this.#caller = options.caller ?? null;
   }
 
   /** What may still be told before the next `grant`. A record that is larger than what is left of the bytes is told all the same. */
@@ -108,6 +117,8 @@ export class RecordReader implements Placed {
    */
   async add(topic: string, partition: number, start: StartPosition): Promise<Offset | Problem> {
     const { broker } = this.#owner;
+    const forbidden = this.#caller?.problemOf(AclOperation.READ, topic) ?? null;
+    if (forbidden !== null) return forbidden;
     const found = broker.findPartition(broker.topics.topic(topic), partition);
     if (found === null) return noSuchPartition(topic, partition);
     const key = keyOf(topic, partition);
@@ -194,6 +205,7 @@ export class RecordReader implements Placed {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#hold?.cancel();
     for (const { topic, feed } of [...this.#partitions.values()]) this.remove(topic, feed.log.partition);
     this.#ready = [];
     this.#owner.closed(this);
@@ -235,14 +247,14 @@ export class RecordReader implements Placed {
 
   /** Each partition that can be read gets one turn; where more is there, the next comes after the turn of the event loop. */
   #pump(): void {
-    if (this.#pumping || this.#closed) return;
+    if (this.#pumping || this.#closed || this.#isHeld()) return;
     this.#pumping = true;
     const turns = this.#ready;
     this.#ready = [];
     for (let i = 0; i < turns.length; i++) {
       const read = turns[i]!;
       if (read.removed || read.paused || read.state !== 'ready') continue;
-      if (this.#creditRecords <= 0 || this.#creditBytes <= 0) {
+      if (!this.#mayTell) {
         this.#ready.push(...turns.slice(i));
         break;
       }
@@ -250,10 +262,30 @@ export class RecordReader implements Placed {
       if (this.#closed) break;
     }
     this.#pumping = false;
-    if (this.#ready.length > 0 && this.#creditRecords > 0 && this.#creditBytes > 0) this.#pumpLater();
+    if (this.#ready.length > 0 && this.#mayTell) this.#pumpLater();
+  }
+
+  /** Whether it has credit, and its client is not above its quota. */
+  get #mayTell(): boolean {
+    return this.#creditRecords > 0 && this.#creditBytes > 0 && !this.#isHeld();
+  }
+
+  /** Whether its client is above its quota: nothing is told then until a timer looks again. */
+  #isHeld(): boolean {
+    if (this.#hold !== null) return true;
+    const caller = this.#caller;
+    const heldMs = caller === null ? 0 : caller.heldMs('consumer_byte_rate');
+    if (caller === null || heldMs === 0) return false;
+    this.#hold = caller.clock.setTimer(heldMs, () => {
+      this.#hold = null;
+      this.#pump();
+    });
+    return true;
   }
 
   #readOn(read: ReadPartition): void {
+    const forbidden = this.#caller?.problemOf(AclOperation.READ, read.topic) ?? null;
+    if (forbidden !== null) return this.#took(read, forbidden);
     const found = read.feed.read(read.offset, this.#isolation, read.isBehind);
     if (!(found instanceof Promise)) {
       read.isBehind = false;
@@ -265,7 +297,7 @@ export class RecordReader implements Placed {
     void found.then((result) => {
       if (read.removed || this.#closed || read.moves !== moves) return;
       read.state = 'ready';
-      if (read.paused || this.#creditRecords <= 0 || this.#creditBytes <= 0) {
+      if (read.paused || !this.#mayTell) {
         this.#ready.push(read);
         return;
       }
@@ -328,9 +360,12 @@ export class RecordReader implements Placed {
   #spend(block: RecordBlock, from: number): number {
     const most = Math.min(block.count, from + this.#creditRecords);
     let to = from;
-    if (this.#creditBytes === Infinity) to = most;
-    else while (to < most && this.#creditBytes > 0) this.#creditBytes -= block.costBytesAt(to++);
+    let costBytes = 0;
+    if (this.#creditBytes === Infinity && this.#caller?.isCharged !== true) to = most;
+    else while (to < most && costBytes < this.#creditBytes) costBytes += block.costBytesAt(to++);
+    this.#creditBytes -= costBytes;
     this.#creditRecords -= to - from;
+    this.#caller?.charge('consumer_byte_rate', costBytes);
     return to;
   }
 }

@@ -3,6 +3,7 @@
 import { ErrorCode, errorName } from '../base/error-code.ts';
 import type { Broker } from '../broker/broker.ts';
 import { isInternalTopic, isStateLogTopic, problemOfTopicName } from '../broker/topic-name.ts';
+import type { Caller } from './caller.ts';
 
 /** What is wrong, by Kafka's number and in a sentence. */
 export interface Problem {
@@ -10,22 +11,27 @@ export interface Problem {
   readonly message: string;
 }
 
-/** Why a topic of this name, which does not exist, cannot be created by being named; null where it can. */
-export function problemOfMissing(broker: Broker, name: string): Problem | null {
+/** Why a topic of this name, which does not exist, cannot be created by being named by `caller`; null where it can. */
+export function problemOfMissing(broker: Broker, name: string, caller: Caller | null): Problem | null {
   const problem = problemOfTopicName(name);
   if (problem !== null) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, message: `${problem}.` };
   if (isInternalTopic(name)) {
     const message = `The topic ${name} is internal: only coordinators write to it, and naming it does not create it.`;
     return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, message };
   }
-  if (!isStateLogTopic(name) && broker.config.boolean('auto.create.topics.enable')) return null;
+  if (!isStateLogTopic(name) && broker.config.boolean('auto.create.topics.enable')) {
+    return caller?.problemOfCreating(name) ?? null;
+  }
   return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message: `There is no topic ${name}.` };
 }
 
-/** Creates the topic where it is missing and may be; resolves with what is wrong, or null once it is there. */
-export async function ensureTopic(broker: Broker, name: string): Promise<Problem | null> {
+/**
+ * Creates the topic where it is missing and may be; resolves with what is wrong, or null once it is there. `caller` is who
+ * named it, null where the broker's own process did.
+ */
+export async function ensureTopic(broker: Broker, name: string, caller: Caller | null): Promise<Problem | null> {
   if (broker.topics.topic(name) !== null) return null;
-  const problem = problemOfMissing(broker, name);
+  const problem = problemOfMissing(broker, name, caller);
   if (problem !== null) return problem;
   const spec = { name, partitionCount: -1, replicationFactor: -1, configs: [] };
   const { errorCode, message } = await broker.topics.create(spec);

@@ -154,7 +154,7 @@ export class Doors {
     };
     const { gateway, config, version } = this.#options;
     const largestMessageBytes = config.number('message.max.bytes') + frameRoomBytes;
-    const raw = new RawWebSocket({ publisher: gateway.publisher, largestMessageBytes });
+    const raw = new RawWebSocket({ gateway, largestMessageBytes });
     const json = new JsonWebSocket({ gateway, largestMessageBytes, logger: shared.logger, version });
     const server = await HttpServer.open(options, [
       (table) => kafka.register(table),

@@ -1,6 +1,6 @@
 /**
  * How many connections there may be: of all doors together (`max.connections`) and from each client's address
- * (`max.connections.per.ip`). I/O thread. Both bounds may change while the broker runs; connections that are there stay.
+ * (`max.connections.per.ip`), where a connection over which only HTTP is spoken counts while it has a request under way. I/O thread. Both bounds may change while the broker runs; connections that are there stay.
  * It does not know sockets: a door asks before it takes a connection, and says when that has ended.
  */
 
@@ -16,6 +16,8 @@ export interface ConnectionBounds {
   readonly descriptors?: Pick<DescriptorShares, 'largestConnectionCount' | 'connectionsAre' | 'look'>;
 }
 
+/** What `max.connections.per.ip` is where it limits nothing. */
+const unlimited = 2 ** 31 - 1;
 /** So few connections are let in whatever the system's bound; with more it is looked at again, as it may have changed. */
 const fewConnections = 32;
 
@@ -69,9 +71,30 @@ export class ConnectionQuota {
 
   /** A connection that was added has ended. */
   remove(clientHost: string): void {
+    this.endRequest(clientHost);
+    this.countOnly(-1);
+  }
+
+  /** Whether anything depends on from where clients come. */
+  get limitsAddresses(): boolean {
+    return this.#bounds.largestCountPerAddress() < unlimited;
+  }
+
+  /**
+   * A request from `clientHost` begins, over a connection that `countOnly` counted; false where its address has as many
+   * connections as it may already.
+   */
+  beginRequest(clientHost: string): boolean {
+    const ofAddress = this.#countByAddress.get(clientHost) ?? 0;
+    if (ofAddress >= this.#bounds.largestCountPerAddress()) return false;
+    this.#countByAddress.set(clientHost, ofAddress + 1);
+    return true;
+  }
+
+  /** A request that `beginRequest` let in has ended. */
+  endRequest(clientHost: string): void {
     const ofAddress = this.#countByAddress.get(clientHost) ?? 0;
     assert(ofAddress > 0, 'a connection is removed once');
-    this.countOnly(-1);
     if (ofAddress === 1) this.#countByAddress.delete(clientHost);
     else this.#countByAddress.set(clientHost, ofAddress - 1);
   }

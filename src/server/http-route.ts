@@ -79,6 +79,11 @@ export interface RouteTable {
   webSocket<Asked>(route: WebSocketRoute<Asked>): void;
   /** Whether the page that `request` comes from, if it comes from one, may ask; `origin` is its Origin header. */
   isOriginAllowed(request: HttpRequest, origin: string): boolean;
+  /**
+   * Counts a request for the address that it comes from, until the function is called that is returned; null where that
+   * address has as many connections and requests under way as it may.
+   */
+  admit(response: HttpResponse): (() => void) | null;
   /** The server has begun to close: nothing new is begun. */
   readonly stopping: boolean;
   /** Something that a close waits for, within its time, begins; WebSockets are counted by the server itself. */

@@ -70,6 +70,7 @@ interface Filtering {
 const politeness = 32;
 const commonHost = /^(?:127\.0\.0\.1|localhost)(?::\d{1,5})?$/;
 const closeWithinMs = 800;
+const nothingToDo = (): void => {};
 /** So long a WebSocket that was ended may still send: were it cut at once, what it was told last would be lost with it. */
 const lingerMs = 100;
 /** What a request may have as headers, in bytes: ids of events are long where a topic has many partitions. */
@@ -215,6 +216,14 @@ export class HttpServer implements RouteTable {
     if (origin === '' && (!this.#isLoopback || commonHost.test(host))) return true;
     if (origin === '') return isHostAllowed(host, allowedOrigins ?? [], ownName);
     return isOriginAllowed(origin, host, allowedOrigins ?? [], ownName);
+  }
+
+  admit(response: HttpResponse): (() => void) | null {
+    const { quota } = this.#options;
+    // Nobody else asks for addresses, which take a while.
+    if (!quota.limitsAddresses) return nothingToDo;
+    const clientHost = addressText(new Uint8Array(response.getRemoteAddress()));
+    return quota.beginRequest(clientHost) ? () => quota.endRequest(clientHost) : null;
   }
 
   get stopping(): boolean {

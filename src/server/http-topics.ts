@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Gateway } from '../gateway/gateway.ts';
+import { Callers, clientParameter } from './http-api/callers.ts';
 import { openApiOperation } from './http-api/open-api.ts';
 import { operationsPart } from './http-api/operations-part.ts';
 import { ingestOperations } from './http-ingest/ingest-operations.ts';
@@ -27,11 +28,13 @@ export interface HttpTopicsOptions {
 export function httpTopics({ gateway, clock, logger, version, bodyLimits, heartbeatMs }: HttpTopicsOptions): HttpPart {
   const bodies = new BodyReaders(clock, bodyLimits);
   const { broker, publisher, feeds } = gateway;
-  const operations = [
+  const served = [
     ...ingestOperations({ broker, publisher, bodies }),
     ...producerOperations(gateway),
     ...readOperations({ broker, feeds, clock, heartbeatMs }),
     ...proxyClusterOperations(broker),
   ];
-  return operationsPart([...operations, openApiOperation(operations, version)], clock, logger);
+  const operations = served.map((each) => ({ ...each, parameters: [...each.parameters, clientParameter] }));
+  const callers = new Callers(broker);
+  return operationsPart([...operations, openApiOperation(operations, version)], { callers, clock, logger });
 }

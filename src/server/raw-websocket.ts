@@ -1,7 +1,7 @@
 /**
  * The shortest way from a socket to the log: every WebSocket message is one record. I/O thread.
  *
- *   /topics/{topic}/produce?acks=all|1|0&key=K&partition=N&first=1&producer=NAME
+ *   /topics/{topic}/produce?acks=all|1|0&key=K&partition=N&first=1&producer=NAME&clientId=ID
  *
  *   device → broker   a text or binary message: the value of a record, byte by byte
  *   broker → device   a text message with a number: every record up to it is stored as the acks ask, but for those that an
@@ -13,22 +13,25 @@
  * With a producer's name numbers belong to it: what is stored already is acknowledged and not stored again, so a device
  * comes back with `first` as the number of the oldest message that was not acknowledged, and sends from there on again.
  *
- * uWebSockets.js cannot stop reading one socket, so a device that sends on while the log is behind has its records kept
- * up to a bound, beyond which the connection ends with code 1013, "try again later": what was not acknowledged is sent
+ * A device that is above its quota hears of what is stored later.
+ * uWebSockets.js cannot stop reading one socket, so a device that sends on while the log is behind, or its quota used up, has
+ * its records kept up to a bound, beyond which the connection ends with code 1013, "try again later": what was not acknowledged is sent
  * again then. It does not open records.
  */
 
 import { ErrorCode, errorName } from '../base/error-code.ts';
 import { problemOfTopicName } from '../broker/topic-name.ts';
 import { NamedProducer, problemOfIdentity } from '../gateway/named-producers.ts';
+import type { Caller } from '../gateway/caller.ts';
+import type { Gateway } from '../gateway/gateway.ts';
 import type { PublishListener, PublishStream } from '../gateway/publish-stream.ts';
 import type { PublishTarget } from '../gateway/publish-target.ts';
-import type { RecordPublisher } from '../gateway/record-publisher.ts';
 import type { Durability } from '../storage/partition-log.ts';
+import { clientIdHint, isClientId } from './client-id.ts';
 import type { HttpRefusal, PeerSocket, RouteTable, SocketLink } from './http-route.ts';
 
 export interface RawWebSocketOptions {
-  readonly publisher: RecordPublisher;
+  readonly gateway: Gateway;
   /** A longer message ends its connection, in bytes. */
   readonly largestMessageBytes: number;
 }
@@ -44,6 +47,7 @@ interface Asked {
   readonly first: number;
   /** Whose numbers they are; null: nobody's. */
   readonly producer: string | null;
+  readonly clientId: string;
 }
 
 type Target = PeerSocket<Asked>;
@@ -71,6 +75,7 @@ class RawLink implements SocketLink, PublishListener {
   readonly idleSinceMs = Infinity;
   readonly #socket: Target;
   readonly #asked: Asked;
+  readonly #caller: Caller;
   readonly #target: PublishTarget;
   readonly #stream: PublishStream;
   #open = true;
@@ -82,13 +87,15 @@ class RawLink implements SocketLink, PublishListener {
   #early: Uint8Array[] | null = null;
   #earlyBytes = 0;
 
-  constructor(socket: Target, asked: Asked, publisher: RecordPublisher) {
+  constructor(socket: Target, asked: Asked, clientHost: string, gateway: Gateway) {
+    const { publisher } = gateway;
     this.#socket = socket;
     this.#asked = asked;
+    this.#caller = gateway.caller(asked.clientId, clientHost);
     this.#target = publisher.target(asked.topic);
-    this.#stream = publisher.openStream(this, { durability: asked.durability });
+    this.#stream = publisher.openStream(this, { durability: asked.durability, caller: this.#caller });
     this.#producer = asked.producer === null ? null : new NamedProducer(asked.producer);
-    if (this.#producer !== null) this.#resume(this.#producer, publisher);
+    if (this.#producer !== null) this.#resume(this.#producer, gateway);
   }
 
   message(message: ArrayBuffer): void {
@@ -102,10 +109,11 @@ class RawLink implements SocketLink, PublishListener {
     if (stream.overfull) this.#end(tryAgainLater, 'the broker is behind');
   }
 
-  #resume(producer: NamedProducer, publisher: RecordPublisher): void {
+  #resume(producer: NamedProducer, gateway: Gateway): void {
     const { topic, partition, durability } = this.#asked;
     this.#early = [];
-    void publisher.resume(producer, topic, { partition, durability }).then(({ errorCode, message, lastNumber }) => {
+    const options = { partition, durability, caller: this.#caller };
+    void gateway.resume(producer, topic, options).then(({ errorCode, message, lastNumber }) => {
       const early = this.#early ?? [];
       this.#early = null;
       if (!this.#open) return;
@@ -205,12 +213,14 @@ export class RawWebSocket {
       largestBacklogBytes: 0,
       // It gives nothing where there is no query, whatever its types say.
       read: (request) => readAsked(request.getParameter(0), (request.getQuery() as string | undefined) ?? ''),
-      open: (socket, { asked }) => new RawLink(socket, asked, this.#options.publisher),
+      open: (socket, { asked, clientHost }) => new RawLink(socket, asked, clientHost, this.#options.gateway),
     });
   }
 }
 
-const asksFor = new Set(['acks', 'key', 'partition', 'first', 'producer']);
+const asksFor = new Set(['acks', 'key', 'partition', 'first', 'producer', 'clientId']);
+/** What a device is called that does not say it. */
+const defaultClientId = 'millrace-raw';
 const longestQueryBytes = 4096;
 
 function readAsked(topicText: string, query: string): { readonly asked: Asked } | HttpRefusal {
@@ -233,8 +243,10 @@ function readAsked(topicText: string, query: string): { readonly asked: Asked } 
   const producer = parameters.get('producer');
   const wrongName = producer === null ? null : problemOfIdentity(producer, first);
   if (wrongName !== null) return badRequest(wrongName);
+  const clientId = parameters.get('clientId') ?? defaultClientId;
+  if (!isClientId(clientId)) return badRequest(clientIdHint);
   const keyBytes = key === null ? null : new TextEncoder().encode(key);
-  return { asked: { topic, durability, partition, first, producer, key: keyBytes } };
+  return { asked: { topic, durability, partition, first, producer, clientId, key: keyBytes } };
 }
 
 function decoded(text: string): string | null {

@@ -4,7 +4,7 @@
  */
 
 import { connect, type Socket } from 'node:net';
-import { systemClock } from '../../src/base/clock.ts';
+import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { asOffset } from '../../src/base/numbers.ts';
 import { silentLogger, type Logger } from '../../src/base/logger.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
@@ -12,6 +12,8 @@ import { RecordReader } from '../../src/records/record-reader.ts';
 import { ConnectionQuota } from '../../src/server/connection-quota.ts';
 import type { BodyLimits } from '../../src/server/http-ingest/request-body.ts';
 import { HttpServer } from '../../src/server/http-server.ts';
+import { JsonWebSocket } from '../../src/server/json-websocket/json-websocket.ts';
+import { RawWebSocket } from '../../src/server/raw-websocket.ts';
 import { httpTopics } from '../../src/server/http-topics.ts';
 import { BrokerHarness, type HarnessOptions } from '../broker/broker-harness.ts';
 
@@ -21,6 +23,9 @@ export interface HttpHarnessOptions extends HarnessOptions {
   readonly allowedOrigins?: readonly string[];
   readonly log?: Logger;
   readonly largestConnectionCount?: number;
+  readonly largestCountPerAddress?: number;
+  /** Of HTTP's operations, by the broker; the system's unless given. */
+  readonly clockOf?: (broker: BrokerHarness) => Clock;
 }
 
 /** A record as it is stored, its bytes as texts. */
@@ -54,7 +59,7 @@ export class HttpHarness {
         logger,
         quota: new ConnectionQuota({
           largestCount: () => options.largestConnectionCount ?? 1000,
-          largestCountPerAddress: () => 1000,
+          largestCountPerAddress: () => options.largestCountPerAddress ?? 1000,
         }),
         idleMs: 600_000,
         allowedOrigins: options.allowedOrigins ?? [],
@@ -66,14 +71,22 @@ export class HttpHarness {
         httpTopics({
           version: '1.2.3',
           gateway,
-          clock: systemClock,
+          clock: options.clockOf?.(broker) ?? systemClock,
           logger,
           bodyLimits: options.bodyLimits,
           heartbeatMs: options.heartbeatMs,
         }),
+        (table) => new RawWebSocket({ gateway, largestMessageBytes: 1 << 20 }).register(table),
+        (table) =>
+          new JsonWebSocket({ gateway, largestMessageBytes: 1 << 20, logger, version: '1.2.3' }).register(table),
       ],
     );
     return new HttpHarness(broker, gateway, server);
+  }
+
+  /** `ws://HOST:PORT`. */
+  get socketUrl(): string {
+    return `ws://127.0.0.1:${this.server.address.port}`;
   }
 
   get origin(): string {

@@ -26,10 +26,16 @@ interface FittingLimit {
   readonly sharedAs: string;
 }
 
+/** The rate of all that one limit fits. */
+class SharedRate extends WindowedRate {
+  /** Until then whoever asks waits, by the monotonic clock. */
+  heldUntilMs = 0;
+}
+
 /** A rate with its limit. */
 export interface LimitedRate {
   readonly limitPerSecond: number;
-  readonly rate: WindowedRate;
+  readonly rate: SharedRate;
 }
 
 /** From so many on, what is idle is forgotten: client ids are the clients' own choice. */
@@ -42,7 +48,7 @@ export class ClientQuotas {
   readonly clock: Clock;
   readonly #image: QuotaImage;
   readonly #mutationBurstSeconds: number;
-  readonly #rates = new Map<string, WindowedRate>();
+  readonly #rates = new Map<string, SharedRate>();
   readonly #buckets = new Map<string, TokenBucket>();
   #sweepAt = manyRates;
   /** What fits clients that were looked up, as long as no quota changes. */
@@ -81,9 +87,41 @@ export class ClientQuotas {
     let rate = this.#rates.get(name);
     if (rate === undefined) {
       if (this.#rates.size >= this.#sweepAt) this.#sweep();
-      this.#rates.set(name, (rate = new WindowedRate(this.windowCount, this.windowMs)));
+      this.#rates.set(name, (rate = new SharedRate(this.windowCount, this.windowMs)));
     }
     return { limitPerSecond: fitting.perSecond, rate };
+  }
+
+  /**
+   * Counts `amount` of what the client uses. Returns how long it has to wait until what it used is within its limit, in
+   * milliseconds; 0 where it is, or has none.
+   */
+  use(key: RateKey, amount: number, context: RequestContext): number {
+    const limited = this.rate(key, context);
+    return limited === null ? 0 : this.record(limited, amount);
+  }
+
+  /** As `use`, and has all that share the limit wait so long: those who ask `heldMs` before they go on. */
+  hold(key: RateKey, amount: number, context: RequestContext): void {
+    const limited = this.rate(key, context);
+    if (limited === null) return;
+    const { rate } = limited;
+    rate.heldUntilMs = Math.max(rate.heldUntilMs, this.clock.monotonicMs() + this.record(limited, amount));
+  }
+
+  /** How long those who share the client's limit have still to wait, in milliseconds. */
+  heldMs(key: RateKey, context: RequestContext): number {
+    const heldUntilMs = this.rate(key, context)?.rate.heldUntilMs ?? 0;
+    return Math.max(heldUntilMs - this.clock.monotonicMs(), 0);
+  }
+
+  /** As `use`, of a rate that `rate` gave. */
+  record({ rate, limitPerSecond }: LimitedRate, amount: number): number {
+    const nowMs = this.clock.monotonicMs();
+    rate.record(amount, nowMs);
+    const perSecond = rate.perSecond(nowMs);
+    if (perSecond <= limitPerSecond) return 0;
+    return ((perSecond - limitPerSecond) / limitPerSecond) * rate.coveredMs(nowMs);
   }
 
   /**

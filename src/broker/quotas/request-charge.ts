@@ -5,7 +5,7 @@
  */
 
 import type { RequestContext } from '../request-context.ts';
-import type { ClientQuotas, LimitedRate } from './client-quotas.ts';
+import type { ClientQuotas } from './client-quotas.ts';
 
 const produceKey = 0;
 const fetchKey = 1;
@@ -50,7 +50,7 @@ export class RequestCharge {
   admitFetch(responseBytes: number): boolean {
     const requestMs = this.#chargeTime();
     const limited = this.#quotas.rate('consumer_byte_rate', this.#context);
-    const bandwidthMs = limited === null ? 0 : this.#record(limited, responseBytes);
+    const bandwidthMs = limited === null ? 0 : this.#quotas.record(limited, responseBytes);
     this.#throttle(Math.max(requestMs, bandwidthMs));
     if (this.#throttleMs === 0) return true;
     limited?.rate.record(-responseBytes, this.#quotas.clock.monotonicMs());
@@ -70,8 +70,7 @@ export class RequestCharge {
     this.#isSettled = true;
     const { apiKey, connection } = this.#context;
     if (apiKey === produceKey) {
-      const limited = this.#quotas.rate('producer_byte_rate', this.#context);
-      if (limited !== null) this.#throttle(this.#record(limited, this.#requestBytes));
+      this.#throttle(this.#quotas.use('producer_byte_rate', this.#requestBytes, this.#context));
     }
     if (apiKey !== fetchKey) this.#throttle(this.#chargeTime());
     if (this.#throttleMs === 0) return;
@@ -86,18 +85,8 @@ export class RequestCharge {
 
   /** As a percentage of one thread's time; nobody waits longer for it than one window. */
   #chargeTime(): number {
-    const limited = this.#quotas.rate('request_percentage', this.#context);
-    if (limited === null) return 0;
-    return Math.min(this.#record(limited, (this.#handlingMs / 1000) * 100), this.#quotas.windowMs);
-  }
-
-  /** How long the client has to wait until what it used is within the limit, in milliseconds. */
-  #record({ rate, limitPerSecond }: LimitedRate, amount: number): number {
-    const nowMs = this.#quotas.clock.monotonicMs();
-    rate.record(amount, nowMs);
-    const perSecond = rate.perSecond(nowMs);
-    if (perSecond <= limitPerSecond) return 0;
-    return ((perSecond - limitPerSecond) / limitPerSecond) * rate.coveredMs(nowMs);
+    const usedPercent = (this.#handlingMs / 1000) * 100;
+    return Math.min(this.#quotas.use('request_percentage', usedPercent, this.#context), this.#quotas.windowMs);
   }
 }
 

@@ -13,9 +13,10 @@
 
 import type { HttpResponse } from 'uWebSockets.js';
 import { assert } from '../../base/assert.ts';
-import type { Clock } from '../../base/clock.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
 import { ErrorCode } from '../../base/error-code.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Caller } from '../../gateway/caller.ts';
 import type { Living, RouteTable } from '../http-route.ts';
 import type { Arguments } from './arguments.ts';
 import { commonProblems, type OperationShape } from './operation.ts';
@@ -50,10 +51,14 @@ export class Exchange implements Living {
   readonly response: HttpResponse;
   /** Set before the operation serves. */
   args!: Arguments;
+  /** Who asks; set with the arguments. */
+  caller!: Caller;
   /** What is still to come of the body, in bytes; Infinity where nobody knows. */
   bodyBytes: number;
   /** Its client looks for errors as Confluent's REST Proxy has them. */
   proxyErrors = false;
+  /** Set where it was admitted: called once it is over. */
+  leave: (() => void) | null = null;
   /** Called once it is over, whichever way. */
   whenOver: (() => void) | null = null;
   readonly #operation: OperationShape;
@@ -71,6 +76,10 @@ export class Exchange implements Living {
   #owing = false;
   /** It is over, and the server, which stops, waits for the rest of the body. */
   #lingering = false;
+  /** So long the answer is held, in milliseconds. */
+  #holdMs = 0;
+  /** An answer that is held. */
+  #held: { readonly timer: Timer; readonly send: () => void } | null = null;
 
   constructor(options: ExchangeOptions) {
     this.response = options.response;
@@ -163,6 +172,12 @@ export class Exchange implements Living {
     return this.#owing ? this.#clock.monotonicMs() : this.#movedMs;
   }
 
+  /** Has the answer wait for so long, whose client is above its quota; after `wait`. A server that stops does not wait. */
+  holdAnswer(holdMs: number): void {
+    assert(this.#listener !== null, 'what is held waits');
+    this.#holdMs = holdMs;
+  }
+
   /** Answers with a whole body. */
   answer(
     status: number,
@@ -172,6 +187,7 @@ export class Exchange implements Living {
   ): void {
     assert(this.#allows(status), `the table names ${status} for ${this.#operation.id}`);
     if (this.#over) return;
+    if (this.#holdMs > 0 && !this.#server.stopping) return this.#hold(() => this.answer(status, body, type, headers));
     // Else nothing that follows over the connection would ever be read.
     this.letFlow();
     this.#end();
@@ -194,7 +210,8 @@ export class Exchange implements Living {
     if (this.#over) return;
     if (this.#streaming) return this.destroy();
     const text = this.proxyErrors ? proxyProblemText(problem) : problemText(problem);
-    this.answer(problem.status, text, problemType);
+    const { status, retryAfterMs } = problem;
+    this.answer(status, text, problemType, retryAfterMs === undefined ? [] : [retryAfter(retryAfterMs)]);
   }
 
   /** Begins a response of unknown length. */
@@ -249,7 +266,9 @@ export class Exchange implements Living {
   // As Living.
 
   finish(): void {
-    if (!this.#over) this.#listener?.finish?.();
+    if (this.#over) return;
+    if (this.#held !== null) this.#held.send();
+    else this.#listener?.finish?.();
   }
 
   destroy(): void {
@@ -258,10 +277,24 @@ export class Exchange implements Living {
     this.response.close();
   }
 
+  #hold(answer: () => void): void {
+    const holdMs = this.#holdMs;
+    const send = (): void => {
+      this.#held?.timer.cancel();
+      this.#held = null;
+      this.#holdMs = 0;
+      if (!this.#over) answer();
+    };
+    this.#held = { timer: this.#clock.setTimer(holdMs, send), send };
+  }
+
   #end(isGone = false): void {
     this.#over = true;
+    this.#held?.timer.cancel();
+    this.#held = null;
     this.#lingering = this.#listener !== null && this.#server.stopping && this.bodyBytes > 0 && !isGone;
     if (this.#listener !== null && !this.#lingering) this.#server.ended(this);
+    this.leave?.();
     this.whenOver?.();
   }
 
@@ -283,6 +316,11 @@ export class Exchange implements Living {
       response.writeHeader('access-control-allow-origin', this.#origin).writeHeader('vary', 'origin');
     for (const [name, value] of headers) response.writeHeader(name, value);
   }
+}
+
+/** In whole seconds (RFC 9110, section 10.2.3). */
+function retryAfter(retryAfterMs: number): [string, string] {
+  return ['retry-after', String(Math.ceil(retryAfterMs / 1000))];
 }
 
 const defect = problemOf(ErrorCode.UNKNOWN_SERVER_ERROR, 'The broker failed at this by a defect; its log says more.');

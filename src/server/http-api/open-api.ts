@@ -22,6 +22,14 @@ const problemSchema = {
   additionalProperties: false,
 };
 
+const tooManyRequests = 429;
+const retryAfter = {
+  'Retry-After': {
+    description: 'Where the client is above its quota: in so many seconds it is not.',
+    schema: { type: 'integer', minimum: 1 },
+  },
+};
+
 /** The operation that serves the document of `operations` and of itself, with the release `version`. */
 export function openApiOperation(operations: readonly OperationShape[], version: string): Operation {
   let text: string | null = null;
@@ -66,7 +74,8 @@ function describe({ id, summary, parameters, body, responses, problems }: Operat
   ]);
   const problem = { [problemType]: { schema: { $ref: '#/components/schemas/Problem' } } };
   for (const status of [...commonProblems, ...problems]) {
-    described.push([String(status), { description: statusLine(status).slice(4), content: problem }]);
+    const headers = status === tooManyRequests ? { headers: retryAfter } : {};
+    described.push([String(status), { description: statusLine(status).slice(4), ...headers, content: problem }]);
   }
   return {
     operationId: id,

@@ -61,5 +61,8 @@ export interface OperationShape {
   readonly problems: readonly number[];
 }
 
-/** Problems that every operation may answer: bad arguments, a page of another origin, a defect, and a broker that stops. */
-export const commonProblems: readonly number[] = [400, 403, 500, 503];
+/**
+ * Problems that every operation may answer: bad arguments, what is not allowed, a client above its quota or with too much
+ * under way, a defect, and a broker that stops.
+ */
+export const commonProblems: readonly number[] = [400, 403, 429, 500, 503];

@@ -10,6 +10,7 @@ import { ErrorCode } from '../../base/error-code.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { HttpPart, RouteTable } from '../http-route.ts';
 import { ArgumentReader } from './arguments.ts';
+import type { Callers } from './callers.ts';
 import { Exchange } from './exchange.ts';
 import type { OperationShape } from './operation.ts';
 import { problemOf, problemText, problemType, statusLine, type Problem } from './problem.ts';
@@ -22,14 +23,21 @@ export interface Operation extends OperationShape {
 /** For how long a browser need not ask again what it may send, in seconds. */
 const preflightSeconds = '600';
 
+/** What all operations share. */
+export interface OperationServices {
+  readonly callers: Callers;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
 /** Registers `operations`. */
-export function operationsPart(operations: readonly Operation[], clock: Clock, logger: Logger): HttpPart {
+export function operationsPart(operations: readonly Operation[], services: OperationServices): HttpPart {
   return (server) => {
     const paths = new Map<string, Operation[]>();
     for (const operation of operations) {
       const others = paths.get(operation.path) ?? [];
       paths.set(operation.path, [...others, operation]);
-      const serve = serverOf(operation, server, clock, logger);
+      const serve = serverOf(operation, server, services);
       const pattern = patternOf(operation.path);
       server.http(operation.method, pattern, (response, request) => serve(response, request, false));
       if (operation.method === 'get')
@@ -42,8 +50,7 @@ export function operationsPart(operations: readonly Operation[], clock: Clock, l
 function serverOf(
   operation: Operation,
   server: RouteTable,
-  clock: Clock,
-  logger: Logger,
+  { callers, clock, logger }: OperationServices,
 ): (response: HttpResponse, request: HttpRequest, headOnly: boolean) => void {
   const reader = new ArgumentReader(operation);
   const parameterCount = operation.parameters.filter((parameter) => parameter.in === 'path').length;
@@ -63,6 +70,8 @@ function serverOf(
     });
     if (!isAllowed) return exchange.fail(foreignOrigin);
     if (server.stopping) return exchange.fail(stopping);
+    exchange.leave = server.admit(response);
+    if (exchange.leave === null) return exchange.fail(tooManyOfAddress);
     const pathTexts: string[] = [];
     for (let i = 0; i < parameterCount; i++) pathTexts.push(request.getParameter(i));
     exchange.guard(() => {
@@ -71,6 +80,7 @@ function serverOf(
       const args = reader.read(pathTexts, query, request);
       if ('status' in args) return exchange.fail(args);
       exchange.args = args;
+      exchange.caller = callers.of(args, response);
       operation.serve(exchange, request);
     });
   };
@@ -82,6 +92,10 @@ const foreignOrigin: Problem = {
   detail:
     'Pages of this origin, or by this host name, may not ask; the setting millrace.allowed.origins names those that may.',
 };
+const tooManyOfAddress = problemOf(
+  ErrorCode.THROTTLING_QUOTA_EXCEEDED,
+  'This address has as many connections and requests under way as it may (max.connections.per.ip).',
+);
 const stopping = problemOf(ErrorCode.BROKER_NOT_AVAILABLE, 'The broker stops.');
 
 function bodyBytesOf(request: HttpRequest): number {

@@ -17,12 +17,19 @@ export interface Problem {
   readonly detail: string;
   /** What became of each record, where more than one was sent. */
   readonly records?: readonly object[];
+  /** The client is above its quota for so long, in milliseconds. */
+  readonly retryAfterMs?: number;
   /** For clients of Confluent's REST Proxy, where there is a better number than the status. */
   readonly proxyCode?: number;
 }
 
 /** Numbers that Confluent's REST Proxy gives errors, beside statuses; the last in version 3 of its interface. */
-export const proxyCode = { topic: 40_401, partition: 40_402, topicOrPartitionV3: 40_403 } as const;
+export const proxyCode = { forbidden: 40_301, topic: 40_401, partition: 40_402, topicOrPartitionV3: 40_403 } as const;
+
+const proxyCodes: ReadonlyMap<string, number> = new Map([
+  [errorName(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION), proxyCode.topic],
+  [errorName(ErrorCode.TOPIC_AUTHORIZATION_FAILED), proxyCode.forbidden],
+]);
 
 export const problemType = 'application/problem+json';
 
@@ -67,6 +74,8 @@ const statuses: ReadonlyMap<ErrorCode, number> = new Map<ErrorCode, number>([
   [ErrorCode.PRODUCER_FENCED, 409],
   [ErrorCode.DUPLICATE_SEQUENCE_NUMBER, 409],
   [ErrorCode.POLICY_VIOLATION, 403],
+  [ErrorCode.TOPIC_AUTHORIZATION_FAILED, 403],
+  [ErrorCode.GROUP_AUTHORIZATION_FAILED, 403],
   [ErrorCode.THROTTLING_QUOTA_EXCEEDED, 429],
   [ErrorCode.REQUEST_TIMED_OUT, 408],
   [ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, 415],
@@ -97,6 +106,6 @@ export function problemText({ status, error, detail, records }: Problem): string
 
 /** The same with what clients of Confluent's REST Proxy look for: a number and a message. */
 export function proxyProblemText({ status, error, detail, proxyCode: given }: Problem): string {
-  const code = given ?? (error === 'UNKNOWN_TOPIC_OR_PARTITION' ? proxyCode.topic : status);
+  const code = given ?? proxyCodes.get(error) ?? status;
   return JSON.stringify({ title: phrases[status], status, error, detail, error_code: code, message: detail });
 }

@@ -10,10 +10,14 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import { ErrorCode, errorName } from '../../base/error-code.ts';
 import type { Offset } from '../../base/numbers.ts';
+import { AclOperation } from '../../broker/authorizer.ts';
 import type { Broker } from '../../broker/broker.ts';
-import { isInternalTopic, isStateLogTopic, problemOfTopicName } from '../../broker/topic-name.ts';
+import { isInternalTopic } from '../../broker/topic-name.ts';
+import type { Caller } from '../../gateway/caller.ts';
 import type { RecordPublisher } from '../../gateway/record-publisher.ts';
+import { problemOfMissing } from '../../gateway/topic-creation.ts';
 import { shown, type Arguments } from '../http-api/arguments.ts';
+import { throttledProblem } from '../http-api/callers.ts';
 import type { Exchange } from '../http-api/exchange.ts';
 import type { Operation } from '../http-api/operations-part.ts';
 import { badRequest, problemOf, proxyCode, type Problem } from '../http-api/problem.ts';
@@ -44,7 +48,7 @@ export interface IngestOptions {
   readonly bodies: BodyReaders;
 }
 
-const ingestProblems = [404, 408, 409, 413, 415, 422, 429];
+const ingestProblems = [404, 408, 409, 413, 415, 422];
 
 export function ingestOperations(options: IngestOptions): Operation[] {
   const ingest = new Ingest(options);
@@ -115,7 +119,7 @@ class Ingest {
     const records = this.#recordArguments(exchange.args);
     if ('status' in records) return exchange.fail(records);
     const topic = exchange.args.text('topic')!;
-    const problem = this.#problemOf(topic, records.partition);
+    const problem = this.#problemOf(topic, records.partition, exchange.caller);
     if (problem !== null) return exchange.fail(problem);
     switch (kind) {
       case 'raw':
@@ -133,7 +137,7 @@ class Ingest {
     const { args } = exchange;
     exchange.proxyErrors = true;
     const topic = args.text('topic_name')!;
-    const problem = this.#problemOf(topic, -1);
+    const problem = this.#problemOf(topic, -1, exchange.caller);
     if (problem !== null) return exchange.fail(problem);
     const ingest = new ProxyV3Ingest({
       exchange,
@@ -166,13 +170,24 @@ class Ingest {
       headers = [...(headers ?? []), ...event.headers];
     }
     exchange.wait({});
-    this.#bodies.whole(exchange, request, (body) => {
+    this.#bodyOf(exchange, request, (body) => {
       const draft = this.#draft;
       begin(draft, records);
       draft.key = key;
       draft.headers = headers;
       draft.value = body;
       this.#single(exchange, topic, records);
+    });
+  }
+
+  /** As `BodyReaders.whole`; whoever is above its quota is answered later. */
+  #bodyOf(exchange: Exchange, request: HttpRequest, take: (body: Uint8Array) => void): void {
+    const { caller } = exchange;
+    if (!caller.isCharged) return this.#bodies.whole(exchange, request, take);
+    exchange.holdAnswer(caller.heldMs('producer_byte_rate'));
+    this.#bodies.whole(exchange, request, (body) => {
+      caller.charge('producer_byte_rate', body.length);
+      take(body);
     });
   }
 
@@ -199,7 +214,7 @@ class Ingest {
   #whole(exchange: Exchange, request: HttpRequest, topic: string, records: RecordArguments, kind: BodyKind): void {
     let ingest: WholeIngest | null = null;
     exchange.wait({ aborted: () => ingest?.close() });
-    this.#bodies.whole(exchange, request, (body) => {
+    this.#bodyOf(exchange, request, (body) => {
       const text = checkJson(body);
       if ('status' in text) return exchange.fail(text);
       let { start } = text;
@@ -228,7 +243,11 @@ class Ingest {
   }
 
   /** What can be said before there is a record; null where nothing can. */
-  #problemOf(name: string, partition: number): Problem | null {
+  #problemOf(name: string, partition: number, caller: Caller): Problem | null {
+    const forbidden = caller.problemOf(AclOperation.WRITE, name);
+    if (forbidden !== null) return problemOf(forbidden.errorCode, forbidden.message);
+    const throttled = throttledProblem(caller, 'producer_byte_rate');
+    if (throttled !== null) return throttled;
     if (isInternalTopic(name)) return problemOf(ErrorCode.INVALID_TOPIC_EXCEPTION, `${name} is an internal topic.`);
     const topic = this.#broker.topics.topic(name);
     if (topic !== null) {
@@ -236,10 +255,8 @@ class Ingest {
       const detail = `The topic ${name} has ${topic.partitionCount} partitions, and none with the number ${partition}.`;
       return { ...problemOf(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, detail), proxyCode: proxyCode.partition };
     }
-    const problem = problemOfTopicName(name);
-    if (problem !== null) return problemOf(ErrorCode.INVALID_TOPIC_EXCEPTION, `${problem}.`);
-    if (!isStateLogTopic(name) && this.#broker.config.boolean('auto.create.topics.enable')) return null;
-    return problemOf(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `There is no topic ${name}.`);
+    const missing = problemOfMissing(this.#broker, name, caller);
+    return missing === null ? null : problemOf(missing.errorCode, missing.message);
   }
 }
 

@@ -108,7 +108,9 @@ export class LineIngest implements PublishListener {
     this.#records = records;
     this.#offsets = offsets;
     this.#target = publisher.target(topic);
-    this.#stream = publisher.openStream(this, { durability: records.durability, maxWaitingBytes: waitingBytes });
+    const { durability } = records;
+    const { caller } = exchange;
+    this.#stream = publisher.openStream(this, { durability, maxWaitingBytes: waitingBytes, caller });
     this.#splitter = new LineSplitter(longestLineBytes, room, (bytes, start, end) => this.#lines(bytes, start, end));
     const { key, timestampMs, headers } = records;
     const { producer } = records;

@@ -79,7 +79,7 @@ async function resume(gateway: Gateway, exchange: Exchange, takeover: boolean): 
   const { args } = exchange;
   const topic = args.text('topic')!;
   const producer = args.text('producer')!;
-  const options = { partition: args.number('partition') ?? -1, takeover };
+  const options = { partition: args.number('partition') ?? -1, takeover, caller: exchange.caller };
   const found = await gateway.resume(gateway.publisher.producers.get(producer, 0), topic, options);
   const { errorCode, message, partition, lastNumber, epoch } = found;
   if (errorCode !== ErrorCode.NONE) return exchange.fail(problemOf(errorCode, message ?? ''));

@@ -93,7 +93,7 @@ export class ProxyV3Ingest implements PublishListener {
     const { exchange, publisher, topic, durability, longestRecordBytes, room } = options;
     this.#options = options;
     this.#target = publisher.target(topic);
-    this.#stream = publisher.openStream(this, { durability, maxWaitingBytes: waitingBytes });
+    this.#stream = publisher.openStream(this, { durability, maxWaitingBytes: waitingBytes, caller: exchange.caller });
     this.#splitter = new ObjectSplitter(longestRecordBytes, room, (bytes, start, end) =>
       this.#record(bytes, start, end),
     );
@@ -276,6 +276,8 @@ function contentOf(walker: JsonWalker, name: string): { bytes: Uint8Array | null
   for (const members = new JsonWalker(walker.bytes, walker.start); members.next();) {
     if (members.name === 'type') type = members.kind === 'string' ? members.text : '';
     else if (members.name === 'data') {
+      // Each would be looked for from the start again.
+      if (data !== null) return `The ${name} of a record has data twice.`;
       data = new JsonWalker(walker.bytes, walker.start);
       while (data.next() && data.name !== 'data');
     } else if (/schema|subject/.test(members.name))

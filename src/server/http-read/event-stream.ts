@@ -131,7 +131,8 @@ class EventStream implements ReaderListener, Placed {
     this.#streams = streams;
     this.#exchange = exchange;
     this.#reading = reading;
-    this.#reader = streams.feeds.openReader(this, { isolation: reading.isolation });
+    const { isolation, caller } = reading;
+    this.#reader = streams.feeds.openReader(this, { isolation, caller });
     exchange.wait({
       aborted: () => this.#close(),
       finish: () => {

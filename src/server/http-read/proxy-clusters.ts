@@ -6,6 +6,7 @@
 
 import type { HttpRequest } from 'uWebSockets.js';
 import { ErrorCode } from '../../base/error-code.ts';
+import { AclOperation } from '../../broker/authorizer.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { TopicImage } from '../../broker/metadata-image.ts';
 import { isInternalTopic, isStateLogTopic } from '../../broker/topic-name.ts';
@@ -128,7 +129,10 @@ export function proxyClusterOperations(broker: Broker): Operation[] {
       (exchange, request) => {
         if (!isHere(exchange)) return;
         const base = baseOf(request);
-        const topics = [...broker.topics.image.topics()].filter((each) => !isStateLogTopic(each.name));
+        const { caller } = exchange;
+        const topics = [...broker.topics.image.topics()].filter(
+          (each) => !isStateLogTopic(each.name) && caller.allows(AclOperation.DESCRIBE, each.name),
+        );
         const self = `${base}/v3/clusters/${clusterId}/topics`;
         const data = topics.map((each) => topicAt(base, each));
         exchange.answerJson(200, list('KafkaTopicList', self, data));
@@ -143,6 +147,8 @@ export function proxyClusterOperations(broker: Broker): Operation[] {
       (exchange, request) => {
         if (!isHere(exchange)) return;
         const wanted = exchange.args.text('topic_name')!;
+        const forbidden = exchange.caller.problemOf(AclOperation.DESCRIBE, wanted);
+        if (forbidden !== null) return exchange.fail(problemOf(forbidden.errorCode, forbidden.message));
         const found = isStateLogTopic(wanted) ? null : broker.topics.topic(wanted);
         if (found !== null) return exchange.answerJson(200, topicAt(baseOf(request), found));
         const problem = problemOf(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `There is no topic ${shown(wanted)}.`);

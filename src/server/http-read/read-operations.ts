@@ -3,12 +3,14 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import type { Clock } from '../../base/clock.ts';
 import { ErrorCode } from '../../base/error-code.ts';
+import { AclOperation } from '../../broker/authorizer.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { TopicImage } from '../../broker/metadata-image.ts';
 import { isStateLogTopic } from '../../broker/topic-name.ts';
 import type { RecordFeeds } from '../../gateway/record-feeds.ts';
 import type { PartitionLog } from '../../storage/partition-log.ts';
 import { shown } from '../http-api/arguments.ts';
+import { throttledProblem } from '../http-api/callers.ts';
 import type { Exchange } from '../http-api/exchange.ts';
 import type { JsonSchema, OperationShape, Parameter } from '../http-api/operation.ts';
 import type { Operation } from '../http-api/operations-part.ts';
@@ -175,7 +177,10 @@ export function readOperations(options: ReadOptions): Operation[] {
       },
       problems: [],
       serve: (exchange) => {
-        const topics = [...broker.topics.image.topics()].filter(({ name }) => !isStateLogTopic(name));
+        const { caller } = exchange;
+        const topics = [...broker.topics.image.topics()].filter(
+          ({ name }) => !isStateLogTopic(name) && caller.allows(AclOperation.DESCRIBE, name),
+        );
         topics.sort((a, b) => (a.name < b.name ? -1 : 1));
         exchange.answerJson(200, { topics: topics.map(summaryOf) });
       },
@@ -238,7 +243,10 @@ function summaryOf({ name, id, partitionCount }: TopicImage): object {
 }
 
 function serveTopic(broker: Broker, exchange: Exchange): void {
-  const name = exchange.args.text('topic')!;
+  const { args, caller } = exchange;
+  const name = args.text('topic')!;
+  const forbidden = caller.problemOf(AclOperation.DESCRIBE, name);
+  if (forbidden !== null) return exchange.fail(problemOf(forbidden.errorCode, forbidden.message));
   const topic = isStateLogTopic(name) ? null : broker.topics.topic(name);
   if (topic === null) {
     return exchange.fail(problemOf(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `There is no topic ${shown(name)}.`));
@@ -247,13 +255,16 @@ function serveTopic(broker: Broker, exchange: Exchange): void {
     const { logStartOffset, highWatermark, lastStableOffset, refusal } = broker.topics.partition(topic, partition)!;
     return { partition, logStartOffset, highWatermark, lastStableOffset, refusal };
   });
-  exchange.answerJson(200, { name, id: topic.id, settings: Object.fromEntries(topic.configs), partitions });
+  const configs = caller.allows(AclOperation.DESCRIBE_CONFIGS, name) ? topic.configs : [];
+  exchange.answerJson(200, { name, id: topic.id, settings: Object.fromEntries(configs), partitions });
 }
 
 function servePage({ broker, feeds, clock }: ReadOptions, exchange: Exchange, request: HttpRequest): void {
-  const { args } = exchange;
-  const reading = topicReading(broker, args, args.number('partition'), 'earliest');
+  const { args, caller } = exchange;
+  const reading = topicReading(broker, caller, args, args.number('partition'), 'earliest');
   if ('status' in reading) return exchange.fail(reading);
+  const throttled = throttledProblem(caller, 'consumer_byte_rate');
+  if (throttled !== null) return exchange.fail(throttled);
   const format = args.text('format');
   const asLines =
     format === undefined ? /\bapplication\/(x-)?ndjson\b/.test(request.getHeader('accept')) : format === 'ndjson';
@@ -283,12 +294,12 @@ function longestId(logs: readonly PartitionLog[]): number {
 }
 
 function serveEvents(streams: EventStreams, exchange: Exchange): void {
-  const { args } = exchange;
+  const { args, caller } = exchange;
   const id = args.text('Last-Event-ID') ?? args.text('lastEventId');
   if (id !== undefined && parsePositions(id) === null) {
     return exchange.fail(badRequest(`The last event's id is ${shown(id)}, which no event here has.`));
   }
-  const reading = topicReading(streams.broker, args, args.number('partition'), 'latest', id);
+  const reading = topicReading(streams.broker, caller, args, args.number('partition'), 'latest', id);
   if ('status' in reading) return exchange.fail(reading);
   if (longestId([...reading.starts.keys()]) > longestIdBytes) return exchange.fail(tooManyPositions);
   streams.open(exchange, reading);

@@ -88,10 +88,10 @@ export class RecordPage implements ReaderListener {
     const { exchange, feeds, reading, limit, maxBytes, asLines } = options;
     this.#options = options;
     this.#format = (asLines ? lines : elements)[reading.values];
-    const { isolation } = reading;
+    const { isolation, caller } = reading;
     const creditBytes = Math.min(maxBytes, aheadBytes);
     this.#bytesLeft = maxBytes - creditBytes;
-    this.#reader = feeds.openReader(this, { isolation, creditRecords: limit, creditBytes });
+    this.#reader = feeds.openReader(this, { isolation, caller, creditRecords: limit, creditBytes });
     exchange.wait({
       aborted: () => this.#close(),
       finish: () => this.#done(),

@@ -4,8 +4,10 @@
  */
 
 import { ErrorCode } from '../../base/error-code.ts';
+import { AclOperation } from '../../broker/authorizer.ts';
 import type { Broker } from '../../broker/broker.ts';
 import { isStateLogTopic } from '../../broker/topic-name.ts';
+import type { Caller } from '../../gateway/caller.ts';
 import type { StartPosition } from '../../gateway/record-reader.ts';
 import type { IsolationLevel, PartitionLog } from '../../storage/partition-log.ts';
 import { shown, type Arguments } from '../http-api/arguments.ts';
@@ -22,6 +24,7 @@ export interface TopicReading {
   readonly values: ValuesAs;
   /** All partitions, also those that the topic gets later. */
   readonly isWholeTopic: boolean;
+  readonly caller: Caller;
 }
 
 export const readParameters: readonly Parameter[] = [
@@ -53,17 +56,20 @@ export const readParameters: readonly Parameter[] = [
 ];
 
 /**
- * What `args` ask for. `position` stands for the argument offset where it is not given; `lastEventId` counts before it and
+ * What `args` ask for, on behalf of `caller`. `position` stands for the argument offset where it is not given; `lastEventId` counts before it and
  * timestamp.
  */
 export function topicReading(
   broker: Broker,
+  caller: Caller,
   args: Arguments,
   partition: number | undefined,
   position: string,
   lastEventId?: string,
 ): TopicReading | Problem {
   const name = args.text('topic')!;
+  const forbidden = caller.problemOf(AclOperation.READ, name);
+  if (forbidden !== null) return problemOf(forbidden.errorCode, forbidden.message);
   const topic = isStateLogTopic(name) ? null : broker.topics.topic(name);
   if (topic === null) {
     return problemOf(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `There is no topic ${shown(name)}.`);
@@ -94,5 +100,6 @@ export function topicReading(
     isolation: args.text('isolation') as IsolationLevel,
     values: args.text('values') as ValuesAs,
     isWholeTopic: partition === undefined,
+    caller,
   };
 }

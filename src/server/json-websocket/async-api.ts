@@ -1,8 +1,10 @@
 /** The AsyncAPI document (3.0) of the WebSockets, made of the tables that frames are checked against. Any thread; pure. */
 
+import { longestClientId } from '../client-id.ts';
 import { brokerFrames, clientFrames } from './frames.ts';
 import type { Schema } from './schema.ts';
 
+const clientId = { type: 'string', minLength: 1, maxLength: longestClientId, description: 'For quotas and groups.' };
 const jsonChannel = 'json';
 const rawChannel = 'raw';
 
@@ -23,7 +25,7 @@ export function asyncApiDocument(version: string): object {
         address: '/ws',
         description: 'Publish and subscribe; subprotocol millrace.v1, text messages, one frame each.',
         messages: { ...fromClient, ...fromBroker },
-        bindings: { ws: { method: 'GET' } },
+        bindings: { ws: { method: 'GET', query: { type: 'object', properties: { clientId } } } },
       },
       [rawChannel]: {
         address: '/topics/{topic}/produce',
@@ -53,6 +55,7 @@ export function asyncApiDocument(version: string): object {
                 partition: { type: 'integer', minimum: 0 },
                 first: { type: 'integer', minimum: 0, default: 1 },
                 producer: { type: 'string', minLength: 1 },
+                clientId,
               },
             },
           },

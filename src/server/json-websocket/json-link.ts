@@ -10,6 +10,7 @@
 
 import { ErrorCode, errorName } from '../../base/error-code.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Caller } from '../../gateway/caller.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
 import { problemOfIdentity } from '../../gateway/named-producers.ts';
 import type { PeerSocket, SocketLink } from '../http-route.ts';
@@ -47,8 +48,8 @@ export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner 
   place = -1;
   /** uWebSockets.js's pings tell whether somebody is there; who waits for records may stay. */
   readonly idleSinceMs = Infinity;
-  readonly clientHost: string;
-  readonly #socket: PeerSocket<null>;
+  readonly caller: Caller;
+  readonly #socket: PeerSocket<string>;
   readonly #services: JsonServices;
   readonly #scanner: PublishScanner;
   #publishing: Publishing | null = null;
@@ -57,9 +58,9 @@ export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner 
   #open = true;
   #finishing = false;
 
-  constructor(socket: PeerSocket<null>, clientHost: string, services: JsonServices) {
+  constructor(socket: PeerSocket<string>, caller: Caller, services: JsonServices) {
     this.#socket = socket;
-    this.clientHost = clientHost;
+    this.caller = caller;
     this.#services = services;
     this.#scanner = sharedScanner ??= new PublishScanner();
   }
@@ -229,7 +230,11 @@ export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner 
     const wrong = problemOfIdentity(name, 0);
     if (wrong !== null) return this.#refuse(id, wrong);
     this.#publishing ??= new Publishing(this, gateway.publisher, { type: 'configure' });
-    const resumed = await gateway.resume(this.#publishing.producer(name), topic, { partition, takeover });
+    const resumed = await gateway.resume(this.#publishing.producer(name), topic, {
+      partition,
+      takeover,
+      caller: this.caller,
+    });
     if (resumed.errorCode !== ErrorCode.NONE) return this.#refuse(id, resumed.message ?? '', resumed.errorCode);
     const { lastNumber: last } = resumed;
     this.send({ type: 'last', ...given(id), producer: name, topic, partition: resumed.partition, last });

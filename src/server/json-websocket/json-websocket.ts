@@ -2,10 +2,14 @@
 
 import type { Logger } from '../../base/logger.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
+import { clientIdHint, isClientId } from '../client-id.ts';
 import { answerText, type RouteTable } from '../http-route.ts';
 import { asyncApiDocument } from './async-api.ts';
 import { JsonLink, type JsonServices } from './json-link.ts';
 import { FrameFormats } from './record-frames.ts';
+
+/** What a client is called that does not say it. */
+const defaultClientId = 'millrace-ws';
 
 export interface JsonWebSocketOptions {
   readonly gateway: Gateway;
@@ -28,7 +32,7 @@ export class JsonWebSocket {
   }
 
   register(table: RouteTable): void {
-    table.webSocket<null>({
+    table.webSocket<string>({
       pattern: '/ws',
       protocols: ['millrace.v1'],
       hint: 'Connect with a WebSocket, subprotocol millrace.v1; /asyncapi.json describes it.',
@@ -37,8 +41,13 @@ export class JsonWebSocket {
       largestBacklogBytes: 0,
       // A member that is gone without a word gives its partitions up this soon.
       deadAfterS: 32,
-      read: () => ({ asked: null }),
-      open: (socket, { clientHost }) => new JsonLink(socket, clientHost, this.#services),
+      read: (request) => {
+        const clientId = request.getQuery('clientId') ?? defaultClientId;
+        if (isClientId(clientId)) return { asked: clientId };
+        return { status: '400 Bad Request', reason: clientIdHint };
+      },
+      open: (socket, { asked, clientHost }) =>
+        new JsonLink(socket, this.#services.gateway.caller(asked, clientHost), this.#services),
     });
     let document: string | null = null;
     table.http('get', '/asyncapi.json', (response) => {

@@ -9,6 +9,7 @@
 
 import { ErrorCode, errorName } from '../../base/error-code.ts';
 import type { Offset } from '../../base/numbers.ts';
+import type { Caller } from '../../gateway/caller.ts';
 import { NamedProducer, problemOfIdentity } from '../../gateway/named-producers.ts';
 import type { PublishListener, PublishStream } from '../../gateway/publish-stream.ts';
 import type { PublishTarget } from '../../gateway/publish-target.ts';
@@ -23,6 +24,8 @@ import { problemOf } from './schema.ts';
 
 /** Where acknowledgements go. */
 export interface PublishingOwner {
+  /** Who publishes. */
+  readonly caller: Caller;
   /** Sends frames that belong together, as JSON text. */
   sendAll(frames: readonly string[]): void;
   /** Whether the client has not read what it was told already: an acknowledgement waits for the next then. */
@@ -89,7 +92,7 @@ export class Publishing implements PublishListener {
     this.#owner = owner;
     this.#publisher = publisher;
     this.#isCumulative = confirm === 'cumulative';
-    this.#stream = publisher.openStream(this, { durability: durabilityByAcks[acks ?? 'all'] });
+    this.#stream = publisher.openStream(this, { durability: durabilityByAcks[acks ?? 'all'], caller: owner.caller });
   }
 
   /** The client sent on though the log is behind: its records would be refused from here on. */

@@ -11,7 +11,9 @@
 
 import type { Timer } from '../../base/clock.ts';
 import { ErrorCode, errorName } from '../../base/error-code.ts';
+import { AclOperation } from '../../broker/authorizer.ts';
 import type { Broker } from '../../broker/broker.ts';
+import type { Caller } from '../../gateway/caller.ts';
 import { GroupMember, type MemberListener } from '../../gateway/group-member.ts';
 import type { FrameFormat, RecordBlock } from '../../gateway/record-block.ts';
 import type { RecordFeeds } from '../../gateway/record-feeds.ts';
@@ -21,8 +23,8 @@ import { TopicSelection } from './topic-selection.ts';
 
 /** The connection. */
 export interface SubscriptionOwner {
-  /** Of the client, as the group shows it. */
-  readonly clientHost: string;
+  /** Who reads. */
+  readonly caller: Caller;
   send(frame: BrokerFrame): void;
   /** Sends a frame of records; false where the client is slower than its records, until `drained`. */
   sendRecords(frame: Uint8Array): boolean;
@@ -75,11 +77,18 @@ export class Subscription implements ReaderListener, MemberListener {
     this.#selection = new TopicSelection(asked.topics);
     const given = asked.positions ?? [];
     this.#given = new Map(given.map(({ topic, partition, offset }) => [keyOf(topic, partition), offset]));
-    this.#reader = feeds.openReader(this, { isolation: asked.isolation ?? 'read_committed', creditBytes: windowBytes });
+    this.#reader = feeds.openReader(this, {
+      isolation: asked.isolation ?? 'read_committed',
+      creditBytes: windowBytes,
+      caller: owner.caller,
+    });
   }
 
   /** Begins to read, once `began` was told where; or gives why it does not. */
   async begin(began: (positions: readonly Position[]) => void): Promise<Refusal | null> {
+    const { group } = this.#asked;
+    const forbidden = group === undefined ? null : this.#owner.caller.problemOfGroup(group);
+    if (forbidden !== null) return forbidden;
     const partitions = this.#selected();
     if ('errorCode' in partitions) return partitions;
     if (this.#selection.patternCount > 0 || this.#asked.partitions === undefined) {
@@ -201,8 +210,14 @@ export class Subscription implements ReaderListener, MemberListener {
   async commit(positions: readonly Position[]): Promise<readonly (Position & Refusal)[]> {
     const { group } = this.#asked;
     const { groups, topics } = this.#broker;
+    const { caller } = this.#owner;
     const problems: (Position & Refusal)[] = [];
     const offsets = positions.flatMap((position) => {
+      const forbidden = caller.problemOf(AclOperation.READ, position.topic) ?? caller.problemOfGroup(group ?? '');
+      if (forbidden !== null) {
+        problems.push({ ...position, ...forbidden });
+        return [];
+      }
       const topic = topics.topic(position.topic);
       if (topic !== null && position.partition < topic.partitionCount) {
         const { partition, offset } = position;
@@ -258,19 +273,17 @@ export class Subscription implements ReaderListener, MemberListener {
   }
 
   #join(groupId: string): GroupMember {
-    const { clientHost } = this.#owner;
+    const { clientId, clientHost } = this.#owner.caller;
     return new GroupMember(this.#broker, this, {
       groupId,
       topics: this.#topicNames(),
-      clientId: 'millrace-ws',
+      clientId,
       clientHost,
     });
   }
 
   #topicNames(): string[] {
-    return [...this.#broker.topics.image.topics()]
-      .map(({ name }) => name)
-      .filter((name) => this.#selection.includes(name));
+    return [...this.#broker.topics.image.topics()].map(({ name }) => name).filter((name) => this.#includes(name));
   }
 
   async #assigned(partitions: readonly Position[]): Promise<void> {
@@ -307,18 +320,27 @@ export class Subscription implements ReaderListener, MemberListener {
     done?.();
   }
 
+  /** Whether the topic is meant; patterns do not mean what the client may not read. */
+  #includes(topic: string): boolean {
+    return this.#selection.includes(topic) && this.#owner.caller.allows(AclOperation.READ, topic);
+  }
+
   #selected(): TopicPartition[] | Refusal {
     const { topics } = this.#broker;
     if (this.#selection.patternCount > mostPatterns) {
       return invalid(`A subscription has at most ${mostPatterns} patterns.`);
     }
     const partitions: TopicPartition[] = [];
+    for (const name of this.#selection.names) {
+      const forbidden = this.#owner.caller.problemOf(AclOperation.READ, name);
+      if (forbidden !== null) return forbidden;
+    }
     const missing = [...this.#selection.names].find((name) => topics.topic(name) === null);
     if (missing !== undefined) {
       return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message: `There is no topic ${missing}.` };
     }
     for (const { name, partitionCount } of topics.image.topics()) {
-      if (!this.#selection.includes(name)) continue;
+      if (!this.#includes(name)) continue;
       const chosen = this.#asked.partitions ?? Array.from({ length: partitionCount }, (_, partition) => partition);
       if (partitions.length + chosen.length > mostPartitions) {
         return invalid(`A subscription reads at most ${mostPartitions} partitions.`);
@@ -368,7 +390,7 @@ export class Subscription implements ReaderListener, MemberListener {
 
   /** A topic is there, or has more partitions than before. */
   #grown(name: string, partitionCount: number): void {
-    if (this.#asked.partitions !== undefined || !this.#selection.includes(name)) return;
+    if (this.#asked.partitions !== undefined || !this.#includes(name)) return;
     // A member hears of it by its group.
     if (this.#member !== null) return this.#member.subscribe(this.#topicNames());
     for (let partition = 0; partition < partitionCount; partition++) {

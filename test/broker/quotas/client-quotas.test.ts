@@ -5,6 +5,7 @@ import { ErrorCode } from '../../../src/base/error-code.ts';
 import { zeroUuid } from '../../../src/base/uuid.ts';
 import * as generated from '../../../src/protocol/generated/index.ts';
 import { batchOf, BrokerHarness } from '../broker-harness.ts';
+import { limit } from './limit.ts';
 
 type Parts = Readonly<Record<string, string | null>>;
 
@@ -14,13 +15,6 @@ async function limited(parts: Parts, key: string, value: number): Promise<Broker
   await harness.createTopic('t');
   await limit(harness, parts, key, value);
   return harness;
-}
-
-async function limit(harness: BrokerHarness, parts: Parts, key: string, value: number | null): Promise<void> {
-  const entity = Object.entries(parts).map(([entityType, entityName]) => ({ entityType, entityName }));
-  const ops = [{ key, value: value ?? 0, remove: value === null }];
-  const { entries } = await harness.request(generated.alterClientQuotasApi, 1, { entries: [{ entity, ops }] });
-  expect(entries[0]?.errorCode).toBe(ErrorCode.NONE);
 }
 
 async function produce(harness: BrokerHarness, sizeBytes: number, connection = harness.connection): Promise<number> {

@@ -1,6 +1,8 @@
 /** What one connection publishes, without a socket: what it keeps of frames under way, and of whom it speaks for. */
 
 import { describe, expect, it } from 'vitest';
+import type { Broker } from '../../../src/broker/broker.ts';
+import { Caller } from '../../../src/gateway/caller.ts';
 import { Publishing, type PublishingOwner } from '../../../src/server/json-websocket/publishing.ts';
 import { PublishScanner, Scanned } from '../../../src/server/json-websocket/publish-scanner.ts';
 import { bytes, openGateway } from '../../gateway/gateway-harness.ts';
@@ -8,7 +10,12 @@ import { bytes, openGateway } from '../../gateway/gateway-harness.ts';
 class Owner implements PublishingOwner {
   readonly frames: Record<string, unknown>[] = [];
   readonly isBehind = false;
+  readonly caller: Caller;
   destroyed = false;
+
+  constructor(broker: Broker) {
+    this.caller = new Caller(broker, 'test', '192.0.2.1');
+  }
 
   sendAll(frames: readonly string[]): void {
     for (const frame of frames) this.frames.push(JSON.parse(frame) as Record<string, unknown>);
@@ -22,7 +29,7 @@ class Owner implements PublishingOwner {
 async function open() {
   const gateway = await openGateway({ config: { 'auto.create.topics.enable': 'false' } });
   await gateway.createTopic('t', 1);
-  const owner = new Owner();
+  const owner = new Owner(gateway.broker);
   const publishing = new Publishing(owner, gateway.publisher, { type: 'configure' });
   const scanner = new PublishScanner();
   const publish = (frame: object): string | null => {

@@ -2,6 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { asOffset } from '../../../src/base/numbers.ts';
+import type { Broker } from '../../../src/broker/broker.ts';
+import { Caller } from '../../../src/gateway/caller.ts';
 import { Subscription, type SubscriptionOwner } from '../../../src/server/json-websocket/subscription.ts';
 import { FrameFormats } from '../../../src/server/json-websocket/record-frames.ts';
 import type { BrokerFrame, ClientFrames, Position } from '../../../src/server/json-websocket/frames.ts';
@@ -9,10 +11,14 @@ import type { MemoryLog } from '../../broker/memory-log-store.ts';
 import { bytes, openGateway } from '../../gateway/gateway-harness.ts';
 
 class Owner implements SubscriptionOwner {
-  readonly clientHost = '127.0.0.1';
+  readonly caller: Caller;
   readonly frames: BrokerFrame[] = [];
   /** `topic-partition@offset` of each record. */
   readonly records: string[] = [];
+
+  constructor(broker: Broker) {
+    this.caller = new Caller(broker, 'test', '127.0.0.1');
+  }
 
   send(frame: BrokerFrame): void {
     this.frames.push(frame);
@@ -34,7 +40,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 async function open(partitionCount: number, asked: Partial<ClientFrames['subscribe']>) {
   const gateway = await openGateway();
   await gateway.createTopic('t', partitionCount);
-  const owner = new Owner();
+  const owner = new Owner(gateway.broker);
   const frame = { type: 'subscribe', subscription: 's', topics: ['t*'], ...asked } as const;
   const subscription = new Subscription(owner, gateway.feeds, new FrameFormats().of('s', 'json'), frame);
   return { gateway, owner, subscription };

@@ -1,0 +1,111 @@
+/**
+ * Who publishes or reads through a door but Kafka's: for whom the authorizer is asked, and whose quotas are charged. I/O
+ * thread. It has the rights and limits that a Kafka client of the same principal, address and client id has (KIP-13):
+ *
+ *   publish   WRITE on the topic, and CREATE on it or the cluster where it comes into being so
+ *   read      READ on the topic, and on the group where there is one
+ *   list      DESCRIBE on the topic; what is not allowed is left out
+ *
+ * What it sent or was given is charged when it is done, and whoever is above its limit waits before what comes next: all
+ * of that client id together. Where nothing is forbidden and no quota set, nothing is looked at.
+ */
+
+import type { Clock } from '../base/clock.ts';
+import { ErrorCode } from '../base/error-code.ts';
+import { AclOperation, AclResource, allowAll, allowsOnCluster, allowsOnTopic } from '../broker/authorizer.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { RateKey } from '../broker/quotas/client-quotas.ts';
+import type { RequestContext } from '../broker/request-context.ts';
+import { LocalConnection } from './local-connection.ts';
+import type { Problem } from './topic-creation.ts';
+
+/** What the doors count of Kafka's quotas. */
+export type ByteRate = Extract<RateKey, 'producer_byte_rate' | 'consumer_byte_rate'>;
+
+/** A timer takes no more. */
+const longestHoldMs = 2 ** 31 - 1;
+const verbs: ReadonlyMap<AclOperation, string> = new Map<AclOperation, string>([
+  [AclOperation.READ, 'read'],
+  [AclOperation.WRITE, 'write to'],
+  [AclOperation.CREATE, 'create'],
+  [AclOperation.DESCRIBE, 'see'],
+]);
+
+export class Caller {
+  /** As quotas and groups have it. */
+  readonly clientId: string;
+  readonly clientHost: string;
+  readonly #broker: Broker;
+  /** Most are never asked for. */
+  #context: RequestContext | null = null;
+
+  constructor(broker: Broker, clientId: string, clientHost: string) {
+    this.#broker = broker;
+    this.clientId = clientId;
+    this.clientHost = clientHost;
+  }
+
+  get clock(): Clock {
+    return this.#broker.clock;
+  }
+
+  allows(operation: AclOperation, topic: string): boolean {
+    const { authorizer } = this.#broker;
+    return authorizer === allowAll || allowsOnTopic(authorizer, this.#asContext(), operation, topic);
+  }
+
+  /** Why the topic, which may be missing, is not to be used so; null where it is. */
+  problemOf(operation: AclOperation, topic: string): Problem | null {
+    return this.allows(operation, topic) ? null : this.#forbidden(operation, topic);
+  }
+
+  /** Why a topic is not created because it was named; null where it may be. */
+  problemOfCreating(topic: string): Problem | null {
+    const { authorizer } = this.#broker;
+    if (this.allows(AclOperation.CREATE, topic)) return null;
+    const allowed = allowsOnCluster(authorizer, this.#asContext(), AclOperation.CREATE);
+    return allowed ? null : this.#forbidden(AclOperation.CREATE, topic);
+  }
+
+  /** Why it may not keep its place in the group; null where it may. */
+  problemOfGroup(group: string): Problem | null {
+    const { authorizer } = this.#broker;
+    if (authorizer === allowAll) return null;
+    if (authorizer.allows(this.#asContext(), AclOperation.READ, AclResource.GROUP, group)) return null;
+    const message = `${this.#name} may not use the group ${group}.`;
+    return { errorCode: ErrorCode.GROUP_AUTHORIZATION_FAILED, message };
+  }
+
+  /** Whether there are quotas at all. */
+  get isCharged(): boolean {
+    return this.#broker.quotas.isActive;
+  }
+
+  /** Counts what it sent or was given. */
+  charge(rate: ByteRate, sizeBytes: number): void {
+    const { quotas } = this.#broker;
+    if (quotas.isActive && sizeBytes > 0) quotas.hold(rate, sizeBytes, this.#asContext());
+  }
+
+  /** How long it has still to wait for what was charged, in milliseconds; 0 where it need not. */
+  heldMs(rate: ByteRate): number {
+    const { quotas } = this.#broker;
+    if (!quotas.isActive) return 0;
+    return Math.min(Math.ceil(quotas.heldMs(rate, this.#asContext())), longestHoldMs);
+  }
+
+  get #name(): string {
+    const { type, name } = this.#asContext().connection.principal;
+    return `${type}:${name}`;
+  }
+
+  #forbidden(operation: AclOperation, topic: string): Problem {
+    const message = `${this.#name} may not ${verbs.get(operation) ?? 'use'} the topic ${topic}.`;
+    return { errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED, message };
+  }
+
+  #asContext(): RequestContext {
+    this.#context ??= new LocalConnection(this.clientHost).contextOf(-1, 0, this.clientId);
+    return this.#context;
+  }
+}
