@@ -3,6 +3,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { compressors } from '../records/frames.ts';
+import { SocketClient } from './door-harness.ts';
 import { HttpHarness, linesOf, type RawClient } from './http-harness.ts';
 
 const zstd = (text: string): Uint8Array<ArrayBuffer> =>
@@ -133,6 +134,27 @@ describe('a request that is wrong', () => {
     await small.close();
   });
 
+  it('is one of so many that an address has under way, connections included', async () => {
+    const small = await HttpHarness.open({ largestCountPerAddress: 3 });
+    await small.broker.createTopic('t');
+    await using socket = await SocketClient.open(`${small.socketUrl}/topics/t/produce`);
+    const follow = 'GET /topics/t/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
+    const [first, second] = [small.raw(follow), small.raw(follow)];
+    for (const client of [first, second]) await client.until((text) => text.includes('retry: '));
+    const refused = await small.fetch('/topics');
+    expect(refused.status).toBe(429);
+    expect(await refused.json()).toMatchObject({ error: 'THROTTLING_QUOTA_EXCEEDED' });
+    const another = new SocketClient(`${small.socketUrl}/topics/t/produce`);
+    await another.closed();
+    first.end();
+    for (let status = 0; status !== 200;) status = (await small.fetch('/topics')).status;
+    // Each was given back, however it ended.
+    for (let i = 0; i < 10; i++) expect((await small.post('/topics/t', '[1', 'application/json')).status).toBe(400);
+    expect((await small.post('/topics/t', '1')).status).toBe(200);
+    await socket[Symbol.asyncDispose]();
+    await small.close();
+  });
+
   it('is read though its body comes byte by byte, in chunks of a byte', async () => {
     const body = [...'[1,{"a":"b"}]'].map((byte) => `1\r\n${byte}\r\n`).join('');
     const head = 'POST /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n';
@@ -163,6 +185,30 @@ describe('a request that is wrong', () => {
     expect((await http.post('/topics/t', packed.subarray(0, 20), 'text/plain', headers)).status).toBe(400);
     expect((await http.post('/topics/t', 'no zstd', 'text/plain', headers)).status).toBe(400);
     expect((await http.stored('t')).map(({ value }) => value!.trim())).toEqual(['{"a":"b"}', '1', '2', '3']);
+  });
+
+  it('may not keep the broker busy with one text that fits in many ways', async () => {
+    const endless = `a${'=bb'.repeat(2000)}&&`;
+    const refused = await http.post('/topics/t', '1', 'application/json', { 'millrace-headers': endless });
+    expect(refused.status).toBe(400);
+    const taken = await http.post('/topics/t', '1', 'application/json', { 'millrace-headers': 'a=b&c=&d=e&' });
+    expect(taken.status).toBe(200);
+    expect((await http.stored('t'))[0]!.headers).toEqual([
+      ['a', 'b'],
+      ['c', ''],
+      ['d', 'e'],
+    ]);
+  });
+
+  it('may not name a member so often that each costs as much as all before it', async () => {
+    const roomy = await HttpHarness.open();
+    const headers = `{${'"headers":{"a":null},'.repeat(700_000)}"value":1}`;
+    const envelope = await roomy.post('/topics/t', headers, 'application/vnd.millrace.v1+json');
+    expect([envelope.status, await envelope.json()]).toMatchObject([422, { detail: 'A record has headers once.' }]);
+    const data = `{"value":{"type":"JSON",${'"a":0,'.repeat(1_000_000)}${'"data":0,'.repeat(900_000)}"data":1}}`;
+    const proxied = await roomy.post('/v3/clusters/c/topics/t/records', data);
+    expect(await proxied.text()).toContain('data twice');
+    await roomy.close();
   });
 
   it('may not stand still half-way', async () => {

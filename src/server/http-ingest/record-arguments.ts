@@ -35,6 +35,8 @@ const base64Pattern = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]
 export const timestampPattern =
   '^(?:\\d{1,15}|\\d{4}-\\d{2}-\\d{2}[Tt]\\d{2}:\\d{2}:\\d{2}(?:\\.\\d{1,9})?(?:[Zz]|[+-]\\d{2}:\\d{2}))$';
 
+/** Each part ends in one way alone: with another that fits, a text that fits nowhere could be tried for ever. */
+const headersPattern = '^[^=&]+=[^=&]*(?:&[^=&]+=[^=&]*)*&?$';
 export const largestPartition = 2_147_483_647;
 export const producerNamePattern = '^[\\x21-\\x7e]{1,128}$';
 
@@ -102,7 +104,7 @@ export const recordParameters: readonly Parameter[] = [
     name: 'Millrace-Headers',
     in: 'header',
     description: 'Headers of each record, as name=value&name=value, percent-encoded.',
-    schema: { type: 'string', pattern: '^(?:[^=&]+=[^=&]*&?)+$' },
+    schema: { type: 'string', pattern: headersPattern },
   },
   {
     name: 'Millrace-Producer',

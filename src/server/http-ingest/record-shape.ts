@@ -56,6 +56,7 @@ export const envelopeShape: RecordShape = (bytes, start, _end, draft) => {
   const walker = new JsonWalker(bytes, start);
   let valueName = '';
   let keyName = '';
+  let hasHeaders = false;
   while (walker.next()) {
     const { name, kind } = walker;
     switch (name) {
@@ -79,6 +80,9 @@ export const envelopeShape: RecordShape = (bytes, start, _end, draft) => {
         break;
       }
       case 'headers': {
+        // Lists of lists would be put together again with each.
+        if (hasHeaders) return 'A record has headers once.';
+        hasHeaders = true;
         const headers = kind === 'null' ? [] : headersOf(walker);
         if (headers === null) return 'headers is an object of texts, null, {"base64": "…"}, or lists of these.';
         draft.headers = [...(draft.headers ?? []), ...headers];
