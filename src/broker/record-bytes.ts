@@ -7,7 +7,7 @@
 import { assert } from '../base/assert.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { MalformedFrame, Reader } from '../protocol/reader.ts';
-import type { Writer } from '../protocol/writer.ts';
+import { Writer } from '../protocol/writer.ts';
 
 /** Whose log it is, as errors name it. */
 export type RecordsOf = 'groups' | 'transactions';
@@ -29,10 +29,28 @@ export function readRecord<T>(bytes: Uint8Array, of: RecordsOf, what: string, fi
 }
 
 /** Reads a record's version. Throws `EnvironmentError` DATA_DIRECTORY_NEWER where it is above `known`. */
-export function checkRecordVersion(reader: Reader, of: RecordsOf, known: number): number {
+function checkRecordVersion(reader: Reader, of: RecordsOf, known: number): number {
   const found = reader.int8();
   if (found > known) throw newerRecord(of, `version ${found} of a record`);
   return found;
+}
+
+/** Reads a value that begins with its version, all of it. Throws as `readRecord`, and DATA_DIRECTORY_NEWER where the version is above `known`. */
+export function readVersioned<T>(
+  bytes: Uint8Array,
+  of: RecordsOf,
+  what: string,
+  known: number,
+  fields: (reader: Reader, version: number) => T,
+): T {
+  return readRecord(bytes, of, what, (reader) => fields(reader, checkRecordVersion(reader, of, known)));
+}
+
+/** A value of that version, to be filled with fields. */
+export function beginRecord(version: number, capacityBytes = 256): Writer {
+  const writer = new Writer(false, capacityBytes);
+  writer.int8(version);
+  return writer;
 }
 
 export function newerRecord(of: RecordsOf, what: string): EnvironmentError {

@@ -23,11 +23,11 @@ import type { Uuid } from '../../base/uuid.ts';
 import { Writer } from '../../protocol/writer.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
 import type { ClassicGroup } from './classic-group.ts';
-import { isConsumerRecordKind, readConsumerKey, type ConsumerRecordKey } from './consumer/consumer-records.ts';
+import { consumerKeys, type ConsumerRecordKey } from './consumer/consumer-records.ts';
 import { noAssignment } from './group-member.ts';
-import { isStreamsRecordKind, readStreamsKey, type StreamsRecordKey } from './streams/streams-records.ts';
-import { isShareRecordKind, readShareKey, type ShareRecordKey } from './share/share-records.ts';
-import { bytesOf, checkRecordVersion, newerRecord, readRecord } from '../record-bytes.ts';
+import { streamsKeys, type StreamsRecordKey } from './streams/streams-records.ts';
+import { shareKeys, type ShareRecordKey } from './share/share-records.ts';
+import { beginRecord, bytesOf, newerRecord, readRecord, readVersioned } from '../record-bytes.ts';
 
 export interface StoredMember {
   readonly id: string;
@@ -107,8 +107,7 @@ export function pendingOffsetKey(group: string, topicId: Uuid, partition: number
 
 /** The group's generation with its members and their `assignments` by member id. */
 export function groupRecord(group: ClassicGroup, assignments: ReadonlyMap<string, Uint8Array>): KeyedRecord {
-  const writer = new Writer(false);
-  writer.int8(version);
+  const writer = beginRecord(version);
   writer.int32(group.generation);
   writer.compactNullableString(group.protocolType);
   writer.compactNullableString(group.protocolName);
@@ -130,8 +129,7 @@ export function groupRecord(group: ClassicGroup, assignments: ReadonlyMap<string
 }
 
 export function offsetRecord(key: Uint8Array, committed: CommittedOffset): KeyedRecord {
-  const writer = new Writer(false, 64);
-  writer.int8(version);
+  const writer = beginRecord(version, 64);
   writer.int64(committed.offset);
   writer.int32(committed.leaderEpoch);
   writer.int64(committed.committedMs);
@@ -144,9 +142,7 @@ export function offsetRecord(key: Uint8Array, committed: CommittedOffset): Keyed
 export function readGroupRecordKey(bytes: Uint8Array): GroupRecordKey {
   return readRecord(bytes, 'groups', 'a key', (reader) => {
     const kind = reader.int8();
-    if (isConsumerRecordKind(kind)) return readConsumerKey(reader, kind);
-    if (isStreamsRecordKind(kind)) return readStreamsKey(reader, kind);
-    if (isShareRecordKind(kind)) return readShareKey(reader, kind);
+    for (const keys of [consumerKeys, streamsKeys, shareKeys]) if (keys.has(kind)) return keys.read(reader, kind);
     if (kind !== Kind.GROUP && kind !== Kind.OFFSET && kind !== Kind.PENDING_OFFSET) {
       throw newerRecord('groups', `records of the kind ${kind}`);
     }
@@ -161,8 +157,7 @@ export function readGroupRecordKey(bytes: Uint8Array): GroupRecordKey {
 
 /** Throws as `readGroupRecordKey`. The byte fields are copies. */
 export function readGroupValue(bytes: Uint8Array): StoredGroup {
-  return readRecord(bytes, 'groups', 'a group', (reader) => {
-    checkRecordVersion(reader, 'groups', version);
+  return readVersioned(bytes, 'groups', 'a group', version, (reader) => {
     const generation = reader.int32();
     const protocolType = reader.compactNullableString();
     const protocolName = reader.compactNullableString();
@@ -187,8 +182,7 @@ export function readGroupValue(bytes: Uint8Array): StoredGroup {
 
 /** Throws as `readGroupRecordKey`. */
 export function readOffsetValue(bytes: Uint8Array): CommittedOffset {
-  return readRecord(bytes, 'groups', 'an offset', (reader) => {
-    checkRecordVersion(reader, 'groups', version);
+  return readVersioned(bytes, 'groups', 'an offset', version, (reader) => {
     const offset = reader.int64();
     const leaderEpoch = reader.int32();
     const committedMs = reader.int64();

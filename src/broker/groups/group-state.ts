@@ -3,14 +3,14 @@
  * The groups that live (group-coordinator.ts) may be ahead of it by what is not durable yet; a restart begins here.
  */
 
-import { consumerKey, type ConsumerRecordPart } from './consumer/consumer-records.ts';
+import { consumerKeys, type ConsumerRecordPart } from './consumer/consumer-records.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
 import type { KeyedState } from '../state-log.ts';
 import { groupKey, readGroupRecordKey, readGroupValue, readOffsetValue, type StoredGroup } from './group-records.ts';
 import { OffsetStore } from './offset-store.ts';
 import { PartedGroups } from './parted-groups.ts';
 import { ShareState } from './share/share-state.ts';
-import { streamsKey, type StreamsRecordPart } from './streams/streams-records.ts';
+import { streamsKeys, type StreamsRecordPart } from './streams/streams-records.ts';
 
 export class GroupState implements KeyedState {
   readonly offsets = new OffsetStore();
@@ -40,9 +40,9 @@ export class GroupState implements KeyedState {
   /** The records that rebuild this state. */
   *snapshot(): Generator<KeyedRecord> {
     for (const [group, value] of this.#groups) yield { key: groupKey(group), value };
-    yield* this.consumers.snapshot(consumerKey);
+    yield* this.consumers.snapshot(consumerKeys);
     yield* this.shares.snapshot();
-    yield* this.streams.snapshot(streamsKey);
+    yield* this.streams.snapshot(streamsKeys);
     yield* this.offsets.snapshot();
   }
 

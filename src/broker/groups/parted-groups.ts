@@ -48,8 +48,8 @@ export class PartedGroups<Part> {
   }
 
   /** The records that rebuild this state. */
-  *snapshot(keyOf: (part: Part, group: string, name: string) => Uint8Array): Generator<KeyedRecord> {
-    for (const { group, part, name, value } of this.all()) yield { key: keyOf(part, group, name), value };
+  *snapshot(keys: { of(part: Part, group: string, name: string): Uint8Array }): Generator<KeyedRecord> {
+    for (const { group, part, name, value } of this.all()) yield { key: keys.of(part, group, name), value };
   }
 
   /** All values with what they are about. */

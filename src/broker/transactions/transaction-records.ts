@@ -13,7 +13,7 @@
 import type { Reader } from '../../protocol/reader.ts';
 import { Writer } from '../../protocol/writer.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
-import { bytesOf, checkRecordVersion, newerRecord, readRecord } from '../record-bytes.ts';
+import { beginRecord, bytesOf, newerRecord, readRecord, readVersioned } from '../record-bytes.ts';
 import type { TransactionImage } from './transaction.ts';
 import { TransactionPartitions, type PartitionName } from './transaction-partitions.ts';
 import { transactionStates } from './transaction-state.ts';
@@ -32,8 +32,7 @@ export function transactionKey(transactionalId: string): Uint8Array {
 }
 
 export function transactionRecord(transactionalId: string, image: TransactionImage): KeyedRecord {
-  const writer = new Writer(false, 160);
-  writer.int8(version);
+  const writer = beginRecord(version, 160);
   writer.int8(transactionStates.indexOf(image.state));
   writer.int64(image.producerId);
   writer.int64(image.previousProducerId);
@@ -66,8 +65,7 @@ export function readTransactionKey(bytes: Uint8Array): string {
 
 /** Throws as `readTransactionKey`. */
 export function readTransactionImage(bytes: Uint8Array): TransactionImage {
-  return readRecord(bytes, 'transactions', 'a transaction', (reader) => {
-    checkRecordVersion(reader, 'transactions', version);
+  return readVersioned(bytes, 'transactions', 'a transaction', version, (reader) => {
     const state = transactionStates[reader.int8()];
     if (state === undefined) throw newerRecord('transactions', 'a state of transactions that is not known');
     const producerId = reader.int64();

@@ -17,53 +17,34 @@
  */
 
 import type { Reader } from '../../../protocol/reader.ts';
-import { Writer } from '../../../protocol/writer.ts';
+import type { Writer } from '../../../protocol/writer.ts';
 import type { KeyedRecord } from '../../keyed-batch.ts';
-import { bytesOf, checkRecordVersion, newerRecord, readRecord } from '../../record-bytes.ts';
-import type { PartKey } from '../parted-groups.ts';
+import { beginRecord, bytesOf, newerRecord, readVersioned } from '../../record-bytes.ts';
+import { PartKeys, type ProtocolKey } from '../part-keys.ts';
 import type { GroupEpochs } from './consumer-group.ts';
 import { reconciliationStates, type ClassicPart, type MemberIdentity, type MemberProgress } from './consumer-member.ts';
 import { readEpoched, readPartitions, topicKeys, writeEpoched, writePartitions } from './partition-bytes.ts';
 import type { Partitions } from './partitions.ts';
 import type { ResolvedRegex } from './topic-subscriptions.ts';
 
-/** `name` is a member id, or the expression. */
-export interface ConsumerRecordKey extends PartKey<ConsumerRecordPart> {
-  readonly kind: 'consumer';
-}
-
 export type ConsumerRecordPart = 'epochs' | 'identity' | 'progress' | 'target' | 'regex';
+/** `name` is a member id, or the expression. */
+export type ConsumerRecordKey = ProtocolKey<'consumer', ConsumerRecordPart>;
 
 const version = 1;
-const parts: readonly ConsumerRecordPart[] = ['epochs', 'identity', 'progress', 'target', 'regex'];
-const firstKind = 16;
-
-export function isConsumerRecordKind(kind: number): boolean {
-  return kind >= firstKind && kind < firstKind + parts.length;
-}
-
-/** The rest of a key, behind its kind. */
-export function readConsumerKey(reader: Reader, kind: number): ConsumerRecordKey {
-  const part = parts[kind - firstKind]!;
-  const group = reader.compactString();
-  return { kind: 'consumer', group, part, name: part === 'epochs' ? '' : reader.compactString() };
-}
-
-/** `name` is a member id, or the expression; empty for the group's epochs. */
-export function consumerKey(part: ConsumerRecordPart, group: string, name = ''): Uint8Array {
-  const writer = new Writer(false, 128);
-  writer.int8(firstKind + parts.indexOf(part));
-  writer.compactString(group);
-  if (part !== 'epochs') writer.compactString(name);
-  return bytesOf(writer);
-}
+export const consumerKeys = new PartKeys<'consumer', ConsumerRecordPart>(
+  'consumer',
+  16,
+  ['epochs', 'identity', 'progress', 'target', 'regex'],
+  ['epochs'],
+);
 
 export function epochsRecord(group: string, epochs: GroupEpochs): KeyedRecord {
-  return { key: consumerKey('epochs', group), value: epochsValue(epochs) };
+  return { key: consumerKeys.of('epochs', group), value: epochsValue(epochs) };
 }
 
 export function epochsValue(epochs: GroupEpochs): Uint8Array {
-  const writer = begin(64);
+  const writer = beginRecord(version, 64);
   writer.int32(epochs.epoch);
   writer.int64(epochs.metadataHash);
   writer.int32(epochs.assignmentEpoch);
@@ -72,7 +53,7 @@ export function epochsValue(epochs: GroupEpochs): Uint8Array {
 }
 
 export function identityRecord(group: string, memberId: string, identity: MemberIdentity): KeyedRecord {
-  const writer = begin();
+  const writer = beginRecord(version);
   writer.compactNullableString(identity.instanceId);
   writer.compactNullableString(identity.rackId);
   writer.compactString(identity.clientId);
@@ -90,30 +71,30 @@ export function identityRecord(group: string, memberId: string, identity: Member
       writer.compactBytes(metadata);
     }
   }
-  return { key: consumerKey('identity', group, memberId), value: bytesOf(writer) };
+  return { key: consumerKeys.of('identity', group, memberId), value: bytesOf(writer) };
 }
 
 export function progressRecord(group: string, memberId: string, progress: MemberProgress): KeyedRecord {
-  const writer = begin();
+  const writer = beginRecord(version);
   writer.int32(progress.epoch);
   writer.int32(progress.previousEpoch);
   writer.int8(reconciliationStates.indexOf(progress.state));
   writeEpoched(writer, topicKeys, progress.assigned);
   writeEpoched(writer, topicKeys, progress.revoking);
-  return { key: consumerKey('progress', group, memberId), value: bytesOf(writer) };
+  return { key: consumerKeys.of('progress', group, memberId), value: bytesOf(writer) };
 }
 
 export function targetRecord(group: string, memberId: string, partitions: Partitions): KeyedRecord {
-  const writer = begin();
+  const writer = beginRecord(version);
   writePartitions(writer, topicKeys, partitions);
-  return { key: consumerKey('target', group, memberId), value: bytesOf(writer) };
+  return { key: consumerKeys.of('target', group, memberId), value: bytesOf(writer) };
 }
 
 export function regexRecord(group: string, regex: string, { topics, resolvedMs }: ResolvedRegex): KeyedRecord {
-  const writer = begin();
+  const writer = beginRecord(version);
   writer.int64(resolvedMs);
   writeTexts(writer, topics);
-  return { key: consumerKey('regex', group, regex), value: bytesOf(writer) };
+  return { key: consumerKeys.of('regex', group, regex), value: bytesOf(writer) };
 }
 
 /** Throws `EnvironmentError` DATA_CORRUPT or DATA_DIRECTORY_NEWER, as do the others that read. */
@@ -167,17 +148,8 @@ export function readRegex(bytes: Uint8Array): ResolvedRegex {
   });
 }
 
-function begin(capacityBytes = 256): Writer {
-  const writer = new Writer(false, capacityBytes);
-  writer.int8(version);
-  return writer;
-}
-
 function readValue<T>(bytes: Uint8Array, fields: (reader: Reader) => T): T {
-  return readRecord(bytes, 'groups', 'a consumer group', (reader) => {
-    checkRecordVersion(reader, 'groups', version);
-    return fields(reader);
-  });
+  return readVersioned(bytes, 'groups', 'a consumer group', version, fields);
 }
 
 export function writeTexts(writer: Writer, texts: ReadonlySet<string>): void {

@@ -7,7 +7,7 @@ import type { KeyedRecord } from '../../keyed-batch.ts';
 import type { ConsumerGroup, GroupEpochs } from './consumer-group.ts';
 import { newConsumerMember, sameIdentity, sameProgress, type ConsumerMember } from './consumer-member.ts';
 import {
-  consumerKey,
+  consumerKeys,
   epochsRecord,
   identityRecord,
   progressRecord,
@@ -64,7 +64,7 @@ export class GroupEdit {
   removeRegex(regex: string): void {
     if (!this.group.subscriptions.resolved.has(regex)) return;
     this.group.subscriptions.removeResolved(regex);
-    this.records.push(removal(consumerKey('regex', this.group.id, regex)));
+    this.records.push(removal(consumerKeys.of('regex', this.group.id, regex)));
   }
 }
 
@@ -72,9 +72,9 @@ export class GroupEdit {
 export function groupRemovals(group: ConsumerGroup): KeyedRecord[] {
   const removals = [...group.members.keys()].flatMap((memberId) => memberRemovals(group, memberId));
   for (const regex of group.subscriptions.resolved.keys()) {
-    removals.push(removal(consumerKey('regex', group.id, regex)));
+    removals.push(removal(consumerKeys.of('regex', group.id, regex)));
   }
-  return [...removals, removal(consumerKey('epochs', group.id))];
+  return [...removals, removal(consumerKeys.of('epochs', group.id))];
 }
 
 /** The records that make all of the group, where there is nothing of it yet. */
@@ -92,10 +92,10 @@ export function groupRecords(group: ConsumerGroup): KeyedRecord[] {
 
 function memberRemovals(group: ConsumerGroup, memberId: string): KeyedRecord[] {
   const removals = [
-    removal(consumerKey('progress', group.id, memberId)),
-    removal(consumerKey('identity', group.id, memberId)),
+    removal(consumerKeys.of('progress', group.id, memberId)),
+    removal(consumerKeys.of('identity', group.id, memberId)),
   ];
-  if (group.targets.has(memberId)) removals.push(removal(consumerKey('target', group.id, memberId)));
+  if (group.targets.has(memberId)) removals.push(removal(consumerKeys.of('target', group.id, memberId)));
   return removals;
 }
 

@@ -14,7 +14,7 @@ import {
   placeName,
   placeNamed,
   shareEpochsRecord,
-  shareKey,
+  shareKeys,
   shareMemberRecord,
   shareTargetRecord,
   type SharePlace,
@@ -65,7 +65,7 @@ export class ShareEdit {
 
   removePartition(name: string): void {
     this.group.partitions.delete(name);
-    this.records.push({ key: shareKey('partition', this.group.id, name), value: null });
+    this.records.push({ key: shareKeys.of('partition', this.group.id, name), value: null });
   }
 
   /** A partition that the group has not read from before is known from now on. */
@@ -80,8 +80,8 @@ export class ShareEdit {
 /** The records that take all of the group away. */
 export function shareGroupRemovals(group: ShareGroup): KeyedRecord[] {
   const removals = [...group.members.keys()].flatMap((memberId) => memberRemovals(group, memberId));
-  for (const name of group.partitions) removals.push({ key: shareKey('partition', group.id, name), value: null });
-  return [...removals, { key: shareKey('epochs', group.id), value: null }];
+  for (const name of group.partitions) removals.push({ key: shareKeys.of('partition', group.id, name), value: null });
+  return [...removals, { key: shareKeys.of('epochs', group.id), value: null }];
 }
 
 /** The names of the group's partitions of the topic. */
@@ -90,7 +90,7 @@ export function namesIn(group: ShareGroup, topicId: Uuid): string[] {
 }
 
 function memberRemovals(group: ShareGroup, memberId: string): KeyedRecord[] {
-  const removals: KeyedRecord[] = [{ key: shareKey('member', group.id, memberId), value: null }];
-  if (group.targets.has(memberId)) removals.push({ key: shareKey('target', group.id, memberId), value: null });
+  const removals: KeyedRecord[] = [{ key: shareKeys.of('member', group.id, memberId), value: null }];
+  if (group.targets.has(memberId)) removals.push({ key: shareKeys.of('target', group.id, memberId), value: null });
   return removals;
 }

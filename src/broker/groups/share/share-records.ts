@@ -24,15 +24,13 @@
  */
 
 import type { Uuid } from '../../../base/uuid.ts';
-import { Writer } from '../../../protocol/writer.ts';
-import type { Reader } from '../../../protocol/reader.ts';
 import type { KeyedRecord } from '../../keyed-batch.ts';
-import { bytesOf, checkRecordVersion, readRecord } from '../../record-bytes.ts';
+import { beginRecord, bytesOf, readVersioned } from '../../record-bytes.ts';
 import type { GroupEpochs } from '../consumer/consumer-group.ts';
 import { epochsValue, readTexts, writeTexts } from '../consumer/consumer-records.ts';
 import { readPartitions, topicKeys, writePartitions } from '../consumer/partition-bytes.ts';
 import type { Partitions } from '../consumer/partitions.ts';
-import type { PartKey } from '../parted-groups.ts';
+import { PartKeys, type ProtocolKey } from '../part-keys.ts';
 import type { ShareMember } from './share-member.ts';
 import {
   unknownEpoch,
@@ -43,11 +41,8 @@ import {
 } from './stored-partition.ts';
 
 export type SharePart = 'epochs' | 'member' | 'target' | 'partition' | 'change';
-
-/** What a record is about; `name` is a member id, or a partition. */
-export interface ShareRecordKey extends PartKey<SharePart> {
-  readonly kind: 'share';
-}
+/** `name` is a member id, or a partition's, also for its change. */
+export type ShareRecordKey = ProtocolKey<'share', SharePart>;
 
 /** A partition that a share group reads. */
 export interface SharePlace {
@@ -58,29 +53,15 @@ export interface SharePlace {
 const version = 1;
 const partitionVersion = 2;
 const firstPartitionVersionWithEpoch = 2;
-const parts: readonly SharePart[] = ['epochs', 'member', 'target', 'partition', 'change'];
-const firstKind = 80;
 const minRangeBytes = 3;
 const minChangedRangeBytes = 4;
 
-export function isShareRecordKind(kind: number): boolean {
-  return kind >= firstKind && kind < firstKind + parts.length;
-}
-
-/** The rest of a key, behind its kind. */
-export function readShareKey(reader: Reader, kind: number): ShareRecordKey {
-  const part = parts[kind - firstKind]!;
-  return { kind: 'share', group: reader.compactString(), part, name: part === 'epochs' ? '' : reader.compactString() };
-}
-
-/** `name` is a member id, or a partition's, also for its change; empty for the group's epochs. */
-export function shareKey(part: SharePart, group: string, name = ''): Uint8Array {
-  const writer = new Writer(false, 128);
-  writer.int8(firstKind + parts.indexOf(part));
-  writer.compactString(group);
-  if (part !== 'epochs') writer.compactString(name);
-  return bytesOf(writer);
-}
+export const shareKeys = new PartKeys<'share', SharePart>(
+  'share',
+  80,
+  ['epochs', 'member', 'target', 'partition', 'change'],
+  ['epochs'],
+);
 
 /** The name that a partition's record has. */
 export function placeName({ topicId, partition }: SharePlace): string {
@@ -94,12 +75,11 @@ export function placeNamed(name: string): SharePlace {
 }
 
 export function shareEpochsRecord(group: string, epochs: GroupEpochs): KeyedRecord {
-  return { key: shareKey('epochs', group), value: epochsValue(epochs) };
+  return { key: shareKeys.of('epochs', group), value: epochsValue(epochs) };
 }
 
 export function shareMemberRecord(group: string, member: ShareMember): KeyedRecord {
-  const writer = new Writer(false, 256);
-  writer.int8(version);
+  const writer = beginRecord(version);
   writer.compactNullableString(member.rackId);
   writer.compactString(member.clientId);
   writer.compactString(member.clientHost);
@@ -107,19 +87,17 @@ export function shareMemberRecord(group: string, member: ShareMember): KeyedReco
   writer.int32(member.epoch);
   writer.int32(member.previousEpoch);
   writePartitions(writer, topicKeys, member.assigned);
-  return { key: shareKey('member', group, member.id), value: bytesOf(writer) };
+  return { key: shareKeys.of('member', group, member.id), value: bytesOf(writer) };
 }
 
 export function shareTargetRecord(group: string, memberId: string, partitions: Partitions): KeyedRecord {
-  const writer = new Writer(false, 256);
-  writer.int8(version);
+  const writer = beginRecord(version);
   writePartitions(writer, topicKeys, partitions);
-  return { key: shareKey('target', group, memberId), value: bytesOf(writer) };
+  return { key: shareKeys.of('target', group, memberId), value: bytesOf(writer) };
 }
 
 export function partitionRecord(group: string, place: SharePlace, stored: StoredPartition): KeyedRecord {
-  const writer = new Writer(false, 64);
-  writer.int8(partitionVersion);
+  const writer = beginRecord(partitionVersion, 64);
   writer.int64(stored.startOffset);
   writer.int32(stored.leaderEpoch);
   writer.compactCount(stored.ranges.length);
@@ -128,12 +106,11 @@ export function partitionRecord(group: string, place: SharePlace, stored: Stored
     writer.int8(state);
     writer.uvarint(deliveryCount);
   }
-  return { key: shareKey('partition', group, placeName(place)), value: bytesOf(writer) };
+  return { key: shareKeys.of('partition', group, placeName(place)), value: bytesOf(writer) };
 }
 
 export function partitionChangeRecord(group: string, place: SharePlace, change: PartitionChange): KeyedRecord {
-  const writer = new Writer(false, 64);
-  writer.int8(version);
+  const writer = beginRecord(version, 64);
   writer.int64(change.startOffset);
   writer.int32(change.leaderEpoch);
   writer.compactCount(change.ranges.length);
@@ -145,29 +122,25 @@ export function partitionChangeRecord(group: string, place: SharePlace, change: 
     writer.uvarint(deliveryCount);
     endOffset = firstOffset + recordCount;
   }
-  return { key: shareKey('change', group, placeName(place)), value: bytesOf(writer) };
+  return { key: shareKeys.of('change', group, placeName(place)), value: bytesOf(writer) };
 }
 
 /** Throws `EnvironmentError` DATA_CORRUPT or DATA_DIRECTORY_NEWER, as do the others that read. */
 export function readShareMember(id: string, bytes: Uint8Array): ShareMember {
-  return readRecord(bytes, 'groups', 'a member of a share group', (reader) => {
-    checkRecordVersion(reader, 'groups', version);
-    return {
-      id,
-      rackId: reader.compactNullableString(),
-      clientId: reader.compactString(),
-      clientHost: reader.compactString(),
-      subscribedTopics: readTexts(reader),
-      epoch: reader.int32(),
-      previousEpoch: reader.int32(),
-      assigned: readPartitions(reader, topicKeys),
-    };
-  });
+  return readVersioned(bytes, 'groups', 'a member of a share group', version, (reader) => ({
+    id,
+    rackId: reader.compactNullableString(),
+    clientId: reader.compactString(),
+    clientHost: reader.compactString(),
+    subscribedTopics: readTexts(reader),
+    epoch: reader.int32(),
+    previousEpoch: reader.int32(),
+    assigned: readPartitions(reader, topicKeys),
+  }));
 }
 
 export function readStoredPartition(bytes: Uint8Array): StoredPartition {
-  return readRecord(bytes, 'groups', 'a partition of a share group', (reader) => {
-    const found = checkRecordVersion(reader, 'groups', partitionVersion);
+  return readVersioned(bytes, 'groups', 'a partition of a share group', partitionVersion, (reader, found) => {
     const startOffset = reader.int64();
     const leaderEpoch = found >= firstPartitionVersionWithEpoch ? reader.int32() : unknownEpoch;
     const ranges: StoredRange[] = [];
@@ -179,8 +152,7 @@ export function readStoredPartition(bytes: Uint8Array): StoredPartition {
 }
 
 export function readPartitionChange(bytes: Uint8Array): PartitionChange {
-  return readRecord(bytes, 'groups', 'a change to a partition of a share group', (reader) => {
-    checkRecordVersion(reader, 'groups', version);
+  return readVersioned(bytes, 'groups', 'a change to a partition of a share group', version, (reader) => {
     const startOffset = reader.int64();
     const leaderEpoch = reader.int32();
     const ranges: ChangedRange[] = [];

@@ -13,7 +13,7 @@ import {
   placeNamed,
   readPartitionChange,
   readStoredPartition,
-  shareKey,
+  shareKeys,
   type SharePart,
   type ShareRecordKey,
 } from './share-records.ts';
@@ -61,7 +61,7 @@ export class ShareState {
     for (const { group, part, name, value } of this.#records.all()) {
       const isChanged = part === 'partition' && this.#changes.get(group)?.has(name) === true;
       if (isChanged) yield partitionRecord(group, placeNamed(name), this.partition(group, name));
-      else yield { key: shareKey(part, group, name), value };
+      else yield { key: shareKeys.of(part, group, name), value };
     }
   }
 

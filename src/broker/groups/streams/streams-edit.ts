@@ -9,7 +9,7 @@ import { newStreamsMember, sameStreamsIdentity, sameStreamsProgress, type Stream
 import {
   streamsEpochsRecord,
   streamsIdentityRecord,
-  streamsKey,
+  streamsKeys,
   streamsProgressRecord,
   streamsTargetRecord,
   type StreamsRecordPart,
@@ -30,7 +30,7 @@ export class StreamsEdit {
   setTopology(topology: Topology): void {
     const group = this.#group;
     group.setTopology(topology);
-    this.records.push({ key: streamsKey('topology', group.id), value: group.topologyBytes });
+    this.records.push({ key: streamsKeys.of('topology', group.id), value: group.topologyBytes });
   }
 
   setEpochs(changed: Partial<StreamsEpochs>): void {
@@ -76,5 +76,5 @@ function memberRemovals(group: StreamsGroup, memberId: string): KeyedRecord[] {
 }
 
 function removal(part: StreamsRecordPart, groupId: string, name?: string): KeyedRecord {
-  return { key: streamsKey(part, groupId, name), value: null };
+  return { key: streamsKeys.of(part, groupId, name), value: null };
 }

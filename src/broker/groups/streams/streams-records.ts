@@ -23,64 +23,42 @@
  */
 
 import type { Reader } from '../../../protocol/reader.ts';
-import { Writer } from '../../../protocol/writer.ts';
+import type { Writer } from '../../../protocol/writer.ts';
 import type { KeyedRecord } from '../../keyed-batch.ts';
-import { bytesOf, checkRecordVersion, newerRecord, readRecord } from '../../record-bytes.ts';
+import { beginRecord, bytesOf, newerRecord, readVersioned } from '../../record-bytes.ts';
 import { reconciliationStates } from '../consumer/consumer-member.ts';
 import { nameKeys, readEpoched, readPartitions, writeEpoched, writePartitions } from '../consumer/partition-bytes.ts';
-import type { PartKey } from '../parted-groups.ts';
+import { PartKeys, type ProtocolKey } from '../part-keys.ts';
 import type { StreamsEpochs } from './streams-group.ts';
 import type { StreamsIdentity, StreamsProgress } from './streams-member.ts';
 import { byRole, roles, type AssignedTasks, type Tasks } from './tasks.ts';
 import type { CopartitionGroup, InternalTopic, Subtopology, Topology } from './topology.ts';
 
-export interface StreamsRecordKey extends PartKey<StreamsRecordPart> {
-  readonly kind: 'streams';
-}
-
 export type StreamsRecordPart = 'epochs' | 'identity' | 'progress' | 'target' | 'topology';
+/** `name` is a member id. */
+export type StreamsRecordKey = ProtocolKey<'streams', StreamsRecordPart>;
 
 const version = 1;
-const parts: readonly StreamsRecordPart[] = ['epochs', 'identity', 'progress', 'target', 'topology'];
-const firstKind = 48;
-
-export function isStreamsRecordKind(kind: number): boolean {
-  return kind >= firstKind && kind < firstKind + parts.length;
-}
-
-/** The rest of a key, behind its kind. */
-export function readStreamsKey(reader: Reader, kind: number): StreamsRecordKey {
-  const part = parts[kind - firstKind]!;
-  const group = reader.compactString();
-  return { kind: 'streams', group, part, name: isSingle(part) ? '' : reader.compactString() };
-}
-
-/** `name` is a member id; empty for what a group has once. */
-export function streamsKey(part: StreamsRecordPart, group: string, name = ''): Uint8Array {
-  const writer = new Writer(false, 128);
-  writer.int8(firstKind + parts.indexOf(part));
-  writer.compactString(group);
-  if (!isSingle(part)) writer.compactString(name);
-  return bytesOf(writer);
-}
-
-function isSingle(part: StreamsRecordPart): boolean {
-  return part === 'epochs' || part === 'topology';
-}
+export const streamsKeys = new PartKeys<'streams', StreamsRecordPart>(
+  'streams',
+  48,
+  ['epochs', 'identity', 'progress', 'target', 'topology'],
+  ['epochs', 'topology'],
+);
 
 export function streamsEpochsRecord(group: string, epochs: StreamsEpochs): KeyedRecord {
-  const writer = begin(128);
+  const writer = beginRecord(version, 128);
   writer.int32(epochs.epoch);
   writer.int64(epochs.metadataHash);
   writer.int32(epochs.validatedTopologyEpoch);
   writer.int32(epochs.assignmentEpoch);
   writer.int64(epochs.assignedMs);
   writePairs(writer, epochs.assignmentConfigs);
-  return { key: streamsKey('epochs', group), value: bytesOf(writer) };
+  return { key: streamsKeys.of('epochs', group), value: bytesOf(writer) };
 }
 
 export function streamsIdentityRecord(group: string, memberId: string, identity: StreamsIdentity): KeyedRecord {
-  const writer = begin();
+  const writer = beginRecord(version);
   writer.compactNullableString(identity.instanceId);
   writer.compactNullableString(identity.rackId);
   writer.compactString(identity.clientId);
@@ -94,29 +72,29 @@ export function streamsIdentityRecord(group: string, memberId: string, identity:
     writer.uint16(identity.endpoint.port);
   }
   writePairs(writer, identity.clientTags);
-  return { key: streamsKey('identity', group, memberId), value: bytesOf(writer) };
+  return { key: streamsKeys.of('identity', group, memberId), value: bytesOf(writer) };
 }
 
 export function streamsProgressRecord(group: string, memberId: string, progress: StreamsProgress): KeyedRecord {
-  const writer = begin();
+  const writer = beginRecord(version);
   writer.int32(progress.epoch);
   writer.int32(progress.previousEpoch);
   writer.int8(reconciliationStates.indexOf(progress.state));
   for (const tasks of [progress.assigned, progress.revoking]) {
     for (const role of roles) writeEpoched(writer, nameKeys, tasks[role]);
   }
-  return { key: streamsKey('progress', group, memberId), value: bytesOf(writer) };
+  return { key: streamsKeys.of('progress', group, memberId), value: bytesOf(writer) };
 }
 
 export function streamsTargetRecord(group: string, memberId: string, tasks: Tasks): KeyedRecord {
-  const writer = begin();
+  const writer = beginRecord(version);
   for (const role of roles) writePartitions(writer, nameKeys, tasks[role]);
-  return { key: streamsKey('target', group, memberId), value: bytesOf(writer) };
+  return { key: streamsKeys.of('target', group, memberId), value: bytesOf(writer) };
 }
 
 /** A topology as its record has it; equal topologies have equal bytes. */
 export function topologyBytes({ epoch, subtopologies }: Topology): Uint8Array {
-  const writer = begin(1024);
+  const writer = beginRecord(version, 1024);
   writer.int32(epoch);
   writeList(writer, subtopologies, writeSubtopology);
   return bytesOf(writer);
@@ -250,15 +228,6 @@ function readPairs(reader: Reader): ReadonlyMap<string, string> {
   return pairs;
 }
 
-function begin(capacityBytes = 256): Writer {
-  const writer = new Writer(false, capacityBytes);
-  writer.int8(version);
-  return writer;
-}
-
 function readValue<T>(bytes: Uint8Array, fields: (reader: Reader) => T): T {
-  return readRecord(bytes, 'groups', 'a streams group', (reader) => {
-    checkRecordVersion(reader, 'groups', version);
-    return fields(reader);
-  });
+  return readVersioned(bytes, 'groups', 'a streams group', version, fields);
 }
