@@ -111,7 +111,7 @@ export class DeliveryRanges {
   /** Joins neighbours that are alike where something was touched, and moves the start offset over what is done. */
   tidy(): void {
     const start = Math.max(0, this.indexOf(this.#touchedFirst) - 1);
-    const stop = Math.min(this.#ranges.length, this.indexOf(this.#touchedEnd) + 1);
+    let stop = Math.min(this.#ranges.length, this.indexOf(this.#touchedEnd) + 1);
     this.#touchedFirst = Infinity;
     this.#touchedEnd = -1;
     const tidied: DeliveryRange[] = [];
@@ -121,6 +121,9 @@ export class DeliveryRanges {
       if (start === 0 && last === undefined && isTerminal(range)) this.#startOffset = range.end;
       else if (last !== undefined && canJoin(last, range)) last.end = range.end;
       else tidied.push(range);
+      // Behind what is done now there may be more that was done before, in another way.
+      const isFirstDone = start === 0 && tidied.length === 0;
+      if (isFirstDone && at + 1 === stop && stop < this.#ranges.length && isTerminal(this.#ranges[stop]!)) stop++;
     }
     if (tidied.length < stop - start) this.#ranges.splice(start, stop - start, ...tidied);
     const { length } = this.#ranges;

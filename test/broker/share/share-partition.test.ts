@@ -308,6 +308,34 @@ const step = fc.oneof(
 );
 
 describe('a share partition', () => {
+  it('begins behind all that is done, whatever was done last and however', () => {
+    const partition = new SharePartition(0);
+    const batches = [0, 1, 2, 3].map((offset) => ({ baseOffset: offset, lastOffset: offset }));
+    const acquiring = {
+      mode: 'record limit',
+      batchSize: 1,
+      deliveryLimit,
+      lockedUntilMs: lockMs,
+      maxLocks: 9,
+    } as const;
+    const rules = { deliveryLimit, setsAside: false, mayRenew: true, lockedUntilMs: lockMs };
+    for (const [memberId, maxRecords] of [
+      ['b', 1],
+      ['a', 2],
+    ] as const) {
+      const fetchOffset = partition.nextFetchOffset;
+      partition.acquire({ ...acquiring, memberId, maxRecords, fetchOffset, batches: batches.slice(fetchOffset) });
+    }
+    const say = (memberId: string, offset: number, type: number): unknown =>
+      partition.acknowledge(memberId, [{ firstOffset: offset, lastOffset: offset, acknowledgeTypes: [type] }], rules);
+    expect(say('a', 1, AcknowledgeType.ACCEPT)).toEqual([]);
+    expect(say('a', 2, AcknowledgeType.GAP)).toEqual([]);
+    expect(partition.startOffset).toBe(0);
+    expect(say('b', 0, AcknowledgeType.GAP)).toEqual([]);
+    expect(partition.startOffset).toBe(3);
+    expect(partition.ranges).toEqual([]);
+  });
+
   it('is what a model says that knows every record by itself', () => {
     const sizes = fc.array(fc.record({ size: fc.integer({ min: 1, max: 6 }), gap: fc.constantFrom(0, 0, 0, 1, 3) }), {
       minLength: 4,
