@@ -120,10 +120,15 @@ export class StateLog {
     return new Promise((done) => this.#gather({ records, done }));
   }
 
-  /** Begins no more slices and resolves once nothing of a snapshot is under way; for those who close the log. */
+  /**
+   * Begins no more slices, and resolves once nothing of a snapshot and no change is under way, those of this turn
+   * included; for those who close the log.
+   */
   async settled(): Promise<void> {
     this.#stopped = true;
     await this.#snapshot;
+    this.#sendGathered();
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#quiet = resolve));
   }
 
   #gather(change: Waiting): void {

@@ -226,3 +226,13 @@ test('is not read at all where a part of it is missing, which would be taken for
     message: 'Partition 0 of __state takes no writes: a test says so.',
   });
 });
+
+test('whoever closes the log has the changes of this turn written first', async () => {
+  const store = new MemoryLogStore();
+  const { state, log } = await load(store, 1_000_000, () => {});
+  const change = log.append([set('a', '1')]);
+  expect(store.appended).toEqual([]);
+  await log.settled();
+  expect(state.values).toEqual(new Map([['a', '1']]));
+  expect(await change).toBe(ErrorCode.NONE);
+});

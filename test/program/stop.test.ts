@@ -6,7 +6,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { ErrorCode } from '../../src/base/error-code.ts';
-import { defaultJoinGroupRequest, fetchApi, joinGroupApi } from '../../src/protocol/generated/index.ts';
+import {
+  defaultJoinGroupRequest,
+  fetchApi,
+  incrementalAlterConfigsApi,
+  joinGroupApi,
+} from '../../src/protocol/generated/index.ts';
+import { TestShareConsumer } from '../broker/share/test-share-consumer.ts';
+import { requesterOver } from '../broker/share/wire-requester.ts';
 import { moduleUrl, ProgramProcess, type ProgramOptions } from './program-process.ts';
 import { WireClient } from './wire-client.ts';
 
@@ -52,6 +59,36 @@ describe('a stop', () => {
     ]);
     expect(program.log.filter(({ level }) => level !== 'info')).toEqual([]);
     expect(locks()).toEqual([]);
+  });
+
+  it('with members of share groups at work writes what they said, and nothing else', async () => {
+    const program = await serving();
+    const client = await WireClient.connect(program.kafkaPort);
+    await client.createTopic('topic');
+    const configs = [{ name: 'share.auto.offset.reset', configOperation: 0, value: 'earliest' }];
+    const resources = [{ resourceType: 32, resourceName: 'group', configs }];
+    await client.request(incrementalAlterConfigsApi, 1, { resources, validateOnly: false });
+    for (let i = 0; i < 20; i++) await client.produce('topic', `${i}`, 1);
+    const members = await Promise.all(
+      [1, 2, 3].map(async () => {
+        const member = new TestShareConsumer(requesterOver(await WireClient.connect(program.kafkaPort)));
+        await member.join();
+        return member;
+      }),
+    );
+    const accept = 1;
+    const working = members.map(async (member) => {
+      for (;;) {
+        const given = await member.fetch({ maxRecords: 2, shareAcquireMode: 1, maxWaitMs: 10 });
+        for (const { offset } of given.slice(1)) await member.acknowledge([[offset, offset, accept]]);
+        await member.beat();
+      }
+    });
+    const ends = Promise.allSettled(working);
+    await client.fetch('topic', 20, 100);
+    expect(await program.stop()).toEqual({ code: 0, signal: null });
+    await ends;
+    expect(program.log.filter(({ level }) => level !== 'info')).toEqual([]);
   });
 
   it('keeps what was written', async () => {

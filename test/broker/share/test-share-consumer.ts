@@ -16,8 +16,9 @@ import {
   type ShareGroupHeartbeatResponse,
 } from '../../../src/protocol/generated/index.ts';
 import { RecordReader } from '../../../src/records/record-reader.ts';
-import { batchSizeAt } from '../../../src/records/record-batch.ts';
-import type { BrokerHarness, FakeConnection } from '../broker-harness.ts';
+import { attributesAt, batchSizeAt, isControl } from '../../../src/records/record-batch.ts';
+import type { FakeConnection } from '../broker-harness.ts';
+import type { Requester } from './wire-requester.ts';
 
 /** A record that was given out. */
 export interface Given {
@@ -33,13 +34,13 @@ export class TestShareConsumer {
   readonly id: string = randomUUID();
   readonly groupId: string;
   readonly topics: readonly string[];
-  harness: BrokerHarness;
+  harness: Requester;
   connection: FakeConnection;
   epoch = 0;
   sessionEpoch = 0;
   assigned: { topicId: Uuid; partitions: number[] }[] = [];
 
-  constructor(harness: BrokerHarness, groupId = 'group', topics: readonly string[] = ['topic']) {
+  constructor(harness: Requester, groupId = 'group', topics: readonly string[] = ['topic']) {
     this.harness = harness;
     this.groupId = groupId;
     this.topics = topics;
@@ -123,12 +124,13 @@ export class TestShareConsumer {
   }
 }
 
-/** The records that a response gives out, with their texts. */
+/** The records that a response gives out, with their texts; markers of transactions are none. */
 export function givenIn(response: ShareFetchResponse): Given[] {
   const given: Given[] = [];
   for (const { partitions } of response.responses) {
     for (const { partitionIndex, records, acquiredRecords } of partitions) {
       for (let at = 0, size = 0; (size = batchSizeAt(records, at, records.length)) > 0; at += size) {
+        if (isControl(attributesAt(records, at))) continue;
         const reader = new RecordReader(records, at, at + size);
         while (reader.next()) {
           const { offset } = reader;
