@@ -264,6 +264,7 @@ async function start(
     version,
     config,
     descriptors,
+    throttleMs: (clientHost) => broker.connectionRates.throttleMs(clientHost),
     logger,
     troubles: () =>
       broker

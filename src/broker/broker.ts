@@ -27,6 +27,7 @@ import { MetadataImage, producerIdsRecord, type TopicImage } from './metadata-im
 import { producerIdBlockSize, ProducerIds } from './producer-ids.ts';
 import { ProduceTurns } from './produce-turns.ts';
 import { ClientQuotas } from './quotas/client-quotas.ts';
+import { ConnectionRates } from './quotas/connection-rates.ts';
 import { ShareSessions } from './share/share-session.ts';
 import { StateLog, stateLogConfig, type KeyedState } from './state-log.ts';
 import { ClientTelemetry } from './telemetry/client-telemetry.ts';
@@ -85,6 +86,7 @@ export class Broker {
   readonly produceTurns: ProduceTurns;
   readonly shareSessions: ShareSessions;
   readonly quotas: ClientQuotas;
+  readonly connectionRates: ConnectionRates;
   readonly telemetry: ClientTelemetry;
   /** Compiles clients' regular expressions. */
   readonly patterns: LinearPatterns;
@@ -133,6 +135,7 @@ export class Broker {
       random: options.random,
     });
     this.quotas = new ClientQuotas(this.#image.quotas, options.config, options.clock);
+    this.connectionRates = new ConnectionRates(this.#image.quotas, options.config, options.clock);
     this.fetchWaits = new FetchWaits(options.clock, this.topics);
     this.produceTurns = new ProduceTurns(options);
     this.shareSessions = new ShareSessions({

@@ -39,6 +39,8 @@ export interface DoorsOptions {
   readonly config: BrokerConfig;
   /** How many connections the system's bound on open files leaves room for. */
   readonly descriptors: DescriptorShares;
+  /** As in `ConnectionBounds`. */
+  readonly throttleMs: (clientHost: string) => number;
   readonly logger: Logger;
   /** What does not work though the broker serves, for `/readyz`. */
   readonly troubles: () => readonly string[];
@@ -86,6 +88,7 @@ export class Doors {
     this.#quota = new ConnectionQuota({
       largestCount: () => config.number('max.connections'),
       largestCountPerAddress: () => config.number('max.connections.per.ip'),
+      throttleMs: options.throttleMs,
       descriptors: options.descriptors,
     });
   }

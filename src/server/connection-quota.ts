@@ -1,6 +1,8 @@
 /**
- * How many connections there may be: of all doors together (`max.connections`) and from each client's address
- * (`max.connections.per.ip`), where a connection over which only HTTP is spoken counts while it has a request under way. I/O thread. Both bounds may change while the broker runs; connections that are there stay.
+ * How many connections there may be: of all doors together (`max.connections`), from each client's address
+ * (`max.connections.per.ip`), where a connection over which only HTTP is spoken counts while it has a request under way,
+ * and from an address in a second (KIP-612). I/O thread. All bounds may change while the broker runs; connections that are
+ * there stay.
  * It does not know sockets: a door asks before it takes a connection, and says when that has ended.
  */
 
@@ -12,6 +14,8 @@ export interface ConnectionBounds {
   readonly largestCount: () => number;
   /** `max.connections.per.ip`, as it is now. */
   readonly largestCountPerAddress: () => number;
+  /** Counts a connection; for how long one that comes too early is to be held up, in milliseconds, else 0. Default: none is. */
+  readonly throttleMs?: (clientHost: string) => number;
   /** How the system's bound on open files is shared. Default: as if there were none. */
   readonly descriptors?: Pick<DescriptorShares, 'largestConnectionCount' | 'connectionsAre' | 'look'>;
 }
@@ -44,6 +48,14 @@ export class ConnectionQuota {
     if (ofAll !== null) return ofAll;
     const ofAddress = this.#countByAddress.get(clientHost) ?? 0;
     return ofAddress >= this.#bounds.largestCountPerAddress() ? 'max.connections.per.ip' : null;
+  }
+
+  /**
+   * Counts a connection from `clientHost` that `refusal` has nothing against. For how long it is to be held up before it
+   * is closed, in milliseconds; 0 where it may come in.
+   */
+  throttleMs(clientHost: string): number {
+    return this.#bounds.throttleMs?.(clientHost) ?? 0;
   }
 
   /** What forbids one more where there are `count` already, whoever they are from; or null. */

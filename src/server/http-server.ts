@@ -356,6 +356,9 @@ export class HttpServer implements RouteTable {
       // Else it would be one of them.
       return void response.writeStatus(statusLine(503)).end('There are too many connections.\n', true);
     }
+    if (quota.throttleMs(clientHost) > 0) {
+      return void response.writeStatus(statusLine(429)).end('Connections come too often from this address.\n', true);
+    }
     const reading = route.read(request);
     if ('status' in reading) return answerText(response, reading.status, `${reading.reason}\n`);
     const peer: Peer<Asked> = {

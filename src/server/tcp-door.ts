@@ -35,7 +35,7 @@ export interface TcpDoorOptions {
   readonly logger: Logger;
   /** What clients are told to use; null: the address at which each reached us. */
   readonly advertised?: { readonly host: string; readonly port: number } | null;
-  /** Connections beyond it are closed at once. */
+  /** Connections beyond it are closed at once, and those that come too early after a while. */
   readonly quota: ConnectionQuota;
   /** As for `sweepIdle` (`connections.max.idle.ms`). */
   readonly idleMs: number;
@@ -47,6 +47,8 @@ const readBufferBytes = 256 * 1024;
 const slowPeerBytes = 1024 * 1024;
 const closeWithinMs = 800;
 const listenerName = 'kafka';
+/** Connections that are held up at once; more are closed without waiting. */
+const mostHeldUp = 1024;
 
 interface HandleOwner {
   _handle: unknown;
@@ -58,6 +60,8 @@ export class TcpDoor {
   readonly #server: Server;
   readonly #readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
   readonly #live = new Map<Socket, RequestPipeline>();
+  /** Connections that came too early, until they are closed. */
+  readonly #heldUp = new Set<Socket>();
   #stopSweep: (() => void) | null = null;
   #closing: Promise<void> | null = null;
 
@@ -112,6 +116,7 @@ export class TcpDoor {
   async #close(): Promise<void> {
     this.#stopSweep?.();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of [...this.#heldUp]) socket.destroy();
     for (const pipeline of [...this.#live.values()]) pipeline.finish();
     const deadline = this.#clock.setTimer(closeWithinMs, () => {
       for (const socket of [...this.#live.keys()]) socket.destroy();
@@ -129,6 +134,8 @@ export class TcpDoor {
       accepted.destroy();
       return;
     }
+    const throttleMs = quota.throttleMs(clientHost);
+    if (throttleMs > 0) return this.#holdUp(accepted, clientHost, throttleMs);
     const owner = accepted as unknown as HandleOwner;
     const handle = owner._handle;
     owner._handle = null;
@@ -158,6 +165,25 @@ export class TcpDoor {
     pipeline = this.#connect(socket, localAddress, localPort, clientHost);
     if (this.#closing !== null) pipeline.finish();
     else socket.read(0);
+  }
+
+  /** Closes the connection once its client has waited, so that it does not come again at once. Nothing of it is read. */
+  #holdUp(accepted: Socket, clientHost: string, throttleMs: number): void {
+    const { quota, logger } = this.#options;
+    logger.debug({ client: clientHost, throttleMs }, 'A connection came too early, and is held up.');
+    accepted.on('error', () => accepted.destroy());
+    if (this.#closing !== null || this.#heldUp.size >= mostHeldUp) {
+      accepted.destroy();
+      return;
+    }
+    this.#heldUp.add(accepted);
+    quota.countOnly(1);
+    const timer = this.#clock.setTimer(throttleMs, () => void accepted.destroy());
+    accepted.once('close', () => {
+      timer.cancel();
+      this.#heldUp.delete(accepted);
+      quota.countOnly(-1);
+    });
   }
 
   #connect(socket: Socket, localAddress: string, localPort: number, clientHost: string): RequestPipeline {

@@ -2,8 +2,10 @@
 
 import { afterEach, describe, expect, it } from 'vitest';
 import { EnvironmentErrorCode } from '../../src/base/environment-error.ts';
+import { ConnectionQuota } from '../../src/server/connection-quota.ts';
 import type { Connection } from '../../src/server/connection.ts';
 import type { RequestService } from '../../src/server/request-pipeline.ts';
+import { ManualClock } from '../broker/manual-clock.ts';
 import { closeAll, deferred, dial, echo, openDoor, prefixed, quotaOf, read, until } from './tcp-door-harness.ts';
 
 afterEach(closeAll);
@@ -172,5 +174,46 @@ describe('the endings of a TcpDoor', () => {
     await expect(openDoor(echo, { host: '192.0.2.1' })).rejects.toMatchObject({
       code: EnvironmentErrorCode.ADDRESS_UNAVAILABLE,
     });
+  });
+});
+
+describe('connections that come too early', () => {
+  it('are held up without being read, count as long, and are closed then', async () => {
+    const clock = new ManualClock();
+    const early = [0, 500];
+    const quota = new ConnectionQuota({
+      ...{ largestCount: () => 100, largestCountPerAddress: () => 100 },
+      throttleMs: () => early.shift() ?? 0,
+    });
+    const door = await openDoor(echo, { quota, clock });
+    const first = await dial(door);
+    const second = await dial(door);
+    let isClosed = false;
+    second.on('close', () => (isClosed = true));
+    second.resume();
+    second.write(prefixed('nobody reads this'));
+    first.write(prefixed('first'));
+    await read(first, 9);
+    await until(() => quota.count === 2);
+    expect(door.connectionCount).toBe(1);
+    clock.advance(499);
+    first.write(prefixed('again'));
+    await read(first, 9);
+    expect(isClosed).toBe(false);
+    clock.advance(1);
+    await until(() => isClosed);
+    expect(quota.count).toBe(1);
+  });
+
+  it('do not keep the door from closing', async () => {
+    const quota = new ConnectionQuota({
+      ...{ largestCount: () => 100, largestCountPerAddress: () => 100 },
+      throttleMs: () => 3_600_000,
+    });
+    const door = await openDoor(echo, { quota });
+    await dial(door);
+    await until(() => quota.count === 1);
+    await door.close();
+    await until(() => quota.count === 0);
   });
 });

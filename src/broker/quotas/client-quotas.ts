@@ -119,9 +119,7 @@ export class ClientQuotas {
   record({ rate, limitPerSecond }: LimitedRate, amount: number): number {
     const nowMs = this.clock.monotonicMs();
     rate.record(amount, nowMs);
-    const perSecond = rate.perSecond(nowMs);
-    if (perSecond <= limitPerSecond) return 0;
-    return ((perSecond - limitPerSecond) / limitPerSecond) * rate.coveredMs(nowMs);
+    return rate.aboveMs(limitPerSecond, nowMs);
   }
 
   /**

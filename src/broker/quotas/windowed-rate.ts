@@ -41,6 +41,13 @@ export class WindowedRate {
     return sum / (this.coveredMs(nowMs) / 1000);
   }
 
+  /** For how long nothing may come until the rate is within `limitPerSecond`, in milliseconds; 0 where it is. */
+  aboveMs(limitPerSecond: number, nowMs: number): number {
+    const perSecond = this.perSecond(nowMs);
+    if (perSecond <= limitPerSecond) return 0;
+    return ((perSecond - limitPerSecond) / limitPerSecond) * this.coveredMs(nowMs);
+  }
+
   /** The time that `perSecond` looks at, in milliseconds. */
   coveredMs(nowMs: number): number {
     let oldestMs = nowMs;
