@@ -31,6 +31,8 @@ export interface TaskAssignmentInput {
 }
 
 interface Task {
+  /** Its place where tasks stand by the names of their subtopologies, and then by partition. */
+  readonly rank: number;
   readonly subtopologyId: string;
   readonly partition: number;
   /** Who was known to run it, and who to have its state, the best first. */
@@ -95,8 +97,9 @@ export function assignSticky({ members, subtopologies, standbyCount }: TaskAssig
 class StickyAssignment {
   readonly #workers: Worker[];
   readonly #processes: Process[];
-  readonly #tasks: Task[] = [];
-  readonly #stateful: Task[] = [];
+  /** By partition, and then by the names of their subtopologies; so are those that have state. */
+  readonly #tasks: readonly Task[];
+  readonly #stateful: readonly Task[];
   readonly #standbyCount: number;
   readonly #activeQuota: Quota;
   readonly #totalQuota: Quota;
@@ -113,20 +116,17 @@ class StickyAssignment {
     this.#standbyCount = standbyCount;
     const known = knownHolders(sorted, workers);
     let total = 0;
-    for (const { id, taskCount, isStateful } of subtopologies) {
-      for (let partition = 0; partition < taskCount; partition++) {
-        const holders = known.get(id)?.get(partition);
-        const task = {
-          subtopologyId: id,
-          partition,
-          previous: holders?.active ?? null,
-          candidates: ranked(holders?.candidates ?? []),
-        };
-        this.#tasks.push(task);
-        if (isStateful) this.#stateful.push(task);
-      }
-      total += taskCount * (isStateful ? 1 + standbyCount : 1);
-    }
+    let rank = 0;
+    const parts = subtopologies
+      .toSorted((a, b) => compareNames(a.id, b.id))
+      .map(({ id, taskCount, isStateful }) => {
+        const holders = known.get(id);
+        const tasks = Array.from({ length: taskCount }, (_, i) => taskOf(rank++, id, i, holders?.get(i)));
+        total += taskCount * (isStateful ? 1 + standbyCount : 1);
+        return { tasks, isStateful };
+      });
+    this.#tasks = byPartition(parts.map(({ tasks }) => tasks));
+    this.#stateful = byPartition(parts.filter(({ isStateful }) => isStateful).map(({ tasks }) => tasks));
     this.#activeQuota = new Quota(this.#tasks.length, workers.length);
     this.#totalQuota = new Quota(total, workers.length);
   }
@@ -138,11 +138,10 @@ class StickyAssignment {
   }
 
   #assignActive(): void {
-    const byPartition = this.#tasks.toSorted(comparePartitions);
-    const unfollowed = byPartition.filter(({ previous }, i) => !this.#giveActive(byPartition[i]!, previous));
+    const unfollowed = this.#tasks.filter((task) => !this.#giveActive(task, task.previous));
     const left = unfollowed.filter((task) => !this.#giveActive(task, leastLoaded(task.candidates, null)));
     const processes = this.#byLoad();
-    for (const task of left.toSorted(compareSubtopologies)) {
+    for (const task of left.toSorted((a, b) => a.rank - b.rank)) {
       const process = present(processes.poll(), 'there are members');
       this.#countActive(this.#giveToLeastLoaded(process, task, true));
       processes.add(process);
@@ -163,7 +162,7 @@ class StickyAssignment {
 
   #assignStandby(): void {
     const left: { readonly task: Task; readonly count: number }[] = [];
-    for (const task of this.#stateful.toSorted((a, b) => comparePartitions(b, a))) {
+    for (const task of this.#stateful.toReversed()) {
       for (let i = 0; i < this.#standbyCount; i++) {
         if (this.#giveStandbyBack(task)) continue;
         left.push({ task, count: this.#standbyCount - i });
@@ -171,7 +170,7 @@ class StickyAssignment {
       }
     }
     const processes = this.#byLoad();
-    for (const { task, count } of left.toSorted((a, b) => compareSubtopologies(b.task, a.task))) {
+    for (const { task, count } of left.toSorted((a, b) => b.task.rank - a.task.rank)) {
       for (let i = 0; i < count && this.#giveStandby(task, processes); i++);
     }
   }
@@ -295,8 +294,17 @@ function knownHolders(
   return known;
 }
 
+const nobody: readonly Worker[] = [];
+
+function taskOf(rank: number, subtopologyId: string, partition: number, holders: Holders | undefined): Task {
+  const previous = holders?.active ?? null;
+  const candidates = holders === undefined ? nobody : ranked(holders.candidates);
+  return { rank, subtopologyId, partition, previous, candidates };
+}
+
 /** Who has the task as a standby comes first, and of those who is furthest. */
-function ranked(candidates: readonly Candidate[]): Worker[] {
+function ranked(candidates: readonly Candidate[]): readonly Worker[] {
+  if (candidates.length === 0) return nobody;
   const sorted = candidates.toSorted(
     (a, b) => Number(b.isStandby) - Number(a.isStandby) || Math.sign(b.offset - a.offset),
   );
@@ -321,10 +329,12 @@ function leastLoaded(candidates: readonly Worker[], task: Task | null): Worker |
   return best;
 }
 
-function comparePartitions(a: Task, b: Task): number {
-  return a.partition - b.partition || compareNames(a.subtopologyId, b.subtopologyId);
-}
-
-function compareSubtopologies(a: Task, b: Task): number {
-  return compareNames(a.subtopologyId, b.subtopologyId) || a.partition - b.partition;
+/** The first tasks of all subtopologies, then the second, and so on. */
+function byPartition(parts: readonly (readonly Task[])[]): Task[] {
+  const tasks: Task[] = [];
+  const most = parts.reduce((count, part) => Math.max(count, part.length), 0);
+  for (let i = 0; i < most; i++) {
+    for (const part of parts) if (i < part.length) tasks.push(part[i]!);
+  }
+  return tasks;
 }
