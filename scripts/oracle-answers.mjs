@@ -19,10 +19,13 @@ let changes = 0;
 
 /**
  * The scenario's answers by label, from a broker that is ready. `settles` says whether the broker takes changes over only
- * after it has answered; `onAsk` hears the key and version of each request. Labels begin with the version: `v3 of one producer`.
+ * after it has answered; `onAsk` hears the key and version of each request; `rule` tells the broker's authorizer of rules.
+ * `connect` makes the client with that id; unless it is given they connect to `address`. Labels begin with the version:
+ * `v3 of one producer`.
  */
-export async function answersOf({ name, run }, address, { runId, settles = true, onAsk = () => {} }) {
-  const client = new OracleClient(address);
+export async function answersOf({ name, run }, address, { runId, settles = true, onAsk = () => {}, rule, connect }) {
+  const clientFor = connect ?? ((clientId) => new OracleClient(address, clientId));
+  const client = clientFor('oracle');
   pace.settle = () => (settles ? untilPublished(client, `oracle-change-${runId}-${changes++}`) : Promise.resolve());
   const { controllerId } = await client.ask(60, 0, {});
   const known = { nodeId: controllerId, producerIds: new Map() };
@@ -47,9 +50,10 @@ export async function answersOf({ name, run }, address, { runId, settles = true,
     ask: asking(client),
     /** An answer that is not compared. */
     peek: (apiKey, version, fields) => client.ask(apiKey, version, fields),
+    rule: (rules) => rule(client, rules),
     /** How another client asks, over a connection of its own. */
     asOther: (clientId) => {
-      const other = new OracleClient(address, clientId);
+      const other = clientFor(clientId);
       others.push(other);
       return asking(other);
     },

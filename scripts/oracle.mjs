@@ -11,11 +11,13 @@
  *
  * `--record` keeps Kafka's answers in test/oracle/answers, which `npm test` holds Millrace against, without Java. A new
  * area is a file of scenarios, a line for each in oracle-steps.mjs, and `npm run test:oracle -- --only NAME --record`.
- * `--only` takes the scenarios in whose names the text stands, and may be given several times.
+ * `--authorizer` starts a Kafka with one, asks it what stands in oracle-authorizer-steps.mjs, and only records: a broker of
+ * ours that has one there is in the test alone. `--only` takes the scenarios in whose names the text stands, and may be given several times.
  */
 
 import { parseArgs } from 'node:util';
 import { answersOf, differences, untilReady } from './oracle-answers.mjs';
+import { authorizerScenario, authorizerSettings, createAcls } from './oracle-authorizer-steps.mjs';
 import { reasonFor } from './oracle-expected.mjs';
 import { removeRecordsBut, writeRecord } from './oracle-record.mjs';
 import { scenarios } from './oracle-steps.mjs';
@@ -26,8 +28,21 @@ const { values } = parseArgs({
     millrace: { type: 'string' },
     only: { type: 'string', multiple: true, default: [''] },
     record: { type: 'boolean', default: false },
+    authorizer: { type: 'boolean', default: false },
   },
 });
+
+async function recordAuthorizer() {
+  const { startKafka } = await import('./oracle-servers.mjs');
+  const kafka = await startKafka(authorizerSettings);
+  try {
+    await untilReady(kafka.address);
+    const options = { runId: 'recorded', rule: createAcls };
+    writeRecord(authorizerScenario.name, await answersOf(authorizerScenario, kafka.address, options), kafka.version);
+  } finally {
+    await kafka.discard();
+  }
+}
 
 const brief = (value) => {
   const text = value === undefined ? 'nothing' : JSON.stringify(value);
@@ -59,6 +74,10 @@ async function serversOf({ kafka, millrace }) {
   return [kafka === undefined ? await startKafka() : given(kafka), ofMillrace];
 }
 
+if (values.authorizer) {
+  await recordAuthorizer();
+  process.exit();
+}
 const [kafka, millrace] = await serversOf(values);
 const runId = Date.now().toString(36);
 const seen = new Map();
@@ -75,7 +94,7 @@ try {
     console.error(`${scenario.name}: ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
     if (values.record && !scenario.isTimed) writeRecord(scenario.name, ofKafka, kafka.version);
   }
-  if (values.record) removeRecordsBut(scenarios.map(({ name }) => name));
+  if (values.record) removeRecordsBut([...scenarios, authorizerScenario].map(({ name }) => name));
   for (const [reason, times] of seen) console.log(`expected, ${times} times: ${reason}`);
   console.log(`${asked} answers compared, ${differing} fields differ`);
   process.exitCode = differing === 0 ? 0 : 1;

@@ -72,7 +72,7 @@ async function run(directory: string, command: string, args: readonly string[]):
   return printed;
 }
 
-/** Tables that scripts write; every other page has examples. */
+/** Without examples: tables that scripts write, and facts. */
 const tables = new Set(['compatibility.md', 'kafka.md']);
 const pages = (await readdir(docs)).filter((name) => name.endsWith('.md') && !tables.has(name)).toSorted();
 

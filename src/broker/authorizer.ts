@@ -31,10 +31,12 @@ export type AclResource = (typeof AclResource)[keyof typeof AclResource];
 export interface Authorizer {
   /** Whether the request's principal may do so with the resource of that name. Called often: it has to be quick. */
   allows(context: RequestContext, operation: AclOperation, resource: AclResource, name: string): boolean;
+  /** Whether there is any resource of that kind with which the request's principal may do so. */
+  allowsOnAny(context: RequestContext, operation: AclOperation, resource: AclResource): boolean;
 }
 
 /** Kafka without an authorizer. */
-export const allowAll: Authorizer = { allows: () => true };
+export const allowAll: Authorizer = { allows: () => true, allowsOnAny: () => true };
 
 /** Whether the request's principal may do so with the topic of that name. */
 export function allowsOnTopic(
@@ -47,7 +49,7 @@ export function allowsOnTopic(
 }
 
 /** What access control lists call the cluster. */
-const clusterName = 'kafka-cluster';
+export const clusterName = 'kafka-cluster';
 
 /** Whether the request's principal may do so with the cluster as a whole. */
 export function allowsOnCluster(authorizer: Authorizer, context: RequestContext, operation: AclOperation): boolean {

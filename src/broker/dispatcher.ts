@@ -14,7 +14,7 @@ import { defaultApiVersionsResponse, serverApis } from '../protocol/generated/in
 import { decodeRequestRest, decodeRequestStart, encodeResponseHeader, isFlexible } from '../protocol/headers.ts';
 import { MalformedFrame, Reader } from '../protocol/reader.ts';
 import { FrameTooLarge, Writer } from '../protocol/writer.ts';
-import { serveAllowed } from './access-table.ts';
+import { serveAllowed } from './access/access-table.ts';
 import type { Broker } from './broker.ts';
 import { apiVersionsHandler, apiVersionsKey, produceKey } from './handlers/18-api-versions.ts';
 import {

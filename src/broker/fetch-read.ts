@@ -17,7 +17,7 @@ import {
 } from '../protocol/generated/index.ts';
 import type { EpochEnd, IsolationLevel, PartitionLog, ReadResult } from '../storage/partition-log.ts';
 import type { Broker } from './broker.ts';
-import { AclOperation, allowsOnTopic } from './authorizer.ts';
+import { AclOperation, allowsOnCluster, allowsOnTopic } from './authorizer.ts';
 import type { PartitionAnswer } from './fetch-context.ts';
 import type { FetchPartition } from './fetch-session.ts';
 import { checkLeaderEpoch } from './leader-check.ts';
@@ -174,14 +174,13 @@ function take(one: ExaminedPartition, result: ReadResult, scope: FetchScope, rea
 }
 
 /** Where a partition's log is, or the error that says why there is none. */
-function locate(partition: FetchPartition, { broker, context, apiVersion }: FetchScope): PartitionSource | ErrorCode {
+function locate(partition: FetchPartition, scope: FetchScope): PartitionSource | ErrorCode {
+  const { broker, apiVersion } = scope;
   const { topics } = broker;
   // A session keeps the name that its id once had: so its client hears of a topic that was deleted or made again.
   partition.topicName ??= topics.topicById(partition.topicId)?.name ?? null;
   if (partition.topicName === null) return ErrorCode.UNKNOWN_TOPIC_ID;
-  if (!allowsOnTopic(broker.authorizer, context, AclOperation.READ, partition.topicName)) {
-    return ErrorCode.TOPIC_AUTHORIZATION_FAILED;
-  }
+  if (!mayRead(partition.topicName, scope)) return ErrorCode.TOPIC_AUTHORIZATION_FAILED;
   const topic = topics.topic(partition.topicName);
   const found = broker.findPartition(topic, partition.index);
   if (found === null) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
@@ -190,6 +189,12 @@ function locate(partition: FetchPartition, { broker, context, apiVersion }: Fetc
     return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE;
   }
   return found;
+}
+
+/** A replica needs no leave for single topics, but that of brokers. */
+function mayRead(topic: string, { broker: { authorizer }, context, replicaId }: FetchScope): boolean {
+  if (replicaId >= 0) return allowsOnCluster(authorizer, context, AclOperation.CLUSTER_ACTION);
+  return allowsOnTopic(authorizer, context, AclOperation.READ, topic);
 }
 
 /** What keeps the partition from being read, in the order in which Kafka looks for it. */

@@ -5,7 +5,7 @@
 
 import { ErrorCode } from '../base/error-code.ts';
 import { asOffset, noOffset, type Offset } from '../base/numbers.ts';
-import { serveAllowed } from '../broker/access-table.ts';
+import { serveAllowed } from '../broker/access/access-table.ts';
 import type { Broker } from '../broker/broker.ts';
 import { consumerProtocolType } from '../broker/groups/consumer-protocol.ts';
 import { offsetCommitHandler } from '../broker/handlers/08-offset-commit.ts';
@@ -158,11 +158,13 @@ export class GroupRequests {
     };
     const request = { ...defaultOffsetFetchRequest(), groups: [group] };
     const response = await serveAllowed(offsetFetchHandler, request, this.#context(9, versions.fetch), this.#broker);
-    const topics = response?.groups[0]?.topics ?? [];
-    return partitions.map((_, i) => {
-      const found = topics[i]?.partitions[0];
-      return found === undefined || found.errorCode !== ErrorCode.NONE ? noOffset : asOffset(found.committedOffset);
-    });
+    const committed = new Map<string, Offset>();
+    for (const { name, partitions: answered } of response?.groups[0]?.topics ?? []) {
+      for (const { partitionIndex, errorCode, committedOffset } of answered) {
+        if (errorCode === ErrorCode.NONE) committed.set(`${name}/${partitionIndex}`, asOffset(committedOffset));
+      }
+    }
+    return partitions.map(({ topic, partition }) => committed.get(`${topic}/${partition}`) ?? noOffset);
   }
 
   /** Whoever waits is given up. */

@@ -110,6 +110,10 @@ class Listed implements Authorizer {
     return this.allowed.has(`${operation} ${resource} ${name}`);
   }
 
+  allowsOnAny(): boolean {
+    return this.allowed.size > 0;
+  }
+
   allow(operation: AclOperation, name: string, resource: AclResource = AclResource.TOPIC): void {
     this.allowed.add(`${operation} ${resource} ${name}`);
   }

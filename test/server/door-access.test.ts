@@ -9,6 +9,7 @@ import { HttpHarness, linesOf } from './http-harness.ts';
 /** Refuses what is named `secret`, and every creation. */
 const guard: Authorizer = {
   allows: (_context, operation, _resource, name) => name !== 'secret' && operation !== AclOperation.CREATE,
+  allowsOnAny: () => true,
 };
 
 describe('what nobody may', () => {
@@ -116,6 +117,7 @@ it('tells the authorizer from where a request comes', async () => {
         if (resource === AclResource.TOPIC) hosts.add(`${connection.clientHost} ${clientId}`);
         return true;
       },
+      allowsOnAny: () => true,
     },
   });
   await http.post('/topics/t?clientId=shop', '1');

@@ -3,7 +3,7 @@
  */
 
 import { ErrorCode } from '../../base/error-code.ts';
-import { groupOperations, operationsNotAsked } from '../authorized-operations.ts';
+import { operationsNotAsked } from '../authorized-operations.ts';
 
 /** From so many partitions and topics on a response takes no further group. */
 const maxElements = 500_000;
@@ -22,13 +22,14 @@ export interface GroupDescriber<Group extends DescribedGroup> {
   describe(groupId: string): Group;
   /** Resolves once all changes of the group have been written. */
   settled(groupId: string): Promise<unknown>;
+  /** What the client may do with the group, as a bit field; null where it did not ask. */
+  readonly operationsOn: ((groupId: string) => number) | null;
   /** How many partitions and topics the description names. */
   elementsOf(group: Group): number;
 }
 
 export async function describeGroups<Group extends DescribedGroup>(
   groupIds: readonly string[],
-  includeAuthorizedOperations: boolean,
   describer: GroupDescriber<Group>,
 ): Promise<Group[]> {
   let elements = 0;
@@ -42,8 +43,9 @@ export async function describeGroups<Group extends DescribedGroup>(
     await describer.settled(groupId);
     const described = describer.describe(groupId);
     elements += describer.elementsOf(described);
-    const isAsked = includeAuthorizedOperations && described.errorCode === ErrorCode.NONE;
-    groups.push({ ...described, authorizedOperations: isAsked ? groupOperations : operationsNotAsked });
+    const isThere = described.errorCode === ErrorCode.NONE;
+    const operations = isThere ? describer.operationsOn?.(groupId) : null;
+    groups.push({ ...described, authorizedOperations: operations ?? operationsNotAsked });
   }
   return groups;
 }

@@ -22,6 +22,8 @@ export interface Joining {
   readonly needsMemberId: boolean;
   /** From version 9 on a static leader can be told that there is nothing to assign (KIP-814). */
   readonly canSkipAssignment: boolean;
+  /** Whether the client may know of the topic. */
+  readonly mayDescribe: (topic: string) => boolean;
   readonly response: WaitingResponse<JoinGroupResponse>;
 }
 

@@ -32,7 +32,7 @@ import {
 } from '../../records/record-batch.ts';
 import { readInt32 } from '../../records/big-endian.ts';
 import type { AppendListener, AppendOptions, AppendResult, Durability } from '../../storage/partition-log.ts';
-import { AclOperation, allowsOnTopic } from '../authorizer.ts';
+import { AclOperation, AclResource, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import type { TopicImage } from '../metadata-image.ts';
 import { alignmentBytes } from '../produce-turns.ts';
@@ -65,7 +65,9 @@ export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
   apiKey: 0,
   handle(request, context, broker) {
     const durability = durabilityByAcks.get(request.acks);
-    const problem = durability === undefined ? invalidAcks : problemOfSize(request, broker);
+    const problem =
+      problemOfTransaction(request, context, broker) ??
+      (durability === undefined ? invalidAcks : problemOfSize(request, broker));
     const pending = new PendingProduce(request, context, broker);
     const turn = broker.produceTurns.begin(context.connection);
     const options: AppendOptions = { durability: durability ?? 'none', origin: 'client' };
@@ -92,7 +94,7 @@ export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
         }
       }
     }
-    transactional?.append(request.transactionalId, context.apiVersion, options);
+    transactional?.append(request.transactionalId ?? '', context.apiVersion, options);
     return pending.outcome();
   },
 };
@@ -224,6 +226,25 @@ function problemOfTopic(
   }
   if (!isInternalTopic(topic.name)) return null;
   return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, message: `Cannot append to internal topic ${topic.name}` };
+}
+
+/** Transactional batches come with the transactional id of their producer, who may use it: else nothing is taken. */
+function problemOfTransaction(
+  { transactionalId, topicData }: ProduceRequest,
+  context: RequestContext,
+  { authorizer }: Broker,
+): Problem | null {
+  if (!topicData.some(({ partitionData }) => partitionData.some(isTransactionalData))) return null;
+  const errorCode = ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+  if (transactionalId === null) {
+    return { errorCode, message: 'Transactional batches come with the transactional id of their producer.' };
+  }
+  const isAllowed = authorizer.allows(context, AclOperation.WRITE, AclResource.TRANSACTIONAL_ID, transactionalId);
+  return isAllowed ? null : { errorCode, message: null };
+}
+
+function isTransactionalData({ records }: { readonly records: Uint8Array | null }): boolean {
+  return records !== null && records.length >= batchHeaderSizeBytes && isTransactional(attributesAt(records, 0));
 }
 
 /** A request that the ring could never take at once. Others came here once it had room (dispatcher.ts). */

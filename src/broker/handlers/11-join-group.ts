@@ -4,6 +4,7 @@
 
 import { ErrorCode } from '../../base/error-code.ts';
 import type { JoinGroupRequest, JoinGroupResponse } from '../../protocol/generated/index.ts';
+import { AclOperation, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import { problemOfRequest } from '../groups/coordinator-error.ts';
 import type { Joining } from '../groups/join-group.ts';
@@ -22,7 +23,7 @@ export const joinGroupHandler: ApiHandler<JoinGroupRequest, JoinGroupResponse> =
     const errorCode = problemOf(request, broker);
     if (errorCode !== ErrorCode.NONE) return forVersion(joinError(errorCode, request.memberId), context.apiVersion);
     const response = new WaitingResponse<JoinGroupResponse>();
-    broker.groups.join(request.groupId, joiningOf(request, context, response));
+    broker.groups.join(request.groupId, joiningOf(request, context, broker, response));
     const outcome = response.outcome(context.connection);
     const finish = (given: JoinGroupResponse | null): JoinGroupResponse | null =>
       given === null ? null : forVersion(given, context.apiVersion);
@@ -41,10 +42,12 @@ function problemOf({ groupId, sessionTimeoutMs }: JoinGroupRequest, { groups, co
 
 function joiningOf(
   request: JoinGroupRequest,
-  { apiVersion, clientId, connection }: RequestContext,
+  context: RequestContext,
+  { authorizer }: Broker,
   response: WaitingResponse<JoinGroupResponse>,
 ): Joining {
   const { sessionTimeoutMs } = request;
+  const { apiVersion, clientId, connection } = context;
   return {
     memberId: request.memberId,
     instanceId: request.groupInstanceId,
@@ -60,6 +63,7 @@ function joiningOf(
     reason: request.reason ?? 'not provided',
     needsMemberId: apiVersion >= firstVersionWithRequiredMemberId,
     canSkipAssignment: apiVersion >= firstVersionThatSkipsAssignment,
+    mayDescribe: (topic) => allowsOnTopic(authorizer, context, AclOperation.DESCRIBE, topic),
     response,
   };
 }

@@ -24,7 +24,9 @@ const maxMembersBytes = 32 * 1024 * 1024;
 
 export const describeGroupsHandler: ApiHandler<DescribeGroupsRequest, DescribeGroupsResponse> = {
   apiKey: 15,
-  handle(request, { apiVersion }, broker) {
+  handle(request, context, broker) {
+    const { apiVersion } = context;
+    const operationsOn = groupOperations(broker, context);
     let sizeBytes = 0;
     const groups = request.groups.map((groupId) => {
       const described = sizeBytes > maxMembersBytes ? tooMuch(groupId) : describe(groupId, apiVersion, broker);
@@ -32,7 +34,7 @@ export const describeGroupsHandler: ApiHandler<DescribeGroupsRequest, DescribeGr
         sizeBytes += memberOverheadBytes + memberMetadata.length + memberAssignment.length;
       }
       const asked = request.includeAuthorizedOperations && described.errorCode === ErrorCode.NONE;
-      return { ...described, authorizedOperations: asked ? groupOperations : operationsNotAsked };
+      return { ...described, authorizedOperations: asked ? operationsOn(groupId) : operationsNotAsked };
     });
     return { ...defaultDescribeGroupsResponse(), groups };
   },

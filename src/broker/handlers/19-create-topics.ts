@@ -49,7 +49,8 @@ export const createTopicsHandler: ApiHandler<CreateTopicsRequest, CreateTopicsRe
       if (seen > 1) times.delete(topic.name);
       const allowed = mayCreateAll || allowsOnTopic(broker.authorizer, context, AclOperation.CREATE, topic.name);
       const refusal = allowed ? (tooMany ?? (seen > 1 ? duplicate : null)) : forbiddenTopic;
-      results.push(create(topic, refusal, validateOnly, problemOf, broker));
+      const mayDescribe = allowsOnTopic(broker.authorizer, context, AclOperation.DESCRIBE_CONFIGS, topic.name);
+      results.push(create(topic, refusal, { validateOnly, mayDescribe }, problemOf, broker));
     }
     return { ...defaultCreateTopicsResponse(), topics: await Promise.all(results) };
   },
@@ -70,7 +71,7 @@ function partitionsOf({ numPartitions, assignments }: CreateTopicsRequestTopics,
 async function create(
   topic: CreateTopicsRequestTopics,
   refusal: ChangeResult | null,
-  validateOnly: boolean,
+  { validateOnly, mayDescribe }: { readonly validateOnly: boolean; readonly mayDescribe: boolean },
   problemOf: (partitionCount: number) => ChangeResult | null,
   broker: Broker,
 ): Promise<CreateTopicsResponseTopics> {
@@ -80,7 +81,10 @@ async function create(
   const { name } = topic;
   const { topic: created, errorCode } = result;
   const base = { name, errorCode, errorMessage: messageOf(result), topicConfigErrorCode: ErrorCode.NONE };
-  if (created === null) return { ...base, topicId: zeroUuid, numPartitions: -1, replicationFactor: -1, configs: [] };
+  const undescribed = { ...base, numPartitions: -1, replicationFactor: -1, configs: [] };
+  if (created === null) return { ...undescribed, topicId: zeroUuid };
+  const topicConfigErrorCode = ErrorCode.TOPIC_AUTHORIZATION_FAILED;
+  if (!mayDescribe) return { ...undescribed, topicId: created.id, topicConfigErrorCode };
   return {
     ...base,
     topicId: created.id,

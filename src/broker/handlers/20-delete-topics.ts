@@ -11,7 +11,7 @@ import {
   type DeleteTopicsResponse,
   type DeleteTopicsResponseResponses,
 } from '../../protocol/generated/index.ts';
-import { AclOperation, allowsOnTopic } from '../authorizer.ts';
+import { AclOperation, allowsOnCluster, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import type { TopicImage } from '../metadata-image.ts';
 import type { ApiHandler } from '../request-context.ts';
@@ -35,8 +35,9 @@ export const deleteTopicsHandler: ApiHandler<DeleteTopicsRequest, DeleteTopicsRe
   apiKey: 20,
   async handle(request, context, broker) {
     const { apiVersion, charge } = context;
-    const mayDelete = (topic: TopicImage | null): boolean =>
-      topic === null || allowsOnTopic(broker.authorizer, context, AclOperation.DELETE, topic.name);
+    const mayDeleteAll = allowsOnCluster(broker.authorizer, context, AclOperation.DELETE);
+    const may = (operation: AclOperation, name: string): boolean =>
+      mayDeleteAll || allowsOnTopic(broker.authorizer, context, operation, name);
     const isStrict = apiVersion >= firstVersionWithQuotaErrors;
     const chargeFor = (topic: TopicImage | null): ChangeResult | null =>
       topic === null || charge === null || charge.mutate(topic.partitionCount, isStrict) ? null : quotaExceeded;
@@ -54,9 +55,15 @@ export const deleteTopicsHandler: ApiHandler<DeleteTopicsRequest, DeleteTopicsRe
       const [{ topic }] = group;
       const name = group.find((named) => named.name !== null)?.name ?? null;
       const topicId = group.find((named) => named.topicId !== zeroUuid)?.topicId ?? zeroUuid;
-      const forbidden = mayDelete(topic) ? null : forbiddenTopic;
-      const refusal = allowed ? (problemOf(group) ?? forbidden ?? chargeFor(topic)) : disabled;
-      return remove({ name, topicId, topic }, refusal, broker);
+      const knownName = topic?.name ?? name;
+      const isVisible = knownName === null || may(AclOperation.DESCRIBE, knownName);
+      const mayDelete = isVisible && (topic === null || may(AclOperation.DELETE, topic.name));
+      const problem = allowed ? problemOf(group) : disabled;
+      if (problem !== null || mayDelete) {
+        return remove({ name, topicId, topic }, problem ?? chargeFor(topic), broker);
+      }
+      // Who has the id hears the name of a topic that may be described, and who has the name no id.
+      return remove({ name: name ?? (isVisible ? knownName : null), topicId, topic }, forbiddenTopic, broker);
     });
     return { ...defaultDeleteTopicsResponse(), responses: await Promise.all(responses) };
   },

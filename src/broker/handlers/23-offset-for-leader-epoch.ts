@@ -12,7 +12,7 @@ import {
   type OffsetForLeaderEpochResponse,
   type OffsetForLeaderEpochResponseTopicsPartitions,
 } from '../../protocol/generated/index.ts';
-import { AclOperation, allowsOnTopic } from '../authorizer.ts';
+import { AclOperation, allowsOnCluster, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import { checkLeaderEpoch } from '../leader-check.ts';
 import type { ApiHandler } from '../request-context.ts';
@@ -21,10 +21,12 @@ import type { TopicImage } from '../metadata-image.ts';
 export const offsetForLeaderEpochHandler: ApiHandler<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse> = {
   apiKey: 23,
   handle({ topics }, context, broker) {
+    // Other brokers may ask for every topic.
+    const mayAskAll = allowsOnCluster(broker.authorizer, context, AclOperation.CLUSTER_ACTION);
     return {
       ...defaultOffsetForLeaderEpochResponse(),
       topics: topics.map(({ topic, partitions }) => {
-        if (!allowsOnTopic(broker.authorizer, context, AclOperation.DESCRIBE, topic)) {
+        if (!mayAskAll && !allowsOnTopic(broker.authorizer, context, AclOperation.DESCRIBE, topic)) {
           return { topic, partitions: partitions.map(({ partition }) => forbidden(partition)) };
         }
         const image = broker.topics.topic(topic);

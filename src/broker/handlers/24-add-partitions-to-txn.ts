@@ -3,8 +3,7 @@
  *
  *   versions 0-3   from clients: one transaction   …   4-5   from brokers: several, some only to be verified
  *
- * Versions 4 and up are answered to anyone, as by a Kafka without an authorizer. Where one partition does not exist none
- * is added. Clients of transactions V2 (KIP-890) do not send it: their writes add partitions themselves.
+ * Where one partition does not exist, or may not be written to, none is added. Clients of transactions V2 (KIP-890) do not send it: their writes add partitions themselves.
  */
 
 import { ErrorCode } from '../../base/error-code.ts';
@@ -15,8 +14,10 @@ import {
   type AddPartitionsToTxnResponse,
   type AddPartitionsToTxnResponseResultsByTransaction,
 } from '../../protocol/generated/index.ts';
+import { AclOperation, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
-import type { ApiHandler } from '../request-context.ts';
+import type { ApiHandler, RequestContext } from '../request-context.ts';
+import { isInternalTopic } from '../topic-name.ts';
 import { fencedErrorFor } from '../transactions/transaction-error.ts';
 import type { PartitionName } from '../transactions/transaction-partitions.ts';
 
@@ -25,12 +26,12 @@ const firstVersionThatKnowsFencing = 2;
 
 export const addPartitionsToTxnHandler: ApiHandler<AddPartitionsToTxnRequest, AddPartitionsToTxnResponse> = {
   apiKey: 24,
-  async handle(request, { apiVersion }, broker) {
-    if (apiVersion >= firstVersionWithBatches) {
+  async handle(request, context, broker) {
+    if (context.apiVersion >= firstVersionWithBatches) {
       // One at a time: several of one id come in the order in which they stand.
       const resultsByTransaction: AddPartitionsToTxnResponseResultsByTransaction[] = [];
       for (const transaction of request.transactions) {
-        resultsByTransaction.push(await serve(transaction, apiVersion, broker));
+        resultsByTransaction.push(await serve(transaction, context, broker));
       }
       return { ...defaultAddPartitionsToTxnResponse(), resultsByTransaction };
     }
@@ -41,39 +42,42 @@ export const addPartitionsToTxnHandler: ApiHandler<AddPartitionsToTxnRequest, Ad
       verifyOnly: false,
       topics: request.v3AndBelowTopics,
     };
-    const { topicResults } = await serve(transaction, apiVersion, broker);
+    const { topicResults } = await serve(transaction, context, broker);
     return { ...defaultAddPartitionsToTxnResponse(), resultsByTopicV3AndBelow: topicResults };
   },
 };
 
 async function serve(
   transaction: AddPartitionsToTxnRequestTransactions,
-  apiVersion: number,
+  context: RequestContext,
   broker: Broker,
 ): Promise<AddPartitionsToTxnResponseResultsByTransaction> {
+  const { apiVersion } = context;
   const { transactionalId, producerId, producerEpoch, verifyOnly } = transaction;
   const found = transaction.topics.map(({ name, partitions }) => ({
     name,
     partitions: [...new Set(partitions)].map((partition) => ({ partition, place: find(name, partition, broker) })),
+    isForbidden: apiVersion < firstVersionWithBatches && !mayWrite(name, context, broker),
   }));
   const places = found.flatMap(({ partitions }) => partitions.map(({ place }) => place));
   const known = places.filter((place) => place !== null);
   const answer = (
-    codeOf: (place: PartitionName | null) => ErrorCode,
+    codeOf: (place: PartitionName | null, isForbidden: boolean) => ErrorCode,
   ): AddPartitionsToTxnResponseResultsByTransaction => ({
     transactionalId,
-    topicResults: found.map(({ name, partitions }) => ({
+    topicResults: found.map(({ name, partitions, isForbidden }) => ({
       name,
       resultsByPartition: partitions.map(({ partition, place }) => ({
         partitionIndex: partition,
-        partitionErrorCode: codeOf(place),
+        partitionErrorCode: codeOf(place, isForbidden),
       })),
     })),
   });
-  if (known.length < places.length) {
-    return answer((place) =>
-      place === null ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.OPERATION_NOT_ATTEMPTED,
-    );
+  if (known.length < places.length || found.some(({ isForbidden }) => isForbidden)) {
+    return answer((place, isForbidden) => {
+      if (isForbidden) return ErrorCode.TOPIC_AUTHORIZATION_FAILED;
+      return place === null ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.OPERATION_NOT_ATTEMPTED;
+    });
   }
   const request = { transactionalId, producerId, producerEpoch, partitions: known };
   if (verifyOnly) {
@@ -84,6 +88,11 @@ async function serve(
   }
   const errorCode = await broker.transactions.addPartitions(request, apiVersion >= firstVersionWithBatches ? 2 : 0);
   return answer(() => fencedErrorFor(apiVersion, firstVersionThatKnowsFencing, errorCode));
+}
+
+/** A client's transaction may write to topics that the client may write to, and never to the coordinators'. */
+function mayWrite(name: string, context: RequestContext, { authorizer }: Broker): boolean {
+  return !isInternalTopic(name) && allowsOnTopic(authorizer, context, AclOperation.WRITE, name);
 }
 
 function find(name: string, partition: number, { topics }: Broker): PartitionName | null {

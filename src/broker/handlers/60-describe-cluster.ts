@@ -9,22 +9,24 @@ import {
   type DescribeClusterRequest,
   type DescribeClusterResponse,
 } from '../../protocol/generated/index.ts';
-import { clusterOperations, operationsNotAsked } from '../authorized-operations.ts';
+import { authorizedOperationsOnCluster, operationsNotAsked } from '../authorized-operations.ts';
 import type { ApiHandler } from '../request-context.ts';
 
 const EndpointType = { BROKER: 1, CONTROLLER: 2 } as const;
 
 export const describeClusterHandler: ApiHandler<DescribeClusterRequest, DescribeClusterResponse> = {
   apiKey: 60,
-  handle({ endpointType, includeClusterAuthorizedOperations }, { connection }, broker) {
+  handle({ endpointType, includeClusterAuthorizedOperations }, context, broker) {
     if (endpointType !== EndpointType.BROKER) return refused(endpointType);
-    const { advertisedHost: host, advertisedPort: port } = connection;
+    const { advertisedHost: host, advertisedPort: port } = context.connection;
     return {
       ...defaultDescribeClusterResponse(),
       clusterId: broker.clusterId,
       controllerId: broker.nodeId,
       brokers: [{ brokerId: broker.nodeId, host, port, rack: broker.config.text('broker.rack'), isFenced: false }],
-      clusterAuthorizedOperations: includeClusterAuthorizedOperations ? clusterOperations : operationsNotAsked,
+      clusterAuthorizedOperations: includeClusterAuthorizedOperations
+        ? authorizedOperationsOnCluster(broker, context)
+        : operationsNotAsked,
     };
   },
 };

@@ -10,6 +10,7 @@ import {
   type ConsumerGroupHeartbeatRequest,
   type ConsumerGroupHeartbeatResponse,
 } from '../../protocol/generated/index.ts';
+import { AclOperation, allowsOnTopic, type Authorizer } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import type { ConsumerBeat } from '../groups/consumer/heartbeat.ts';
 import { MemberEpoch } from '../groups/consumer/consumer-member.ts';
@@ -86,13 +87,13 @@ function leave(
 
 function beat(
   request: ConsumerGroupHeartbeatRequest,
-  { clientId, connection }: RequestContext,
-  { groups, random }: Broker,
+  context: RequestContext,
+  { groups, random, authorizer }: Broker,
 ): Refusal | ConsumerGroupHeartbeatResponse {
   const { groupId } = request;
   const answer = groups.consumers.beat(
     groupId,
-    beatOf(request, request.memberId || randomUuid(random), clientId ?? '', connection.clientHost),
+    beatOf(request, request.memberId || randomUuid(random), context, authorizer),
   );
   if (isRefusal(answer)) return answer;
   return {
@@ -107,8 +108,8 @@ function beat(
 function beatOf(
   request: ConsumerGroupHeartbeatRequest,
   memberId: string,
-  clientId: string,
-  clientHost: string,
+  context: RequestContext,
+  authorizer: Authorizer,
 ): ConsumerBeat {
   const { subscribedTopicNames } = request;
   return {
@@ -121,7 +122,8 @@ function beatOf(
     subscribedRegex: request.subscribedTopicRegex,
     assignor: request.serverAssignor,
     owned: request.topicPartitions,
-    clientId,
-    clientHost: `/${clientHost}`,
+    clientId: context.clientId ?? '',
+    clientHost: `/${context.connection.clientHost}`,
+    mayDescribe: (topic) => allowsOnTopic(authorizer, context, AclOperation.DESCRIBE, topic),
   };
 }

@@ -14,6 +14,7 @@ import {
   type ConsumerGroupDescribeResponseGroupsMembers,
   type ConsumerGroupDescribeResponseGroupsMembersAssignmentTopicPartitions,
 } from '../../protocol/generated/index.ts';
+import { groupOperations } from '../authorized-operations.ts';
 import type { Broker } from '../broker.ts';
 import type { ConsumerMember } from '../groups/consumer/consumer-member.ts';
 import type { ConsumerRun } from '../groups/consumer/consumer-run.ts';
@@ -27,11 +28,12 @@ const MemberType = { CLASSIC: 0, CONSUMER: 1 } as const;
 
 export const consumerGroupDescribeHandler: ApiHandler<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse> = {
   apiKey: 69,
-  async handle({ groupIds, includeAuthorizedOperations }, _context, broker) {
-    const groups = await describeGroups(groupIds, includeAuthorizedOperations, {
+  async handle({ groupIds, includeAuthorizedOperations }, context, broker) {
+    const groups = await describeGroups(groupIds, {
       nothing,
       describe: (groupId) => describe(groupId, broker),
       settled: (groupId) => broker.groups.consumers.settled(groupId),
+      operationsOn: includeAuthorizedOperations ? groupOperations(broker, context) : null,
       elementsOf,
     });
     return { ...defaultConsumerGroupDescribeResponse(), groups };

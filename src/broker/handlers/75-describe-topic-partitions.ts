@@ -12,7 +12,9 @@ import {
   type DescribeTopicPartitionsResponse,
   type DescribeTopicPartitionsResponseTopics,
 } from '../../protocol/generated/index.ts';
-import { operationsNotAsked, topicOperations } from '../authorized-operations.ts';
+import { parted } from '../access/gate.ts';
+import { authorizedOperations, operationsNotAsked } from '../authorized-operations.ts';
+import { AclOperation, AclResource, allowsOnTopic } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import type { TopicImage } from '../metadata-image.ts';
 import { replicaStateOf } from '../replica-state.ts';
@@ -24,7 +26,7 @@ export const describeTopicPartitionsHandler: ApiHandler<
   DescribeTopicPartitionsResponse
 > = {
   apiKey: 75,
-  handle(request, _context, broker) {
+  handle(request, context, broker) {
     const { cursor, responsePartitionLimit } = request;
     const asked = namesOf(request, broker);
     // A cursor names a topic that was asked for; one for all topics may name one that is gone meanwhile.
@@ -33,7 +35,12 @@ export const describeTopicPartitionsHandler: ApiHandler<
       (cursor.partitionIndex < 0 || (request.topics.length > 0 && !asked.includes(cursor.topicName)));
     if (isInvalid) return refused(request);
     const from = cursor?.topicName ?? '';
-    const names = asked.filter((name) => name >= from);
+    const isVisible = (name: string): boolean => allowsOnTopic(broker.authorizer, context, AclOperation.DESCRIBE, name);
+    const { allowed: names, forbidden } = parted(
+      asked.filter((name) => name >= from),
+      isVisible,
+    );
+    const operationsOn = (name: string): number => authorizedOperations(broker, context, AclResource.TOPIC, name);
     const maxPartitions = broker.config.number('max.request.partition.size.limit');
     let left = Math.max(Math.min(responsePartitionLimit, maxPartitions), 1);
     const response = defaultDescribeTopicPartitionsResponse();
@@ -44,18 +51,23 @@ export const describeTopicPartitionsHandler: ApiHandler<
       }
       const topic = broker.topics.topic(name);
       if (topic === null) {
-        response.topics.push(missingTopic(name));
+        response.topics.push({ ...missingTopic(name), topicAuthorizedOperations: operationsOn(name) });
         continue;
       }
       const first = name === from ? (cursor?.partitionIndex ?? 0) : 0;
       const end = Math.min(topic.partitionCount, first + left);
-      response.topics.push(topicResponse(topic, first, end, broker));
+      response.topics.push({
+        ...topicResponse(topic, first, end, broker),
+        topicAuthorizedOperations: operationsOn(name),
+      });
       if (end < topic.partitionCount) {
         response.nextCursor = { topicName: name, partitionIndex: end };
         break;
       }
       left -= Math.max(end - first, 0);
     }
+    // Nobody is told whether they are there.
+    if (request.topics.length > 0) response.topics.push(...forbidden.map(forbiddenTopic));
     return response;
   },
 };
@@ -86,7 +98,7 @@ function topicResponse(
       eligibleLeaderReplicas: [],
       lastKnownElr: [],
     })),
-    topicAuthorizedOperations: topicOperations,
+    topicAuthorizedOperations: operationsNotAsked,
   };
 }
 
@@ -98,18 +110,18 @@ function missingTopic(name: string): DescribeTopicPartitionsResponseTopics {
     topicId: zeroUuid,
     isInternal: false,
     partitions: [],
-    topicAuthorizedOperations: topicOperations,
+    topicAuthorizedOperations: operationsNotAsked,
   };
+}
+
+function forbiddenTopic(name: string): DescribeTopicPartitionsResponseTopics {
+  return { ...missingTopic(name), errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED };
 }
 
 function refused({ topics }: DescribeTopicPartitionsRequest): DescribeTopicPartitionsResponse {
   const errorCode = ErrorCode.INVALID_REQUEST;
   return {
     ...defaultDescribeTopicPartitionsResponse(),
-    topics: topics.map(({ name }) => ({
-      ...missingTopic(name),
-      errorCode,
-      topicAuthorizedOperations: operationsNotAsked,
-    })),
+    topics: topics.map(({ name }) => ({ ...missingTopic(name), errorCode })),
   };
 }

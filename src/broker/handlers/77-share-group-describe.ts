@@ -10,6 +10,7 @@ import {
   type ShareGroupDescribeResponse,
   type ShareGroupDescribeResponseGroups,
 } from '../../protocol/generated/index.ts';
+import { groupOperations } from '../authorized-operations.ts';
 import type { Broker } from '../broker.ts';
 import { isRefusal } from '../groups/consumer/refusal.ts';
 import { describeGroups } from '../groups/group-descriptions.ts';
@@ -21,11 +22,12 @@ const assignorName = 'simple';
 
 export const shareGroupDescribeHandler: ApiHandler<ShareGroupDescribeRequest, ShareGroupDescribeResponse> = {
   apiKey: 77,
-  async handle({ groupIds, includeAuthorizedOperations }, _context, broker) {
-    const groups = await describeGroups(groupIds, includeAuthorizedOperations, {
+  async handle({ groupIds, includeAuthorizedOperations }, context, broker) {
+    const groups = await describeGroups(groupIds, {
       nothing,
       describe: (groupId) => describe(groupId, broker),
       settled: (groupId) => broker.groups.shares.settled(groupId),
+      operationsOn: includeAuthorizedOperations ? groupOperations(broker, context) : null,
       elementsOf,
     });
     return { ...defaultShareGroupDescribeResponse(), groups };

@@ -13,8 +13,12 @@ export const initializeShareGroupStateHandler: ApiHandler<
   InitializeShareGroupStateResponse
 > = {
   apiKey: 83,
-  handle(request) {
-    const results = refusedTopics(request, 'initialize share group state', (refusal) => refusal);
+  handle(request, context, broker) {
+    const results = refusedTopics(
+      request,
+      { context, broker, intent: 'initialize share group state' },
+      (refusal) => refusal,
+    );
     return { ...defaultInitializeShareGroupStateResponse(), results };
   },
 };

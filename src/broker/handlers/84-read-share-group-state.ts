@@ -10,8 +10,8 @@ import { refusedTopics } from '../share-state-refusal.ts';
 
 export const readShareGroupStateHandler: ApiHandler<ReadShareGroupStateRequest, ReadShareGroupStateResponse> = {
   apiKey: 84,
-  handle(request) {
-    const results = refusedTopics(request, 'read share group state', (refusal) => ({
+  handle(request, context, broker) {
+    const results = refusedTopics(request, { context, broker, intent: 'read share group state' }, (refusal) => ({
       ...refusal,
       stateEpoch: 0,
       startOffset: 0,

@@ -10,8 +10,12 @@ import { refusedTopics } from '../share-state-refusal.ts';
 
 export const writeShareGroupStateHandler: ApiHandler<WriteShareGroupStateRequest, WriteShareGroupStateResponse> = {
   apiKey: 85,
-  handle(request) {
-    const results = refusedTopics(request, 'write share group state', (refusal) => refusal);
+  handle(request, context, broker) {
+    const results = refusedTopics(
+      request,
+      { context, broker, intent: 'write share group state' },
+      (refusal) => refusal,
+    );
     return { ...defaultWriteShareGroupStateResponse(), results };
   },
 };

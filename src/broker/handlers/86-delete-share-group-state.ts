@@ -10,8 +10,12 @@ import { refusedTopics } from '../share-state-refusal.ts';
 
 export const deleteShareGroupStateHandler: ApiHandler<DeleteShareGroupStateRequest, DeleteShareGroupStateResponse> = {
   apiKey: 86,
-  handle(request) {
-    const results = refusedTopics(request, 'delete share group state', (refusal) => refusal);
+  handle(request, context, broker) {
+    const results = refusedTopics(
+      request,
+      { context, broker, intent: 'delete share group state' },
+      (refusal) => refusal,
+    );
     return { ...defaultDeleteShareGroupStateResponse(), results };
   },
 };

@@ -13,14 +13,18 @@ export const readShareGroupStateSummaryHandler: ApiHandler<
   ReadShareGroupStateSummaryResponse
 > = {
   apiKey: 87,
-  handle(request) {
-    const results = refusedTopics(request, 'read share group state summary', (refusal) => ({
-      ...refusal,
-      stateEpoch: 0,
-      leaderEpoch: 0,
-      startOffset: 0,
-      deliveryCompleteCount: -1,
-    }));
+  handle(request, context, broker) {
+    const results = refusedTopics(
+      request,
+      { context, broker, intent: 'read share group state summary' },
+      (refusal) => ({
+        ...refusal,
+        stateEpoch: 0,
+        leaderEpoch: 0,
+        startOffset: 0,
+        deliveryCompleteCount: -1,
+      }),
+    );
     return { ...defaultReadShareGroupStateSummaryResponse(), results };
   },
 };

@@ -15,10 +15,11 @@ import {
   type StreamsGroupDescribeResponseGroupsMembers,
   type StreamsGroupDescribeResponseGroupsTopology,
 } from '../../protocol/generated/index.ts';
-import { groupOperations, operationsNotAsked } from '../authorized-operations.ts';
+import { groupOperations } from '../authorized-operations.ts';
 import type { Broker } from '../broker.ts';
 import { streamsFeature } from '../feature-levels.ts';
 import { isRefusal } from '../groups/consumer/refusal.ts';
+import { describeGroups } from '../groups/group-descriptions.ts';
 import { streamsAssignor } from '../groups/streams/streams-assignment.ts';
 import type { StreamsGroup } from '../groups/streams/streams-group.ts';
 import type { StreamsMember } from '../groups/streams/streams-member.ts';
@@ -26,33 +27,25 @@ import { compareNames, taskFields, type AssignedTasks, type Tasks } from '../gro
 import type { InternalTopic, Topology } from '../groups/streams/topology.ts';
 import type { ApiHandler } from '../request-context.ts';
 
-/** From so many tasks and topics on a response takes no further group: a request may name one many times. */
-const maxElements = 500_000;
 /** The wire's numbers for why there is no description of a topology. */
 const notAskedFor = 0;
 const notStored = 1;
 
 export const streamsGroupDescribeHandler: ApiHandler<StreamsGroupDescribeRequest, StreamsGroupDescribeResponse> = {
   apiKey: 89,
-  async handle({ groupIds, includeAuthorizedOperations, includeTopologyDescription }, _context, broker) {
-    let elements = 0;
-    const groups: StreamsGroupDescribeResponseGroups[] = [];
-    for (const groupId of groupIds) {
-      if (elements > maxElements) {
-        const errorMessage = 'The response is large enough: describe fewer groups at once.';
-        groups.push({ ...nothing(groupId), errorCode: ErrorCode.INVALID_REQUEST, errorMessage });
-        continue;
-      }
-      await broker.groups.streams.settled(groupId);
-      const described = describe(groupId, broker);
-      elements += elementsOf(described);
-      const isThere = described.errorCode === ErrorCode.NONE;
-      groups.push({
-        ...described,
-        authorizedOperations: includeAuthorizedOperations && isThere ? groupOperations : operationsNotAsked,
-        topologyDescriptionStatus: includeTopologyDescription && isThere ? notStored : notAskedFor,
-      });
-    }
+  async handle({ groupIds, includeAuthorizedOperations, includeTopologyDescription }, context, broker) {
+    const described = await describeGroups(groupIds, {
+      nothing,
+      describe: (groupId) => describe(groupId, broker),
+      settled: (groupId) => broker.groups.streams.settled(groupId),
+      operationsOn: includeAuthorizedOperations ? groupOperations(broker, context) : null,
+      elementsOf,
+    });
+    const groups = described.map((group) => ({
+      ...group,
+      topologyDescriptionStatus:
+        includeTopologyDescription && group.errorCode === ErrorCode.NONE ? notStored : notAskedFor,
+    }));
     return { ...defaultStreamsGroupDescribeResponse(), groups };
   },
 };

@@ -48,14 +48,10 @@ export class TransactionalBatches {
   }
 
   /** Appends what the transaction takes, and refuses the rest, with the errors that a Produce of `apiVersion` knows. */
-  append(transactionalId: string | null, apiVersion: number, options: AppendOptions): void {
+  append(transactionalId: string, apiVersion: number, options: AppendOptions): void {
     const batches = this.#batches;
     const first = batches[0];
     if (first === undefined) return;
-    if (transactionalId === null) {
-      for (const { refuse } of batches) refuse(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, nobodys);
-      return;
-    }
     const producerId = producerIdAt(first.records, 0);
     const producerEpoch = producerEpochAt(first.records, 0);
     const isOneProducer = batches.every(
@@ -115,7 +111,6 @@ export class TransactionalBatches {
   }
 }
 
-const nobodys = 'Transactional batches come with the transactional id of their producer.';
 const notInTransaction = 'The partition was not added to the transaction.';
 const tooMuchWaits = 'Too many batches wait for transactions, or for those before them to be checked. Try again.';
 

@@ -188,7 +188,7 @@ test('what belongs to security is refused as a Kafka without it does', async () 
   });
 });
 
-const nobody: Authorizer = { allows: () => false };
+const nobody: Authorizer = { allows: () => false, allowsOnAny: () => false };
 
 /** A broker whose authorizer is `authorizer`, and how to ask it: gives the response's fields. */
 async function guarded(authorizer: Authorizer) {
@@ -217,6 +217,7 @@ test('an authorizer that says no is heard where the cluster is concerned', async
       asked.push(context.apiKey);
       return false;
     },
+    allowsOnAny: () => false,
   });
   const topLevel = [
     generated.describeLogDirsApi,

@@ -83,7 +83,7 @@ function accept(
   const edit = new GroupEdit(group);
   const before = memberBefore(run, edit, memberId, instanceId, isUnknown);
   const updated = describedBy(before, joining, subscription);
-  const changed = putDescribed(run, edit, before, updated);
+  const changed = putDescribed(run, edit, before, updated, joining.mayDescribe);
   refreshEpoch(run, edit, changed.subscription || changed.needsEpoch);
   refreshTarget(run, edit);
   const owned = ownedById(subscription.owned, surroundings.topics);

@@ -43,6 +43,8 @@ export interface ConsumerBeat {
   readonly owned: readonly TopicPartitionsField[] | null;
   readonly clientId: string;
   readonly clientHost: string;
+  /** Whether the client may know of the topic. */
+  readonly mayDescribe: (topic: string) => boolean;
 }
 
 /** What a member hears. */
@@ -110,7 +112,7 @@ export function acceptBeat(
   const edit = new GroupEdit(group, records);
   const before = memberBefore(run, edit, beat.memberId, beat.instanceId, beat.memberEpoch === MemberEpoch.JOINING);
   const updated = describedBy(before, beat);
-  const changed = putDescribed(run, edit, before, updated);
+  const changed = putDescribed(run, edit, before, updated, beat.mayDescribe);
   refreshEpoch(run, edit, changed.needsEpoch);
   refreshTarget(run, edit);
   const member = reconcile(run, edit, updated, changed.subscription, beat.owned);
@@ -158,6 +160,7 @@ export function putDescribed(
   edit: GroupEdit,
   before: ConsumerMember,
   updated: ConsumerMember,
+  mayDescribe: (topic: string) => boolean,
 ): DescribedChange {
   const { subscriptions } = run.group;
   const assignorBefore = assignorOf(run);
@@ -168,7 +171,7 @@ export function putDescribed(
   if (regexChanged) dropUnusedRegex(edit, before.subscribedRegex);
   // A new expression matches nothing as yet: what it matches changes the epoch once that is known.
   const regexCounts = regexChanged && (regex === '' || subscriptions.resolved.has(regex));
-  considerResolving(run, regexChanged && isNewRegex);
+  considerResolving(run, regexChanged && isNewRegex, mayDescribe);
   const topicsChanged = !sameTopics(before.subscribedTopics, updated.subscribedTopics);
   return {
     subscription: topicsChanged || regexChanged,

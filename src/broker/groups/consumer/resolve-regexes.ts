@@ -1,7 +1,8 @@
 /**
  * Finds the topics that the expressions of a consumer group match, beside the requests, and begins an epoch where those
  * are not what they were. I/O thread. When that is due is as in Kafka: for a new expression, after a topic was created,
- * and now and then, but never twice within some seconds.
+ * and now and then, but never twice within some seconds; and what the member may not know of that has it looked up, its
+ * group is not given, as there.
  */
 
 import { sameTopics } from './consumer-member.ts';
@@ -13,8 +14,11 @@ const leastIntervalMs = 10_000;
 const refreshIntervalMs = 10 * 60_000;
 const noTopics: ReadonlySet<string> = new Set();
 
-/** Looks for the topics where that is due. `isNeeded`: an expression has come that was not there before. */
-export function considerResolving(run: ConsumerRun, isNeeded: boolean): void {
+/**
+ * Looks for the topics where that is due, among those that `mayDescribe` lets the client know of. `isNeeded`: an
+ * expression has come that was not there before.
+ */
+export function considerResolving(run: ConsumerRun, isNeeded: boolean, mayDescribe: (topic: string) => boolean): void {
   const { group, surroundings } = run;
   const { subscriptions } = group;
   if (!subscriptions.hasRegexes || run.isResolving) return;
@@ -29,7 +33,7 @@ export function considerResolving(run: ConsumerRun, isNeeded: boolean): void {
     nowMs > last.resolvedMs + refreshIntervalMs;
   if (!isDue) return;
   run.isResolving = true;
-  resolve(run, nowMs).then(
+  resolve(run, nowMs, mayDescribe).then(
     () => (run.isResolving = false),
     (error: unknown) => {
       run.isResolving = false;
@@ -38,11 +42,14 @@ export function considerResolving(run: ConsumerRun, isNeeded: boolean): void {
   );
 }
 
-async function resolve(run: ConsumerRun, resolvedMs: number): Promise<void> {
+async function resolve(run: ConsumerRun, resolvedMs: number, mayDescribe: (topic: string) => boolean): Promise<void> {
   const { group, surroundings } = run;
   const { subscriptions } = group;
   const { growths } = surroundings.topics;
-  const matched = await surroundings.regexes.match(subscriptions.regexes(), [...surroundings.topics.names()]);
+  const matched = await surroundings.regexes.match(
+    subscriptions.regexes(),
+    [...surroundings.topics.names()].filter(mayDescribe),
+  );
   if (!run.isServing) return;
   const edit = new GroupEdit(group);
   let hasChanged = false;

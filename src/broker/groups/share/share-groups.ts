@@ -114,6 +114,8 @@ export class ShareGroups {
     const { run, isNew } = opened;
     if (!run.group.isEmpty) return notEmpty;
     if (!run.isServing) return notServing;
+    // For the sake of nothing no group comes into being.
+    if (places.length === 0) return null;
     if (isNew) this.#options.directory.put(run);
     const edit = new ShareEdit(run.group);
     if (isNew) edit.setEpochs({ assignmentEpoch: run.group.epoch });

@@ -1,25 +1,48 @@
 /**
- * Who may not have a group or a transactional id: what each request hears, in every version, and that nothing comes of it.
+ * Who may not have a group, a transactional id or the cluster: what each request hears, in every version, and that nothing
+ * comes of it. What is heard of topics is held against Kafka's answers (test/oracle/authorizer.test.ts).
  */
 
-import { describe, expect, it } from 'vitest';
-import { ErrorCode } from '../../src/base/error-code.ts';
-import type { Uuid } from '../../src/base/uuid.ts';
-import { AclOperation, AclResource, type Authorizer } from '../../src/broker/authorizer.ts';
-import type { ApiCodec } from '../../src/protocol/api-codec.ts';
-import * as api from '../../src/protocol/generated/index.ts';
-import { BrokerHarness } from './broker-harness.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { ErrorCode } from '../../../src/base/error-code.ts';
+import type { Uuid } from '../../../src/base/uuid.ts';
+import { AclOperation, AclResource, type Authorizer } from '../../../src/broker/authorizer.ts';
+import type { ApiCodec } from '../../../src/protocol/api-codec.ts';
+import * as api from '../../../src/protocol/generated/index.ts';
+import { BrokerHarness } from '../broker-harness.ts';
 
 const { READ, WRITE, DELETE, DESCRIBE } = AclOperation;
 const { GROUP, TRANSACTIONAL_ID } = AclResource;
+
+/** What of the cluster would stand for leave of its groups and topics. */
+const ofCluster: ReadonlySet<AclOperation> = new Set([DESCRIBE, AclOperation.CLUSTER_ACTION]);
 
 /** Refuses what is named `secret`, and remembers what it was asked of that. */
 class Guard implements Authorizer {
   readonly asked: string[] = [];
 
   allows(...[, operation, resource, name]: Parameters<Authorizer['allows']>): boolean {
-    if (name !== 'secret') return resource !== AclResource.CLUSTER || operation !== DESCRIBE;
+    if (name !== 'secret') return resource !== AclResource.CLUSTER || !ofCluster.has(operation);
     this.asked.push(`${operation} ${resource}`);
+    return false;
+  }
+
+  allowsOnAny(): boolean {
+    return true;
+  }
+}
+
+/** Refuses everything, and remembers what it was asked. */
+class Nobody implements Authorizer {
+  readonly asked = new Set<string>();
+
+  allows(...[, operation, resource]: Parameters<Authorizer['allows']>): boolean {
+    this.asked.add(`${operation} ${resource}`);
+    return false;
+  }
+
+  allowsOnAny(...[, operation, resource]: Parameters<Authorizer['allowsOnAny']>): boolean {
+    this.asked.add(`any ${operation} ${resource}`);
     return false;
   }
 }
@@ -207,5 +230,81 @@ describe('an authorizer that refuses a group or a transactional id', () => {
     }
     const { TOPIC } = AclResource;
     expect(guard.asked).toEqual([`${DESCRIBE} ${TOPIC}`, `${DESCRIBE} ${TOPIC}`, `${READ} ${TOPIC}`]);
+  });
+});
+
+describe('what only brokers and administrators may ask', () => {
+  const { CLUSTER, TOPIC } = AclResource;
+  const { ALTER, CLUSTER_ACTION, IDEMPOTENT_WRITE } = AclOperation;
+  const ofPartition = { stateEpoch: 0, leaderEpoch: 0, startOffset: 0, deliveryCompleteCount: 0, stateBatches: [] };
+  const stateOf = { topicId: topics[0]!.topicId, partitions: [{ partition: 0, ...ofPartition }] };
+  const markers = [
+    {
+      ...{ producerId: 1, producerEpoch: 0, transactionResult: false, coordinatorEpoch: 0, transactionVersion: 0 },
+      topics: [{ name: 'topic', partitionIndexes: [0] }],
+    },
+  ];
+  const transactions = [{ ...inTransaction, verifyOnly: false, topics: [{ name: 'topic', partitions: [0] }] }];
+  const stateApis = [
+    api.initializeShareGroupStateApi,
+    api.readShareGroupStateApi,
+    api.writeShareGroupStateApi,
+    api.deleteShareGroupStateApi,
+    api.readShareGroupStateSummaryApi,
+  ] as const;
+  // oxlint-disable-next-line typescript/no-explicit-any -- the table holds messages of many kinds.
+  const asked: readonly (readonly [ApiCodec<any, any>, number, object, readonly string[]])[] = [
+    ...stateApis.map(
+      (codec) => [codec, 0, { groupId: 'g', topics: [stateOf] }, [`${CLUSTER_ACTION} ${CLUSTER}`]] as const,
+    ),
+    [api.writeTxnMarkersApi, 1, { markers }, [`${ALTER} ${CLUSTER}`, `${CLUSTER_ACTION} ${CLUSTER}`]],
+    [api.addPartitionsToTxnApi, 4, { transactions }, [`${CLUSTER_ACTION} ${CLUSTER}`]],
+    [api.addPartitionsToTxnApi, 5, { transactions }, [`${CLUSTER_ACTION} ${CLUSTER}`]],
+    [api.findCoordinatorApi, 6, { keyType: 2, coordinatorKeys: ['g:t:0'] }, [`${CLUSTER_ACTION} ${CLUSTER}`]],
+    [
+      api.initProducerIdApi,
+      4,
+      { ...api.defaultInitProducerIdRequest(), transactionalId: null },
+      [`${IDEMPOTENT_WRITE} ${CLUSTER}`, `any ${WRITE} ${TOPIC}`],
+    ],
+  ];
+
+  it.each(asked.map((each) => [`${each[0].name} v${each[1]}`, each] as const))(
+    'is refused to others: %s',
+    async (_name, [codec, version, request, needs]) => {
+      const nobody = new Nobody();
+      const harness = await BrokerHarness.open({ authorizer: nobody });
+      const response: unknown = await harness.request(codec, version, request);
+      expect(codesIn(response)).toContain(ErrorCode.CLUSTER_AUTHORIZATION_FAILED);
+      expect(codesIn(response).filter((code) => code !== ErrorCode.CLUSTER_AUTHORIZATION_FAILED && code !== 0)).toEqual(
+        [],
+      );
+      expect([...nobody.asked]).toEqual(needs);
+    },
+  );
+
+  it('leaves idempotent producers be who may write to any topic', async () => {
+    const nobody = new Nobody();
+    nobody.allowsOnAny = () => true;
+    const harness = await BrokerHarness.open({ authorizer: nobody });
+    const { errorCode } = await harness.request(api.initProducerIdApi, 4, { transactionalId: null });
+    expect(errorCode).toBe(ErrorCode.NONE);
+  });
+
+  it('has patterns match what may be described alone', async () => {
+    const { harness } = await open();
+    await harness.createTopic('secret');
+    const beat = (memberEpoch: number, more: object) =>
+      harness.request(api.consumerGroupHeartbeatApi, 1, {
+        ...api.defaultConsumerGroupHeartbeatRequest(),
+        ...{ groupId: 'g', memberId, memberEpoch, ...more },
+      });
+    const joined = { subscribedTopicRegex: '.*', rebalanceTimeoutMs: 1000, topicPartitions: [] };
+    const { memberEpoch } = await beat(0, joined);
+    await vi.waitFor(async () => {
+      const run = harness.broker.groups.consumers.find('g');
+      expect('group' in run && [...(run.group.subscriptions.resolved.get('.*')?.topics ?? [])]).toEqual(['topic']);
+    });
+    expect(memberEpoch).toBeGreaterThan(0);
   });
 });
