@@ -35,19 +35,22 @@ export type ResponseChunks = readonly Uint8Array[] | null;
 const requestStartBytes = 8;
 const sizePrefixBytes = 4;
 const fetchKey = 1;
+const offsetCommitKey = 8;
 /**
  * As many elements as the arrays of one request may have together: a client that asks for every partition that a broker
  * may hold stays below, and decoding so many takes tens of milliseconds and of megabytes.
  */
 const maxElements = 250_000;
+/** A commit that is no larger goes beside others of its connection: consumers commit a handful of partitions at once. */
+const smallCommitBytes = 4096;
 /**
- * Keys whose requests change what later ones see: Metadata (it creates topics), OffsetCommit, CreateTopics, DeleteTopics,
+ * Keys whose requests change what later ones see: Metadata (it creates topics), CreateTopics, DeleteTopics,
  * DeleteRecords, InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, WriteTxnMarkers, TxnOffsetCommit,
  * AlterConfigs, CreatePartitions, DeleteGroups, IncrementalAlterConfigs, OffsetDelete, AlterClientQuotas,
- * AlterUserScramCredentials, UpdateFeatures.
+ * AlterUserScramCredentials, UpdateFeatures. OffsetCommit is one only where it is large.
  */
 const changingKeys: ReadonlySet<number> = new Set([
-  3, 8, 19, 20, 21, 22, 24, 25, 26, 27, 28, 33, 37, 42, 44, 47, 49, 51, 57,
+  3, 19, 20, 21, 22, 24, 25, 26, 27, 28, 33, 37, 42, 44, 47, 49, 51, 57,
 ]);
 const responseCapacityBytes = 512;
 /** As large as a response may be beside fetched records. Clients take 100 MB or so. */
@@ -139,10 +142,13 @@ export class Dispatcher {
 
   /**
    * Whether what comes behind `frame` on its connection is served only once it is answered. Kafka serves each connection
-   * strictly in turn; here only those requests wait for each other where one could see that they did not.
+   * strictly in turn; here only those requests wait for each other where one could see that they did not. Commits stand in
+   * the groups' log in the order of their frames, and who asks for offsets waits for those under way; but what a large one
+   * takes while it waits for the disk, a connection may have once.
    */
   comesFirst(frame: Uint8Array): boolean {
-    return frame.length >= 2 && frame[0] === 0 && changingKeys.has(frame[1]!);
+    if (frame.length < 2 || frame[0] !== 0) return false;
+    return frame[1] === offsetCommitKey ? frame.length > smallCommitBytes : changingKeys.has(frame[1]!);
   }
 
   /** The response's bytes have left, or were given up: buffers that they lie in may be used again. */

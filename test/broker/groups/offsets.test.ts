@@ -8,7 +8,7 @@ import {
   offsetDeleteApi,
   offsetFetchApi,
 } from '../../../src/protocol/generated/index.ts';
-import { BrokerHarness } from '../broker-harness.ts';
+import { BrokerHarness, encodeRequest } from '../broker-harness.ts';
 import { isWaiting, settle, stableGroup, type TestMember } from './test-member.ts';
 
 const minuteMs = 60_000;
@@ -77,6 +77,29 @@ describe('a commit', () => {
       [7, -1],
       [7, -1],
     ]);
+  });
+
+  it('goes beside others of its connection, in their order, and only a large one comes first', async () => {
+    const harness = await BrokerHarness.open();
+    const topic = await harness.createTopic('topic', 2);
+    harness.store.held = [];
+    const commits = [7, 9, 5].map((offset) => commit(harness, topic, { offset }));
+    for (const committing of commits) expect(await isWaiting(committing)).toBe(true);
+    const fetching = fetch(harness, 'topic');
+    harness.store.finishHeld();
+    expect(await Promise.all(commits)).toEqual([ErrorCode.NONE, ErrorCode.NONE, ErrorCode.NONE]);
+    expect(await fetching).toEqual([5, -1]);
+    const comesFirst = (partitionCount: number): boolean => {
+      const partitions = Array.from({ length: partitionCount }, (_, partitionIndex) => ({
+        partitionIndex,
+        committedOffset: 1,
+        committedLeaderEpoch: -1,
+        committedMetadata: null,
+      }));
+      const topics = [{ name: 'topic', topicId: topic.id, partitions }];
+      return harness.dispatcher.comesFirst(encodeRequest(offsetCommitApi, 4, { groupId: 'group', topics }));
+    };
+    expect([comesFirst(1), comesFirst(100), comesFirst(1000)]).toEqual([false, false, true]);
   });
 
   it('that fails changes nothing', async () => {
