@@ -171,6 +171,29 @@ describe('a client above its quota', () => {
     await http.close();
   });
 
+  it('has nothing stored of a body that is refused while its answer waits', async () => {
+    const limits = { largestBodyBytes: 1000, allBodiesBytes: 1e6, stillMs: 1e4 };
+    const http = await HttpHarness.open({ clockOf: ({ clock }) => clock, bodyLimits: limits });
+    await http.broker.createTopic('t');
+    await limit(http.broker, { 'client-id': 'shop' }, 'producer_byte_rate', 10);
+    expect((await http.post('/topics/t?clientId=shop', 'x'.repeat(120), 'text/plain')).status).toBe(200);
+    const client = http.raw(
+      'POST /topics/t?clientId=shop HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n',
+    );
+    const chunk = (sizeBytes: number) => client.send(`${sizeBytes.toString(16)}\r\n${'y'.repeat(sizeBytes)}\r\n`);
+    for (const sizeBytes of [600, 600, 300]) {
+      chunk(sizeBytes);
+      for (let i = 0; i < 3; i++) await http.fetch('/topics');
+    }
+    client.send('0\r\n\r\n');
+    for (let i = 0; i < 3; i++) await http.fetch('/topics');
+    expect(client.received).toBe('');
+    http.broker.clock.advance(5000);
+    expect(await client.until((text) => text.includes('}'))).toContain('413 Content Too Large');
+    expect(await http.stored('t')).toHaveLength(1);
+    await http.close();
+  });
+
   it('is answered at once by a broker that stops', async () => {
     const http = await opened('producer_byte_rate');
     const post = (sizeBytes: number) => http.post('/topics/t?clientId=shop', 'x'.repeat(sizeBytes), 'text/plain');

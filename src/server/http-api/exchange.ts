@@ -186,7 +186,7 @@ export class Exchange implements Living {
     headers: readonly [string, string][] = [],
   ): void {
     assert(this.#allows(status), `the table names ${status} for ${this.#operation.id}`);
-    if (this.#over) return;
+    if (this.#over || this.#held !== null) return;
     if (this.#holdMs > 0 && !this.#server.stopping) return this.#hold(() => this.answer(status, body, type, headers));
     // Else nothing that follows over the connection would ever be read.
     this.letFlow();
@@ -277,6 +277,7 @@ export class Exchange implements Living {
     this.response.close();
   }
 
+  /** What is answered is settled here, and nothing more of the body is looked at. */
   #hold(answer: () => void): void {
     const holdMs = this.#holdMs;
     const send = (): void => {
@@ -286,6 +287,7 @@ export class Exchange implements Living {
       if (!this.#over) answer();
     };
     this.#held = { timer: this.#clock.setTimer(holdMs, send), send };
+    this.whenOver?.();
   }
 
   #end(isGone = false): void {
