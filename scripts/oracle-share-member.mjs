@@ -40,7 +40,7 @@ export const described = (answer) => ({
 });
 
 /** A batch of the log comes as a whole, of which not all may be acquired: that it comes is compared. Topics have no order. */
-const withoutBytes = ({ responses, ...answer }) => ({
+export const withoutBytes = ({ responses, ...answer }) => ({
   ...answer,
   responses: responses
     .toSorted((a, b) => a.partitions[0].partitionIndex - b.partitions[0].partitionIndex)
@@ -55,7 +55,25 @@ const withoutBytes = ({ responses, ...answer }) => ({
     })),
 });
 
+/** Where a range ends that goes on as the next hangs on what each broker keeps of batches that it has read. */
+export const withJoinedRanges = (answer) => ({
+  ...answer,
+  responses: answer.responses.map((topic) => ({
+    ...topic,
+    partitions: topic.partitions.map(({ acquiredRecords, ...partition }) => ({
+      ...partition,
+      acquiredRecords: acquiredRecords.reduce((joined, range) => {
+        const last = joined.at(-1);
+        const goesOn = last?.lastOffset === range.firstOffset - 1 && last.deliveryCount === range.deliveryCount;
+        return goesOn ? [...joined.slice(0, -1), { ...last, lastOffset: range.lastOffset }] : [...joined, range];
+      }, []),
+    })),
+  })),
+});
+
 export class ShareMember {
+  /** What of a fetch is compared. */
+  part = withoutBytes;
   epoch = 0;
   sessionEpoch = 0;
 
@@ -101,7 +119,7 @@ export class ShareMember {
       forgottenTopicsData: [],
       ...more,
     };
-    const answer = await this.target.ask(label, Key.FETCH, version, fields, withoutBytes);
+    const answer = await this.target.ask(label, Key.FETCH, version, fields, this.part);
     if (answer.errorCode === 0) this.sessionEpoch++;
     return answer;
   }
@@ -142,10 +160,10 @@ export class ShareMember {
 }
 
 /** A topic with three records in its first partition, and a group that begins with the earliest. */
-export async function prepared(target, name, partitionCount = 2) {
+export async function prepared(target, name, partitionCount = 2, settings = {}) {
   const topic = target.topic(name);
   const groupId = target.topic(`${name}-group`);
-  const { topics } = await create(target, 'before', [newTopic(topic, partitionCount)]);
+  const { topics } = await create(target, 'before', [newTopic(topic, partitionCount, settings)]);
   await hosted(target, topic);
   await coordinated(target, groupId);
   const configs = [{ name: 'share.auto.offset.reset', configOperation: Operation.SET, value: 'earliest' }];

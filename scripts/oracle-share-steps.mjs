@@ -3,7 +3,21 @@
  * offsets. Each scenario makes its own topics and groups.
  */
 
-import { batch, described, idOf, Key, noTopic, prepared, ShareMember, Type } from './oracle-share-member.mjs';
+import { Operation, Resource, settled } from './oracle-requests.mjs';
+import { wakeCoordinators } from './oracle-transaction-steps.mjs';
+import { Producer } from './oracle-transactional-producer.mjs';
+import {
+  batch,
+  described,
+  idOf,
+  Key,
+  noTopic,
+  prepared,
+  ShareMember,
+  Type,
+  withJoinedRanges,
+  withoutBytes,
+} from './oracle-share-member.mjs';
 
 const Offsets = { DESCRIBE: 90, ALTER: 91, DELETE: 92 };
 
@@ -203,4 +217,45 @@ export async function shareGroupOffsets(target) {
   await remove('deleted of a missing topic', missing);
   await remove('deleted of no group', topic, '');
   await describe('deleted', 1);
+}
+
+/** What members get of transactions that were committed, were aborted, and are open, in either isolation. */
+export async function shareIsolation(target) {
+  await wakeCoordinators(target);
+  for (const level of ['read_committed', 'read_uncommitted']) {
+    // The markers are much younger than the records, and a fetch ends with its segment.
+    const oneSegment = { 'segment.ms': '9000000000000', 'retention.ms': '-1' };
+    const { topic, topicId, groupId, produce, of } = await prepared(target, `share-${level}`, 1, oneSegment);
+    const configs = [{ name: 'share.isolation.level', configOperation: Operation.SET, value: level }];
+    await target.peek(Key.CONFIGS, 1, {
+      resources: [{ resourceType: Resource.GROUP, resourceName: groupId, configs }],
+      validateOnly: false,
+    });
+    await settled();
+    const where = { name: topic, id: topicId };
+    const [one, two, three] = ['one', 'two', 'three'].map((name) => new Producer(target, `share-${level}-${name}`));
+    for (const producer of [one, two, three]) {
+      await producer.init('producer');
+      await producer.produce('written', 12, where);
+      if (producer !== three) await producer.end('ended', 5, producer === one);
+    }
+    await produce(['behind']);
+    const member = new ShareMember(target, groupId, [topic]);
+    member.part = (answer) => withJoinedRanges(withoutBytes(answer));
+    await member.join(`joins, ${level}`);
+    await member.begin(`begins, ${level}`, of());
+    await member.acknowledge('accepts plain ones', of([batch(0, 2, Type.ACCEPT)]));
+    await member.acknowledge('releases what was committed', of([batch(3, 3, Type.RELEASE)]));
+    await member.fetch('gets it again');
+    await member.acknowledge('accepts it', of([batch(3, 3, Type.ACCEPT)]));
+    await three.end('ended', 5, true);
+    await settled();
+    await member.fetch('gets the rest');
+    await member.fetch('gets nothing more');
+    // Kafka tells a start offset that it has written, which is behind.
+    const lags = ({ groups }) =>
+      groups.flatMap(({ topics }) => topics.flatMap(({ partitions }) => partitions.map(({ lag }) => lag)));
+    await target.ask('offsets', Offsets.DESCRIBE, 1, { groups: [{ groupId, topics: null }] }, lags);
+    await member.fetch('ends', [], { shareSessionEpoch: -1 });
+  }
 }

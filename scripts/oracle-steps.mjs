@@ -66,7 +66,13 @@ import {
 } from './oracle-transactional-record-steps.mjs';
 import { telemetry } from './oracle-telemetry-steps.mjs';
 import { shareGroupState, shareGroupStateInUse } from './oracle-share-state-steps.mjs';
-import { shareFetch, shareGroupHeartbeat, shareGroupOffsets, shareMemberLeaves } from './oracle-share-steps.mjs';
+import {
+  shareFetch,
+  shareGroupHeartbeat,
+  shareGroupOffsets,
+  shareIsolation,
+  shareMemberLeaves,
+} from './oracle-share-steps.mjs';
 
 export const scenarios = [
   { name: 'ApiVersions', run: apiVersions },
@@ -128,6 +134,7 @@ export const scenarios = [
   { name: 'ShareGroupHeartbeat', run: shareGroupHeartbeat },
   { name: 'ShareFetch', run: shareFetch },
   { name: 'ShareFetch after leaving', run: shareMemberLeaves },
+  { name: 'ShareFetch isolation', run: shareIsolation },
   { name: 'ShareGroup offsets', run: shareGroupOffsets },
   { name: 'ShareGroupState in use', run: shareGroupStateInUse },
   { name: 'StreamsGroupHeartbeat', run: streamsGroupHeartbeat },
