@@ -38,6 +38,8 @@ interface Task {
   /** Who was known to run it, and who to have its state, the best first. */
   readonly previous: Worker | null;
   readonly candidates: readonly Worker[];
+  /** Who has got it. */
+  readonly processes: Process[];
 }
 
 /** A member, with what it gets. */
@@ -54,7 +56,6 @@ interface Process {
   /** By load; made when it is first asked for, and again once tasks were given out past it. */
   byLoad: LeastLoaded<Worker> | null;
   taskCount: number;
-  readonly tasks: Set<Task>;
 }
 
 interface Candidate {
@@ -178,7 +179,8 @@ class StickyAssignment {
   /** Gives a standby task to who ran the task or followed it, where that has less than its part. */
   #giveStandbyBack(task: Task): boolean {
     const { previous } = task;
-    const hasRun = previous !== null && !previous.process.tasks.has(task) && previous.taskCount < this.#totalQuota.each;
+    const hasRun =
+      previous !== null && !task.processes.includes(previous.process) && previous.taskCount < this.#totalQuota.each;
     const worker = hasRun ? previous : leastLoaded(task.candidates, task);
     if (worker === null || worker.taskCount >= this.#totalQuota.each) return false;
     this.#totalQuota.given(this.#give(worker, task, false));
@@ -193,7 +195,7 @@ class StickyAssignment {
       const process = processes.poll();
       if (process === null) break;
       passed.push(process);
-      if (process.tasks.has(task)) continue;
+      if (task.processes.includes(process)) continue;
       this.#totalQuota.given(this.#giveToLeastLoaded(process, task, false));
       isGiven = true;
     }
@@ -218,12 +220,12 @@ class StickyAssignment {
   /** Returns how many tasks the worker has then. */
   #give(worker: Worker, task: Task, isActive: boolean): number {
     const { process } = worker;
-    assert(!process.tasks.has(task), 'a process has a task once');
+    assert(!task.processes.includes(process), 'a process has a task once');
     const tasks = isActive ? worker.active : worker.standby;
     const partitions = tasks.get(task.subtopologyId);
     if (partitions === undefined) tasks.set(task.subtopologyId, new Set([task.partition]));
     else partitions.add(task.partition);
-    process.tasks.add(task);
+    task.processes.push(process);
     process.taskCount++;
     process.byLoad = null;
     return ++worker.taskCount;
@@ -238,7 +240,7 @@ function workersOf(members: readonly AssignableStreamsMember[]): {
   const workers = members.map(({ id, processId }) => {
     let process = processes.get(processId);
     if (process === undefined) {
-      processes.set(processId, (process = { workers: [], byLoad: null, taskCount: 0, tasks: new Set() }));
+      processes.set(processId, (process = { workers: [], byLoad: null, taskCount: 0 }));
     }
     const worker = { id, process, taskCount: 0, active: new Map(), standby: new Map() };
     process.workers.push(worker);
@@ -299,7 +301,7 @@ const nobody: readonly Worker[] = [];
 function taskOf(rank: number, subtopologyId: string, partition: number, holders: Holders | undefined): Task {
   const previous = holders?.active ?? null;
   const candidates = holders === undefined ? nobody : ranked(holders.candidates);
-  return { rank, subtopologyId, partition, previous, candidates };
+  return { rank, subtopologyId, partition, previous, candidates, processes: [] };
 }
 
 /** Who has the task as a standby comes first, and of those who is furthest. */
@@ -320,7 +322,7 @@ function leastLoaded(candidates: readonly Worker[], task: Task | null): Worker |
   let bestLoad = Infinity;
   for (const worker of candidates) {
     const { process } = worker;
-    if (task !== null && process.tasks.has(task)) continue;
+    if (task?.processes.includes(process) === true) continue;
     const load = process.taskCount / process.workers.length;
     if (best !== null && !(load < bestLoad && worker.taskCount < best.taskCount)) continue;
     best = worker;
