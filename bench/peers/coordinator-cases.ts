@@ -1,4 +1,7 @@
-/** Cases of what coordinators do against Apache Kafka: transactions one after the other, and members that join a group. */
+/**
+ * Cases of what coordinators do against Apache Kafka: transactions one after the other, members that join a group, and
+ * records that a share group gives out.
+ */
 
 import type { Figures } from '../load/figures.ts';
 import { runLoad } from '../load/load-client.ts';
@@ -6,12 +9,14 @@ import { oneRecordEach } from '../load/load-job.ts';
 import { javaProgram } from './java-client.ts';
 import { kafkaToolsVersion } from './kafka-jars.ts';
 import { type Bench, type PeerCase, scaledCount } from './peer-case.ts';
-import { sameOnBoth } from './throughput-cases.ts';
+import { filled, sameOnBoth } from './throughput-cases.ts';
 
 const client = `a program with Kafka's Java client ${kafkaToolsVersion}`;
 const transactions = 2000;
 const recordsPerTransaction = 100;
 const kibibyte = 1024;
+const sharedRecords = 200_000;
+const shareMembers = 2;
 
 export const coordinatorCases: readonly PeerCase[] = [
   {
@@ -24,6 +29,18 @@ export const coordinatorCases: readonly PeerCase[] = [
       { figure: 'recordsPerSecond', atLeast: 1 },
       { figure: 'p99Ms', atMost: 1 },
     ],
+  },
+  {
+    name: 'share-read-1k',
+    title: `read by ${shareMembers} members of a share group, 1 KiB, each poll acknowledged before the next; Millrace's acknowledgements synced to disk, Kafka's not; latencies of acknowledging`,
+    rival: 'kafka',
+    client,
+    ...sameOnBoth(async (bench) => {
+      const load = { records: scaledCount(sharedRecords, bench.sizes), recordBytes: kibibyte };
+      const args = [await filled(bench, load), String(load.records), String(shareMembers)];
+      return javaProgram(bench.clients.javaTools(), 'ShareRead', args, bench.server, kibibyte);
+    }),
+    floors: [{ figure: 'recordsPerSecond', atLeast: 1 }],
   },
   ...(['classic', 'consumer'] as const).flatMap((protocol) => [
     joinCase(protocol, 1, 5),

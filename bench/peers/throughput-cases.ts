@@ -181,7 +181,8 @@ function javaProduceCase(
 }
 
 /** A topic with as many records, the same for every case that reads them. */
-function filled(
+/** A topic of one partition with so many records. */
+export function filled(
   { clients, server, filledTopic }: Bench,
   { records, recordBytes }: { readonly records: number; readonly recordBytes: number },
 ): Promise<string> {
