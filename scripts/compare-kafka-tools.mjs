@@ -108,10 +108,24 @@ async function untilStable(address, groupId) {
   const client = new OracleClient(address);
   for (let tries = 0; tries < 300; tries++) {
     const { groups } = await client.ask(16, 5, { statesFilter: [], typesFilter: [] });
-    if (groups.find((group) => group.groupId === groupId)?.groupState === 'Stable') return client.close();
+    const found = groups.find((group) => group.groupId === groupId);
+    if (found?.groupState === 'Stable') {
+      if (found.groupType !== 'share') await untilCommitted(client, groupId);
+      return client.close();
+    }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error(`group ${groupId} has not become stable on ${address}`);
+}
+
+/** Resolves once the group has committed an offset, which console consumers do every five seconds, or has had the time to. */
+async function untilCommitted(client, groupId) {
+  const groups = [{ groupId, memberId: null, memberEpoch: -1, topics: null }];
+  for (let tries = 0; tries < 80; tries++) {
+    const answer = await client.ask(9, 8, { groups, requireStable: false });
+    if (answer.groups[0].topics.length > 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 async function servers() {
