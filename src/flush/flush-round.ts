@@ -30,6 +30,7 @@ import {
 } from '../memory/flush-queue.ts';
 import type { FileSystem } from '../storage/file-system.ts';
 import { transactionEntrySizeBytes } from '../storage/transaction-index.ts';
+import { parseTailText } from '../storage/unsettled-tail.ts';
 import { DescriptorLimit, openedBy } from './descriptor-limit.ts';
 import type { DirectWrites } from './direct-file.ts';
 import { flushFailureOf } from './flush-failure.ts';
@@ -319,7 +320,7 @@ export class FlushRound {
     const start = this.#ringAddress + (submission.ringPosition % this.#ringSizeBytes);
     // Decoding needs bytes of its own: the arena is shared memory.
     const text = utf8.decode(this.#bytes.slice(start, start + submission.sizeBytes));
-    const [path = '', topicId = ''] = text.split('\n');
+    const [path = '', topicId = '', tail] = text.split('\n');
     this.#writers.set(
       submission.slot,
       new PartitionWriter(this.#files, this.#direct, {
@@ -335,6 +336,7 @@ export class FlushRound {
         indexSizeBytes: submission.indexSizeBytes,
         timeIndexSizeBytes: submission.timeIndexSizeBytes,
         transactionIndexSizeBytes: submission.transactionIndexSizeBytes,
+        tail: tail === undefined ? null : parseTailText(tail),
         onLogLeft: this.#onLogLeft,
       }),
     );

@@ -22,6 +22,8 @@ import type { RecencyLinks } from '../base/recency-list.ts';
 import type { FileDescriptor, FileSystem } from '../storage/file-system.ts';
 import { partitionMetadataName, partitionMetadataText } from '../storage/partition-metadata.ts';
 import { segmentFileName } from '../storage/segment-name.ts';
+import { tailsName, writeTail } from '../storage/tail-journal.ts';
+import type { TailToWrite } from '../storage/unsettled-tail.ts';
 import { DirectFile, type DirectWrites } from './direct-file.ts';
 import { IndexAppender, type IndexKind, type IndexOwner } from './index-appender.ts';
 import { RoomAhead } from './room-ahead.ts';
@@ -52,6 +54,8 @@ export interface PartitionWriterOptions {
   readonly indexSizeBytes: number;
   readonly timeIndexSizeBytes: number;
   readonly transactionIndexSizeBytes: number;
+  /** What a start found at the segment's end and only the journal has for certain; null where there is no such thing. */
+  readonly tail: TailToWrite | null;
   /** Called before the log's descriptor stops being the one that batches go to. */
   readonly onLogLeft: () => void;
 }
@@ -79,6 +83,8 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
   readonly #topicId: string;
   readonly #onLogLeft: () => void;
   #create: boolean;
+  /** Until it was written again. */
+  #tail: TailToWrite | null;
   #log: FileDescriptor | null = null;
   /** The log's file was open and was closed because nothing had to be synced. */
   #isParked = false;
@@ -108,6 +114,7 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
     this.#topicId = options.topicId;
     this.#onLogLeft = options.onLogLeft;
     this.#create = options.create;
+    this.#tail = options.tail;
     this.segmentBaseOffset = options.segmentBaseOffset;
     this.endOffset = options.endOffset;
     this.position = options.position;
@@ -409,6 +416,7 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
         this.#logDirty = true;
         this.#room.cut();
       }
+      if (this.#tail !== null) this.#writeTail(log, this.#tail);
     } catch (error) {
       this.#files.close(log);
       throw error;
@@ -416,6 +424,23 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
     this.#log = log;
     this.#create = false;
     return log;
+  }
+
+  /** Writes the tail again, so that the next sync makes it durable with what follows, and the names that it needs. */
+  #writeTail(log: FileDescriptor, tail: TailToWrite): void {
+    try {
+      writeTail(this.#files, `${parentOf(this.directory)}/${tailsName}`, tail, log);
+    } catch (error) {
+      // The journal goes once all of it is settled.
+      if (systemErrorCode(error) !== 'ENOENT') throw error;
+    }
+    if (tail.hasNewMetadata) {
+      const metadata = this.#files.open(`${this.directory}/${partitionMetadataName}`, 'write');
+      this.#sealed = [...this.#sealed, metadata];
+    }
+    if (tail.hasNewMetadata || tail.hasNewNames) this.#markDirectory(this.directory);
+    this.#logDirty = true;
+    this.#tail = null;
   }
 
   /** Says whose partition this is; an attempt that failed half-way may have left a part of it. */

@@ -46,6 +46,7 @@ import { emptyAt, startStore, type RecoverySummary, type StoreStart } from './st
 import { StoreCompaction } from './store-compaction.ts';
 import { StoreUpkeep } from './store-upkeep.ts';
 import { Turns } from './turns.ts';
+import { TailSet } from './unsettled-tail.ts';
 
 export interface LocalLogStoreOptions {
   /** The data directory, which is this broker's. */
@@ -76,8 +77,8 @@ const smallestRequestBatchBytes = 71;
 const largestInflatedBytes = 64 * 1024 * 1024;
 /** Logs whose last files are written at once at the end: each has one open. */
 const finalFilesAtOnce = 32;
-/** What opening a partition takes of the ring beside the data directory's path: its own name and a topic id. */
-const openingBytes = 256 + 32;
+/** What opening a partition takes of the ring beside the data directory's path: its own name, a topic id and its tail. */
+const openingBytes = 256 + 32 + 64;
 
 export class LocalLogStore implements LogStore, LogOwner {
   readonly startedClean: boolean;
@@ -112,12 +113,12 @@ export class LocalLogStore implements LogStore, LogOwner {
     this.#homeless = new Map(start.homeless.map((state) => [homelessKey(state), state]));
     this.#openLogs = new OpenLogs(options.maxOpenLogs, options.onOpenLogs);
     this.#directories = new PartitionDirectories(options);
-    this.#context = this.#makeContext(options, start.leaderEpoch);
-    this.#upkeep = new StoreUpkeep(
-      this.#context,
-      () => this.#logs.values(),
-      () => this.#sleeping(),
-    );
+    this.#context = this.#makeContext(options, start);
+    this.#upkeep = new StoreUpkeep(this.#context, {
+      open: this.#logs,
+      dormant: this.#dormant,
+      homeless: this.#homeless,
+    });
     this.#compaction = new StoreCompaction(this.#context, options.compactor ?? null, () => this.#logs.values());
     for (const name of start.leftovers) this.#directories.removeLater(name);
   }
@@ -183,6 +184,7 @@ export class LocalLogStore implements LogStore, LogOwner {
     }
     for (const [name, { topic, partition }] of orphans) {
       this.#dormant.delete(name);
+      this.#context.tails.forget(name);
       this.#options.logger.warn({ topic, partition }, 'A partition of no topic was found; it is deleted.');
       this.#directories.discard(topic, partition);
     }
@@ -262,6 +264,7 @@ export class LocalLogStore implements LogStore, LogOwner {
     // How far it was compacted must not be taken for how far a topic is that gets the name next.
     await this.#compaction.forget(topic, partition);
     this.#context.segmentFiles.forget(`${directory}/`);
+    this.#context.tails.forget(partitionDirectoryName(topic, partition));
     if (!this.#options.fileSystem.isDirectory(directory)) return;
     this.#stuck.add(partitionDirectoryName(topic, partition));
     this.#directories.discard(topic, partition);
@@ -295,6 +298,7 @@ export class LocalLogStore implements LogStore, LogOwner {
     const logs = [...this.#logs.values()];
     const turns = new Turns(finalFilesAtOnce);
     const closed = await Promise.all(logs.map((log) => log.closeForStop(turns)));
+    closed.push(await this.#upkeep.settleDormant(turns));
     // Some may have been on their way out.
     const left = [...this.#logs.values()];
     await executor.stop();
@@ -304,11 +308,13 @@ export class LocalLogStore implements LogStore, LogOwner {
       logger.warn({}, 'Not everything could be written: the next start recovers.');
       return;
     }
-    const partitions = [...this.#sleeping(), ...left.map(({ state }) => state.known)].filter(
-      ({ segments, refusal, logStartOffset }) => segments.length > 0 || refusal !== null || logStartOffset > 0,
-    );
     try {
-      writeRecoveryPoints(fileSystem, directory, this.#upkeep.recoveryPoints());
+      const points = this.#upkeep.recoveryPoints();
+      writeRecoveryPoints(fileSystem, directory, points);
+      this.#upkeep.tailsSaved(points);
+      const partitions = [...this.#sleeping(), ...left.map(({ state }) => state.known)].filter(
+        ({ segments, refusal, logStartOffset }) => segments.length > 0 || refusal !== null || logStartOffset > 0,
+      );
       await writeCleanStop(fileSystem, directory, partitions);
     } catch (error) {
       // All that was acknowledged is on disk; a full one only costs the next start its time.
@@ -359,7 +365,7 @@ export class LocalLogStore implements LogStore, LogOwner {
     });
   }
 
-  #makeContext(options: LocalLogStoreOptions, leaderEpoch: number): StoreContext {
+  #makeContext(options: LocalLogStoreOptions, { leaderEpoch, tails }: StoreStart): StoreContext {
     const { arena, fileSystem, directory, clock, random, logger } = options;
     const { layout } = arena;
     const heap = new ArenaHeap(asAddress(layout.heapAddress), layout.heapSizeBytes, () => {
@@ -387,6 +393,7 @@ export class LocalLogStore implements LogStore, LogOwner {
         Math.min(scratchBodySizeBytes(arena), largestInflatedBytes),
       ),
       names: { used: 0, max: options.maxNamedProducers ?? maxNamedProducers },
+      tails: new TailSet(directory, tails),
       leaderEpoch,
       refusal: this.refusal,
       takeSlot: () => this.#slots++,
@@ -418,7 +425,7 @@ interface Started {
 async function startOrOnlyRead(options: LocalLogStoreOptions): Promise<Started> {
   const { directory, fileSystem, logger } = options;
   try {
-    const start = await startStore(options);
+    const start = await startWriting(options);
     removeCleanStop(fileSystem, directory);
     return { start, fileSystem, refusal: null };
   } catch (error) {
@@ -426,12 +433,22 @@ async function startOrOnlyRead(options: LocalLogStoreOptions): Promise<Started> 
     if (!isFull(systemErrorCode(error)) || !hasLogs) throw error;
     logger.warn({ error }, 'The disk has no room for what a start after a crash writes.');
     const overlay = new OverlayFileSystem(fileSystem, (path) => !path.endsWith(cutSuffix));
-    const start = await startStore({ ...options, fileSystem: overlay });
+    const start = await startStore({ ...options, fileSystem: overlay, journalsTails: false });
     const refusal =
       'This run takes no writes, because the disk had no room for what a start after a crash writes. Reads go on. ' +
       'Free some space and start the broker again.';
     logger.error({ directory }, refusal);
     return { start, fileSystem: overlay, refusal };
+  }
+}
+
+/** Starts the store; where the disk has no room for the journal of tails, without one, which takes longer. */
+async function startWriting(options: LocalLogStoreOptions): Promise<StoreStart> {
+  try {
+    return await startStore({ ...options, journalsTails: true });
+  } catch (error) {
+    if (!isFull(systemErrorCode(error))) throw error;
+    return startStore({ ...options, journalsTails: false });
   }
 }
 

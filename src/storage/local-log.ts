@@ -13,7 +13,7 @@ import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-erro
 import { noOffset, type Offset } from '../base/numbers.ts';
 import { Listeners } from '../base/listeners.ts';
 import { FlushFailure } from '../memory/flush-queue.ts';
-import { checkpointLog, writeFinalFiles } from './log-checkpoint.ts';
+import { checkpointLog, tailSettled, writeFinalFiles } from './log-checkpoint.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
 import type { CompactionSettings, Compactor } from './compactor.ts';
 import { LogCompaction, type CompactionNeed, type CompactionResult } from './log-compaction.ts';
@@ -40,7 +40,8 @@ import type {
 } from './partition-log.ts';
 import type { PartitionState } from './partition-state.ts';
 import { confirmStored, resumeProducer } from './named-resumption.ts';
-import { loadProducers } from './producer-loading.ts';
+import { hasProducersToLoad, loadProducers } from './producer-loading.ts';
+import { partitionDirectoryName } from './segment-name.ts';
 import type { Closable, StoreContext } from './store-context.ts';
 import { findByTimestamp, findLargestTimestamp } from './time-lookup.ts';
 import type { Turns } from './turns.ts';
@@ -88,14 +89,14 @@ export class LocalLog implements PartitionLog, Closable, FlusherOwner {
     this.#context = context;
     this.#owner = owner;
     this.state = new LogState(context, known, topicId, config);
+    if (this.state.tail?.stage === 'settled') tailSettled(this.state, this.state.tail);
     this.#flusher = new LogFlusher(this.state, this);
     this.#writer = new LogWriter(this.state, this.#flusher);
     this.#reader = new LogReader(this.state);
     this.#retention = new LogRetention(this.state, this.#writer);
     this.#highWatermark = this.state.progress.highWatermark;
     this.#lastStableOffset = this.state.lastStableOffset;
-    // One that takes no writes has no use for them, and its snapshot may be gone with the rest.
-    this.#producersLoaded = known.producerSnapshot === null || this.state.refusal !== null;
+    this.#producersLoaded = !hasProducersToLoad(this.state);
   }
 
   get topic(): string {
@@ -372,8 +373,9 @@ export class LocalLog implements PartitionLog, Closable, FlusherOwner {
     this.#flush?.cancel();
     await this.#flusher.close(true);
     await this.#endCompaction();
-    // It may be writing files into the directory, whose name is somebody else's soon.
+    // They may be writing files into the directory, whose name is somebody else's soon.
     await this.#checkpoint;
+    await this.#context.tails.of(partitionDirectoryName(this.topic, this.partition))?.settling?.catch(ignoreHere);
     await this.#retention.removeDoomed();
     for (const segment of this.state.segments.all()) this.#context.indexes.forget(segment);
     this.state.segments.clear();

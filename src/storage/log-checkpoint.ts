@@ -11,6 +11,7 @@ import type { LogFlusher } from './log-flusher.ts';
 import type { LogState } from './log-state.ts';
 import { partitionMetadataName, partitionMetadataText } from './partition-metadata.ts';
 import { encodeProducers, producerPaths, writeProducersLater, type ProducerFiles } from './producer-files.ts';
+import { settleTail, takeReplaced, takeUnused, type TailProgress } from './unsettled-tail.ts';
 
 export const leaderEpochsName = 'leader-epoch-checkpoint';
 
@@ -19,6 +20,7 @@ export const leaderEpochsName = 'leader-epoch-checkpoint';
  * the file system's error where a file could not be written, and then nothing has changed.
  */
 export async function checkpointLog(log: LogState, flusher: LogFlusher): Promise<boolean> {
+  await settleLog(log, flusher);
   const endOffset = log.progress.end;
   const snapshot = log.producersChanged ? encodeProducers(log.producers, log.named) : null;
   log.producersChanged = false;
@@ -38,13 +40,56 @@ export async function checkpointLog(log: LogState, flusher: LogFlusher): Promise
   return true;
 }
 
-/** Writes what a closed log's files need beside them: all is settled, and nothing is appended any more. */
+/** Writes what a closed log's files need beside them: all is written, and nothing is appended any more. */
 export async function writeFinalFiles(log: LogState, flusher: LogFlusher): Promise<void> {
+  await settleLog(log, flusher);
   const snapshot = log.producersChanged ? encodeProducers(log.producers, log.named) : null;
   await writeSideFiles(log, snapshot, log.progress.end);
   log.producersChanged = false;
   log.recoveryPoint = log.progress.end;
   if (flusher.wasOpened) log.indexPoint = log.progress.end;
+}
+
+/**
+ * Settles what the log had at the start, where nothing was appended since: no worker has the file open then. Else a worker
+ * wrote that again, and what makes the rest durable makes it so, too. Rejects with the file system's error.
+ */
+async function settleLog(log: LogState, flusher: LogFlusher): Promise<void> {
+  const progress = log.tail;
+  if (progress === null) return;
+  const { tail } = progress;
+  if (progress.failure !== null) {
+    flusher.syncFailed(progress.failure);
+    throw new Error(progress.failure);
+  }
+  if (progress.stage !== 'settled') {
+    if (log.progress.end > tail.endOffset) return;
+    try {
+      await settleTail(log.context.fileSystem, log.context.tails.journalPath, progress);
+    } catch (error) {
+      if (progress.failure !== null) flusher.syncFailed(progress.failure);
+      throw error;
+    }
+  }
+  tailSettled(log, progress);
+}
+
+/** The log's tail is settled, by whomever: what holds then is taken over, unless that is done or the log is further. */
+export function tailSettled(log: LogState, progress: TailProgress): void {
+  const { tail } = progress;
+  if (log.tail !== progress) {
+    // A sync of what was appended meanwhile was quicker, and nobody will ask for this snapshot.
+    if (log.producerSnapshot !== tail.endOffset) {
+      log.staleSnapshots = [...log.staleSnapshots, ...takeUnused(progress)];
+    }
+    return;
+  }
+  log.tail = null;
+  log.recoveryPoint = tail.endOffset;
+  if (tail.producers === null) return;
+  log.staleSnapshots = [...log.staleSnapshots, ...takeReplaced(progress, log.producerSnapshot)];
+  log.producerSnapshot = tail.endOffset;
+  log.hasNamedFile = tail.producers.named !== null;
 }
 
 async function writeSideFiles(

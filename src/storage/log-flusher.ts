@@ -27,6 +27,7 @@ import type { FlushChannel, SlotOwner } from './flush-channel.ts';
 import type { LogState } from './log-state.ts';
 import { PendingBatches } from './pending-batches.ts';
 import type { Segment } from './segment.ts';
+import { tailText } from './unsettled-tail.ts';
 
 const noSlot = -1;
 /** How long a partition without room waits before it looks again. */
@@ -113,7 +114,7 @@ export class LogFlusher implements SlotOwner {
     this.#channel.bind(this.#slot, this);
     const fields = this.#blank(SubmissionKind.OPEN);
     fields.flags = log.hasFiles ? 0 : SubmissionFlag.CREATE;
-    if (log.indexPoint < log.recoveryPoint) fields.flags |= SubmissionFlag.INDEXES_UNSURE;
+    if (log.indexPoint < log.recoveryPoint || log.tail !== null) fields.flags |= SubmissionFlag.INDEXES_UNSURE;
     fields.ringPosition = position;
     fields.sizeBytes = path.length;
     fields.baseOffset = active.baseOffset;
@@ -220,6 +221,13 @@ export class LogFlusher implements SlotOwner {
     return this.#state === 'taking' && progress.written === progress.end && this.#checkpoints === null;
   }
 
+  /** A sync of what the log had at the start failed, which no worker was asked for. */
+  syncFailed(reason: string): void {
+    if (this.#state === 'failed' || this.#state === 'closed') return;
+    this.#fail(reason);
+    this.#log.progress.abandonSync();
+  }
+
   /** The worker ended by a defect: nothing that was submitted will be answered, so who waits for it is told here. */
   abandon(): void {
     this.#fail('what writes it ended by a defect', 'Start the broker again.');
@@ -301,6 +309,12 @@ export class LogFlusher implements SlotOwner {
   #synced(endOffset: Offset): void {
     const { progress } = this.#log;
     if (endOffset <= progress.synced) return;
+    // Whoever wrote behind the tail wrote that again before, and this sync was of all of it.
+    const { tail } = this.#log;
+    if (tail !== null && endOffset > tail.tail.endOffset) {
+      if (tail.stage === 'journaled') tail.stage = 'synced';
+      this.#log.tail = null;
+    }
     progress.reachedSynced(endOffset);
     this.#owner.advanced();
   }
@@ -400,8 +414,11 @@ export class LogFlusher implements SlotOwner {
     this.#log.refusal = null;
   }
 
+  /** The directory, the topic's id and, where the worker is to write it again, the tail. */
   #openText(): Uint8Array {
-    return encoder.encode(`${this.#log.directory}\n${this.#log.topicId}`);
+    const { directory, topicId, journaledTail: tail, segments } = this.#log;
+    const isActives = tail !== null && tail.segmentBaseOffset === segments.active?.baseOffset;
+    return encoder.encode(`${directory}\n${topicId}${isActives ? `\n${tailText(tail)}` : ''}`);
   }
 
   #checkpointed(failure: FlushFailure): void {

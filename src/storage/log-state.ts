@@ -17,6 +17,7 @@ import { RecentBatches } from './recent-batches.ts';
 import { SegmentList } from './segment-list.ts';
 import { partitionDirectoryName } from './segment-name.ts';
 import type { StoreContext } from './store-context.ts';
+import type { TailProgress, UnsettledTail } from './unsettled-tail.ts';
 
 const noPaths: readonly string[] = [];
 
@@ -65,6 +66,8 @@ export class LogState {
   confirmedSegment: Offset;
   /** Whether the partition's directory and its active segment's file are there. */
   hasFiles: boolean;
+  /** The log's tail, until it is in the log's own files, durably; null where there is nothing to settle. */
+  tail: TailProgress | null;
   /** Null while it takes writes; else the sentence that says why it does not. */
   refusal: string | null;
   /** Whether it takes none until someone decides, also after the next start. */
@@ -90,7 +93,8 @@ export class LogState {
     this.confirmedSegment = known.segments.at(-1)?.baseOffset ?? firstOffset;
     this.hasFiles = known.segments.length > 0;
     this.needsMetadata = this.hasFiles && known.topicId === null;
-    this.refusal = known.refusal ?? context.refusal;
+    this.tail = context.tails.of(partitionDirectoryName(known.topic, known.partition));
+    this.refusal = known.refusal ?? context.refusal ?? this.#refusalOf(this.tail);
     this.isDamaged = known.refusal !== null;
   }
 
@@ -133,6 +137,11 @@ export class LogState {
     return this.isDamaged && this.recoveryPoint > end ? this.recoveryPoint : end;
   }
 
+  /** The tail, where nobody has made it durable in place yet. */
+  get journaledTail(): UnsettledTail | null {
+    return this.tail?.stage === 'journaled' ? this.tail.tail : null;
+  }
+
   /** What consumers that read committed may read up to (exclusive). */
   get lastStableOffset(): Offset {
     const { highWatermark } = this.progress;
@@ -160,6 +169,11 @@ export class LogState {
     }
     const message = 'The partition was closed before the batch was written.';
     return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message, recordErrors: [] };
+  }
+
+  #refusalOf(tail: TailProgress | null): string | null {
+    if (tail === null || tail.failure === null) return null;
+    return `Partition ${this.partition} of ${this.topic} takes no writes: ${tail.failure}. Check the disk, then start the broker again.`;
   }
 
   /** What a clean stop writes down. */

@@ -65,13 +65,26 @@ export function readProducers(fileSystem: FileSystem, directory: string, offset:
   const paths = producerPaths(directory, offset);
   const bytes = readWholeFile(fileSystem, paths.snapshot, largestSnapshotBytes);
   if (bytes === null) return { path: paths.snapshot, damage: 'it is missing' };
+  return decode(paths, bytes, () => readWholeFile(fileSystem, paths.named, largestSnapshotBytes));
+}
+
+/** As `readProducers`, of files that may not be written yet. */
+export function decodeProducers({ snapshot, named }: ProducerFiles, directory: string, offset: Offset): FoundProducers {
+  return decode(producerPaths(directory, offset), snapshot, () => named);
+}
+
+function decode(
+  paths: ReturnType<typeof producerPaths>,
+  bytes: Uint8Array,
+  readNamed: () => Uint8Array | null,
+): FoundProducers {
   const decoded = decodeProducerSnapshot(bytes);
   if (decoded.entries === null) return { path: paths.snapshot, damage: decoded.damage };
   const entries = decoded.entries.filter(({ producerId }) => !isNamedProducerId(producerId));
   const namedIds = new Set(decoded.entries.map(({ producerId }) => producerId).filter(isNamedProducerId));
   if (namedIds.size === 0) return { entries, named: [], damage: null };
 
-  const namedBytes = readWholeFile(fileSystem, paths.named, largestSnapshotBytes);
+  const namedBytes = readNamed();
   if (namedBytes === null) return { path: paths.named, damage: 'it is missing' };
   const named = decodeNamedSnapshot(namedBytes);
   if (named.entries === null) return { path: paths.named, damage: named.damage };

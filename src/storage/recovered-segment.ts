@@ -51,6 +51,8 @@ export interface RecoveredSegment {
   readonly unsynced: FileDescriptor | null;
   /** Whether index files were replaced, durably but for their names. */
   readonly hasNewIndexes: boolean;
+  /** Where in the log's file begins what was written again, and only that was changed; null where that is not so. */
+  readonly tailPosition: Position | null;
   /** Whether the index goes on without entries for what was scanned, and its files may hold some. */
   readonly isUnindexed: boolean;
   /** All aborted transactions that end in it. */
@@ -106,6 +108,7 @@ function scanned(
   const found = new ScannedSegment(baseOffset, start.entries, [...segment.transactions], tools.nowMs);
   let endOffset = start.offset;
   let isChanged = false;
+  let tailPosition: Position | null = null;
   const { endPosition, problem, zeroBytes } = scanSegmentFile(
     arena,
     fileSystem,
@@ -125,12 +128,14 @@ function scanned(
     (address, position, takenBytes) => {
       if (endOffset <= segment.recoveryPoint) return;
       isChanged = true;
+      tailPosition ??= position;
       writeAgain(tools, file, address, position, takenBytes);
     },
   );
   // Zeros where batches were on disk are damage, which stays as it is; before a segment that is next they are none.
   if (zeroBytes > 0 && (endOffset >= segment.certainEnd || endOffset === nextBase)) {
     isChanged = true;
+    tailPosition = null;
     fileSystem.truncate(file, endPosition);
   }
   found.end(endPosition, nextBase === null);
@@ -142,6 +147,7 @@ function scanned(
     scannedBytes: endPosition - start.position,
     unsynced: isChanged ? file : null,
     hasNewIndexes: false,
+    tailPosition,
     isUnindexed: false,
     transactions: found.transactions,
   };
@@ -209,12 +215,13 @@ function scanStart(
  * the process that comes next. Written again they are taken, or the sync at the end fails.
  */
 function writeAgain(
-  { arena, fileSystem }: RecoveryTools,
+  { arena, fileSystem, tails }: RecoveryTools,
   file: FileDescriptor,
   address: number,
   position: Position,
   sizeBytes: number,
 ): void {
+  tails?.add(arena.bytes.subarray(address, address + sizeBytes));
   let written = 0;
   while (written < sizeBytes) {
     const rest = arena.bytes.subarray(address + written, address + sizeBytes);

@@ -14,7 +14,7 @@
  * them, the worker cuts off what the files hold beyond it, and until that is durable the index point stays where it is.
  */
 
-import { asOffset, firstOffset, type Offset } from '../base/numbers.ts';
+import { asOffset, firstOffset, type Offset, type Position } from '../base/numbers.ts';
 import { cutLog, setAside } from './cut-files.ts';
 import type { FileDescriptor } from './file-system.ts';
 import { LeaderEpochs, type EpochStart } from './leader-epochs.ts';
@@ -24,11 +24,19 @@ import { ProducerRecovery } from './producer-recovery.ts';
 import { recoverSegment } from './recovered-segment.ts';
 import { RecoveredTransactions } from './recovered-transactions.ts';
 import type { UnsyncedPartition } from './recovery-syncs.ts';
-import { deletedFileSuffix, parseSegmentFileName, segmentFileName, temporarySuffix } from './segment-name.ts';
+import {
+  deletedFileSuffix,
+  parseSegmentFileName,
+  partitionDirectoryName,
+  segmentFileName,
+  temporarySuffix,
+} from './segment-name.ts';
 import type { FileBatch } from './segment-scan.ts';
 import type { SegmentState } from './segment.ts';
+import type { JournaledTail } from './tail-journal.ts';
 import type { TransactionEntry } from './transaction-index.ts';
 import { trustSegment, type RecoveryTools } from './trusted-segment.ts';
+import type { UnsettledTail } from './unsettled-tail.ts';
 
 /** The partition to recover, with what was written down of it. */
 export interface RecoveryInput {
@@ -54,9 +62,11 @@ export interface RecoveryInput {
 }
 
 export interface RecoveryResult {
-  /** What holds once `unsynced` is durable. */
+  /** What holds once `unsynced` is durable, or the journal that has `tail`. */
   readonly state: PartitionState;
   readonly unsynced: UnsyncedPartition;
+  /** What is left to be settled, of which the journal has a copy; then there is nothing to be synced, and the points are the old ones. */
+  readonly tail: UnsettledTail | null;
   /** A snapshot that the state no longer names; removed once the recovery points no longer do either. */
   readonly staleSnapshot: Offset | null;
   /** Bytes that moved to `.cut` files. */
@@ -67,6 +77,8 @@ export interface RecoveryResult {
 
 /** So many files of one partition are kept open to be synced later; of more segments the rest is synced at once. */
 const unsyncedFilesMax = 4;
+/** Producers of journaled tails wait in memory, so that larger files of them are written at once. */
+const waitingProducersBytesMax = 64 * 1024;
 
 /** Recovers the partition. Throws the file system's errors; damage is in the state's `refusal`. */
 export function recoverPartition(tools: RecoveryTools, input: RecoveryInput): RecoveryResult {
@@ -92,7 +104,12 @@ class Recovery {
   #endOffset: Offset = firstOffset;
   #problem: string | null = null;
   #scannedBytes = 0;
+  /** Names of files that were begun, which a power cut may take. */
   #hasNewNames = false;
+  /** Whether more was done to the partition than to write its tail again. */
+  #isChanged = false;
+  /** What was written again, and where the producers and the indexes are those of before. */
+  #tail: { readonly baseOffset: Offset; readonly position: Position } | null = null;
   #snapshot: UnsyncedPartition['producers'] = null;
 
   constructor(tools: RecoveryTools, input: RecoveryInput) {
@@ -103,6 +120,7 @@ class Recovery {
     this.#transactions = new RecoveredTransactions(tools.fileSystem, input.directory);
     this.#epochs = new LeaderEpochs(input.epochs);
     if (!this.#producers.load(input.producerSnapshot)) this.#distrust('producer snapshot');
+    tools.tails?.begin(partitionDirectoryName(input.topic, input.partition), input.topicId);
   }
 
   run(): RecoveryResult {
@@ -124,7 +142,7 @@ class Recovery {
           ? trustSegment(this.#tools, this.#input, baseOffset, nextBase, this.#transactions.of(baseOffset))
           : null;
       if (trusted !== null) {
-        if (this.#transactions.save(baseOffset, this.#transactions.of(baseOffset))) this.#hasNewNames = true;
+        if (this.#transactions.save(baseOffset, this.#transactions.of(baseOffset))) this.#isChanged = true;
         segments.push(trusted);
         this.#endOffset = nextBase!;
         continue;
@@ -154,7 +172,6 @@ class Recovery {
     this.#epochs.truncateFromEnd(this.#endOffset);
     const snapshot = this.#producers.snapshotAt(this.#endOffset);
     if (snapshot !== null) this.#snapshot = { endOffset: this.#endOffset, files: snapshot };
-    if (!this.#input.isKnown) this.#keepMetadata();
     if (first > this.#input.logStartOffset && this.#input.recoveryPoint > firstOffset) {
       return this.#result(this.#state(segments, this.#headless(first)), cutBytes);
     }
@@ -162,15 +179,54 @@ class Recovery {
   }
 
   #result(state: PartitionState, cutBytes: number): RecoveryResult {
-    const { producerSnapshot, directory } = this.#input;
+    const { producerSnapshot, directory, isKnown } = this.#input;
+    const tail = this.#journaledTail(state);
+    if (tail !== null) return this.#journaled(state, tail);
+    if (!isKnown && !this.#isDamaged) this.#keepMetadata();
     const staleSnapshot = producerSnapshot === state.producerSnapshot ? null : producerSnapshot;
     const unsynced = {
       directory,
       files: this.#unsyncedFiles,
-      hasNewNames: this.#hasNewNames,
+      hasNewNames: this.#hasNewNames || this.#isChanged,
       producers: this.#snapshot,
     };
-    return { state, unsynced, staleSnapshot, cutBytes, scannedBytes: this.#scannedBytes };
+    return { state, unsynced, tail: null, staleSnapshot, cutBytes, scannedBytes: this.#scannedBytes };
+  }
+
+  /** The tail, kept in the journal, where making it durable later is all that there is to do; else null. */
+  #journaledTail(state: PartitionState): JournaledTail | null {
+    const { recoveryPoint, producerSnapshot } = this.#input;
+    const { tails } = this.#tools;
+    const isSimple = !this.#isChanged && state.refusal === null && this.#recoveryPoint === recoveryPoint;
+    if (tails === null || this.#tail === null || !isSimple) return null;
+    const { baseOffset, position } = this.#tail;
+    // Those who write on know of the active segment's tail alone, and its index goes on without entries for it.
+    if (baseOffset !== state.segments.at(-1)!.baseOffset || this.#indexPoint === null) return null;
+    if (this.#snapshot === null && state.producerSnapshot !== producerSnapshot) return null;
+    const { snapshot, named } = this.#snapshot?.files ?? { snapshot: null, named: null };
+    if ((snapshot?.length ?? 0) + (named?.length ?? 0) > waitingProducersBytesMax) return null;
+    return tails.keep(baseOffset, position, state.endOffset);
+  }
+
+  /** What holds before the tail is settled: all that is certain in the partition's own files is what was before. */
+  #journaled(state: PartitionState, tail: JournaledTail): RecoveryResult {
+    const { recoveryPoint, indexPoint, producerSnapshot, directory, names, isKnown } = this.#input;
+    this.closeFiles();
+    return {
+      state: { ...state, recoveryPoint, indexPoint, producerSnapshot },
+      unsynced: { directory, files: [], hasNewNames: false, producers: null },
+      tail: {
+        ...tail,
+        directory,
+        hasNewNames: this.#hasNewNames,
+        hasNewMetadata: !isKnown,
+        producers: this.#snapshot?.files ?? null,
+        hadNamedFile: producerSnapshot !== null && names.includes(segmentFileName(producerSnapshot, 'named')),
+      },
+      staleSnapshot: null,
+      cutBytes: 0,
+      scannedBytes: this.#scannedBytes,
+    };
   }
 
   /** For a recovery that failed. */
@@ -247,7 +303,7 @@ class Recovery {
     );
     for (const { baseOffset } of segments) this.#remove(baseOffset);
     this.#endOffset = logStartOffset;
-    this.#hasNewNames = true;
+    this.#isChanged = true;
   }
 
   /**
@@ -263,7 +319,7 @@ class Recovery {
     const { fileSystem, logger } = this.#tools;
     const { topic, partition, directory, logStartOffset } = this.#input;
     const cutBytes = setAside(fileSystem, directory, baseOffsets);
-    this.#hasNewNames = true;
+    this.#isChanged = true;
     logger.warn(
       { topic, partition, endOffset: logStartOffset, cutBytes },
       'The log has no beginning, which was not on disk yet; what followed is kept in .cut files.',
@@ -277,7 +333,7 @@ class Recovery {
       const path = `${this.#input.directory}/${segmentFileName(baseOffset, kind)}`;
       if (fileSystem.sizeAt(path) !== null) fileSystem.remove(path);
     }
-    this.#hasNewNames = true;
+    this.#isChanged = true;
   }
 
   /** Recovers a segment by scanning it. */
@@ -296,15 +352,20 @@ class Recovery {
       transactions: this.#transactions.of(baseOffset),
     };
     const recovered = recoverSegment(this.#tools, segment, (batch) => this.#take(batch));
-    const { state, endOffset, problem, scannedBytes, unsynced, hasNewIndexes, isUnindexed } = recovered;
+    const { state, endOffset, problem, scannedBytes, unsynced, hasNewIndexes, isUnindexed, tailPosition } = recovered;
     if (unsynced !== null) this.#syncLater(unsynced);
     this.#endOffset = endOffset;
-    if (this.#transactions.save(baseOffset, recovered.transactions)) this.#hasNewNames = true;
+    if (this.#transactions.save(baseOffset, recovered.transactions)) this.#isChanged = true;
     this.#problem = problem;
     this.#scannedBytes += scannedBytes;
     if (isUnindexed) this.#indexPoint = indexPoint;
+    if (hasNewIndexes) this.#isChanged = true;
     // The name of a file that was begun at the recovery point, or behind it, may not be on disk.
-    if (hasNewIndexes || baseOffset >= recoveryPoint) this.#hasNewNames = true;
+    if (baseOffset >= recoveryPoint) this.#hasNewNames = true;
+    if (unsynced === null) return state;
+    // The journal takes one piece of a log.
+    if (tailPosition === null || this.#tail !== null) this.#isChanged = true;
+    else this.#tail = { baseOffset, position: tailPosition };
     return state;
   }
 
@@ -332,7 +393,7 @@ class Recovery {
     const { fileSystem, logger } = this.#tools;
     const { topic, partition, directory } = this.#input;
     const cutBytes = cutLog(fileSystem, directory, last.baseOffset, last.sizeBytes, later);
-    this.#hasNewNames = true;
+    this.#isChanged = true;
     logger.warn(
       { topic, partition, endOffset: this.#endOffset, cutBytes, problem: this.#problem },
       'The log was cut where it is not whole; what followed is kept in .cut files.',

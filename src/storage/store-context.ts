@@ -16,6 +16,7 @@ import type { IndexCache } from './index-cache.ts';
 import type { NameBudget } from './named-producers.ts';
 import type { RecordValidator } from './record-validation.ts';
 import type { SegmentFiles } from './segment-files.ts';
+import type { TailSet } from './unsettled-tail.ts';
 
 export interface StoreContext {
   /** The data directory. */
@@ -35,6 +36,8 @@ export interface StoreContext {
   readonly validator: RecordValidator;
   /** Of named producers. */
   readonly names: NameBudget;
+  /** What is not settled since the start. */
+  readonly tails: TailSet;
   /** Of this run. */
   readonly leaderEpoch: number;
   /** Why nothing is written in this run, as a sentence; null where it is. */

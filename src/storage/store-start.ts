@@ -2,21 +2,22 @@
  * The start of the local store, up to knowing every partition: from a clean stop's file, or by recovery. I/O thread.
  *
  *   clean stop?  yes: nothing is opened, the leader epoch stays
- *                no:  each partition is recovered, recovery points are written, and the epoch is raised, durably
+ *                no:  the tails of the journal are put back, each partition is recovered, what was found behind the recovery
+ *                     points goes into a new journal, recovery points are written, and the epoch is raised, durably
  */
 
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { firstOffset, type Offset } from '../base/numbers.ts';
 import type { Arena } from '../memory/arena.ts';
-import { readWholeFile, replaceFile } from './checkpoint-file.ts';
+import { replaceFile } from './checkpoint-file.ts';
 import type { FileSystem } from './file-system.ts';
 import { producerPaths } from './producer-files.ts';
-import { parsePartitionMetadata, partitionMetadataName, partitionMetadataText } from './partition-metadata.ts';
+import { partitionMetadataName, partitionMetadataText, readTopicId } from './partition-metadata.ts';
 import type { PartitionState } from './partition-state.ts';
 import { RecoverySyncs } from './recovery-syncs.ts';
 import { recoverPartition, type RecoveryResult } from './recovery.ts';
-import { isDeletedPartitionDirectoryName, parsePartitionDirectoryName } from './segment-name.ts';
+import { isDeletedPartitionDirectoryName, parsePartitionDirectoryName, segmentFileName } from './segment-name.ts';
 import { completeSwaps, isOfCompaction } from './segment-swap.ts';
 import {
   readCleanStop,
@@ -27,6 +28,9 @@ import {
   writeRecoveryPoints,
   type PartitionPoint,
 } from './store-files.ts';
+import { tailsName, TailWriter, type JournaledTail } from './tail-journal.ts';
+import { replayTails } from './tail-replay.ts';
+import type { UnsettledTail } from './unsettled-tail.ts';
 
 export interface StoreStartOptions {
   readonly directory: string;
@@ -34,6 +38,8 @@ export interface StoreStartOptions {
   readonly arena: Arena;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Whether tails go into a journal, for which the disk needs room; else they are made durable in place. */
+  readonly journalsTails: boolean;
 }
 
 /** What an unclean start found; for metrics and the log. */
@@ -53,12 +59,11 @@ export interface StoreStart {
   readonly homeless: readonly PartitionState[];
   /** Names of directories that were on their way out. */
   readonly leftovers: readonly string[];
+  /** What is in the journal alone for certain. */
+  readonly tails: readonly UnsettledTail[];
   readonly recovery: RecoverySummary;
 }
 
-const largestMetadataBytes = 4096;
-const metadataBytes = new Uint8Array(largestMetadataBytes);
-const utf8 = new TextDecoder();
 /**
  * A log whose end, behind the last index entry that is certain, is no longer than this gets no entries for it after a
  * crash: a read in it looks through so much at most, and thousands of partitions would write two files each.
@@ -77,19 +82,31 @@ export async function startStore(options: StoreStartOptions): Promise<StoreStart
   if (stopped !== null && lastEpoch !== null && isTrusted(stopped, lastEpoch)) {
     const partitions = new Map(stopped.filter(hasFiles).map((state) => [`${state.topic}-${state.partition}`, state]));
     const homeless = stopped.filter((state) => !hasFiles(state));
-    return { clean: true, leaderEpoch: lastEpoch, partitions, homeless, leftovers, recovery: nothingRecovered };
+    removeTails(options);
+    return {
+      clean: true,
+      leaderEpoch: lastEpoch,
+      partitions,
+      homeless,
+      leftovers,
+      tails: [],
+      recovery: nothingRecovered,
+    };
   }
   if (lastEpoch === null && directories.length === 0) {
     writeLeaderEpoch(fileSystem, directory, 0);
     const nothing = { partitions: new Map<string, PartitionState>(), homeless: [], recovery: nothingRecovered };
-    return { clean: true, leaderEpoch: 0, leftovers, ...nothing };
+    return { clean: true, leaderEpoch: 0, leftovers, tails: [], ...nothing };
   }
-  const { partitions, homeless, recovery, largestEpoch } = await recoverAll(options, directories);
+  const { partitions, homeless, tails, recovery, largestEpoch } = await recoverAll(options, directories);
   // What was promised to nobody may have been seen by consumers: no offset gets another record under the same epoch.
   const leaderEpoch = Math.max(lastEpoch ?? 0, largestEpoch) + 1;
   writeLeaderEpoch(fileSystem, directory, leaderEpoch);
-  logger.info({ ...recovery, leaderEpoch }, 'The last stop was not clean: the logs were recovered.');
-  return { clean: false, leaderEpoch, partitions, homeless, leftovers, recovery };
+  logger.info(
+    { ...recovery, unsettledPartitions: tails.length, leaderEpoch },
+    'The last stop was not clean: the logs were recovered.',
+  );
+  return { clean: false, leaderEpoch, partitions, homeless, leftovers, tails, recovery };
 }
 
 /**
@@ -107,30 +124,38 @@ function hasFiles({ segments }: PartitionState): boolean {
 async function recoverAll(
   options: StoreStartOptions,
   names: readonly string[],
-): Promise<Pick<StoreStart, 'partitions' | 'homeless' | 'recovery'> & { largestEpoch: number }> {
+): Promise<Pick<StoreStart, 'partitions' | 'homeless' | 'tails' | 'recovery'> & { largestEpoch: number }> {
   const { directory, fileSystem } = options;
   const knownPoints = readRecoveryPoints(fileSystem, directory);
+  const replayed = replayTails(fileSystem, directory, knownPoints);
   const points = byPartition(knownPoints);
   const starts = byPartition(readLogStarts(fileSystem, directory));
   const partitions = new Map<string, PartitionState>();
   const sum = { partitions: 0, scannedBytes: 0, cutBytes: 0, refusedPartitions: 0 };
   const stale: string[] = [];
   let largestEpoch = -1;
+  const tails: UnsettledTail[] = [];
+  const journal = options.journalsTails ? new TailWriter(fileSystem, directory) : null;
   const syncs = new RecoverySyncs(fileSystem);
   try {
     for (const name of names) {
       const path = `${directory}/${name}`;
       const files = namesIn(fileSystem, path);
       if (files === null) continue;
-      const { state, staleSnapshot, unsynced, scannedBytes, cutBytes } = recoverOne(
+      const { state, staleSnapshot, unsynced, tail, scannedBytes, cutBytes } = recoverOne(
         options,
+        journal,
         name,
         files,
         knownPoints,
         points,
         starts,
       );
-      await syncs.begin(unsynced);
+      if (tail === null) await syncs.begin(unsynced);
+      else tails.push(tail);
+      // What is damaged may not have been read as far as to its tail.
+      const left = state.refusal === null ? undefined : replayed.get(name);
+      if (left !== undefined) await syncs.begin(unsyncedTail(fileSystem, path, left));
       partitions.set(name, state);
       if (staleSnapshot !== null) stale.push(...Object.values(producerPaths(path, staleSnapshot)));
       sum.partitions++;
@@ -140,10 +165,29 @@ async function recoverAll(
       largestEpoch = Math.max(largestEpoch, state.epochs.at(-1)?.leaderEpoch ?? -1);
     }
     await syncs.end();
+    // The one before has the tails of those that are durable in place by now, and of those that are in this one.
+    await journal?.commit();
   } finally {
     // Who starts again after a failure must not meet files that are still being synced.
     await syncs.settled();
+    await journal?.abandon();
   }
+  const homeless = findHomeless(knownPoints, starts, partitions);
+  // Whose directory may not say whose it is, of that nothing is said before it does.
+  const nameless = new Set(tails.filter(({ hasNewMetadata }) => hasNewMetadata).map(({ name }) => name));
+  const named = [...partitions].filter(([name]) => !nameless.has(name)).map(([, state]) => state);
+  writeRecoveryPoints(fileSystem, directory, [...named, ...homeless].map(pointOf));
+  if (tails.length === 0) removeTails(options);
+  for (const path of stale) if (fileSystem.sizeAt(path) !== null) fileSystem.remove(path);
+  return { partitions, homeless, tails, recovery: sum, largestEpoch };
+}
+
+/** The partitions of which something was written down that lies past 0, and that have no directory. */
+function findHomeless(
+  knownPoints: readonly PartitionPoint[],
+  starts: ReadonlyMap<string, PartitionPoint>,
+  partitions: ReadonlyMap<string, PartitionState>,
+): PartitionState[] {
   // A log whose records were all deleted may have lost its directory, or another has come back with its name; but not
   // where it goes on.
   const homeless: PartitionState[] = [...starts.values()]
@@ -155,13 +199,24 @@ async function recoverAll(
     if (!isHomeless(point, partitions) || point.offset <= start) continue;
     homeless.push(missing(point, start));
   }
-  writeRecoveryPoints(fileSystem, directory, [...partitions.values(), ...homeless].map(pointOf));
-  for (const path of stale) if (fileSystem.sizeAt(path) !== null) fileSystem.remove(path);
-  return { partitions, homeless, recovery: sum, largestEpoch };
+  return homeless;
+}
+
+/** The tail, which was put back, as it is to be made durable in place. */
+function unsyncedTail(fileSystem: FileSystem, directory: string, { segmentBaseOffset }: JournaledTail) {
+  const file = fileSystem.open(`${directory}/${segmentFileName(segmentBaseOffset, 'log')}`, 'write');
+  return { directory, files: [file], hasNewNames: true, producers: null };
+}
+
+/** A journal that comes back after a power cut has nothing that is not behind recovery points. */
+function removeTails({ directory, fileSystem }: StoreStartOptions): void {
+  const path = `${directory}/${tailsName}`;
+  if (fileSystem.sizeAt(path) !== null) fileSystem.remove(path);
 }
 
 function recoverOne(
   { directory, fileSystem, arena, clock, logger }: StoreStartOptions,
+  tails: TailWriter | null,
   name: string,
   files: string[],
   knownPoints: readonly PartitionPoint[],
@@ -181,7 +236,7 @@ function recoverOne(
   const topicId = said ?? restoreTopicId(fileSystem, path, topic, partition, knownPoints);
   const point = topicId === null ? undefined : points.get(`${name} ${topicId}`);
   return recoverPartition(
-    { arena, fileSystem, logger, nowMs: clock.nowMs() },
+    { arena, fileSystem, logger, tails, nowMs: clock.nowMs() },
     {
       topic,
       partition,
@@ -278,19 +333,4 @@ function namesIn(fileSystem: FileSystem, path: string): string[] | null {
     if (!fileSystem.isDirectory(path)) return null;
     throw error;
   }
-}
-
-/** The topic id in the partition's metadata, which exists; null where it cannot be read. Thousands are read in a row. */
-function readTopicId(fileSystem: FileSystem, path: string): string | null {
-  const metadataPath = `${path}/${partitionMetadataName}`;
-  const file = fileSystem.open(metadataPath, 'read');
-  try {
-    const filled = fileSystem.read(file, metadataBytes, 0);
-    const topicId = parsePartitionMetadata(utf8.decode(metadataBytes.subarray(0, filled)));
-    if (topicId !== null) return topicId;
-  } finally {
-    fileSystem.close(file);
-  }
-  const bytes = readWholeFile(fileSystem, metadataPath, largestMetadataBytes);
-  return bytes === null ? null : parsePartitionMetadata(utf8.decode(bytes));
 }

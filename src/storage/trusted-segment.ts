@@ -12,6 +12,7 @@ import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
 import { segmentFileName } from './segment-name.ts';
 import { scanSegmentFile } from './segment-scan.ts';
 import type { SegmentState } from './segment.ts';
+import type { TailWriter } from './tail-journal.ts';
 import { transactionEntrySizeBytes, type TransactionEntry } from './transaction-index.ts';
 
 /** What recovery works with. */
@@ -19,6 +20,8 @@ export interface RecoveryTools {
   readonly arena: Arena;
   readonly fileSystem: FileSystem;
   readonly logger: Logger;
+  /** Takes what lies behind recovery points, so that it need not be made durable in place at once; null where that is to be. */
+  readonly tails: TailWriter | null;
   /** The wall clock, for segments whose records have no time. */
   readonly nowMs: number;
 }

@@ -17,6 +17,8 @@ import {
   recoveryPointsName,
   type PartitionPoint,
 } from '../storage/store-files.ts';
+import { tailsName, type JournaledTail } from '../storage/tail-journal.ts';
+import { unsettledTails } from '../storage/tail-replay.ts';
 import type { Findings, StoreDamage } from './findings.ts';
 
 /** The store's files, as far as they could be read. */
@@ -26,6 +28,8 @@ export interface StoreFiles {
   readonly logStarts: readonly PartitionPoint[];
   /** Null where the last stop was not clean. */
   readonly cleanStop: readonly PartitionState[] | null;
+  /** Ends of logs that the next start puts there. Null where that cannot be known. */
+  readonly tails: readonly JournaledTail[] | null;
   readonly damage: StoreDamage;
 }
 
@@ -63,7 +67,26 @@ export function readStoreFiles(fileSystem: FileSystem, directory: string, findin
     damage.cleanStop = true;
     findings.add('damage', cleanStopName, 'Its checksum does not match: the next start recovers as after a crash.');
   }
-  return { leaderEpoch, recoveryPoints, logStarts, cleanStop, damage };
+  const tails = damage.recoveryPoints ? null : readUnsettled(fileSystem, directory, recoveryPoints, findings);
+  return { leaderEpoch, recoveryPoints, logStarts, cleanStop, tails, damage };
+}
+
+function readUnsettled(
+  fileSystem: FileSystem,
+  directory: string,
+  points: readonly PartitionPoint[],
+  findings: Findings,
+): readonly JournaledTail[] | null {
+  try {
+    const tails = unsettledTails(fileSystem, directory, points);
+    if (tails.length > 0)
+      findings.add('note', tailsName, `It has the ends of ${tails.length} logs, which the next start puts there.`);
+    return tails;
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+    findings.add('damage', tailsName, error.message);
+    return null;
+  }
 }
 
 /** What the files say of the partition with this topic id; of the only one of its name where the id is null. */

@@ -1,7 +1,7 @@
 /**
  * Makes a damaged data directory one that takes writes again, losing as little as it can. Offline.
  *
- *   the clean stop's file goes ─► each damaged partition: cut, indexes, producers, epochs ─► log starts, recovery points
+ *   the clean stop's file goes ─► tails ─► each damaged partition: cut, indexes, producers, epochs ─► log starts, recovery points
  *
  * The next start recovers, which raises the leader epoch: offsets that are given again never carry an epoch that they
  * had. A crash between the steps leaves what a start refuses, or what the next repair begins with again. What is cut
@@ -29,6 +29,7 @@ import {
   type PartitionPoint,
 } from '../storage/store-files.ts';
 import { pointOf } from '../storage/store-start.ts';
+import { replayTails } from '../storage/tail-replay.ts';
 import type { PartitionReport, VerifyReport } from './findings.ts';
 import { knownPartition, type StoreFiles } from './known-partition.ts';
 
@@ -74,6 +75,8 @@ export async function repairDirectory(
   const { fileSystem } = tools;
   const { directory } = report;
   removeCleanStop(fileSystem, directory);
+  // What is cut is cut behind them; those that this repair has nothing to do with are the next start's as well.
+  if (files.tails !== null) replayTails(fileSystem, directory, files.recoveryPoints);
   if (report.storeDamage.leaderEpoch) {
     const largest = Math.max(0, ...report.partitions.map(({ largestEpoch }) => largestEpoch));
     writeLeaderEpoch(fileSystem, directory, Math.max(files.leaderEpoch ?? 0, largest));
@@ -124,7 +127,7 @@ async function repairPartition(
   }
   // Nothing is taken for certain, so that the log ends where it is not whole and all beside it is made from it.
   const { state, unsynced } = recoverPartition(
-    { arena, fileSystem, logger, nowMs },
+    { arena, fileSystem, logger, tails: null, nowMs },
     {
       topic,
       partition,

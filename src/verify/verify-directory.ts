@@ -20,6 +20,7 @@ import {
 } from '../storage/segment-name.ts';
 import { cleanerCheckpointName } from '../storage/store-compaction.ts';
 import { cleanStopName, leaderEpochName, logStartsName, recoveryPointsName } from '../storage/store-files.ts';
+import { tailsName } from '../storage/tail-journal.ts';
 import { Findings, type PartitionReport, type VerifyReport } from './findings.ts';
 import { readStoreFiles, type StoreFiles } from './known-partition.ts';
 import { checkPartition } from './partition-check.ts';
@@ -40,6 +41,7 @@ const storeFiles: readonly string[] = [
   logStartsName,
   cleanStopName,
   cleanerCheckpointName,
+  tailsName,
 ];
 
 /** An arena that holds any batch which a broker takes, for `verifyDirectory`. Pages that are not touched cost nothing. */

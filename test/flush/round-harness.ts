@@ -69,8 +69,9 @@ export class RoundHarness {
     this.queue.publish(1);
   }
 
-  open(fields: Partial<Submission> = {}, at = directory): void {
-    const path = new TextEncoder().encode(`${at}\n${topicId}`);
+  /** `tail` is what follows the topic's id. */
+  open(fields: Partial<Submission> = {}, at = directory, tail = ''): void {
+    const path = new TextEncoder().encode(`${at}\n${topicId}${tail}`);
     this.submit({
       kind: SubmissionKind.OPEN,
       flags: SubmissionFlag.CREATE,

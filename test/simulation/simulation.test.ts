@@ -8,6 +8,7 @@ const timeoutMs = 600_000;
 
 /** What must have come about in the runs together: one in which nothing happens keeps every promise as well. */
 const exercised = [
+  ...['kill with unsettled tails', 'powerCut with unsettled tails'],
   ...['kill', 'powerCut', 'deaths within a call', 'page cache dropped', 'clean stops', 'connections cut'],
   ...['sent, none', 'sent, written', 'sent, synced', 'acknowledged', 'retries', 'new producer sessions', 'read'],
   ...['committed', 'resumed', 'left', 'topics deleted', 'records deleted', 'settings changed', 'startMoved'],

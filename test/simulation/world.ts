@@ -10,8 +10,9 @@
  */
 
 import type { Arena } from '../../src/memory/arena.ts';
+import { tailsName } from '../../src/storage/tail-journal.ts';
 import type { HistoryEvent } from './anomaly-checker.ts';
-import { BrokerProcess, type BrokerProcessOptions } from './broker-process.ts';
+import { BrokerProcess, dataPath, type BrokerProcessOptions } from './broker-process.ts';
 import { CommitLedger } from './commit-ledger.ts';
 import { failDisk } from './fault-actor.ts';
 import { OwnershipLedger } from './ownership-ledger.ts';
@@ -289,6 +290,7 @@ export class World {
     } else this.record({ kind });
     this.#disk = kind === 'powerCut' ? before.powerCut(random) : before.kill();
     this.#disk.shortWriteChance = this.profile.shortWriteChance;
+    if (this.#disk.sizeAt(`${dataPath}/${tailsName}`) !== null) this.count(`${kind} with unsettled tails`);
     this.commits.crashed();
     for (const listener of this.onEnd) listener();
   }
