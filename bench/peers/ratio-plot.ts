@@ -1,12 +1,12 @@
 /**
  * All ratios as one SVG: how many times better Millrace is than its rival in what a case is about, on a logarithmic axis.
  *
- *   ┌ Millrace beside Apache Kafka and NATS                  ┐
- *   │                        ½   1   2   4   8               │
- *   │  acks=1, 100 B             ├──|▇▇▇    1.15× records/s  │   ▇  from equal to the median
- *   │  tail, 1000/s              ├──────|▇▇ 4.3× p99       │   ── from the lowest to the highest round
- *   │  one in flight         ▇▇▇▇┤|          0.7× records/s  │   |  the floor, red where it is missed
- *   └────────────────────────────────────────────────────────┘
+ *   ┌ How many times as much, or as fast, as its rival ┐
+ *   │                  ½   1   2   4   8               │
+ *   │  produce-100-1p      ├──|▇▇▇     1.15× records/s │   ▇  from equal to the median
+ *   │  tail-1k             ├──────|▇▇  4.3× shorter p99│   ── from the lowest to the highest round
+ *   │  nats-one-1k     ▇▇▇▇┤|          0.7× records/s  │   |  the floor, red where it is missed
+ *   └──────────────────────────────────────────────────┘
  */
 
 import { type FigureName, figureFormats, plain } from '../load/figures.ts';
