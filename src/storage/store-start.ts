@@ -234,6 +234,8 @@ function recoverOne(
   }
   const said = names.includes(partitionMetadataName) ? readTopicId(fileSystem, path) : null;
   const topicId = said ?? restoreTopicId(fileSystem, path, topic, partition, knownPoints);
+  // What an earlier attempt had begun of that file took its place.
+  if (said === null && topicId !== null) names = fileSystem.list(path);
   const point = topicId === null ? undefined : points.get(`${name} ${topicId}`);
   return recoverPartition(
     { arena, fileSystem, logger, tails, nowMs: clock.nowMs() },
