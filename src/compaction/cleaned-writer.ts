@@ -12,6 +12,7 @@ import { ScannedSegment } from '../storage/scanned-segment.ts';
 import { cleanedSuffix, segmentFileName } from '../storage/segment-name.ts';
 import type { SegmentState } from '../storage/segment.ts';
 import type { CompactionMemory } from './compaction-memory.ts';
+import { writeFully } from '../storage/whole-transfers.ts';
 
 /** Positions in indexes are int32. */
 const largestSegmentBytes = 2 ** 31 - 1;
@@ -113,14 +114,5 @@ export class CleanedWriter {
 
   #path(kind: 'log' | 'index' | 'timeindex'): string {
     return `${this.#directory}/${segmentFileName(this.#baseOffset, kind)}${cleanedSuffix}`;
-  }
-}
-
-function writeFully(fileSystem: FileSystem, file: FileDescriptor, content: Uint8Array, position: number): void {
-  let written = 0;
-  while (written < content.length) {
-    const count = fileSystem.write(file, [content.subarray(written)], position + written);
-    if (count <= 0) throw Object.assign(new Error('A write took no bytes.'), { code: 'EIO' });
-    written += count;
   }
 }

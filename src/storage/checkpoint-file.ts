@@ -13,6 +13,7 @@
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import type { FileDescriptor, FileSystem } from './file-system.ts';
 import { temporarySuffix } from './segment-name.ts';
+import { readFully, writeFully } from './whole-transfers.ts';
 
 const version = '0';
 /** No file of this kind comes near it: a million partitions are 30 MB. */
@@ -55,12 +56,7 @@ export function readWholeFile(fileSystem: FileSystem, path: string, limitBytes: 
     const size = fileSystem.sizeOf(file);
     if (size > limitBytes) throw corrupt(path, `it has ${size} bytes, more than any such file`);
     const bytes = new Uint8Array(size);
-    let filled = 0;
-    while (filled < size) {
-      const count = fileSystem.read(file, bytes.subarray(filled), filled);
-      if (count === 0) break;
-      filled += count;
-    }
+    const filled = readFully(fileSystem, file, bytes, 0);
     return bytes.subarray(0, filled);
   } finally {
     fileSystem.close(file);
@@ -100,12 +96,7 @@ export async function replaceFileLater(fileSystem: FileSystem, path: string, byt
 
 function writeWhole(fileSystem: FileSystem, file: FileDescriptor, bytes: Uint8Array): void {
   fileSystem.truncate(file, 0);
-  let written = 0;
-  while (written < bytes.length) {
-    const count = fileSystem.write(file, [bytes.subarray(written)], written);
-    if (count <= 0) throw Object.assign(new Error('A write took no bytes.'), { code: 'EIO' });
-    written += count;
-  }
+  writeFully(fileSystem, file, bytes, 0);
 }
 
 function directoryOf(path: string): string {

@@ -23,6 +23,7 @@ import { scanSegmentFile, type FileBatch } from './segment-scan.ts';
 import type { SegmentState } from './segment.ts';
 import type { TransactionEntry } from './transaction-index.ts';
 import type { RecoveryTools } from './trusted-segment.ts';
+import { writeFully } from './whole-transfers.ts';
 
 export interface SegmentToRecover {
   readonly directory: string;
@@ -221,14 +222,9 @@ function writeAgain(
   position: Position,
   sizeBytes: number,
 ): void {
-  tails?.add(arena.bytes.subarray(address, address + sizeBytes));
-  let written = 0;
-  while (written < sizeBytes) {
-    const rest = arena.bytes.subarray(address + written, address + sizeBytes);
-    const count = fileSystem.write(file, [rest], position + written);
-    if (count <= 0) throw Object.assign(new Error('A write took no bytes.'), { code: 'EIO' });
-    written += count;
-  }
+  const bytes = arena.bytes.subarray(address, address + sizeBytes);
+  tails?.add(bytes);
+  writeFully(fileSystem, file, bytes, position);
 }
 
 /** Whether the index files are whole and speak of no more than the log has. */

@@ -12,6 +12,7 @@ import { scanRow, ScanStatus } from '../memory/core.ts';
 import { batchField, batchHeaderSizeBytes, batchPrefixSizeBytes } from '../records/record-batch.ts';
 import type { FileDescriptor, FileSystem } from './file-system.ts';
 import { scratchBodyAddress, scratchBodySizeBytes, scratchRowsAddress, scratchRowsMax } from './scratch.ts';
+import { readFully } from './whole-transfers.ts';
 
 /** A batch as it lies in a file. One object serves a whole scan. */
 export interface FileBatch {
@@ -140,16 +141,6 @@ function claimedSize(view: DataView, address: number, availableBytes: number): n
   // A header that is not whole itself asks for another look at this place at least.
   if (availableBytes < batchPrefixSizeBytes) return batchHeaderSizeBytes;
   return Math.max(batchPrefixSizeBytes + view.getInt32(address + batchField.length), batchHeaderSizeBytes);
-}
-
-function readFully(fileSystem: FileSystem, file: FileDescriptor, target: Uint8Array, position: number): number {
-  let filled = 0;
-  while (filled < target.length) {
-    const count = fileSystem.read(file, target.subarray(filled), position + filled);
-    if (count === 0) break;
-    filled += count;
-  }
-  return filled;
 }
 
 function readRow(view: DataView, row: number, batch: FileBatch): void {

@@ -19,6 +19,7 @@ import { asOffset, asPosition, type Offset, type Position } from '../base/number
 import { crc32c } from '../records/crc32c.ts';
 import type { FileDescriptor, FileSystem } from './file-system.ts';
 import { temporarySuffix } from './segment-name.ts';
+import { readFully, writeFully } from './whole-transfers.ts';
 
 export const tailsName = 'millrace.tails';
 /** A longer tail is not taken: a sync of its own costs it little. */
@@ -147,7 +148,7 @@ export class TailWriter {
     header.set(magic);
     view.setFloat64(8, this.#position);
     view.setUint32(16, crc32c(header.subarray(0, 16)));
-    writeAt(this.#fileSystem, file, header, 0);
+    writeFully(this.#fileSystem, file, header, 0);
     await Promise.all(this.#syncs);
     if (this.#syncFailure !== null) throw this.#syncFailure;
     await this.#fileSystem.syncLater(file);
@@ -175,7 +176,7 @@ export class TailWriter {
       this.#file = this.#fileSystem.open(`${this.#directory}/${tailsName}${temporarySuffix}`, 'create');
       this.#fileSystem.truncate(this.#file, 0);
     }
-    writeAt(this.#fileSystem, this.#file, this.#buffer.subarray(0, this.#filled), this.#position);
+    writeFully(this.#fileSystem, this.#file, this.#buffer.subarray(0, this.#filled), this.#position);
     this.#position += this.#filled;
     this.#unsyncedBytes += this.#filled;
     this.#filled = 0;
@@ -202,14 +203,14 @@ function entriesOf(fileSystem: FileSystem, file: FileDescriptor, path: string): 
   const endPosition = fileSystem.sizeOf(file);
   const bytes = new Uint8Array(headSizeBytes + nameBytesMax);
   const view = new DataView(bytes.buffer);
-  const filled = readAt(fileSystem, file, bytes.subarray(0, headerSizeBytes), 0);
+  const filled = readFully(fileSystem, file, bytes.subarray(0, headerSizeBytes), 0);
   const isHeader = filled === headerSizeBytes && magic.every((byte, i) => bytes[i] === byte);
   if (!isHeader || view.getUint32(16) !== crc32c(bytes.subarray(0, 16)) || view.getFloat64(8) !== endPosition) {
     throw corrupt(path, 0);
   }
   const tails: JournaledTail[] = [];
   for (let position = headerSizeBytes; position < endPosition;) {
-    const headBytes = readAt(fileSystem, file, bytes, position);
+    const headBytes = readFully(fileSystem, file, bytes, position);
     const nameBytes = view.getUint32(4);
     const journalPosition = position + headSizeBytes + nameBytes;
     if (headBytes < headSizeBytes + nameBytes || nameBytes > nameBytesMax) throw corrupt(path, position);
@@ -245,32 +246,13 @@ export function writeTail(
   const bytes = new Uint8Array(sizeBytes);
   const journal = fileSystem.open(journalPath, 'read');
   try {
-    if (readAt(fileSystem, journal, bytes, journalPosition) < sizeBytes) {
+    if (readFully(fileSystem, journal, bytes, journalPosition) < sizeBytes) {
       throw Object.assign(new Error(`The file ${journalPath} ends before its time.`), { code: 'EIO' });
     }
   } finally {
     fileSystem.close(journal);
   }
-  writeAt(fileSystem, file, bytes, position);
-}
-
-function readAt(fileSystem: FileSystem, file: FileDescriptor, target: Uint8Array, position: number): number {
-  let filled = 0;
-  while (filled < target.length) {
-    const count = fileSystem.read(file, target.subarray(filled), position + filled);
-    if (count === 0) break;
-    filled += count;
-  }
-  return filled;
-}
-
-function writeAt(fileSystem: FileSystem, file: FileDescriptor, bytes: Uint8Array, position: number): void {
-  let written = 0;
-  while (written < bytes.length) {
-    const count = fileSystem.write(file, [bytes.subarray(written)], position + written);
-    if (count <= 0) throw Object.assign(new Error('A write took no bytes.'), { code: 'EIO' });
-    written += count;
-  }
+  writeFully(fileSystem, file, bytes, position);
 }
 
 function corrupt(path: string, position: number): EnvironmentError {
