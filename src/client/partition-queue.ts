@@ -5,8 +5,9 @@
  *
  * Sequences are given when a batch is first sent, and stay its own: sent again, the broker knows it. A batch that comes
  * back is sent again before all behind it, and alone, so that the order holds. Where the broker and this queue do not agree
- * on the sequence any more, the queue goes on with the next epoch of its producer id and counts from 0 (as Kafka's Java
- * client does): the epochs of different partitions have nothing to do with each other.
+ * on the sequence any more, or a batch was given up of which nobody knows whether it is stored, the queue goes on with the
+ * next epoch of its producer id and counts from 0 (as Kafka's Java client does): the epochs of different partitions have
+ * nothing to do with each other.
  */
 
 import type { RecordToWrite } from '../records/batch-builder.ts';
@@ -77,6 +78,11 @@ export class PartitionQueue {
   /** Whether nothing sent before `batch` is without an answer. */
   isOldest(batch: ProducerBatch): boolean {
     return this.onTheirWay[0] === batch && this.waiting[0]?.wasSent !== true;
+  }
+
+  /** Whether what waits begins with a batch that the broker may know by its sequence. */
+  get hasSequence(): boolean {
+    return this.waiting.length > 0 && this.waiting[0]!.baseSequence >= 0;
   }
 
   /** The batch, or what it was split into, has to be sent (again). */

@@ -332,10 +332,17 @@ export class ProduceSender {
     this.#startOver(queue);
   }
 
+  /** What these had sent is not stored, but for what was acknowledged. */
   readonly #lost = new Set<PartitionQueue>();
+  /** A batch of these was given up that may be stored or not, so that the broker may not go on with what follows it. */
+  readonly #inDoubt = new Set<PartitionQueue>();
 
+  /** Begins a new epoch where one is due, once that cannot store anything twice. */
   #startOver(queue: PartitionQueue): void {
-    if (queue.onTheirWay.length > 0 || !this.#lost.delete(queue)) return;
+    if (queue.onTheirWay.length > 0) return;
+    const isLost = this.#lost.delete(queue);
+    if (!isLost && (queue.hasSequence || !this.#inDoubt.has(queue))) return;
+    this.#inDoubt.delete(queue);
     if (queue.startOver()) return;
     this.#giveUp(new KafkaError(ErrorCode.UNKNOWN_PRODUCER_ID, `the epochs of ${place(queue)} are used up`));
   }
@@ -373,6 +380,7 @@ export class ProduceSender {
 
   #fail(queue: PartitionQueue, batch: ProducerBatch, error: Error): void {
     queue.remove(batch);
+    if (batch.baseSequence >= 0 && this.#options.transaction === null) this.#inDoubt.add(queue);
     this.#startOver(queue);
     this.#listener.settled(batch, error, batch.fail(error));
   }

@@ -9,7 +9,15 @@ import { crc32c } from '../../src/records/crc32c.ts';
 import { baseSequenceAt, hasValidCrc, producerEpochAt, producerIdAt } from '../../src/records/record-batch.ts';
 import { RecordReader } from '../../src/records/record-reader.ts';
 import { first } from './client-harness.ts';
-import { type Answer, type Asked, produceAnswer, ScriptedBroker, silence, versionsAnswer } from './scripted-broker.ts';
+import {
+  type Answer,
+  type Asked,
+  produceAnswer,
+  ScriptedBroker,
+  type ScriptedConnection,
+  silence,
+  versionsAnswer,
+} from './scripted-broker.ts';
 
 function scripted(
   script: (asked: Asked) => Answer,
@@ -96,6 +104,52 @@ describe('a producer', () => {
       ['e', 1, 2],
     ]);
     expect(batches.every(({ producerId }) => producerId === 7)).toBe(true);
+  });
+
+  it('goes on with the next epoch behind a batch that it gave up, without being refused first', async () => {
+    const { client, broker } = scripted(({ apiKey, body }) => {
+      if (apiKey !== ApiKey.Produce) return undefined;
+      const { texts } = batchOf({ body } as Asked);
+      return produceAnswer(body, texts[0] === 'b' ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.NONE, 0);
+    });
+    const producer = new Producer(client, { ...single, deliveryTimeoutMs: 60 });
+    await producer.send({ topic: 't', value: 'a' });
+    await expect(producer.send({ topic: 't', value: 'b' })).rejects.toThrow('KAFKA_STORAGE_ERROR');
+    await producer.send({ topic: 't', value: 'c' });
+    const { texts, epoch, sequence } = batchOf(broker.of(ApiKey.Produce).at(-1)!);
+    expect([texts, epoch, sequence]).toEqual([['c'], 1, 0]);
+  });
+
+  it('keeps the sequence of what may be stored behind a batch that it gave up', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    // The answers to both get lost; the first has had its time then, the second is sent again as it was.
+    const connections: ScriptedConnection[] = [];
+    const { client, broker } = scripted(({ apiKey, body, count, connection }) => {
+      if (apiKey !== ApiKey.Produce) return undefined;
+      connections.push(connection);
+      return count < 2 ? silence : produceAnswer(body, ErrorCode.NONE, 0);
+    });
+    const producer = new Producer(client, { ...single, deliveryTimeoutMs: 1000 });
+    const lost = expect(producer.send({ topic: 't', value: 'a' })).rejects.toThrow('REQUEST_TIMED_OUT');
+    await vi.advanceTimersByTimeAsync(500);
+    const second = producer.send({ topic: 't', value: 'b' });
+    await vi.advanceTimersByTimeAsync(600);
+    expect(connections).toHaveLength(2);
+    connections[0]!.cut();
+    await vi.advanceTimersByTimeAsync(100);
+    await lost;
+    await second;
+    const third = producer.send({ topic: 't', value: 'c' });
+    await vi.advanceTimersByTimeAsync(100);
+    await third;
+    const batches = broker.of(ApiKey.Produce).map(batchOf);
+    expect(batches.map(({ texts, epoch, sequence }) => [texts[0], epoch, sequence])).toEqual([
+      ['a', 0, 0],
+      ['b', 0, 1],
+      ['b', 0, 1],
+      ['c', 1, 0],
+    ]);
   });
 
   it('takes a duplicate for what it is: stored', async () => {
