@@ -19,7 +19,7 @@ import type { PartitionLog } from '../../storage/partition-log.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
 import type { TopicImage } from '../metadata-image.ts';
 import { AcknowledgeType, type AcknowledgementBatch, type DeliveryRules, type GivenUp } from './acknowledging.ts';
-import type { AcquiredRange, Acquiring } from './acquiring.ts';
+import type { AcquiredRange, Acquiring, LogBatch } from './acquiring.ts';
 import type { SharePartition } from './share-partition.ts';
 import type { ShareSettings } from './share-settings.ts';
 
@@ -48,6 +48,9 @@ const smallRangeCount = 16;
 const maxChanges = 500;
 const maxChangesBytes = 32 * 1024;
 
+/** What a record is taken for before any was read, in bytes. */
+const firstBytesPerRecord = 1024;
+
 const notWritten = refusal(ErrorCode.COORDINATOR_NOT_AVAILABLE, 'What became of the records could not be written.');
 
 export class RunningSharePartition {
@@ -58,6 +61,8 @@ export class RunningSharePartition {
   readonly state: SharePartition;
   /** Whether a fetch is reading what it will acquire: one does so at a time. */
   isReading = false;
+  /** How much of the log a record took, by what was read last. */
+  bytesPerRecord = firstBytesPerRecord;
   readonly #options: RunningSharePartitionOptions;
   readonly #lockEnd: Deadline;
   readonly #listeners = new Listeners();
@@ -106,6 +111,13 @@ export class RunningSharePartition {
     });
     if (acquired.length > 0) this.#awaitLockEnd();
     return acquired;
+  }
+
+  /** `batches` of `sizeBytes` were read, for the records from `fetchOffset` on: how many these are, at the most. */
+  hasRead(fetchOffset: number, batches: readonly LogBatch[], sizeBytes: number): number {
+    const endOffset = batches.at(-1)!.lastOffset + 1;
+    this.bytesPerRecord = sizeBytes / (endOffset - batches[0]!.baseOffset);
+    return endOffset - Math.max(fetchOffset, batches[0]!.baseOffset);
   }
 
   /** Ends a read that `isReading` stands for. */

@@ -2,10 +2,11 @@
  * A fetch of a share group's member: waits until there is something to acquire, reads it and gives it out. I/O thread.
  *
  *   partitions brought into use → wait for bytes, or for records to come back → room (fetch-memory.ts)
- *     → read all that can be acquired → acquire from what was read → answers, cut to what was acquired
+ *     → read about as much as may be acquired → acquire from what was read → answers, cut to what was acquired
  *
- * A partition is read by one fetch at a time, since what it reads it gives out. It does not know sessions
- * (share-session.ts).
+ * A partition is read by one fetch at a time, since what it reads it gives out. A member asks for so many records and for
+ * many more bytes, so that what is read follows how large the partition's records were the last time: some may be missing
+ * to what it may have, which come with the next fetch. It does not know sessions (share-session.ts).
  */
 
 import { EnvironmentError } from '../../base/environment-error.ts';
@@ -27,7 +28,7 @@ import { FetchPartition } from '../fetch-session.ts';
 import { isRefusal } from '../groups/consumer/refusal.ts';
 import { placeName, type SharePlace } from '../groups/share/share-records.ts';
 import type { RequestContext } from '../request-context.ts';
-import type { AcquireMode } from './acquiring.ts';
+import type { AcquireMode, LogBatch } from './acquiring.ts';
 import { acquiredBytes, batchesIn, hiddenBatches, withoutHidden } from './read-batches.ts';
 import type { RunningSharePartition } from './running-share-partition.ts';
 
@@ -65,8 +66,12 @@ interface Candidate extends ShareAnswer {
 interface ReadCandidate extends Candidate {
   readonly result: ReadResult;
   readonly fetchOffset: number;
+  /** Whole ones; one at least. */
+  readonly batches: readonly LogBatch[];
 }
 
+/** However few and small the records are that are wanted, so much is read at once. */
+const leastReadBytes = 64 * 1024;
 /** Roughly what a response says of a partition beside its records. */
 const partitionBytes = 64;
 
@@ -203,7 +208,7 @@ async function readAndAcquire(
   context: RequestContext,
   broker: Broker,
 ): Promise<Omit<ShareFetched, 'answers'> | null> {
-  const wantedBytes = Math.min(bytesIn(candidates, fetching), Math.max(fetching.maxBytes, smallGrantBytes));
+  const wantedBytes = Math.min(bytesToRead(candidates, fetching), Math.max(fetching.maxBytes, smallGrantBytes));
   if (wantedBytes === 0) return null;
   const grant = await reserveFetchMemory(wantedBytes, fetching.maxWaitMs, context, broker);
   if (grant === null) return null;
@@ -226,24 +231,47 @@ async function readAndAcquire(
   return { reads: used, grant };
 }
 
-/** Reads from each partition its part of the bytes; the first may read a batch that is larger. */
+/** How many bytes a fetch reads of the partitions, at the most. */
+function bytesToRead(candidates: readonly Candidate[], { isolation, maxRecords }: ShareFetching): number {
+  let sumBytes = 0;
+  for (const { partition } of candidates) {
+    sumBytes += Math.min(availableBytes(partition, isolation), boundBytes(partition, maxRecords));
+  }
+  return sumBytes;
+}
+
+/** Twice what so many records took the last time, as no two batches are alike. */
+function boundBytes({ bytesPerRecord }: RunningSharePartition, maxRecords: number): number {
+  return Math.max(leastReadBytes, Math.ceil(2 * maxRecords * bytesPerRecord));
+}
+
+/**
+ * Reads from one partition after the other until there are records enough, of each no more than its part of the bytes; the
+ * first may read a batch that is larger, and who gets records comes last the next time.
+ */
 async function readAll(
   able: readonly Candidate[],
   maxBytes: number,
-  { isolation }: ShareFetching,
+  { isolation, maxRecords }: ShareFetching,
   broker: Broker,
 ): Promise<ReadCandidate[]> {
   const read: ReadCandidate[] = [];
   const partBytes = Math.max(1, Math.floor(maxBytes / able.length));
+  let left = maxRecords;
   for (const candidate of able) {
-    const { log, state } = candidate.partition;
+    if (left <= 0) break;
+    const { partition } = candidate;
+    const { log, state } = partition;
     const fetchOffset = state.nextFetchOffset;
     try {
       const minOneBatch = read.length === 0;
-      const reading = log.read({ offset: asOffset(fetchOffset), maxBytes: partBytes, minOneBatch, isolation });
+      const boundedBytes = Math.min(partBytes, boundBytes(partition, left));
+      const reading = log.read({ offset: asOffset(fetchOffset), maxBytes: boundedBytes, minOneBatch, isolation });
       const result = reading instanceof Promise ? await reading : reading;
-      if (result.errorCode === ErrorCode.NONE && result.records.length > 0) {
-        read.push({ ...candidate, result, fetchOffset });
+      const batches = batchesIn(result.records);
+      if (result.errorCode === ErrorCode.NONE && batches.length > 0) {
+        read.push({ ...candidate, result, fetchOffset, batches });
+        left -= partition.hasRead(fetchOffset, batches, result.records.length);
         continue;
       }
       result.release();
@@ -271,10 +299,8 @@ function acquireAll(read: readonly ReadCandidate[], fetching: ShareFetching): Re
   const { memberId, mode, batchSize } = fetching;
   const used: ReadResult[] = [];
   let left = fetching.maxRecords;
-  for (const { partition, data, result, fetchOffset } of read) {
+  for (const { partition, data, result, fetchOffset, batches } of read) {
     if (left <= 0) break;
-    const batches = batchesIn(result.records);
-    if (batches.length === 0) continue;
     let acquired = partition.acquire({ memberId, mode, batchSize, maxRecords: left, fetchOffset, batches });
     const hidden = hiddenBatches(result);
     for (const { baseOffset, lastOffset } of hidden) partition.hide(baseOffset, lastOffset);

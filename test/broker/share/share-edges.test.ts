@@ -119,6 +119,24 @@ describe('share groups at the edges', () => {
     expect(briefly(await member.fetch())).toEqual(['d×1']);
   });
 
+  it('read about as much of the log as they give out, as large as its records were the last time', async () => {
+    const harness = await open();
+    const large = 'x'.repeat(50_000);
+    for (let i = 0; i < 40; i++) await produce(harness, large);
+    const { log } = harness.broker.findPartition(harness.broker.topics.topic('topic')!, 0)!;
+    const read = vi.spyOn(log, 'read');
+    const consumer = await joined(harness);
+    const fetched: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      fetched.push((await consumer.fetch({ maxRecords: 10, maxBytes: 50_000_000, shareAcquireMode: 1 })).length);
+    }
+    expect(fetched).toEqual([1, 10, 10]);
+    const sizes = await Promise.all(
+      read.mock.results.map(async ({ value }) => (await value).records.length / large.length),
+    );
+    expect(sizes.map(Math.floor)).toEqual([1, 20, 20]);
+  });
+
   it('forget a topic that goes, and begin anew in one of the same name', async () => {
     const harness = await open();
     const member = await joined(harness);
