@@ -26,7 +26,6 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
   },
 });
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 const note = (text: string): void => console.error(`  … ${text}`);
 const cases: readonly DoorCase[] = [

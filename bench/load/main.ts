@@ -84,9 +84,6 @@ const context: ScenarioContext = {
 const isAskedFor = ({ name }: Scenario): boolean =>
   positionals.length > 0 ? positionals.includes(name) : name !== 'soak' || values.quick || values.soak !== undefined;
 
-// What ends the process by its own way out ends the servers as well.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-
 const machine = machineFacts();
 if (!values.json) console.log(`${machineSentence(machine)}\n`);
 const rows: ResultRow[] = [];

@@ -8,10 +8,10 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { cpuTimeOf, memoryOf, openDescriptorsOf, type CpuTime, type Memory } from './process-usage.ts';
+import { newServerFolder } from './server-folder.ts';
 
 export interface HostPort {
   readonly host: string;
@@ -54,6 +54,7 @@ const all = new Set<ServerUnderTest>();
 process.on('exit', () => {
   for (const server of all) server.abandon();
 });
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 export class ServerUnderTest implements AsyncDisposable {
   readonly kind: ServerKind;
@@ -71,7 +72,7 @@ export class ServerUnderTest implements AsyncDisposable {
 
   /** Starts a server on a new directory below `parent`; resolves once it serves. */
   static async start(kind: ServerKind, parent = tmpdir()): Promise<ServerUnderTest> {
-    const server = new ServerUnderTest(kind, mkdtempSync(join(parent, 'millrace-load-')));
+    const server = new ServerUnderTest(kind, newServerFolder(parent));
     await server.start();
     return server;
   }
