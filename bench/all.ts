@@ -6,26 +6,34 @@ import { batchBenchmarks } from './batches.bench.ts';
 import { checksumBenchmarks } from './checksum.bench.ts';
 import { codecBenchmarks } from './codecs.bench.ts';
 import { compactionBenchmarks } from './compaction.bench.ts';
+import { doorBenchmarks } from './doors.bench.ts';
 import { gatewayBenchmarks } from './gateway.bench.ts';
 import { indexBenchmarks } from './indexes.bench.ts';
 import { inflationBenchmarks } from './inflation.bench.ts';
 import { jsonBenchmarks } from './json.bench.ts';
+import { logBenchmarks } from './log.bench.ts';
 import { primitiveBenchmarks } from './primitives.bench.ts';
 import { queueBenchmarks } from './queues.bench.ts';
+import { requestCodecBenchmarks } from './request-codecs.bench.ts';
+import { requestBenchmarks } from './requests.bench.ts';
 import { varintBenchmarks } from './varints.bench.ts';
 
-export function benchmarks(): Benchmark[] {
+export async function benchmarks(): Promise<Benchmark[]> {
   return [
     ...checksumBenchmarks(),
     ...batchBenchmarks(),
     ...inflationBenchmarks(),
     ...codecBenchmarks(),
+    ...requestCodecBenchmarks(),
     ...primitiveBenchmarks(),
+    ...(await requestBenchmarks()),
+    ...(await logBenchmarks()),
     ...queueBenchmarks(),
     ...indexBenchmarks(),
     ...varintBenchmarks(),
     ...gatewayBenchmarks(),
     ...jsonBenchmarks(),
+    ...doorBenchmarks(),
     ...compactionBenchmarks(),
     ...assignorBenchmarks(),
   ];

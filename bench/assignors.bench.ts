@@ -39,6 +39,21 @@ function partitionsIn(assigned: ReadonlyMap<string, Partitions>): number {
   return count;
 }
 
+function dealtByHand({ members, partitionCounts }: AssignmentInput): ReadonlyMap<string, Partitions> {
+  const assigned = new Map(members.map(({ id }) => [id, new Map<Uuid, Set<number>>()]));
+  const ids = [...assigned.keys()];
+  let next = 0;
+  for (const [topicId, count] of partitionCounts) {
+    for (let partition = 0; partition < count; partition++) {
+      const own = assigned.get(ids[next++ % ids.length]!)!;
+      const partitions = own.get(topicId);
+      if (partitions === undefined) own.set(topicId, new Set([partition]));
+      else partitions.add(partition);
+    }
+  }
+  return assigned;
+}
+
 export function assignorBenchmarks(): Benchmark[] {
   const fresh = group(new Map());
   const before = assignUniformly(fresh);
@@ -60,6 +75,7 @@ export function assignorBenchmarks(): Benchmark[] {
         contender('uniform, one member came', () => assignUniformly(again)),
         contender('uniform, unequal subscriptions', () => assignUniformly(unequal)),
         contender('range', () => assignRanges(fresh)),
+        contender('by hand: dealt out in turn, whatever was before', () => dealtByHand(fresh)),
       ],
     },
   ];

@@ -4,10 +4,13 @@
  */
 
 import { Bench } from 'tinybench';
+import { type Spread, spreadOf } from './load/figures.ts';
 
 export interface Contender {
   readonly name: string;
-  run(): number;
+  run(): number | Promise<number>;
+  /** Of a rival: the least that the project's speed is to be of its own. */
+  readonly atLeast?: number;
 }
 
 export interface Benchmark {
@@ -25,18 +28,22 @@ export interface Benchmark {
 export interface Effort {
   readonly timeMs: number;
   readonly rounds: number;
+  /** How long each runs before the first round, so that no round has what the compiler has not seen yet. */
+  readonly settleMs: number;
 }
 
-export const fullEffort: Effort = { timeMs: 150, rounds: 5 };
-export const leastEffort: Effort = { timeMs: 0, rounds: 1 };
+export const fullEffort: Effort = { timeMs: 150, rounds: 5, settleMs: 300 };
+export const leastEffort: Effort = { timeMs: 0, rounds: 1, settleMs: 0 };
 
 export interface Result {
   readonly contender: string;
   readonly unitsPerSecond: number;
   /** Null where bytes say nothing. */
   readonly bytesPerSecond: number | null;
-  /** The project's speed over this one's; null for the project's own. */
-  readonly ratio: number | null;
+  /** The project's speed over this one's: of the medians, and from the lowest to the highest round; null for its own. */
+  readonly ratio: Spread | null;
+  /** Null where there is no floor. */
+  readonly floor: { readonly atLeast: number; readonly isMet: boolean } | null;
 }
 
 /** Calls `run` `count` times: a run is to take some microseconds, or the clock is what is measured. */
@@ -49,32 +56,49 @@ export function repeated(count: number, run: (i: number) => number): () => numbe
 }
 
 /**
- * Times the contenders in turn, several rounds of each, and takes each one's fastest round: what else the machine does
- * only ever makes a round slower. A round counts by its median. Throws where contenders disagree about what they did.
+ * Times the contenders in turn, several rounds of each; each round counts by its median, and what is said is the median of
+ * the rounds. Throws where contenders disagree about what they did.
  */
-export async function measure(benchmark: Benchmark, { timeMs, rounds }: Effort): Promise<Result[]> {
+export async function measure(benchmark: Benchmark, { timeMs, rounds, settleMs }: Effort): Promise<Result[]> {
   const { contenders } = benchmark;
-  const answers = contenders.map((contender) => contender.run());
+  const answers: number[] = [];
+  const isLater: boolean[] = [];
+  for (const contender of contenders) {
+    const answer = contender.run();
+    isLater.push(answer instanceof Promise);
+    answers.push(await answer);
+  }
   if (new Set(answers).size !== 1) {
     throw new Error(`${benchmark.name}: contenders disagree, ${JSON.stringify(answers)}`);
   }
-  const fastestMs = contenders.map(() => Infinity);
+  for (const contender of contenders) {
+    for (const startedMs = performance.now(); performance.now() - startedMs < settleMs;) await contender.run();
+  }
+  const roundsMs: number[][] = contenders.map(() => []);
   for (let round = 0; round < rounds; round++) {
     const bench = new Bench({ time: timeMs, iterations: 3, warmup: timeMs > 0, warmupTime: timeMs / 3, throws: true });
-    for (const contender of contenders) bench.add(contender.name, () => void contender.run());
+    for (const [i, contender] of contenders.entries()) {
+      if (isLater[i]) bench.add(contender.name, async () => void (await contender.run()));
+      else bench.add(contender.name, () => void contender.run());
+    }
     const tasks = await bench.run();
     tasks.forEach(({ result }, i) => {
       if (result.state !== 'completed') throw new Error(`${benchmark.name}: a contender ended as ${result.state}`);
-      fastestMs[i] = Math.min(fastestMs[i]!, result.latency.p50);
+      roundsMs[i]!.push(result.latency.p50);
     });
   }
-  return contenders.map(({ name }, i) => {
-    const runsPerSecond = 1000 / fastestMs[i]!;
+  const [ours] = roundsMs;
+  return contenders.map(({ name, atLeast }, i) => {
+    const own = roundsMs[i]!;
+    const runsPerSecond = 1000 / spreadOf(own).median;
+    const ratios = spreadOf(own.map((ms, round) => ms / ours![round]!));
+    const ratio = i === 0 ? null : { ...ratios, median: spreadOf(own).median / spreadOf(ours!).median };
     return {
       contender: name,
       unitsPerSecond: benchmark.unitsPerRun * runsPerSecond,
       bytesPerSecond: benchmark.bytesPerRun === 0 ? null : benchmark.bytesPerRun * runsPerSecond,
-      ratio: i === 0 ? null : fastestMs[i]! / fastestMs[0]!,
+      ratio,
+      floor: atLeast === undefined || ratio === null ? null : { atLeast, isMet: ratio.median >= atLeast },
     };
   });
 }

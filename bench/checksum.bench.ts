@@ -6,9 +6,9 @@ import { arena, placed } from './material.ts';
 
 const sizes = [
   { name: '1 KiB', sizeBytes: 1024, count: 64 },
-  { name: '4 KiB', sizeBytes: 4096, count: 16 },
-  { name: '64 KiB', sizeBytes: 65_536, count: 2 },
-  { name: '1 MiB', sizeBytes: 1_048_576, count: 1 },
+  { name: '4 KiB', sizeBytes: 4096, count: 16, atLeast: 0.75 },
+  { name: '64 KiB', sizeBytes: 65_536, count: 2, atLeast: 1.5 },
+  { name: '1 MiB', sizeBytes: 1_048_576, count: 1, atLeast: 2 },
 ] as const;
 
 export function checksumBenchmarks(): Benchmark[] {
@@ -16,7 +16,7 @@ export function checksumBenchmarks(): Benchmark[] {
   const tables = slicingTables();
   const source = Buffer.from(Array.from({ length: 1_048_576 }, (_, i) => (i * 2_654_435_761) >>> 13));
   const address = placed(source);
-  return sizes.map(({ name, sizeBytes, count }) => {
+  return sizes.map(({ name, sizeBytes, count, ...floor }) => {
     const bytes = source.subarray(0, sizeBytes);
     return {
       name: `CRC-32C, ${name}`,
@@ -25,7 +25,7 @@ export function checksumBenchmarks(): Benchmark[] {
       bytesPerRun: count * sizeBytes,
       contenders: [
         { name: 'core', run: repeated(count, () => core.crc32c(address, sizeBytes) >>> 0) },
-        { name: '@node-rs/crc32', run: repeated(count, () => nativeCrc32c(bytes)) },
+        { name: '@node-rs/crc32', run: repeated(count, () => nativeCrc32c(bytes)), ...floor },
         { name: 'slicing-by-16 in JavaScript', run: repeated(count, () => slicingBy16(tables, bytes)) },
       ],
     };

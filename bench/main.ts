@@ -1,6 +1,7 @@
 /**
  * `npm run bench [-- PART] [--json] [--quick]`: times the hot functions beside their rivals and prints what came out,
- * only benchmarks whose name contains PART where it is given. Results of a whole run are kept in bench/results as well.
+ * only benchmarks whose name contains PART where it is given. Results of a whole run are kept in bench/results as well, but
+ * not those of files that no commit has. Floors are held against medians of rounds.
  */
 
 import { writeFileSync } from 'node:fs';
@@ -8,6 +9,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchmarks } from './all.ts';
 import { type Benchmark, fullEffort, measure, type Result } from './benchmark.ts';
+import { plain, scaled } from './load/figures.ts';
+import { isDirty } from './load/floor-verdict.ts';
 import { machineFacts, machineSentence } from './load/machine.ts';
 import { projectRoot } from './load/project-root.ts';
 
@@ -16,18 +19,17 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const part = (positionals[0] ?? '').toLowerCase();
-const effort = values.quick ? { timeMs: 20, rounds: 2 } : fullEffort;
-const chosen = benchmarks().filter(({ name }) => name.toLowerCase().includes(part));
+const effort = values.quick ? { timeMs: 20, rounds: 2, settleMs: 0 } : fullEffort;
+const every = await benchmarks();
+const chosen = every.filter(({ name }) => name.toLowerCase().includes(part));
 if (chosen.length === 0) {
   console.error(
-    `No benchmark's name contains "${part}". They are:\n${benchmarks()
-      .map(({ name }) => `  ${name}`)
-      .join('\n')}`,
+    `No benchmark's name contains "${part}". They are:\n${every.map(({ name }) => `  ${name}`).join('\n')}`,
   );
   process.exit(1);
 }
 
-const columns = [46, 12, 12, 8] as const;
+const columns = [46, 12, 12, 8, 0] as const;
 const machine = machineFacts();
 
 if (!values.json) {
@@ -41,24 +43,21 @@ for (const benchmark of chosen) {
   if (!values.json) print(benchmark, results);
 }
 const text = JSON.stringify({ machine, benchmarks: all }, null, 2);
-if (part === '' && !values.quick) writeFileSync(join(projectRoot, 'bench/results/functions.json'), `${text}\n`);
+if (part === '' && !values.quick && !isDirty(machine.commit))
+  writeFileSync(join(projectRoot, 'bench/results/functions.json'), `${text}\n`);
 if (values.json) console.log(text);
 else console.log("\nA rival's ratio is Millrace's speed over its own: above 1, Millrace is faster.");
 
 function print({ name, unit }: Benchmark, results: readonly Result[]): void {
   console.log(`${name} (${unit})`);
-  for (const { contender, unitsPerSecond, bytesPerSecond, ratio } of results) {
+  for (const { contender, unitsPerSecond, bytesPerSecond, ratio, floor } of results) {
     const bytes = bytesPerSecond === null ? '' : scaled(bytesPerSecond);
-    printRow([`  ${contender}`, scaled(unitsPerSecond), bytes, ratio === null ? '' : `${ratio.toFixed(2)}x`]);
+    const times = ratio === null ? '' : `${plain(ratio.median)}x`;
+    const word = floor === null ? '' : `  ${floor.isMet ? 'met' : 'MISSED'}: at least ${floor.atLeast}x`;
+    printRow([`  ${contender}`, scaled(unitsPerSecond), bytes, times, word]);
   }
 }
 
 function printRow(cells: readonly string[]): void {
   console.log(cells.map((cell, i) => (i === 0 ? cell.padEnd(columns[0]) : cell.padStart(columns[i]!))).join(''));
-}
-
-/** Three digits and a unit prefix. */
-function scaled(value: number): string {
-  const power = Math.min(Math.max(Math.floor(Math.log10(value) / 3), 0), 3);
-  return `${(value / 1000 ** power).toPrecision(3)} ${['', 'k', 'M', 'G'][power]!}`.trimEnd();
 }

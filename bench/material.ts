@@ -6,6 +6,7 @@ import { asAddress, type Address } from '../src/base/numbers.ts';
 import { Arena } from '../src/memory/arena.ts';
 import { BatchBuilder } from '../src/records/batch-builder.ts';
 import { RecordReader } from '../src/records/record-reader.ts';
+import { jsonValue } from './json-value.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -38,18 +39,11 @@ export function reserved(sizeBytes: number): Address {
   return address;
 }
 
-/** A value of `sizeBytes` that is JSON for the most part and compresses as JSON does. */
-function valueOf(i: number, sizeBytes: number): Uint8Array {
-  let text = `{"id":${i},"user":"user-${(i * 7919) % 10_007}","at":${1_700_000_000_000 + i * 37},"page":"/shop/${i % 97}"`;
-  for (let k = 1; text.length < sizeBytes; k++) text += `,"field-${k}":${((i + k) * 2_654_435_761) % 4_294_967_291}`;
-  return Buffer.from(text.slice(0, sizeBytes));
-}
-
 /** A builder with as many records of `valueBytes` bytes as fit about 16 KiB, a producer's usual batch. */
 export function filledBuilder(valueBytes: number, batchBytes = 16 * 1024): BatchBuilder {
   const builder = new BatchBuilder((bytes) => nativeCrc32c(bytes));
   for (let i = 0; builder.recordCount === 0 || builder.sizeBytes + valueBytes <= batchBytes; i++) {
-    builder.append({ key: null, value: valueOf(i, valueBytes), timestampMs: 1_700_000_000_000 + i });
+    builder.append({ key: null, value: jsonValue(i, valueBytes), timestampMs: 1_700_000_000_000 + i });
   }
   return builder;
 }

@@ -1,31 +1,42 @@
 /**
  * How long the program takes until it serves on an empty directory, beside a bare `node -e 0`, and what memory it then
- * holds: `npm run bench:startup [-- --rounds N] [--json]`.
+ * holds: `npm run bench:startup [-- --rounds N] [--json] [--profile DIR]`.
  *
  *   ready      from the spawn to the start block: both doors are open
  *   answered   from the spawn to the answer to an ApiVersions request sent then
  *   bare       from the spawn of `node -e 0` to its end
  *
- * The kinds take turns, so that a machine that slows down slows all of them. Figures are medians in milliseconds.
+ * The kinds take turns, so that a machine that slows down slows all of them. Figures are medians in milliseconds. What at
+ * least five rounds of a commit gave is kept in bench/results and bench/README.md. --profile starts it once, writes CPU
+ * profiles into DIR, and keeps what took longest in bench/results/profiles.
  */
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { spreadOf } from '../build/bench/load/figures.js';
+import { floorMarks, isDirty, roundsForFloors, settled } from '../build/bench/load/floor-verdict.js';
+import { keepProfile } from '../build/bench/load/kept-profile.js';
+import { machineFacts, machineSentence } from '../build/bench/load/machine.js';
+import { writeReadmePart } from '../build/bench/load/readme-part.js';
+import { emptyBudgetMs } from '../build/bench/load/starts.js';
 
 const program = fileURLToPath(new URL('../dist/main.cjs', import.meta.url));
-/** How much longer than a bare Node a start may take. */
-const budgetMs = 80;
+const resultFile = fileURLToPath(new URL('../bench/results/startup.json', import.meta.url));
 const idleMs = 1500;
 /** ApiVersions version 0, correlation id 1, no client id, with its size prefix. */
 const apiVersionsRequest = Buffer.from('0000000a0012000000000001ffff', 'hex');
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '20' }, json: { type: 'boolean', default: false } },
+  options: {
+    rounds: { type: 'string', default: '20' },
+    json: { type: 'boolean', default: false },
+    profile: { type: 'string' },
+  },
 });
 const rounds = Number(values.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) {
@@ -41,12 +52,12 @@ function bareMs() {
   });
 }
 
-/** Starts the program once; `idle` waits and looks at its memory. */
-async function startOnce(idle) {
+/** Starts the program once, Node with `nodeFlags`; `idle` waits and looks at its memory. */
+async function startOnce(idle, nodeFlags = []) {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-startup-'));
   const args = ['--data', join(directory, 'data'), '--kafka', '127.0.0.1:0', '--http', '127.0.0.1:0'];
   const startedMs = performance.now();
-  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(process.execPath, [...nodeFlags, program, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
   const ended = new Promise((resolve) => child.on('close', resolve));
   const port = await new Promise((resolve, reject) => {
     let said = '';
@@ -75,38 +86,66 @@ async function startOnce(idle) {
   return { readyMs, answeredMs, rssMiB };
 }
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
-const bare = [];
-const ready = [];
-const answered = [];
-await bareMs();
-await startOnce(false);
-for (let round = 0; round < rounds; round++) {
-  bare.push(await bareMs());
-  const { readyMs, answeredMs } = await startOnce(false);
-  ready.push(readyMs);
-  answered.push(answeredMs);
+/** The starts of a run, in turn with a bare Node, and what their floor comes to. */
+async function measureStarts(commit) {
+  const each = { bareMs: [], readyMs: [], answeredMs: [] };
+  await bareMs();
+  await startOnce(false);
+  for (let round = 0; round < rounds; round++) {
+    each.bareMs.push(await bareMs());
+    const { readyMs, answeredMs } = await startOnce(false);
+    each.readyMs.push(readyMs);
+    each.answeredMs.push(answeredMs);
+  }
+  const { rssMiB } = await startOnce(true);
+  const figures = Object.fromEntries(Object.entries(each).map(([name, times]) => [name, spreadOf(times)]));
+  const overBareMs = figures.readyMs.median - figures.bareMs.median;
+  const judged = { figure: 'readyMs', bound: `≤ ${emptyBudgetMs} ms beyond a bare Node`, value: overBareMs };
+  const verdict = settled({ ...judged, isMet: overBareMs <= emptyBudgetMs }, { rounds, commit });
+  return { each, figures, overBareMs, idleRssMiB: rssMiB, verdict };
 }
-const { rssMiB } = await startOnce(true);
-const result = {
-  rounds,
-  node: process.version,
-  processor: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}`,
-  bareMs: median(bare),
-  readyMs: median(ready),
-  answeredMs: median(answered),
-  overBareMs: median(ready) - median(bare),
-  budgetMs,
-  ratio: median(ready) / median(bare),
-  idleRssMiB: rssMiB,
-};
-if (values.json) console.log(JSON.stringify(result, null, 2));
-else {
-  const show = (number) => (number === null ? 'unknown' : number.toFixed(1));
-  console.log(`Node ${result.node}, ${result.processor}, median of ${rounds}
 
-  bare node -e 0         ${show(result.bareMs)} ms
-  ready                  ${show(result.readyMs)} ms   ${show(result.overBareMs)} ms more (budget ${budgetMs}), ${result.ratio.toFixed(2)} ×
-  first request answered ${show(result.answeredMs)} ms
-  memory when idle       ${show(result.idleRssMiB)} MiB`);
+const show = (number) => (number === null ? 'unknown' : number.toFixed(1));
+const spread = ({ median, low, high }) => `${show(median)} (${show(low)}–${show(high)})`;
+
+function verdictWords({ state, bound, remark }) {
+  const word = { met: 'met', missed: 'MISSED', open: 'open' }[state];
+  return `${floorMarks[state]} ${word}: ${bound}${remark === undefined ? '' : ` (${remark})`}`;
+}
+
+function markdown(machine, { figures, overBareMs, idleRssMiB, verdict }) {
+  return [
+    '| | ms, median and range |',
+    '| --- | --- |',
+    `| a bare \`node -e 0\` | ${spread(figures.bareMs)} |`,
+    `| ready | ${spread(figures.readyMs)}<br>${show(overBareMs)} beyond the bare one: ${verdictWords(verdict)} |`,
+    `| first request answered | ${spread(figures.answeredMs)} |`,
+    '',
+    `${rounds} rounds in turn; ${show(idleRssMiB)} MiB when idle. Measured on: ${machineSentence(machine)}`,
+  ].join('\n');
+}
+
+const machine = machineFacts();
+if (values.profile !== undefined) {
+  await startOnce(false, ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', values.profile]);
+  const what = 'npm run bench:startup: one start on an empty directory, a request, and the end';
+  console.log(`Kept: ${keepProfile({ name: 'startup', what, profileFolder: values.profile }, machine)}`);
+  process.exit(0);
+}
+const result = await measureStarts(machine.commit);
+const keeps = rounds >= roundsForFloors && !isDirty(machine.commit);
+if (keeps) {
+  writeFileSync(resultFile, `${JSON.stringify({ machine, rounds, ...result }, null, 1)}\n`);
+  writeReadmePart('startup', markdown(machine, result));
+}
+if (values.json) console.log(JSON.stringify({ machine, rounds, ...result }, null, 2));
+else {
+  const { figures, overBareMs, idleRssMiB, verdict } = result;
+  console.log(`${machineSentence(machine)}, median and range of ${rounds}
+
+  bare node -e 0         ${spread(figures.bareMs)} ms
+  ready                  ${spread(figures.readyMs)} ms, ${show(overBareMs)} ms more
+  first request answered ${spread(figures.answeredMs)} ms
+  memory when idle       ${show(idleRssMiB)} MiB
+  ${verdictWords(verdict)}${keeps ? '' : '\n  Not kept: of few rounds, or of files that no commit has.'}`);
 }

@@ -3,7 +3,7 @@ import { benchmarks } from '../bench/all.ts';
 import { leastEffort, measure } from '../bench/benchmark.ts';
 
 // That they run, and that contenders agree about what they did (`measure` sees to that); nothing here is timed.
-describe.each(benchmarks().map((benchmark) => [benchmark.name, benchmark] as const))('%s', (_, benchmark) => {
+describe.each((await benchmarks()).map((benchmark) => [benchmark.name, benchmark] as const))('%s', (_, benchmark) => {
   it('runs', async () => {
     const results = await measure(benchmark, leastEffort);
     expect(results.map(({ contender }) => contender)).toEqual(benchmark.contenders.map(({ name }) => name));

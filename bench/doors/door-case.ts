@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { millrace } from '../load/millrace-server.ts';
 import { projectRoot } from '../load/project-root.ts';
 import { sumOf } from '../load/process-usage.ts';
-import { DisturbanceWatch } from '../load/rounds.ts';
+import { leastDisturbed } from '../load/least-disturbed.ts';
 import { type HostPort, ServerUnderTest, syncDisks, type ServerKind } from '../load/server-under-test.ts';
 import { runLoad, type LoadFigures, type LoadOptions } from './native-load.ts';
 
@@ -54,7 +54,6 @@ export interface RunOptions {
   readonly note: (text: string) => void;
 }
 
-const disturbedFrom = 0.05;
 const repeatsAtMost = 2;
 /** The first moments of a load open connections and fill windows, in seconds. */
 const runUpSeconds = 0.2;
@@ -116,20 +115,16 @@ async function undisturbedPair(
   ours: ServerUnderTest,
   { seconds, isStrict, note }: RunOptions,
 ): Promise<Pair> {
-  for (let repeats = 0; ; repeats++) {
-    const watch = new DisturbanceWatch();
+  const measurePair = async () => {
     const theirs = await measure(door.rival.load, rival, seconds);
     const measured = await measure(door.millrace, ours, seconds);
-    const share = watch.share();
-    syncDisks();
-    const isDisturbed = share > disturbedFrom;
-    note(
-      `${door.name}: ${told(theirs)} ${rival.kind.name}, ${told(measured)} Millrace` +
-        (isDisturbed ? `; others took ${Math.round(share * 100)} % of the processors` : ''),
-    );
-    if (isDisturbed && isStrict && repeats < repeatsAtMost) continue;
-    return { rival: theirs, millrace: measured, isDisturbed };
-  }
+    note(`${door.name}: ${told(theirs)} ${rival.kind.name}, ${told(measured)} Millrace`);
+    return { rival: theirs, millrace: measured };
+  };
+  const options = { name: door.name, repeatsAtMost: isStrict ? repeatsAtMost : 0, onNote: note, onRepeat: syncDisks };
+  const { value, isDisturbed } = await leastDisturbed(measurePair, options);
+  syncDisks();
+  return { ...value, isDisturbed };
 }
 
 async function measure(load: Load, server: ServerUnderTest, seconds: number): Promise<Measured> {

@@ -5,6 +5,7 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { spreadOf } from '../load/figures.ts';
 import { projectRoot } from '../load/project-root.ts';
 import { writeReadmePart } from '../load/readme-part.ts';
 import { perSecond, type Pair } from './door-case.ts';
@@ -42,12 +43,12 @@ export function resultOf(
   return {
     name,
     rival,
-    rivalPerSecond: median(pairs.map((pair) => pair.rival.recordsPerSecond)),
-    millracePerSecond: median(pairs.map((pair) => pair.millrace.recordsPerSecond)),
-    ratio: median(ratios),
+    rivalPerSecond: medianOf(pairs.map((pair) => pair.rival.recordsPerSecond)),
+    millracePerSecond: medianOf(pairs.map((pair) => pair.millrace.recordsPerSecond)),
+    ratio: medianOf(ratios),
     least: Math.min(...ratios),
     most: Math.max(...ratios),
-    cpuRatio: median(pairs.map((pair) => pair.millrace.cpuMicrosPerRecord / pair.rival.cpuMicrosPerRecord)),
+    cpuRatio: medianOf(pairs.map((pair) => pair.millrace.cpuMicrosPerRecord / pair.rival.cpuMicrosPerRecord)),
     floor,
     pairs: pairs.length,
     disturbedPairs: pairs.filter(({ isDisturbed }) => isDisturbed).length,
@@ -100,12 +101,10 @@ function markdownTable(results: readonly CaseResult[]): string {
   ].join('\n');
 }
 
-function disturbance({ pairs, disturbedPairs }: CaseResult): string {
-  return disturbedPairs === 0 ? '' : `; something else used the processor during ${disturbedPairs} of ${pairs} pairs`;
+function medianOf(values: readonly number[]): number {
+  return spreadOf(values).median;
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+function disturbance({ pairs, disturbedPairs }: CaseResult): string {
+  return disturbedPairs === 0 ? '' : `; something else used the processor during ${disturbedPairs} of ${pairs} pairs`;
 }

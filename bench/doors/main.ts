@@ -1,12 +1,16 @@
 /**
  * `npm run bench:doors [-- --only TEXT] [--rounds N] [--pairs N] [--seconds N] [--profile DIR] [--keep] [--quick]`: the
  * doors of the HTTP port beside a bare uWebSockets.js server, with a load generator in C, and beside NATS over WebSocket
- * where Go is. Figures go to stdout, what goes on to stderr, and with --keep into bench/results; the exit code is 1 where
+ * where Go is. Figures go to stdout, what goes on to stderr, and with --keep into bench/results; --profile has Millrace write
+ * CPU profiles, of which what took longest is kept there as well where --only says of what; the exit code is 1 where
  * a floor is not reached (with --quick nothing is judged, and NATS is left out).
  */
 
 import { parseArgs } from 'node:util';
+import { isDirty } from '../load/floor-verdict.ts';
+import { keepProfile } from '../load/kept-profile.ts';
 import { machineFacts, machineSentence } from '../load/machine.ts';
+import { profileSummary } from '../load/profile-summary.ts';
 import { Missing } from '../peers/cache.ts';
 import { runCase, type DoorCase } from './door-case.ts';
 import { isMissed, keepDoorResults, lineOf, resultOf, type CaseResult } from './door-report.ts';
@@ -40,7 +44,8 @@ try {
   console.error((error as Error).message);
   process.exit(1);
 }
-const machine = machineSentence(machineFacts());
+const facts = machineFacts();
+const machine = machineSentence(facts);
 console.log(`${machine}\n`);
 const options = {
   rounds: Number(values.rounds ?? (values.quick ? 1 : 3)),
@@ -62,9 +67,18 @@ for (const door of cases.filter(({ name }) => name.includes(values.only))) {
     note(`${door.name}: ${error.message}`);
   }
 }
-if (values.keep) {
+if (values.keep && isDirty(facts.commit)) console.error('Nothing is kept: no commit has the files that are measured.');
+else if (values.keep) {
   const order = cases.map(({ name }) => name);
   keepDoorResults(results, order);
+}
+if (values.profile !== undefined) {
+  console.error(profileSummary(values.profile));
+  if (!values.quick && values.only !== '' && !isDirty(facts.commit)) {
+    const name = ['doors', ...(values.only.match(/[a-z0-9]+/gi) ?? [])].join('-').toLowerCase();
+    const what = `npm run bench:doors -- --only ${JSON.stringify(values.only)}`;
+    note(`kept: ${keepProfile({ name, what, profileFolder: values.profile }, facts)}`);
+  }
 }
 let missed = results.filter(isMissed).length;
 for (const path of ['/ws', '/topics/bench/produce']) {

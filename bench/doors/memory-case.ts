@@ -15,22 +15,19 @@ export interface HeldResult {
 
 const mostBytes = 200 * 2 ** 20;
 
-export async function measureHeld(connections: number, path: string, hello?: string): Promise<HeldResult> {
+export async function measureHeld(connections: number, path: string): Promise<HeldResult> {
   await using server = await ServerUnderTest.start(millrace(), tmpdir());
   // What the first connections need once is no connection's.
   await (
-    await holdConnections({ ...addressOf(server), connections: 10, path, ...offer(path, hello) })
+    await holdConnections({ ...addressOf(server), connections: 10, path, ...offer(path) })
   )();
   const before = server.memory.rssBytes;
-  const release = await holdConnections({ ...addressOf(server), connections, path, ...offer(path, hello) });
+  const release = await holdConnections({ ...addressOf(server), connections, path, ...offer(path) });
   const moreBytes = server.memory.rssBytes - before;
   await release();
   return { connections, path, moreBytes, mostBytes };
 }
 
-function offer(path: string, hello?: string): Readonly<Record<string, string>> {
-  return {
-    ...(path === '/ws' ? { protocol: 'millrace.v1' } : {}),
-    ...(hello === undefined ? {} : { hello }),
-  };
+function offer(path: string): Readonly<Record<string, string>> {
+  return path === '/ws' ? { protocol: 'millrace.v1' } : {};
 }

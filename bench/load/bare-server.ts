@@ -8,6 +8,7 @@
  *   copy-write    socket ─read─▶ buffer ─copy─▶ ring ─write of whole requests, all that are there─▶ file ─▶ answers
  *   copy-direct   likewise, past the page cache (O_DIRECT): a request takes whole blocks of the ring and of the file
  *   read-send     for each request 1 MiB of the file: file ─read─▶ buffer ─▶ socket
+ *   send          for each request 1 MiB that lies in a buffer: buffer ─▶ socket
  *
  * The writing is done by a second thread (bare-writer.ts), as the bytes lie in shared memory.
  */
@@ -17,7 +18,7 @@ import { type AddressInfo, createServer, Socket, type SocketConstructorOpts } fr
 import { Worker } from 'node:worker_threads';
 import { BareRing } from './bare-ring.ts';
 
-export type BareMode = 'discard' | 'copy-write' | 'copy-direct' | 'read-send';
+export type BareMode = 'discard' | 'copy-write' | 'copy-direct' | 'read-send' | 'send';
 
 /** What a read takes at once; smaller ones cost more calls, larger ones leave the cache. */
 const readBufferBytes = 512 * 1024;
@@ -40,7 +41,8 @@ const takes: Readonly<Record<BareMode, () => Promise<Take> | Take>> = {
   discard: () => (_, requestsEnded, __, socket) => answerRequests(socket, requestsEnded),
   'copy-write': () => copyingTake(false),
   'copy-direct': () => copyingTake(true),
-  'read-send': sendingTake,
+  'read-send': () => sendingTake(true),
+  send: () => sendingTake(false),
 };
 
 function answerRequests(socket: Socket, count: number): void {
@@ -77,7 +79,7 @@ function copyingTake(isDirect: boolean): Take {
   };
 }
 
-async function sendingTake(): Promise<Take> {
+async function sendingTake(isRead: boolean): Promise<Take> {
   const handle = await open(file, 'w+');
   for (let at = 0; at < readFileBytes; at += sentBytes) await handle.write(Buffer.alloc(sentBytes), 0, sentBytes, at);
   const buffers: Buffer[] = [];
@@ -86,7 +88,9 @@ async function sendingTake(): Promise<Take> {
     for (let i = 0; i < requestsEnded; i++) {
       const buffer = buffers.pop() ?? Buffer.alloc(prefixBytes + sentBytes);
       buffer.writeInt32BE(sentBytes);
-      void send(handle, at, buffer, socket, () => buffers.push(buffer));
+      const sent = (): void => void buffers.push(buffer);
+      if (isRead) void send(handle, at, buffer, socket, sent);
+      else socket.write(buffer, sent);
       at = (at + sentBytes) % readFileBytes;
     }
   };

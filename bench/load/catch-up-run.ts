@@ -22,6 +22,7 @@ interface Place {
 class CatchUpReader {
   readonly #connection: LoadConnection;
   readonly #job: CatchUpJob;
+  readonly #all: readonly Place[];
   readonly #places: Map<number, Place>;
   records = 0;
   bytes = 0;
@@ -30,14 +31,20 @@ class CatchUpReader {
   constructor(connection: LoadConnection, job: CatchUpJob, places: readonly Place[]) {
     this.#connection = connection;
     this.#job = job;
-    this.#places = new Map(places.map((place) => [place.partition, place]));
+    this.#all = places;
+    this.#places = new Map();
+    this.#begin();
   }
 
-  run(): Promise<void> {
+  /** Reads everything once, and again while the time of `endMs` is not there yet. */
+  run(endMs: number): Promise<void> {
+    const isRepeating = this.#job.durationMs !== undefined;
     return new Promise((resolve) => {
       const next = (): void => {
-        if (this.#places.size === 0) resolve();
-        else this.#ask();
+        const isOver = isRepeating ? performance.now() >= endMs : this.#places.size === 0;
+        if (isOver) return resolve();
+        if (this.#places.size === 0) this.#begin();
+        this.#ask();
       };
       this.#connection.listen((bytes, start) => {
         this.requests++;
@@ -51,6 +58,10 @@ class CatchUpReader {
 
   close(): void {
     this.#connection.close();
+  }
+
+  #begin(): void {
+    for (const place of this.#all) this.#places.set(place.partition, { ...place });
   }
 
   #take(partition: number, lastOffset: number, recordCount: number, sizeBytes: number): void {
@@ -90,16 +101,14 @@ export async function runCatchUp(job: CatchUpJob, onBegin: () => void): Promise<
   );
   onBegin();
   const startedMs = performance.now();
-  await Promise.race([Promise.all(readers.map((reader) => reader.run())), failed]);
+  await Promise.race([Promise.all(readers.map((reader) => reader.run(startedMs + (job.durationMs ?? 0)))), failed]);
   const elapsedMs = performance.now() - startedMs;
   for (const reader of readers) reader.close();
   const sum = (of: (reader: CatchUpReader) => number): number => readers.reduce((total, one) => total + of(one), 0);
-  const bytes = sum((reader) => reader.bytes);
   return {
     requests: sum((reader) => reader.requests),
     records: sum((reader) => reader.records),
-    bytes,
-    plainBytes: bytes,
+    bytes: sum((reader) => reader.bytes),
     elapsedMs,
     latencies: null,
     deliveryLatencies: null,

@@ -7,6 +7,7 @@ import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { Client, Consumer, createTopics, Producer } from '../../src/client/index.ts';
 import type { Figures, ResultRow } from './figures.ts';
 import { cpuTimeOf, sumOf } from './process-usage.ts';
+import { rowOf } from './produce-case.ts';
 import { alternate } from './rounds.ts';
 import { type Scenario, type ScenarioContext, sizeName } from './scenario.ts';
 import { type Doors, ServerUnderTest } from './server-under-test.ts';
@@ -136,7 +137,7 @@ async function run({ millrace, sizes, dataParent, includes, note }: ScenarioCont
       if (!includes(what)) continue;
       const contenders = [millraceClient, kafkajs].map((each) => ({ name: each.name, round: () => figures(each) }));
       const results = await alternate(contenders, { rounds: sizes.rounds, isStrict: !sizes.isQuick, onNote: note });
-      for (const { name, ...rest } of results) rows.push({ scenario: 'clients', what, who: name, ...rest });
+      for (const result of results) rows.push(rowOf('clients', { what }, result));
     }
   }
   return rows;

@@ -50,7 +50,7 @@ export async function runCommits(job: CommitJob, onBegin: () => void): Promise<L
   await Promise.race([send(connections, job, progress), failed]);
   const elapsedMs = performance.now() - progress.startedMs;
   for (const connection of connections) connection.close();
-  const none = { records: 0, bytes: 0, plainBytes: 0, deliveryLatencies: null };
+  const none = { records: 0, bytes: 0, deliveryLatencies: null };
   return { ...none, requests, elapsedMs, latencies: latencies.summary() };
 }
 

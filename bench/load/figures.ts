@@ -1,15 +1,23 @@
 /** The figures that rounds give, their medians and spread, and how a person reads them. */
 
+import type { FloorVerdict } from './floor-verdict.ts';
+
 /** Each figure that there is, with its unit in its name. */
 export const figureFormats = {
   recordsPerSecond: { title: 'records/s', format: scaled },
   requestsPerSecond: { title: 'requests/s', format: scaled },
+  /** Of the rate that was asked for; only of a round that missed it, which has no latencies then. */
+  rateReached: { title: 'of the rate', format: plain },
   bytesPerSecond: { title: 'bytes/s', format: scaled },
   brokerCpuSecondsPerGb: { title: 'broker CPU s/GB', format: plain },
   clientCpuSecondsPerGb: { title: 'client CPU s/GB', format: plain },
   brokerCpuMicrosecondsPerRequest: { title: 'broker µs/request', format: plain },
+  ioMicroseconds: { title: 'I/O thread', format: plain },
+  workerMicroseconds: { title: 'flush worker', format: plain },
+  otherMicroseconds: { title: 'other threads', format: plain },
+  directFiles: { title: 'O_DIRECT files', format: String },
   rssMiB: { title: 'RSS MiB', format: plain },
-  peakRssMiB: { title: 'peak MiB', format: plain },
+  peakRssMb: { title: 'peak RSS MB', format: plain },
   p50Ms: { title: 'p50 ms', format: plain },
   p90Ms: { title: 'p90', format: plain },
   p99Ms: { title: 'p99', format: plain },
@@ -19,12 +27,16 @@ export const figureFormats = {
   readyMs: { title: 'ready ms', format: plain },
   firstAckMs: { title: 'first ack ms', format: plain },
   descriptors: { title: 'descriptors', format: String },
+  handles: { title: 'handles', format: String },
   ratio: { title: 'ratio', format: plain },
 } as const;
 
 export type FigureName = keyof typeof figureFormats;
 /** What one round gave; a figure that has no meaning there is left out. */
-export type Figures = Partial<Record<FigureName, number>>;
+export type Figures = Partial<Record<FigureName, number>> & {
+  /** In which of several ways, where one was chosen in the round. */
+  readonly how?: string;
+};
 
 export interface Spread {
   readonly median: number;
@@ -42,11 +54,24 @@ export interface ResultRow {
   /** Who did it: a server's name, or what it is compared with. */
   readonly who: string;
   readonly figures: FigureSpreads;
-  readonly rounds: number;
-  /** Rounds that were done again because something else used the processor. */
+  /** What each round gave. */
+  readonly each: readonly Figures[];
+  /** Measurements that were done again because something else used the processor. */
   readonly repeated: number;
+  /** Rounds that were disturbed all the same; of each the least disturbed measurement counts. */
+  readonly disturbed: number;
   /** Where one may be put on a plot of a sweep: the place, the line, and the plot's title. */
-  readonly sweep?: { readonly title: string; readonly at: string; readonly line: string };
+  readonly sweep?: Sweep;
+  /** What the floors of the row come to, where it has some. */
+  readonly verdicts?: readonly FloorVerdict[];
+}
+
+export interface Sweep {
+  readonly title: string;
+  readonly at: string;
+  readonly line: string;
+  /** What is drawn; absent: throughput, processor time and memory. */
+  readonly figures?: readonly FigureName[];
 }
 
 export function spreadsOf(rounds: readonly Figures[]): FigureSpreads {

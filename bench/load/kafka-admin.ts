@@ -15,7 +15,6 @@ import { WireClient } from '../../test/program/wire-client.ts';
 import type { Doors } from './server-under-test.ts';
 
 const latestTimestamp = -1;
-const earliestTimestamp = -2;
 const createTimeoutMs = 120_000;
 /** Apache Kafka makes no more than 10,000 records of its metadata log in one request. */
 const partitionsAtOnce = 5000;
@@ -76,20 +75,11 @@ export class KafkaAdmin {
   }
 
   /** The offset behind the last record that consumers see, of each partition. */
-  endOffsets(topic: string, partitionCount: number): Promise<number[]> {
-    return this.#offsets(topic, partitionCount, latestTimestamp);
-  }
-
-  /** The offset of the first record, of each partition. */
-  startOffsets(topic: string, partitionCount: number): Promise<number[]> {
-    return this.#offsets(topic, partitionCount, earliestTimestamp);
-  }
-
-  async #offsets(topic: string, partitionCount: number, timestamp: number): Promise<number[]> {
+  async endOffsets(topic: string, partitionCount: number): Promise<number[]> {
     const partitions = Array.from({ length: partitionCount }, (_, partitionIndex) => ({
       partitionIndex,
       currentLeaderEpoch: -1,
-      timestamp,
+      timestamp: latestTimestamp,
     }));
     const request = {
       ...defaultListOffsetsRequest(),

@@ -9,7 +9,6 @@
 /** In milliseconds. */
 export interface Latencies {
   readonly count: number;
-  readonly mean: number;
   readonly p50: number;
   readonly p90: number;
   readonly p99: number;
@@ -52,11 +51,8 @@ export function summaryOf(valuesMs: Float64Array): Latencies | null {
   valuesMs.sort();
   // The nearest rank: the smallest value that is not below the given share of all.
   const at = (share: number): number => valuesMs[Math.max(Math.ceil(share * count) - 1, 0)]!;
-  let sum = 0;
-  for (const value of valuesMs) sum += value;
   return {
     count,
-    mean: sum / count,
     p50: at(0.5),
     p90: at(0.9),
     p99: at(0.99),

@@ -21,6 +21,7 @@ function cases({ sizes }: ScenarioContext): ProduceCase[] {
       acks,
       inFlight: 1024,
       recordsPerSecond: rate,
+      sweep: { title: 'rate', at: `${rate}/s`, line: acksName(acks), figures: ['p50Ms', 'p99Ms'] as const },
     })),
   ]);
 }
@@ -48,7 +49,11 @@ export const latencyScenario: Scenario = {
         name,
         round: async () => only(await round(), latencyFigureNames),
       }));
-      for (const result of await alternate(contenders, roundsOf(context))) rows.push(rowOf('latency', one, result));
+      for (const [i, result] of (await alternate(contenders, roundsOf(context))).entries()) {
+        const { sweep } = one;
+        const line = i === 0 || sweep === undefined ? sweep : { ...sweep, line: result.name };
+        rows.push(rowOf('latency', { ...one, ...(line === undefined ? {} : { sweep: line }) }, result));
+      }
     }
     return rows;
   },

@@ -53,8 +53,12 @@ export interface ProduceJob extends JobTarget {
 
 export interface CatchUpJob extends JobTarget {
   readonly kind: 'catch-up';
+  /** Of the values that the topic holds. */
+  readonly recordBytes: number;
   /** Partitions are shared out among them. */
   readonly connections: number;
+  /** Begins again at the start, until so long is over; absent: reads everything once. */
+  readonly durationMs?: number;
   /** The most that one fetch returns, all partitions together. */
   readonly fetchBytes: number;
   readonly partitionFetchBytes: number;
@@ -71,6 +75,7 @@ export interface TailJob extends JobTarget {
 
 export interface WideFetchJob extends JobTarget {
   readonly kind: 'wide';
+  readonly recordBytes: number;
   readonly connections: number;
   /** On each connection, one after the other. */
   readonly fetches: number;
@@ -94,8 +99,6 @@ export interface LoadResult {
   readonly records: number;
   /** Of whole batches as they travelled. */
   readonly bytes: number;
-  /** The same, uncompressed. */
-  readonly plainBytes: number;
   /** From the first byte sent to the last answer. */
   readonly elapsedMs: number;
   /** At a fixed rate from the intended send times; in a closed loop from when each was sent. Null for reading alone. */

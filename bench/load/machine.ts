@@ -1,7 +1,9 @@
 /** What results are worth nothing without: the machine, the versions, the commit. Neither host names nor paths. */
 
 import { spawnSync } from 'node:child_process';
-import { cpus, release, totalmem, type } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
+import { cpus, release, tmpdir, totalmem, type } from 'node:os';
+import { basename, resolve } from 'node:path';
 import { projectRoot } from './project-root.ts';
 
 export interface MachineFacts {
@@ -10,34 +12,54 @@ export interface MachineFacts {
   readonly memoryBytes: number;
   readonly system: string;
   readonly node: string;
+  /** The file system that data is kept on, and its disk; absent in results that were kept before it was asked for. */
+  readonly disk?: string;
   /** With a + where files differ from it; null where it is not known. */
   readonly commit: string | null;
   /** ISO 8601, UTC. */
   readonly date: string;
 }
 
+const mounts = '/proc/mounts';
 const resultPaths = ['bench/results', 'bench/README.md'];
 
-export function machineFacts(): MachineFacts {
+/** `dataParent`: where servers keep their data. */
+export function machineFacts(dataParent = tmpdir()): MachineFacts {
   return {
     processor: cpus()[0]?.model.trim() ?? 'unknown',
     cores: cpus().length,
     memoryBytes: totalmem(),
     system: `${type()} ${release()}`,
     node: process.versions.node,
+    disk: diskOf(resolve(dataParent)),
     commit: commit(),
     date: new Date().toISOString(),
   };
 }
 
 /** The machine and what runs on it. */
-export function hardwareSentence({ processor, cores, memoryBytes, system, node }: MachineFacts): string {
-  return `${processor}, ${cores} cores, ${Math.round(memoryBytes / 2 ** 30)} GiB, ${system}, Node ${node}`;
+export function hardwareSentence({ processor, cores, memoryBytes, system, node, disk }: MachineFacts): string {
+  const parts = [processor, `${cores} cores`, `${Math.round(memoryBytes / 2 ** 30)} GiB`, system, `Node ${node}`];
+  return [...parts, ...(disk === undefined ? [] : [disk])].join(', ');
 }
 
 /** The same, with the commit and when it was. */
 export function machineSentence(facts: MachineFacts): string {
   return `${hardwareSentence(facts)}, commit ${facts.commit ?? 'unknown'}, ${facts.date}`;
+}
+
+/** As `ext4 on vda`; the mount with the longest path above `folder` is the one that it lies on. */
+function diskOf(folder: string): string {
+  let found = { path: '', words: 'an unknown disk' };
+  if (!existsSync(mounts)) return found.words;
+  for (const line of readFileSync(mounts, 'utf8').split('\n')) {
+    const [device, path, type] = line.split(' ');
+    if (path === undefined || path.length < found.path.length) continue;
+    if (path === '/' || folder === path || folder.startsWith(`${path}/`)) {
+      found = { path, words: `${type} on ${basename(device!)}` };
+    }
+  }
+  return found.words;
 }
 
 function commit(): string | null {

@@ -1,8 +1,9 @@
 /**
  * `npm run bench:load [-- SCENARIO …] [--quick] [--rounds N] [--soak GB] [--only TEXT] [--profile DIR] [--data DIR]
  * [--out DIR] [--json] [--list]`: the whole broker under load. --only takes the cases whose name contains TEXT; --profile has
- * the broker write CPU profiles, and shows what took longest. Results are printed, and kept as JSON and plots in
- * bench/results, or where --out says; with --quick only where it does. A run of everything is put into bench/README.md too.
+ * the broker write CPU profiles, and shows what took longest; of a single scenario that is kept in bench/results/profiles. Results are printed, and kept as JSON and plots in
+ * bench/results, or where --out says; with --quick, and of files that no commit has, only where it does. A run of everything
+ * (but the soak and the stages, which are asked for) is put into bench/README.md too.
  * What goes on is told on stderr.
  */
 
@@ -14,6 +15,8 @@ import { ceilingScenarios } from './ceiling-scenario.ts';
 import { clientScenarios } from './client-scenario.ts';
 import { commitScenario } from './commit-scenario.ts';
 import type { ResultRow } from './figures.ts';
+import { isDirty } from './floor-verdict.ts';
+import { keepProfile } from './kept-profile.ts';
 import { latencyScenario } from './latency-scenario.ts';
 import { loadReport } from './load-report.ts';
 import { machineFacts, machineSentence } from './machine.ts';
@@ -66,12 +69,17 @@ if (values.list || unknown.length > 0) {
 const sizes = values.quick ? quickSizes : fullSizes;
 const dataParent = values.data ?? tmpdir();
 mkdirSync(dataParent, { recursive: true });
-const isWhole = !values.quick && values.only === '' && values.profile === undefined;
+const machine = machineFacts(dataParent);
+const isWhole = !values.quick && values.only === '' && values.profile === undefined && !isDirty(machine.commit);
+if (isDirty(machine.commit) && !values.quick)
+  console.error('Nothing is kept: no commit has the files that are measured.');
 const context: ScenarioContext = {
   keepsResults: isWhole && values.out === undefined,
+  machine,
   sizes: {
     ...sizes,
     rounds: numberOf('rounds', sizes.rounds),
+    judgedRounds: numberOf('rounds', sizes.judgedRounds),
     soakBytes: numberOf('soak', sizes.soakBytes / 1e9) * 1e9,
   },
   millrace: (settings = {}) =>
@@ -80,11 +88,12 @@ const context: ScenarioContext = {
   dataParent,
   note: (text) => console.error(`  … ${text}`),
 };
-// A soak takes long, so it is asked for.
-const isAskedFor = ({ name }: Scenario): boolean =>
-  positionals.length > 0 ? positionals.includes(name) : name !== 'soak' || values.quick || values.soak !== undefined;
+const isAskedFor = ({ name }: Scenario): boolean => {
+  if (positionals.length > 0) return positionals.includes(name);
+  // A soak takes long, and stages have a table of their own: both are asked for by their names.
+  return values.quick || (name !== 'stages' && (name !== 'soak' || values.soak !== undefined));
+};
 
-const machine = machineFacts();
 if (!values.json) console.log(`${machineSentence(machine)}\n`);
 const rows: ResultRow[] = [];
 for (const scenario of scenarios.filter(isAskedFor)) {
@@ -103,14 +112,27 @@ for (const scenario of scenarios.filter(isAskedFor)) {
   }
 }
 if (values.json) console.log(JSON.stringify({ machine, rows }, null, 2));
-if (values.profile !== undefined) console.log(profileSummary(values.profile));
+if (values.profile !== undefined) reportProfile(values.profile);
 const folder = values.out ?? (isWhole ? join(projectRoot, 'bench/results') : null);
 if (folder !== null) {
-  const files = keepResults(folder, `load-${positionals.length === 1 ? positionals[0] : 'all'}`, { machine, rows });
+  const files = keepResults(folder, `load-${positionals.length === 0 ? 'all' : positionals.join('-')}`, {
+    machine,
+    rows,
+  });
   // The README has what one run gave, with its plots.
   if (context.keepsResults && positionals.length === 0)
     writeReadmePart('load', loadReport(scenarios, { machine, rows }, files));
   console.error(`Kept: ${files.join(', ')}`);
+}
+
+/** Keeps what took longest where one scenario was run, whose name it can have. */
+function reportProfile(profileFolder: string): void {
+  console.log(profileSummary(profileFolder));
+  if (values.quick || isDirty(machine.commit) || positionals.length !== 1) return;
+  const [scenario] = positionals;
+  const name = ['load', scenario, ...(values.only.match(/[a-z0-9]+/gi) ?? [])].join('-').toLowerCase();
+  const what = `npm run bench:load -- ${scenario}${values.only === '' ? '' : ` --only ${JSON.stringify(values.only)}`}`;
+  console.error(`Kept: ${keepProfile({ name, what, profileFolder }, machine)}`);
 }
 
 function numberOf(name: 'rounds' | 'soak', otherwise: number): number {

@@ -7,36 +7,58 @@ import type { Figures } from './figures.ts';
 import type { KafkaAdmin } from './kafka-admin.ts';
 import type { Latencies } from './latency-recorder.ts';
 import { runLoad } from './load-client.ts';
-import type { LoadJob, LoadResult, ProduceJob, TailJob } from './load-job.ts';
-import { sumOf } from './process-usage.ts';
+import type { CommitJob, JobTarget, LoadJob, LoadResult } from './load-job.ts';
+import { directDescriptorsOf, sumOf, threadTimesOf } from './process-usage.ts';
 import type { ServerUnderTest } from './server-under-test.ts';
 
 const bytesPerGb = 1e9;
 const microsecondsPerSecond = 1e6;
 const bytesPerMiB = 2 ** 20;
+const bytesPerMb = 1e6;
 const pollMs = 20;
+
+/** Of commits nothing but their latencies is looked at. */
+type MeasuredJob = Exclude<LoadJob, CommitJob>;
+
+export interface MeasureOptions {
+  /** Whether each thread of the server, which is a Millrace, is looked at by itself. */
+  readonly isByThread?: boolean;
+}
 
 export interface MeasuredLoad {
   readonly result: LoadResult;
+  /** CPU time of the broker while it ran. */
+  readonly brokerSeconds: number;
   readonly figures: Figures;
 }
 
-/** Runs `job` and measures from when its load begins. CPU seconds are per GB of batches as they travelled. */
-export async function measureLoad(server: ServerUnderTest, job: LoadJob): Promise<MeasuredLoad> {
+/**
+ * Runs `job` and measures from when its load begins. Bytes a second are of batches as they travelled; CPU seconds are per
+ * GB of values, as those of other people's clients are, whatever they were compressed to.
+ */
+export async function measureLoad(
+  server: ServerUnderTest,
+  job: MeasuredJob,
+  { isByThread = false }: MeasureOptions = {},
+): Promise<MeasuredLoad> {
   let brokerBefore = 0;
+  let threadsBefore = new Map<number, number>();
   let clientBefore = process.cpuUsage();
   const result = await runLoad(job, () => {
     brokerBefore = sumOf(server.cpuTime);
+    if (isByThread) threadsBefore = threadTimesOf(server.pid);
     clientBefore = process.cpuUsage();
   });
   const brokerSeconds = sumOf(server.cpuTime) - brokerBefore;
   const { user, system } = process.cpuUsage(clientBefore);
   const perSecond = (count: number): number => (count * 1000) / result.elapsedMs;
-  const perGb = (seconds: number): number => (seconds * bytesPerGb) / result.bytes;
+  const valueBytes = result.records * recordBytesOf(job);
+  const perGb = (seconds: number): number => (seconds * bytesPerGb) / valueBytes;
   const { rssBytes, peakRssBytes } = server.memory;
   const latencies = result.deliveryLatencies ?? (isPaced(job) || isOneByOne(job) ? result.latencies : null);
   return {
     result,
+    brokerSeconds,
     figures: {
       recordsPerSecond: perSecond(result.records),
       requestsPerSecond: perSecond(result.requests),
@@ -46,14 +68,43 @@ export async function measureLoad(server: ServerUnderTest, job: LoadJob): Promis
       ...(isPaced(job) ? {} : { clientCpuSecondsPerGb: perGb((user + system) / microsecondsPerSecond) }),
       brokerCpuMicrosecondsPerRequest: (brokerSeconds * microsecondsPerSecond) / result.requests,
       rssMiB: rssBytes / bytesPerMiB,
-      peakRssMiB: peakRssBytes / bytesPerMiB,
+      peakRssMb: peakRssBytes / bytesPerMb,
       ...(latencies === null ? {} : latencyFigures(latencies)),
+      ...(isByThread ? threadFigures(server.pid, threadsBefore, result.requests) : {}),
     },
   };
 }
 
-export function latencyFigures({ p50, p90, p99, p999, p9999, max }: Latencies): Figures {
-  return { p50Ms: p50, p90Ms: p90, p99Ms: p99, p999Ms: p999, p9999Ms: p9999, maxMs: max };
+/**
+ * What a request took of the threads of a Millrace: its I/O thread is the process's first, its flush worker the busiest of
+ * the others, which are helpers of V8 and libuv.
+ */
+function threadFigures(pid: number, before: ReadonlyMap<number, number>, requests: number): Figures {
+  const after = threadTimesOf(pid);
+  const perRequest = (seconds: number): number => (seconds * microsecondsPerSecond) / requests;
+  const took = [...after].map(([thread, seconds]) => ({ thread, seconds: seconds - (before.get(thread) ?? 0) }));
+  const others = took
+    .filter(({ thread }) => thread !== pid)
+    .map(({ seconds }) => seconds)
+    .toSorted((a, b) => b - a);
+  return {
+    ioMicroseconds: perRequest(took.find(({ thread }) => thread === pid)!.seconds),
+    workerMicroseconds: perRequest(others[0] ?? 0),
+    otherMicroseconds: perRequest(others.slice(1).reduce((sum, seconds) => sum + seconds, 0)),
+    directFiles: directDescriptorsOf(pid),
+  };
+}
+
+/** Percentiles above which fewer than ten values lie are left out: they would be the longest by another name. */
+export function latencyFigures({ count, p50, p90, p99, p999, p9999, max }: Latencies): Figures {
+  return {
+    p50Ms: p50,
+    p90Ms: p90,
+    ...(count >= 1000 ? { p99Ms: p99 } : {}),
+    ...(count >= 10_000 ? { p999Ms: p999 } : {}),
+    ...(count >= 100_000 ? { p9999Ms: p9999 } : {}),
+    maxMs: max,
+  };
 }
 
 /**
@@ -62,7 +113,7 @@ export function latencyFigures({ p50, p90, p99, p999, p9999, max }: Latencies): 
  */
 export async function checkRecords(
   admin: KafkaAdmin,
-  { topic, partitionCount }: ProduceJob | TailJob,
+  { topic, partitionCount }: Pick<JobTarget, 'topic' | 'partitionCount'>,
   expected: number,
 ): Promise<void> {
   for (let before = -1; ;) {
@@ -79,9 +130,13 @@ export async function checkRecords(
   }
 }
 
-/** With more in flight a latency is that of a queue of the client's making. */
+function recordBytesOf(job: MeasuredJob): number {
+  return 'batch' in job ? job.batch.recordBytes : job.recordBytes;
+}
+
+/** With more in flight on a connection a latency is that of a queue of the client's making. */
 function isOneByOne(job: LoadJob): boolean {
-  return job.kind === 'produce' && job.connections === 1 && job.inFlight === 1;
+  return job.kind === 'produce' && job.inFlight === 1;
 }
 
 function isPaced(job: LoadJob): boolean {

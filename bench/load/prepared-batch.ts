@@ -9,6 +9,7 @@ import { crc32c } from '@node-rs/crc32';
 import { writeInt32 } from '../../src/records/big-endian.ts';
 import { BatchBuilder, type BatchOptions } from '../../src/records/batch-builder.ts';
 import { batchField, Compression } from '../../src/records/record-batch.ts';
+import { jsonValue } from '../json-value.ts';
 import type { BatchCompression, BatchShape } from './load-job.ts';
 
 const sequenceBits = 32;
@@ -16,14 +17,10 @@ const sequenceBits = 32;
 const recordOverheadBytes = 16;
 /** An hour ago: a broker that keeps records for some days would soon remove older ones, before they are read. */
 const firstTimestampMs = Date.now() - 3_600_000;
-/** In the JSON, where it is the same in every run, as it goes into what compresses. */
-const firstWrittenMs = 1_700_000_000_000;
 
 export interface PreparedBatch {
   readonly bytes: Uint8Array;
   readonly recordCount: number;
-  /** The size before compression. */
-  readonly plainBytes: number;
 }
 
 export async function prepareBatch(shape: BatchShape, options: BatchOptions = {}): Promise<PreparedBatch> {
@@ -31,10 +28,9 @@ export async function prepareBatch(shape: BatchShape, options: BatchOptions = {}
   const { recordBytes, batchBytes, compression } = shape;
   while (builder.recordCount === 0 || builder.sizeBytes + recordBytes + recordOverheadBytes <= batchBytes) {
     const i = builder.recordCount;
-    builder.append({ key: null, value: valueOf(i, recordBytes), timestampMs: firstTimestampMs + i });
+    builder.append({ key: null, value: jsonValue(i, recordBytes), timestampMs: firstTimestampMs + i });
   }
-  const { recordCount, sizeBytes: plainBytes } = builder;
-  return { bytes: await seal(builder, compression), recordCount, plainBytes };
+  return { bytes: await seal(builder, compression), recordCount: builder.recordCount };
 }
 
 async function seal(builder: BatchBuilder, compression: BatchCompression): Promise<Uint8Array> {
@@ -52,13 +48,6 @@ async function seal(builder: BatchBuilder, compression: BatchCompression): Promi
       return builder.sealCompressed(Compression.ZSTD, zstd.compress(Buffer.from(builder.body)));
     }
   }
-}
-
-/** A value that is JSON for the most part, compresses as JSON does, and is another for each `i`. */
-function valueOf(i: number, sizeBytes: number): Uint8Array {
-  let text = `{"id":${i},"user":"user-${(i * 7919) % 10_007}","at":${firstWrittenMs + i * 37},"page":"/shop/${i % 97}"`;
-  for (let k = 1; text.length < sizeBytes; k++) text += `,"field-${k}":${((i + k) * 2_654_435_761) % 4_294_967_291}`;
-  return Buffer.from(text.slice(0, sizeBytes));
 }
 
 /** Gives copies of one batch their sequence numbers. */

@@ -8,7 +8,7 @@
  * It does not know what a server is. Elsewhere than on Linux there is no /proc, and load is not measured there.
  */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { constants, readdirSync, readFileSync } from 'node:fs';
 
 /** Linux gives times in these whatever its own clock does (USER_HZ). */
 const ticksPerSecond = 100;
@@ -40,6 +40,21 @@ export function cpuTimeOf(pid: number): CpuTime {
   return total;
 }
 
+/** CPU seconds of each thread of `pid`, by its id. */
+export function threadTimesOf(pid: number): Map<number, number> {
+  const threads = readdirSync(`/proc/${pid}/task`).map(Number);
+  return new Map(threads.map((thread) => [thread, sumOf(timesIn(`/proc/${pid}/task/${thread}/stat`))]));
+}
+
+/** Descriptors of `pid` that write past the page cache. */
+export function directDescriptorsOf(pid: number): number {
+  const flags = readdirSync(`/proc/${pid}/fdinfo`).map((descriptor) => {
+    const text = contentOf(`/proc/${pid}/fdinfo/${descriptor}`);
+    return Number.parseInt(/^flags:\s+(\d+)/m.exec(text ?? '')?.[1] ?? '0', 8);
+  });
+  return flags.filter((each) => (each & constants.O_DIRECT) !== 0).length;
+}
+
 export function sumOf({ user, system }: CpuTime): number {
   return user + system;
 }
@@ -68,16 +83,29 @@ export function machineUserTime(): number {
 }
 
 function ownCpuTime(pid: number): CpuTime {
-  const stat = contentOf(`/proc/${pid}/stat`);
-  if (stat === null) return { user: 0, system: 0 };
-  const fields = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .map(Number);
+  const fields = statFields(`/proc/${pid}/stat`);
+  if (fields === null) return { user: 0, system: 0 };
   return {
     user: (fields[statField.userTicks]! + fields[statField.reapedUserTicks]!) / ticksPerSecond,
     system: (fields[statField.systemTicks]! + fields[statField.reapedSystemTicks]!) / ticksPerSecond,
   };
+}
+
+/** Without what a process waited for: a thread's file tells that of its whole process. */
+function timesIn(path: string): CpuTime {
+  const fields = statFields(path);
+  if (fields === null) return { user: 0, system: 0 };
+  const [user, system] = [fields[statField.userTicks]!, fields[statField.systemTicks]!];
+  return { user: user / ticksPerSecond, system: system / ticksPerSecond };
+}
+
+function statFields(path: string): number[] | null {
+  const stat = contentOf(path);
+  if (stat === null) return null;
+  return stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
 }
 
 /** Each thread has its own list of the processes that it started. */

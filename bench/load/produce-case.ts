@@ -1,11 +1,12 @@
 /** A produce load as scenarios name it, and one round of it on a fresh server. Main thread. */
 
-import type { Figures, FigureName, ResultRow } from './figures.ts';
+import type { Figures, FigureName, ResultRow, Sweep } from './figures.ts';
 import { KafkaAdmin } from './kafka-admin.ts';
 import { runLoad } from './load-client.ts';
 import type { BatchCompression, ProduceJob, Transport } from './load-job.ts';
 import { checkRecords, measureLoad } from './measured-load.ts';
-import { alternate } from './rounds.ts';
+import { alternate, type Contender, type RoundsOptions, type RoundsResult } from './rounds.ts';
+import { ratioOf, type RowFloor, withFloors } from './row-floors.ts';
 import type { ScenarioContext, Sizes } from './scenario.ts';
 import { type ServerKind, ServerUnderTest } from './server-under-test.ts';
 
@@ -24,7 +25,9 @@ export interface ProduceCase {
   readonly inFlight?: number;
   /** Null or absent: a closed loop. */
   readonly recordsPerSecond?: number | null;
-  readonly sweep?: NonNullable<ResultRow['sweep']>;
+  readonly sweep?: Sweep;
+  /** As of `measureLoad`. */
+  readonly isByThread?: boolean;
 }
 
 /** As librdkafka and Java's producer have it where they are idempotent. */
@@ -51,7 +54,7 @@ export function jobOf(one: ProduceCase, sizes: Sizes): Job {
     requestsPerSecond: rate,
     // A crowd sends at least one each.
     requests: rate === null ? Math.max(sizes.requests, one.connections ?? 1) : 1e9,
-    durationMs: sizes.loadMs,
+    durationMs: rate === null ? sizes.loadMs : sizes.rateMs,
   };
 }
 
@@ -69,12 +72,12 @@ export async function produceRound(
     await admin.createTopic(warmUpTopic, partitionCount);
     const partitionsPerRequest = Math.min(job.partitionsPerRequest, partitionCount);
     const warmUp = { ...job, topic: warmUpTopic, partitionCount, partitionsPerRequest, durationMs: sizes.warmUpMs };
-    await measureLoad(server, warmUp);
+    await runLoad(warmUp);
   }
   await admin.createTopic(topic, job.partitionCount);
   // The first write to a partition makes its files, which is another matter.
   const before = job.partitionCount > warmPartitions ? await writeToEach(job) : 0;
-  const { result, figures } = await measureLoad(server, job);
+  const { result, figures } = await measureLoad(server, job, { isByThread: one.isByThread ?? false });
   await checkRecords(admin, job, before + result.records);
   admin.close();
   return figures;
@@ -104,16 +107,45 @@ export async function produceRows(
   return rows;
 }
 
-export function roundsOf({ sizes, note }: ScenarioContext) {
+export function roundsOf({ sizes, note }: ScenarioContext): RoundsOptions {
   return { rounds: sizes.rounds, isStrict: !sizes.isQuick, onNote: note };
+}
+
+/** As many as a floor needs. */
+export function judgedRoundsOf(context: ScenarioContext): RoundsOptions {
+  return { ...roundsOf(context), rounds: context.sizes.judgedRounds };
+}
+
+/**
+ * Rounds in turn, as rows: each but the first has the ratio of the first one's bytes a second to its own, and the floors
+ * that are there for it by its name.
+ */
+export async function comparedRows(
+  scenario: string,
+  one: Pick<ProduceCase, 'what'>,
+  contenders: readonly (Contender & Pick<ProduceCase, 'sweep'>)[],
+  floors: Readonly<Record<string, RowFloor>>,
+  context: ScenarioContext,
+): Promise<ResultRow[]> {
+  context.note(`${scenario}: ${one.what}`);
+  const results = await alternate(contenders, judgedRoundsOf(context));
+  const [first] = results;
+  return results.map((result, i) => {
+    const ratio = i === 0 ? {} : { ratio: ratioOf(first!, result, 'bytesPerSecond') };
+    const { sweep } = contenders[i]!;
+    const named = sweep === undefined ? one : { ...one, sweep };
+    const row = rowOf(scenario, named, { ...result, figures: { ...result.figures, ...ratio } });
+    const floor = floors[result.name];
+    return floor === undefined ? row : withFloors(row, [floor], context.machine.commit);
+  });
 }
 
 export function rowOf(
   scenario: string,
   { what, sweep }: Pick<ProduceCase, 'what' | 'sweep'>,
-  { name, figures, rounds, repeated }: Awaited<ReturnType<typeof alternate>>[number],
+  { name, ...result }: RoundsResult,
 ): ResultRow {
-  return { scenario, what, who: name, figures, rounds, repeated, ...(sweep === undefined ? {} : { sweep }) };
+  return { scenario, what, who: name, ...result, ...(sweep === undefined ? {} : { sweep }) };
 }
 
 /** Those of `figures` that `names` names. */
@@ -128,19 +160,23 @@ export const throughputFigures: readonly FigureName[] = [
   'clientCpuSecondsPerGb',
   'rssMiB',
 ];
+export const threadFigureNames: readonly FigureName[] = [
+  'bytesPerSecond',
+  'brokerCpuMicrosecondsPerRequest',
+  'ioMicroseconds',
+  'workerMicroseconds',
+  'otherMicroseconds',
+  'directFiles',
+];
 export const requestFigures: readonly FigureName[] = [
   'requestsPerSecond',
   'brokerCpuMicrosecondsPerRequest',
   'bytesPerSecond',
   'rssMiB',
 ];
+export const percentileNames: readonly FigureName[] = ['p50Ms', 'p90Ms', 'p99Ms', 'p999Ms', 'p9999Ms', 'maxMs'];
 export const latencyFigureNames: readonly FigureName[] = [
   'recordsPerSecond',
   'brokerCpuMicrosecondsPerRequest',
-  'p50Ms',
-  'p90Ms',
-  'p99Ms',
-  'p999Ms',
-  'p9999Ms',
-  'maxMs',
+  ...percentileNames,
 ];

@@ -220,7 +220,6 @@ export async function runProduce(job: ProduceJob, onBegin: () => void): Promise<
     requests,
     records: batches * batch.recordCount,
     bytes: batches * batch.bytes.length,
-    plainBytes: batches * batch.plainBytes,
     elapsedMs: lastMs - startedMs,
     latencies: latencies.summary(),
     deliveryLatencies: null,

@@ -1,6 +1,16 @@
 /** Scenarios that only write: sizes, acks, partitions, compressions, transports, crowds. */
 
-import { produceRows, requestFigures, throughputFigures, type ProduceCase } from './produce-case.ts';
+import type { ResultRow } from './figures.ts';
+import {
+  comparedRows,
+  only,
+  percentileNames,
+  type ProduceCase,
+  produceRound,
+  produceRows,
+  requestFigures,
+  throughputFigures,
+} from './produce-case.ts';
 import { acksName, type Scenario, sizeName } from './scenario.ts';
 
 const largeBatch = 2 ** 20;
@@ -86,7 +96,7 @@ const partitions: Scenario = {
         sweep: { title: 'partitions', at: String(partitionCount), line: acksName(each) },
       })),
     );
-    return produceRows('partitions', cases, [...throughputFigures, 'peakRssMiB'], context);
+    return produceRows('partitions', cases, [...throughputFigures, 'peakRssMb'], context);
   },
 };
 
@@ -111,19 +121,25 @@ const compressions: Scenario = {
 
 const transports: Scenario = {
   name: 'websocket',
-  title: 'the same over TCP and in WebSocket frames, acks=1',
-  run: (context) => {
-    const cases = [usualBatch, largeBatch].flatMap((batchBytes) =>
-      (['tcp', 'websocket'] as const).map((transport): ProduceCase => ({
-        what: `${transport}, batches of ${sizeName(batchBytes)}`,
-        recordBytes: 1024,
-        batchBytes,
-        acks: 1,
-        transport,
-        inFlight: inFlightOf(batchBytes),
-      })),
-    );
-    return produceRows('websocket', cases, throughputFigures, context);
+  title: 'the same in WebSocket frames and over TCP, in turn, acks=1; ratio: WebSocket over TCP',
+  async run(context) {
+    const rows: ResultRow[] = [];
+    for (const batchBytes of [usualBatch, largeBatch]) {
+      const batches = `batches of ${sizeName(batchBytes)}`;
+      const one = { what: batches, recordBytes: 1024, batchBytes, acks: 1, inFlight: inFlightOf(batchBytes) } as const;
+      const contenders = (['websocket', 'tcp'] as const).map((transport) => {
+        const name = transport === 'tcp' ? 'TCP' : 'WebSocket';
+        return {
+          name,
+          sweep: { title: 'transport', at: name, line: batches },
+          round: async () =>
+            only(await produceRound(context.millrace(), { ...one, transport }, context), throughputFigures),
+        };
+      });
+      const floors = { TCP: { figure: 'ratio', atLeast: 0.7 } } as const;
+      if (context.includes(batches)) rows.push(...(await comparedRows('websocket', one, contenders, floors, context)));
+    }
+    return rows;
   },
 };
 
@@ -131,7 +147,7 @@ const oneRecord: Scenario = {
   name: 'one-record',
   title: 'one record of 1 KiB a request over 100 connections, pipelined and with one in flight',
   run: (context) => {
-    const connections = Math.min(100, context.sizes.crowd);
+    const connections = Math.min(100, context.sizes.crowds.at(-1)!);
     const cases = ([1, -1] as const).flatMap((each) =>
       [pipelined, 1].map((inFlight): ProduceCase => ({
         what: `${acksName(each)}, ${inFlight} in flight on each of ${connections}`,
@@ -142,7 +158,7 @@ const oneRecord: Scenario = {
         inFlight,
       })),
     );
-    return produceRows('one-record', cases, requestFigures, context);
+    return produceRows('one-record', cases, [...requestFigures, ...percentileNames], context);
   },
 };
 
@@ -150,17 +166,24 @@ const fanIn: Scenario = {
   name: 'fan-in',
   title: 'a crowd of connections with one record of 1 KiB in flight each, 12 partitions',
   run: (context) => {
-    const connections = context.sizes.crowd;
-    const cases = ([1, -1] as const).map((each): ProduceCase => ({
-      what: `${connections} connections, ${acksName(each)}`,
-      recordBytes: 1024,
-      batchBytes: 0,
-      acks: each,
-      connections,
-      partitionCount: 12,
-      inFlight: 1,
-    }));
-    return produceRows('fan-in', cases, [...requestFigures, 'clientCpuSecondsPerGb'], context);
+    const cases = ([1, -1] as const).flatMap((each) =>
+      context.sizes.crowds.map((connections): ProduceCase => ({
+        what: `${connections} connections, ${acksName(each)}`,
+        recordBytes: 1024,
+        batchBytes: 0,
+        acks: each,
+        connections,
+        partitionCount: 12,
+        inFlight: 1,
+        sweep: {
+          title: 'connections',
+          at: String(connections),
+          line: acksName(each),
+          figures: ['requestsPerSecond', 'p99Ms'],
+        },
+      })),
+    );
+    return produceRows('fan-in', cases, [...requestFigures, ...percentileNames], context);
   },
 };
 

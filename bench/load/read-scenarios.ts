@@ -4,8 +4,8 @@ import type { Figures } from './figures.ts';
 import { KafkaAdmin } from './kafka-admin.ts';
 import type { ProduceJob, Transport } from './load-job.ts';
 import { checkRecords, measureLoad } from './measured-load.ts';
-import { roundsOf, rowOf } from './produce-case.ts';
-import { alternate } from './rounds.ts';
+import { only, roundsOf, rowOf, threadFigureNames, throughputFigures } from './produce-case.ts';
+import { alternate, together } from './rounds.ts';
 import { type Scenario, type ScenarioContext, sizeName } from './scenario.ts';
 import { ServerUnderTest } from './server-under-test.ts';
 
@@ -40,11 +40,13 @@ function fillingJob(
   };
 }
 
-async function catchUpRound(
+/** With `isByThread` the topic is read over one connection, so that a request is a fetch of one partition. */
+export async function catchUpRound(
   context: ScenarioContext,
   recordBytes: number,
   transport: Transport,
   partitionCount: number,
+  isByThread = false,
 ): Promise<Figures> {
   const { sizes, dataParent } = context;
   await using server = await ServerUnderTest.start(context.millrace(), dataParent);
@@ -60,16 +62,16 @@ async function catchUpRound(
     transport,
     topic,
     partitionCount,
-    connections: Math.min(readConnections, partitionCount),
+    recordBytes,
+    connections: isByThread ? 1 : Math.min(readConnections, partitionCount),
     fetchBytes,
     partitionFetchBytes,
   } as const;
-  const { result, figures } = await measureLoad(server, reading);
+  const { result, figures } = await measureLoad(server, reading, { isByThread });
   if (result.records !== filled.records) {
     throw new Error(`${filled.records} records were written, and ${result.records} were read.`);
   }
-  const { recordsPerSecond, bytesPerSecond, brokerCpuSecondsPerGb, clientCpuSecondsPerGb, rssMiB } = figures;
-  return { recordsPerSecond, bytesPerSecond, brokerCpuSecondsPerGb, clientCpuSecondsPerGb, rssMiB } as Figures;
+  return only(figures, isByThread ? threadFigureNames : throughputFigures);
 }
 
 const catchUp: Scenario = {
@@ -111,7 +113,7 @@ async function tailRound(context: ScenarioContext, recordsPerSecond: number, tra
     acks: 1,
     batch: { recordBytes: 1024, batchBytes: 0, compression: 'none' },
     requestsPerSecond: recordsPerSecond,
-    requests: Math.ceil((recordsPerSecond * sizes.loadMs) / 1000),
+    requests: Math.ceil((recordsPerSecond * sizes.rateMs) / 1000),
   } as const;
   if (sizes.warmUpMs > 0) {
     await admin.createTopic('warm-up', 1);
@@ -138,15 +140,17 @@ const tail: Scenario = {
         context.note(`tail: ${what}`);
         const round = (): Promise<Figures> => tailRound(context, recordsPerSecond, transport);
         const [result] = await alternate([{ name: context.millrace().name, round }], roundsOf(context));
-        rows.push(rowOf('tail', { what }, result!));
+        const figures = ['p50Ms', 'p99Ms'] as const;
+        const sweep = { title: 'rate at the tail', at: `${recordsPerSecond}/s`, line: transport, figures };
+        rows.push(rowOf('tail', { what, sweep }, result!));
       }
     }
     return rows;
   },
 };
 
-/** A topic is filled and read from its start, while another is written as fast as it goes. */
-async function mixedRound(context: ScenarioContext): Promise<{ readonly written: Figures; readonly read: Figures }> {
+/** A topic is filled and read from its start, again and again, while another is written as fast as it goes, as long. */
+async function mixedRound(context: ScenarioContext): Promise<Figures[]> {
   const { sizes, dataParent } = context;
   const partitionCount = 12;
   await using server = await ServerUnderTest.start(context.millrace(), dataParent);
@@ -155,11 +159,14 @@ async function mixedRound(context: ScenarioContext): Promise<{ readonly written:
   await admin.createTopic('written', partitionCount);
   const filling = fillingJob(server, 1024, sizes.catchUpBytes, partitionCount);
   await checkRecords(admin, filling, (await measureLoad(server, filling)).result.records);
-  const writing = { ...filling, topic: 'written' };
+  const durationMs = sizes.loadMs;
+  const writing = { ...filling, topic: 'written', requests: 1e9, durationMs };
   const [write, read] = await Promise.all([
     measureLoad(server, writing),
     measureLoad(server, {
       kind: 'catch-up',
+      durationMs,
+      recordBytes: 1024,
       doors: server.doors,
       transport: 'tcp',
       topic,
@@ -171,35 +178,28 @@ async function mixedRound(context: ScenarioContext): Promise<{ readonly written:
   ]);
   await checkRecords(admin, writing, write.result.records);
   admin.close();
-  const rates = ({ recordsPerSecond, bytesPerSecond, rssMiB }: Figures): Figures =>
-    ({ recordsPerSecond, bytesPerSecond, rssMiB }) as Figures;
-  return { written: rates(write.figures), read: rates(read.figures) };
+  const rates = ({ recordsPerSecond, bytesPerSecond }: Figures) => ({ recordsPerSecond, bytesPerSecond }) as Figures;
+  // Both took the same time of the same broker.
+  const brokerSeconds = Math.max(write.brokerSeconds, read.brokerSeconds);
+  const both = {
+    bytesPerSecond: write.figures.bytesPerSecond! + read.figures.bytesPerSecond!,
+    brokerCpuSecondsPerGb: (brokerSeconds * 1e9) / ((write.result.records + read.result.records) * 1024),
+    rssMiB: read.figures.rssMiB!,
+  };
+  return [rates(write.figures), rates(read.figures), both];
 }
 
 const mixed: Scenario = {
   name: 'mixed',
   title: 'one topic written while another is read from its start, 1 KiB, 12 partitions, acks=1',
   async run(context) {
-    let read: Figures = {};
-    const contenders = [
-      {
-        name: 'written',
-        round: async () => {
-          const round = await mixedRound(context);
-          read = round.read;
-          return round.written;
-        },
-      },
-      // The other half of the same round.
-      { name: 'read', round: () => Promise.resolve(read) },
-    ];
-    const results = await alternate(contenders, roundsOf(context));
+    const results = await together(['written', 'read', 'both'], () => mixedRound(context), roundsOf(context));
     return results.map((result) => rowOf('mixed', { what: 'at the same time' }, result));
   },
 };
 
 /** Each partition gets a record; then many fetch from all of them at once while a consumer waits at another's tail. */
-async function wideRound(context: ScenarioContext): Promise<{ readonly wide: Figures; readonly tail: Figures }> {
+async function wideRound(context: ScenarioContext): Promise<Figures[]> {
   const { sizes, dataParent } = context;
   const partitionCount = sizes.manyPartitions.at(-1)!;
   await using server = await ServerUnderTest.start(context.millrace(), dataParent);
@@ -225,7 +225,8 @@ async function wideRound(context: ScenarioContext): Promise<{ readonly wide: Fig
       ...common,
       topic,
       partitionCount,
-      connections: Math.min(sizes.crowd, 200),
+      recordBytes: batch.recordBytes,
+      connections: Math.min(sizes.crowds.at(-1)!, 200),
       fetches: 1,
       fetchBytes: 2 ** 18,
     }),
@@ -240,33 +241,20 @@ async function wideRound(context: ScenarioContext): Promise<{ readonly wide: Fig
       requests: Math.ceil((requestsPerSecond * sizes.loadMs) / 1000),
     }),
   ]);
-  const { requestsPerSecond: rate, brokerCpuMicrosecondsPerRequest, rssMiB, peakRssMiB } = wide.figures;
+  const { requestsPerSecond: rate, brokerCpuMicrosecondsPerRequest, rssMiB, peakRssMb } = wide.figures;
   const { p50Ms, p99Ms, maxMs } = tailed.figures;
-  return {
-    wide: { requestsPerSecond: rate, brokerCpuMicrosecondsPerRequest, rssMiB, peakRssMiB } as Figures,
-    tail: { p50Ms, p99Ms, maxMs } as Figures,
-  };
+  return [
+    { requestsPerSecond: rate, brokerCpuMicrosecondsPerRequest, rssMiB, peakRssMb } as Figures,
+    { p50Ms, p99Ms, maxMs } as Figures,
+  ];
 }
 
 const wide: Scenario = {
   name: 'wide-fetches',
   title: 'a crowd that fetches from every partition of a large topic at once, beside the tail of another topic',
   async run(context) {
-    let tailed: Figures = {};
-    const contenders = [
-      {
-        name: 'the crowd',
-        round: async () => {
-          const round = await wideRound(context);
-          tailed = round.tail;
-          return round.wide;
-        },
-      },
-      // The other half of the same round.
-      { name: 'the tail', round: () => Promise.resolve(tailed) },
-    ];
     const what = `${context.sizes.manyPartitions.at(-1)} partitions a fetch`;
-    const results = await alternate(contenders, roundsOf(context));
+    const results = await together(['the crowd', 'the tail'], () => wideRound(context), roundsOf(context));
     return results.map((result) => rowOf('wide-fetches', { what }, result));
   },
 };

@@ -11,13 +11,8 @@ export interface RunResults {
   readonly rows: readonly ResultRow[];
 }
 
-const plotted: readonly FigureName[] = [
-  'recordsPerSecond',
-  'bytesPerSecond',
-  'brokerCpuSecondsPerGb',
-  'rssMiB',
-  'descriptors',
-];
+/** Of a sweep that does not say what. */
+const plotted: readonly FigureName[] = ['recordsPerSecond', 'bytesPerSecond', 'brokerCpuSecondsPerGb', 'rssMiB'];
 
 /** Writes `name`.json and `name`-SWEEP-FIGURE.svg into `folder`; returns the files' names. */
 export function keepResults(folder: string, name: string, results: RunResults): string[] {
@@ -26,7 +21,7 @@ export function keepResults(folder: string, name: string, results: RunResults): 
   const swept = results.rows.filter(({ sweep }) => sweep !== undefined);
   for (const title of new Set(swept.map(({ sweep }) => sweep!.title))) {
     const rows = swept.filter(({ sweep }) => sweep!.title === title);
-    for (const figure of plotted) {
+    for (const figure of rows[0]!.sweep!.figures ?? plotted) {
       if (!rows.some(({ figures }) => figures[figure])) continue;
       files.set(`${name}-${slug(title)}-${slug(figureFormats[figure].title)}.svg`, plotOf(title, figure, rows));
     }

@@ -1,9 +1,12 @@
 /** Results as a table: bold heads on a terminal, plain where it is piped, or Markdown. */
 
 import { figureFormats, type FigureName, type ResultRow } from './figures.ts';
+import { verdictLines } from './row-floors.ts';
 
 /** A figure whose rounds differ by more than this share of the median has its range beside it. */
 const widthWorthSaying = 0.1;
+/** Beside rows that something else disturbed in some round, however often it was done. */
+const disturbedMark = '†';
 
 /** Rows of one scenario, with the columns that any of them has. */
 export function resultTable(rows: readonly ResultRow[], isTerminal: boolean): string {
@@ -30,19 +33,30 @@ function cellsOf(rows: readonly ResultRow[]): string[][] {
     rows.some(({ figures }) => figures[name]),
   );
   const head = ['', '', ...names.map((name) => figureFormats[name].title)];
-  return [head, ...rows.map((row) => [row.what, row.who, ...names.map((name) => cell(row, name))])];
+  return [head, ...rows.map((row) => [row.what, whoOf(row), ...names.map((name) => cell(row, name))])];
 }
 
-function cell({ figures, rounds }: ResultRow, name: FigureName): string {
+function whoOf({ who, disturbed }: ResultRow): string {
+  return disturbed === 0 ? who : `${who} ${disturbedMark}`;
+}
+
+function cell({ figures, each }: ResultRow, name: FigureName): string {
   const spread = figures[name];
   if (spread === undefined) return '';
   const { format } = figureFormats[name];
   const { median, low, high } = spread;
-  if (rounds < 2 || high - low <= widthWorthSaying * median) return format(median);
+  if (each.length < 2 || high - low <= widthWorthSaying * median) return format(median);
   return `${format(median)} (${format(low)}–${format(high)})`;
 }
 
 function remarks(rows: readonly ResultRow[]): string[] {
   const repeated = rows.reduce((sum, row) => sum + row.repeated, 0);
-  return repeated === 0 ? [] : [`${repeated} rounds were done again, because something else used the processor.`];
+  const marked = rows.filter(({ disturbed }) => disturbed > 0);
+  const disturbed = marked.reduce((sum, row) => sum + row.disturbed, 0);
+  const all = marked.reduce((sum, row) => sum + row.each.length, 0);
+  return [
+    ...rows.flatMap(verdictLines),
+    ...(repeated === 0 ? [] : [`Done again because something else used the processor: ${repeated} rounds.`]),
+    ...(disturbed === 0 ? [] : [`${disturbedMark} Disturbed even so: ${disturbed} of ${all} rounds of these rows.`]),
+  ];
 }

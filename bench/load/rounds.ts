@@ -1,14 +1,10 @@
 /**
- * Rounds of whoever is compared, in turn, so that a machine that slows down slows all of them. Main thread.
- *
- *   other  = user time of the whole machine − that of this process, its children, and those it waited for
- *
- * A round during which others took more than a few percent of one core is done again, a few times, and that is said.
+ * Rounds of whoever is compared, in turn, so that a machine that slows down slows all of them; who goes first changes from
+ * round to round. Main thread.
  */
 
-import { cpus } from 'node:os';
 import { type Figures, type FigureSpreads, spreadsOf } from './figures.ts';
-import { cpuTimeOf, machineUserTime } from './process-usage.ts';
+import { leastDisturbed } from './least-disturbed.ts';
 
 export interface Contender {
   readonly name: string;
@@ -26,58 +22,77 @@ export interface RoundsOptions {
 export interface RoundsResult {
   readonly name: string;
   readonly figures: FigureSpreads;
-  readonly rounds: number;
+  /** What each round gave. */
+  readonly each: readonly Figures[];
+  /** Measurements that were done again. */
   readonly repeated: number;
+  /** Rounds of which even the least disturbed measurement was disturbed. */
+  readonly disturbed: number;
 }
 
-/** Of all cores' time. */
-const disturbedFrom = 0.05;
-/** Below, the kernel's ticks of 10 ms are most of what is seen. */
-const leastSeconds = 0.1;
-const repeatsAtMost = 3;
+/** Of one round. */
+const repeatsAtMost = 1;
 
-export async function alternate(
-  contenders: readonly Contender[],
-  { rounds, isStrict, onNote = () => {} }: RoundsOptions,
-): Promise<RoundsResult[]> {
-  const results = contenders.map(({ name }) => ({ name, rounds: [] as Figures[], repeated: 0 }));
-  for (let round = 0; round < rounds; round++) {
-    for (const [i, contender] of contenders.entries()) {
-      const result = results[i]!;
-      for (;;) {
-        const watch = new DisturbanceWatch();
-        const figures = await contender.round();
-        const share = watch.share();
-        const again = isStrict && share > disturbedFrom && result.repeated < repeatsAtMost;
-        if (share > disturbedFrom) {
-          const percent = Math.round(share * 100);
-          onNote(`${contender.name}: others took ${percent} % of the processor${again ? '; once more' : ''}`);
-        }
-        if (!again) {
-          result.rounds.push(figures);
-          break;
-        }
-        result.repeated++;
-      }
+export async function alternate(contenders: readonly Contender[], options: RoundsOptions): Promise<RoundsResult[]> {
+  const tallies = contenders.map(({ name }) => new Tally(name));
+  const inOrder = contenders.map((contender, i) => ({ contender, tally: tallies[i]! }));
+  for (let round = 0; round < options.rounds; round++) {
+    for (const { contender, tally } of round % 2 === 0 ? inOrder : inOrder.toReversed()) {
+      tally.add(await oneRound(contender.name, async () => [await contender.round()], options), 0);
     }
   }
-  return results.map(({ name, rounds: each, repeated }) => ({
-    name,
-    figures: spreadsOf(each),
-    rounds: each.length,
-    repeated,
-  }));
+  return tallies.map((tally) => tally.result());
 }
 
-export class DisturbanceWatch {
-  readonly #startedMs = performance.now();
-  readonly #machine = machineUserTime();
-  readonly #own = cpuTimeOf(process.pid).user;
+/** Rounds of which each gives the figures of several that ran beside each other, as many as there are `names`. */
+export async function together(
+  names: readonly string[],
+  round: () => Promise<readonly Figures[]>,
+  options: RoundsOptions,
+): Promise<RoundsResult[]> {
+  const tallies = names.map((name) => new Tally(name));
+  for (let count = 0; count < options.rounds; count++) {
+    const attempted = await oneRound(names.join(', '), round, options);
+    for (const [i, tally] of tallies.entries()) tally.add(attempted, i);
+  }
+  return tallies.map((tally) => tally.result());
+}
 
-  /** What others took of all cores' time since this was made. */
-  share(): number {
-    const seconds = machineUserTime() - this.#machine - (cpuTimeOf(process.pid).user - this.#own);
-    if (seconds < leastSeconds) return 0;
-    return seconds / (((performance.now() - this.#startedMs) / 1000) * cpus().length);
+type AttemptedRound = Awaited<ReturnType<typeof oneRound>>;
+
+function oneRound(
+  name: string,
+  round: () => Promise<readonly Figures[]>,
+  { isStrict, onNote = () => {} }: RoundsOptions,
+) {
+  return leastDisturbed(round, { name, repeatsAtMost: isStrict ? repeatsAtMost : 0, onNote });
+}
+
+class Tally {
+  readonly #name: string;
+  readonly #each: Figures[] = [];
+  #repeated = 0;
+  #disturbed = 0;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** `place` of its figures among those of the round. */
+  add({ value, repeated, isDisturbed }: AttemptedRound, place: number): void {
+    this.#each.push(value[place]!);
+    this.#repeated += repeated;
+    this.#disturbed += isDisturbed ? 1 : 0;
+  }
+
+  result(): RoundsResult {
+    const each = this.#each;
+    return {
+      name: this.#name,
+      figures: spreadsOf(each),
+      each,
+      repeated: this.#repeated,
+      disturbed: this.#disturbed,
+    };
   }
 }

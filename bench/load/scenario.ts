@@ -1,19 +1,27 @@
 /** What a scenario is, and the sizes that all share. */
 
 import type { ResultRow } from './figures.ts';
+import { roundsForFloors } from './floor-verdict.ts';
+import type { MachineFacts } from './machine.ts';
 import type { ServerKind } from './server-under-test.ts';
 
 /** How long and how large things are; the small ones only show that everything runs. */
 export interface Sizes {
   readonly isQuick: boolean;
   readonly rounds: number;
+  /** Of what a floor is held against. */
+  readonly judgedRounds: number;
   /** Of each measured load, and of the load before it that is not measured. */
   readonly loadMs: number;
   readonly warmUpMs: number;
+  /** Of a load at a fixed rate: long enough for the highest percentiles of the highest rate. */
+  readonly rateMs: number;
   /** At most so many requests in a closed loop. */
   readonly requests: number;
-  readonly crowd: number;
+  readonly crowds: readonly number[];
   readonly manyPartitions: readonly number[];
+  /** Of starts; those with ten thousand are `bench:peers`'s. */
+  readonly startPartitions: number;
   /** Records a second at fixed rates. */
   readonly rates: readonly number[];
   /** What is produced before it is read. */
@@ -25,11 +33,14 @@ export interface Sizes {
 export const fullSizes: Sizes = {
   isQuick: false,
   rounds: 3,
-  loadMs: 4000,
-  warmUpMs: 1500,
+  judgedRounds: roundsForFloors,
+  loadMs: 1500,
+  warmUpMs: 700,
+  rateMs: 5200,
   requests: 1e9,
-  crowd: 1000,
+  crowds: [10, 100, 1000],
   manyPartitions: [1, 12, 1000, 10_000],
+  startPartitions: 1000,
   rates: [1000, 20_000],
   catchUpBytes: 1e9,
   soakBytes: 2e9,
@@ -38,11 +49,14 @@ export const fullSizes: Sizes = {
 export const quickSizes: Sizes = {
   isQuick: true,
   rounds: 1,
+  judgedRounds: 1,
   loadMs: 60,
   warmUpMs: 0,
+  rateMs: 60,
   requests: 20,
-  crowd: 20,
+  crowds: [2, 20],
   manyPartitions: [1, 12, 50],
+  startPartitions: 50,
   rates: [500],
   catchUpBytes: 4e6,
   soakBytes: 16e6,
@@ -56,6 +70,7 @@ export interface ScenarioContext {
   readonly dataParent: string;
   /** Whether this is a whole run, whose results are kept with the project. */
   readonly keepsResults: boolean;
+  readonly machine: MachineFacts;
   /** Whether a case is wanted whose name this is. */
   includes(what: string): boolean;
   /** A line about how it goes, not a result. */

@@ -1,112 +1,84 @@
 /** How long a start takes until the broker serves, and until it has acknowledged a record: empty, full, and after a crash. */
 
-import { spawnSync } from 'node:child_process';
-import type { Figures } from './figures.ts';
+import type { Figures, ResultRow } from './figures.ts';
 import { KafkaAdmin } from './kafka-admin.ts';
 import { runLoad } from './load-client.ts';
-import { jobOf, type ProduceCase, roundsOf, rowOf } from './produce-case.ts';
+import { oneRecordEach } from './load-job.ts';
+import { jobOf, judgedRoundsOf, type ProduceCase, roundsOf, rowOf } from './produce-case.ts';
 import { alternate } from './rounds.ts';
+import { withFloors } from './row-floors.ts';
 import type { Scenario, ScenarioContext } from './scenario.ts';
 import { ServerUnderTest } from './server-under-test.ts';
-import { WireClient } from '../../test/program/wire-client.ts';
+import { ackTopic, bareNode, emptyBudgetMs, startAfterKill, startAgain, startEmpty } from './starts.ts';
 
-const ackTopic = 'first';
-const bytesPerMiB = 2 ** 20;
+const manyTopic = 'many';
 
 /** What writes while the broker is killed. */
 const load: ProduceCase = { what: '', recordBytes: 1024, batchBytes: 64 * 1024, acks: 1, inFlight: 16 };
 
-/** Starts it again and has it acknowledge one record; acks=1. */
-async function startAgain(server: ServerUnderTest): Promise<Figures> {
-  const startedMs = performance.now();
-  const readyMs = await server.start();
-  await acknowledgeOne(server);
-  return { readyMs, firstAckMs: performance.now() - startedMs, rssMiB: server.memory.rssBytes / bytesPerMiB };
-}
-
-async function acknowledgeOne({ doors }: ServerUnderTest): Promise<void> {
-  const client = await WireClient.connect(doors.kafka!.port);
-  await client.produce(ackTopic, 'x', 1);
-  client.socket.destroy();
-}
-
-async function afterCleanStop({ millrace, dataParent }: ScenarioContext, partitionCount: number): Promise<Figures> {
-  await using server = await ServerUnderTest.start(millrace(), dataParent);
+/** A server with a topic of its own for the first record, and another of `partitionCount` with a record each. */
+async function filledServer({ millrace, dataParent }: ScenarioContext, partitionCount: number) {
+  const server = await ServerUnderTest.start(millrace(), dataParent);
   const admin = await KafkaAdmin.connect(server.doors);
   await admin.createTopic(ackTopic, 1);
-  if (partitionCount > 0) await admin.createTopic('many', partitionCount);
+  if (partitionCount > 0) await admin.createTopic(manyTopic, partitionCount);
   admin.close();
-  if (partitionCount > 0) {
-    // Partitions that were never written are nothing to open.
-    const many = { ...load, batchBytes: 0, partitionCount, partitionsPerRequest: Math.min(partitionCount, 50) };
-    const job = jobOf(many, fixedSizes(Math.ceil(partitionCount / many.partitionsPerRequest)));
-    await runLoad({ ...job, topic: 'many', doors: server.doors });
-  }
+  // Partitions that were never written are nothing to open.
+  if (partitionCount > 0) await runLoad(oneRecordEach(server.doors, manyTopic, partitionCount));
+  return server;
+}
+
+async function emptyDirectory({ millrace, dataParent }: ScenarioContext): Promise<Figures> {
+  await using server = await ServerUnderTest.start(millrace(), dataParent);
+  return await startEmpty(server);
+}
+
+async function afterCleanStop(context: ScenarioContext, partitionCount: number): Promise<Figures> {
+  await using server = await filledServer(context, partitionCount);
   await server.stop();
-  return await startAgain(server);
+  return await startAgain(server, false);
 }
 
-/** Killed while `load` runs as fast as it goes, with many partitions beside the one that is written. */
-async function afterKill({ millrace, dataParent, sizes }: ScenarioContext, partitionCount: number): Promise<Figures> {
-  await using server = await ServerUnderTest.start(millrace(), dataParent);
-  const admin = await KafkaAdmin.connect(server.doors);
-  await admin.createTopic(ackTopic, 1);
-  await admin.createTopic('load', partitionCount);
-  admin.close();
-  const endless = { ...sizes, requests: 1e9, loadMs: 1e9 };
-  const job = { ...jobOf({ ...load, partitionCount }, endless), doors: server.doors };
-  const began = new Promise<void>((resolve) => {
-    // It ends when the broker is killed, which is what it is for.
-    runLoad(job, resolve).catch(() => {});
-  });
-  await began;
-  await new Promise((resolve) => {
-    setTimeout(resolve, sizes.loadMs);
-  });
-  await server.kill();
-  return await startAgain(server);
+async function afterKill(context: ScenarioContext, partitionCount: number): Promise<Figures> {
+  await using server = await filledServer(context, partitionCount);
+  const job = { ...jobOf({ ...load, partitionCount }, context.sizes), topic: manyTopic, requests: 1e9 };
+  return await startAfterKill(server, { ...job, doors: server.doors }, context.sizes.loadMs);
 }
 
-function fixedSizes(requests: number) {
-  return { requests, loadMs: Infinity } as ScenarioContext['sizes'];
-}
-
-function bareNode(): Figures {
-  const startedMs = performance.now();
-  spawnSync(process.execPath, ['-e', '0'], { stdio: 'ignore' });
-  return { readyMs: performance.now() - startedMs };
-}
-
-async function coldStart({ millrace, dataParent }: ScenarioContext): Promise<Figures> {
-  const startedMs = performance.now();
-  await using server = await ServerUnderTest.start(millrace(), dataParent);
-  const readyMs = performance.now() - startedMs;
-  // Its topic is created by the asking, as clients do it.
-  const admin = await KafkaAdmin.connect(server.doors);
-  await admin.createTopic(ackTopic, 1);
-  admin.close();
-  await acknowledgeOne(server);
-  return { readyMs, firstAckMs: performance.now() - startedMs, rssMiB: server.memory.rssBytes / bytesPerMiB };
+/** A bare Node is measured in turn with the start that is held against it. */
+async function besideBareNode(context: ScenarioContext): Promise<ResultRow[]> {
+  const what = 'empty directory';
+  if (!context.includes(what)) return [];
+  context.note(`start: ${what}`);
+  const contenders = [
+    { name: context.millrace().name, round: () => emptyDirectory(context) },
+    { name: 'node -e 0', round: () => Promise.resolve(bareNode()) },
+  ];
+  const [ours, bare] = await alternate(contenders, judgedRoundsOf(context));
+  const bareMs = bare!.figures.readyMs!.median;
+  const remark = `${emptyBudgetMs} ms beyond the bare one`;
+  const floor = { figure: 'readyMs', atMost: emptyBudgetMs + bareMs, remark } as const;
+  return [
+    withFloors(rowOf('start', { what }, ours!), [floor], context.machine.commit),
+    rowOf('start', { what: 'a bare Node' }, bare!),
+  ];
 }
 
 const start: Scenario = {
   name: 'start',
   title: 'from the spawn until the broker serves and has acknowledged a record',
   async run(context) {
-    const many = context.sizes.manyPartitions.at(-1)!;
+    const many = context.sizes.startPartitions;
     const cases = [
-      { what: 'bare Node', round: () => Promise.resolve(bareNode()) },
-      { what: 'empty directory', round: () => coldStart(context) },
       { what: 'after a clean stop', round: () => afterCleanStop(context, 0) },
       { what: `after a clean stop, ${many} partitions`, round: () => afterCleanStop(context, many) },
       { what: 'after kill -9 under acks=1 load', round: () => afterKill(context, 1) },
       { what: `the same, ${many} partitions`, round: () => afterKill(context, many) },
     ];
-    const rows = [];
+    const rows = await besideBareNode(context);
     for (const { what, round } of cases.filter((each) => context.includes(each.what))) {
       context.note(`start: ${what}`);
-      const who = what === 'bare Node' ? 'Node' : context.millrace().name;
-      const [result] = await alternate([{ name: who, round }], roundsOf(context));
+      const [result] = await alternate([{ name: context.millrace().name, round }], roundsOf(context));
       rows.push(rowOf('start', { what }, result!));
     }
     return rows;

@@ -61,7 +61,6 @@ export async function runTail(job: TailJob, onBegin: () => void): Promise<LoadRe
     requests: job.requests,
     records: job.requests * batch.recordCount,
     bytes: job.requests * batch.bytes.length,
-    plainBytes: job.requests * batch.plainBytes,
     elapsedMs,
     latencies: latencies.summary(),
     deliveryLatencies: deliveries.summary(),

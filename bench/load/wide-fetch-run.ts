@@ -45,5 +45,5 @@ export async function runWideFetches(job: WideFetchJob, onBegin: () => void): Pr
   const elapsedMs = performance.now() - startedMs;
   for (const connection of connections) connection.close();
   const requests = job.connections * job.fetches;
-  return { requests, records, bytes, plainBytes: bytes, elapsedMs, latencies: null, deliveryLatencies: null };
+  return { requests, records, bytes, elapsedMs, latencies: null, deliveryLatencies: null };
 }

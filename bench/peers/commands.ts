@@ -10,6 +10,12 @@ export function canRun(command: string, versionFlag = '-version'): boolean {
   return spawnSync(command, [versionFlag], { stdio: 'ignore' }).error === undefined;
 }
 
+/** The first version in what `command` says of itself; "none" where it cannot be run. */
+export function versionOf(command: string, versionFlag: string): string {
+  const { error, stdout, stderr } = spawnSync(command, [versionFlag], { encoding: 'utf8' });
+  return (error === undefined ? /\d+\.[\d.]*\d/.exec(`${stdout}${stderr}`)?.[0] : undefined) ?? 'none';
+}
+
 /** Runs a command to its end and returns what it printed to stdout. Throws, with the end of its output, where it fails. */
 export function runCommand(
   file: string,

@@ -24,6 +24,7 @@ export const coordinatorCases: readonly PeerCase[] = [
     title: `transactions of ${recordsPerTransaction} records of 1 KiB, one producer; Millrace's commits and markers synced to disk, Kafka's not; latencies of the commit`,
     rival: 'kafka',
     client,
+    uses: ['javaTools'],
     ...sameOnBoth(runTransactions),
     floors: [
       { figure: 'recordsPerSecond', atLeast: 1 },
@@ -35,10 +36,11 @@ export const coordinatorCases: readonly PeerCase[] = [
     title: `read by ${shareMembers} members of a share group, 1 KiB, each poll acknowledged before the next; Millrace's acknowledgements synced to disk, Kafka's not; latencies of acknowledging`,
     rival: 'kafka',
     client,
+    uses: ['rdkafka', 'javaTools'],
     ...sameOnBoth(async (bench) => {
       const load = { records: scaledCount(sharedRecords, bench.sizes), recordBytes: kibibyte };
       const args = [await filled(bench, load), String(load.records), String(shareMembers)];
-      return javaProgram(bench.clients.javaTools(), 'ShareRead', args, bench.server, kibibyte);
+      return javaProgram(bench.clients.javaTools(), 'ShareRead', args, bench.server, load);
     }),
     floors: [{ figure: 'recordsPerSecond', atLeast: 1 }],
   },
@@ -55,6 +57,7 @@ function joinCase(protocol: 'classic' | 'consumer', members: number, groups: num
     title: `from the first poll to the first record, ${members === 1 ? '1 member' : `${members} members that join at once`}, ${protocol} protocol`,
     rival: 'kafka',
     client,
+    uses: ['javaTools'],
     ...sameOnBoth((bench) => joinGroups(bench, protocol, members, bench.sizes.isQuick ? 1 : groups)),
     // Timers that are the same on both sides take most of it: group.initial.rebalance.delay.ms, heartbeats.
     floors: [
@@ -64,22 +67,28 @@ function joinCase(protocol: 'classic' | 'consumer', members: number, groups: num
   };
 }
 
-async function runTransactions({ clients, server, sizes, newTopic }: Bench): Promise<Figures> {
-  const counts = [scaledCount(transactions, sizes), recordsPerTransaction, kibibyte];
-  const args = [await newTopic(1), ...counts.map(String)];
-  return javaProgram(clients.javaTools(), 'TransactionLoad', args, server, kibibyte);
+async function runTransactions({ clients, server, sizes, newTopic, acknowledged }: Bench): Promise<Figures> {
+  const count = scaledCount(transactions, sizes);
+  const topic = await newTopic(1);
+  const args = [topic, ...[count, recordsPerTransaction, kibibyte].map(String)];
+  const load = { records: count * recordsPerTransaction, recordBytes: kibibyte };
+  const figures = await javaProgram(clients.javaTools(), 'TransactionLoad', args, server, load);
+  // As many go before those that count, and each has a marker.
+  acknowledged(topic, 2 * (load.records + count));
+  return figures;
 }
 
 /** Each member has a partition with one record, so that whoever has its record has been assigned it. */
 async function joinGroups(
-  { clients, server, newTopic }: Bench,
+  { clients, server, newTopic, acknowledged }: Bench,
   protocol: string,
   members: number,
   groups: number,
 ): Promise<Figures> {
   const topic = await newTopic(members);
-  await runLoad(oneRecordEach(server.doors, topic, members));
+  acknowledged(topic, (await runLoad(oneRecordEach(server.doors, topic, members))).records);
   const args = [topic, String(members), protocol, String(groups)];
-  const { p50Ms, p99Ms } = await javaProgram(clients.javaTools(), 'GroupJoin', args, server, kibibyte);
+  const load = { records: members * groups, recordBytes: kibibyte };
+  const { p50Ms, p99Ms } = await javaProgram(clients.javaTools(), 'GroupJoin', args, server, load);
   return { p50Ms: p50Ms!, p99Ms: p99Ms! };
 }

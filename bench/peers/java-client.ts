@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Figures } from '../load/figures.ts';
 import { projectRoot } from '../load/project-root.ts';
 import type { ServerUnderTest } from '../load/server-under-test.ts';
-import { runOutsideClient } from './outside-client.ts';
+import { kafkaAddressOf, type OutsideLoad, runOutsideClient } from './outside-client.ts';
 import type { RdkafkaProduce } from './rdkafka-client.ts';
 
 const jvmFlags = ['-Xmx512M', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error'];
@@ -18,11 +18,11 @@ const lingerMs = 5;
 export function javaProduce(classPath: string, server: ServerUnderTest, load: RdkafkaProduce): Promise<Figures> {
   const args = [
     ...['--topic', load.topic, '--num-records', `${load.records}`, '--record-size', `${load.recordBytes}`],
-    ...['--throughput', '-1', '--bootstrap-server', addressOf(server)],
+    ...['--throughput', '-1', '--bootstrap-server', kafkaAddressOf(server)],
     ...['--command-property', `acks=${load.acks}`, `enable.idempotence=${load.isIdempotent ?? false}`],
     ...[`batch.size=${batchBytes}`, `linger.ms=${lingerMs}`],
   ];
-  return tool(classPath, 'ProducerPerformance', args, server, load.recordBytes, (printed) => {
+  return tool(classPath, 'ProducerPerformance', args, server, load, (printed) => {
     const last = printed
       .split('\n')
       .filter((line) => line.includes('99th'))
@@ -38,10 +38,11 @@ export function javaProduce(classPath: string, server: ServerUnderTest, load: Rd
 export function javaConsume(
   classPath: string,
   server: ServerUnderTest,
-  { topic, records, recordBytes }: Pick<RdkafkaProduce, 'topic' | 'records' | 'recordBytes'>,
+  load: Pick<RdkafkaProduce, 'topic' | 'records' | 'recordBytes'>,
 ): Promise<Figures> {
-  const args = ['--topic', topic, '--num-records', `${records}`, '--bootstrap-server', addressOf(server)];
-  return tool(classPath, 'ConsumerPerformance', args, server, recordBytes, (printed) => {
+  const count = ['--num-records', `${load.records}`];
+  const args = ['--topic', load.topic, ...count, '--bootstrap-server', kafkaAddressOf(server)];
+  return tool(classPath, 'ConsumerPerformance', args, server, load, (printed) => {
     const [head, line] = printed.split('\n').filter((text) => text.includes(', '));
     const columns = (head ?? '').split(', ');
     const values = (line ?? '').split(', ');
@@ -60,15 +61,15 @@ export function javaProgram(
   name: string,
   args: readonly string[],
   server: ServerUnderTest,
-  recordBytes: number,
+  load: OutsideLoad,
 ): Promise<Figures> {
   const file = join(projectRoot, 'bench/peers/java', `${name}.java`);
-  const command = [...jvmFlags, '-cp', classPath, file, addressOf(server), ...args];
-  return runOutsideClient(server, 'java', command, recordBytes, (printed) => {
+  const command = [...jvmFlags, '-cp', classPath, file, kafkaAddressOf(server), ...args];
+  return runOutsideClient(server, 'java', command, load, (printed) => {
     const value = (key: string): number => Number(new RegExp(`\\b${key} ([\\d.E+-]+)`).exec(printed)?.[1]);
     const p99Ms = value('p99Ms');
     if (!Number.isFinite(p99Ms)) return null;
-    return { records: value('records'), elapsedMs: value('elapsedMs'), p50Ms: value('p50Ms'), p99Ms };
+    return { records: value('(?:records|members)'), elapsedMs: value('elapsedMs'), p50Ms: value('p50Ms'), p99Ms };
   });
 }
 
@@ -77,14 +78,9 @@ function tool(
   name: string,
   args: readonly string[],
   server: ServerUnderTest,
-  recordBytes: number,
+  load: OutsideLoad,
   read: Parameters<typeof runOutsideClient>[4],
 ): Promise<Figures> {
   const command = [...jvmFlags, '-cp', classPath, `org.apache.kafka.tools.${name}`, ...args];
-  return runOutsideClient(server, 'java', command, recordBytes, read);
-}
-
-function addressOf(server: ServerUnderTest): string {
-  const { kafka } = server.doors;
-  return `${kafka!.host}:${kafka!.port}`;
+  return runOutsideClient(server, 'java', command, load, read);
 }

@@ -5,6 +5,7 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Figures } from '../load/figures.ts';
 import { projectRoot } from '../load/project-root.ts';
 import { writeReadmePart } from '../load/readme-part.ts';
 import type { PeerCase } from './peer-case.ts';
@@ -45,6 +46,14 @@ function judgedAgain(
   one: PeerCase,
   { rounds, repeated, disturbed, sides, machine, versions, client }: KeptResult,
 ): KeptResult {
-  const result = resultOf(one, { ...rounds, repeated, disturbed }, sides.millrace, sides.peer);
-  return { ...result, client, machine, versions };
+  const [ours, theirs] = [rounds.millrace, rounds.peer].map((side) => side.map((round) => atRate(round, one.rate)));
+  const measured = { millrace: ours!, peer: theirs!, probe: rounds.probe, repeated, disturbed };
+  return { ...resultOf(one, measured, sides.millrace, sides.peer, machine.commit), client, machine, versions };
+}
+
+/** Rounds that missed their rate were once kept with what a request cost then, which says nothing. */
+function atRate(figures: Figures, rate: number | undefined): Figures {
+  const { requestsPerSecond, brokerCpuMicrosecondsPerRequest: _, ...rest } = figures;
+  const isMissed = rate !== undefined && figures.p50Ms === undefined && requestsPerSecond !== undefined;
+  return isMissed ? { ...rest, rateReached: requestsPerSecond / rate } : figures;
 }

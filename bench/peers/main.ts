@@ -2,8 +2,9 @@
  * `npm run bench:peers [-- CASE…] [--rounds N] [--slice N] [--json] [--quick] [--list] [--report] [--profile DIR]
  * [--data DIR]`: the same loads on Millrace, Apache Kafka and NATS, in turn, and the ratios held against floors. A CASE is a name or the beginning of names;
  * none means all. What it needs it fetches once; a peer that cannot be had here is left out, and that is said. Results are
- * kept in bench/results/ and bench/README.md, but for those of --quick, which only shows that everything runs, and of
- * --profile, which has Millrace write CPU profiles and shows what took longest.
+ * kept in bench/results/ and bench/README.md, but for those of --quick, which only shows that everything runs, of
+ * --profile, which has Millrace write CPU profiles, case by case, and keeps what took longest in bench/results/profiles, and of
+ * files that no commit has.
  *
  * With --slice it does one round of at most N cases that lack rounds at this commit, adds it to what is kept, and ends with
  * status 3 while there are more: `while npm run bench:peers -- --slice 5; [ $? = 3 ]; do :; done` does all piece by piece.
@@ -11,12 +12,16 @@
  */
 
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { isDirty } from '../load/floor-verdict.ts';
+import { keepProfile } from '../load/kept-profile.ts';
 import { machineFacts, machineSentence } from '../load/machine.ts';
 import { millrace } from '../load/millrace-server.ts';
 import { profileSummary } from '../load/profile-summary.ts';
 import type { ServerKind } from '../load/server-under-test.ts';
 import { Missing } from './cache.ts';
+import { versionOf } from './commands.ts';
 import { coordinatorCases } from './coordinator-cases.ts';
 import { kafkaToolsClassPath, kafkaToolsVersion, kafkaVersion } from './kafka-jars.ts';
 import { apacheKafka } from './kafka-server.ts';
@@ -72,10 +77,10 @@ if (values.report) {
 if (unknown.length > 0) stop(`No case begins with ${unknown.join(' or ')}. They are: ${names.join(', ')}`);
 
 const note = (text: string): void => console.error(`  ${text}`);
-const installs: Record<Rival, () => ServerKind> = {
-  kafka: () => apacheKafka(note),
-  nats: () => nats(false, note),
-  'nats-synced': () => nats(true, note),
+const rivals: Record<Rival, () => ServerKind> = {
+  kafka: remembered(() => apacheKafka(note)),
+  nats: remembered(() => nats(false, note)),
+  'nats-synced': remembered(() => nats(true, note)),
 };
 const clients: Clients = {
   rdkafka: remembered(() => rdkafkaPerformance(note)),
@@ -88,54 +93,51 @@ const versions = {
   librdkafka: librdkafkaVersion,
   'nats-server': natsServerVersion,
   nats: natsClientVersion,
+  Java: versionOf('java', '-version'),
+  Go: versionOf('go', 'version'),
 };
 
+const machine = machineFacts(values.data);
+const keepsResults = !values.quick && values.profile === undefined && !isDirty(machine.commit);
+if (isDirty(machine.commit) && !values.quick) note('Nothing is kept: no commit has the files that are measured.');
 const wanted = cases.filter(({ name }) => positionals.length === 0 || positionals.some((part) => matches(name, part)));
-const { commit } = machineFacts();
-const lacking = (): PeerCase[] => nextSlice(wanted, keptPeerResults(), commit, rounds, sliceCases ?? Infinity);
+const possible = thoseThatCanBeHad(wanted);
+const lacking = (): PeerCase[] => nextSlice(possible, keptPeerResults(), machine, rounds, sliceCases ?? Infinity);
 const results: KeptResult[] = [];
-for (const group of sliceCases === null ? groupsOf(wanted) : [lacking()].filter(({ length }) => length > 0)) {
+for (const group of sliceCases === null ? groupsOf(possible) : [lacking()].filter(({ length }) => length > 0)) {
   try {
     results.push(...(await run(group)));
   } catch (error) {
-    const what = group.map(({ name }) => name).join(', ');
-    if (error instanceof Missing) {
-      console.error(`${error.message} (${what})`);
-      // Nothing would come of trying it again and again.
-      if (sliceCases !== null) process.exitCode = 1;
-      continue;
-    }
     // Other cases may still be measured; that these could not is a result as well.
-    console.error(`${what} cannot be measured:`, error);
+    console.error(`${group.map(({ name }) => name).join(', ')} cannot be measured:`, error);
     process.exitCode = 1;
   }
 }
 // Not done: there is more to measure.
 if (sliceCases !== null && lacking().length > 0) process.exitCode ??= 3;
-if (values.profile !== undefined) console.error(profileSummary(values.profile));
 if (values.json) console.log(JSON.stringify(results, null, 2));
-else console.log(`\n${machineSentence(machineFacts())}`);
+else console.log(`\n${machineSentence(machine)}`);
 
 /** Cases that share servers, in the order of the list. */
 function groupsOf(list: readonly PeerCase[]): PeerCase[][] {
   const groups = new Map<string, PeerCase[]>();
   for (const one of list) {
-    const key = one.isAlone ? `alone: ${one.name}` : one.rival;
+    // A profile is of one case.
+    const key = one.isAlone || values.profile !== undefined ? `alone: ${one.name}` : one.rival;
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   return [...groups.values()];
 }
 
 async function run(group: readonly PeerCase[]): Promise<KeptResult[]> {
-  const rival = installs[group[0]!.rival]();
-  clients.rdkafka();
-  const ours = millrace(values.profile === undefined ? {} : { profileFolder: values.profile });
-  const machine = machineFacts();
+  const rival = rivals[group[0]!.rival]();
+  const profileFolder = values.profile === undefined ? undefined : join(values.profile, group[0]!.name);
+  const ours = millrace(profileFolder === undefined ? {} : { profileFolder });
   const sizes = values.quick ? quickSizes : fullSizes;
   const before = sliceCases === null ? [] : keptPeerResults();
   const options = {
     rounds: sliceCases === null ? rounds : 1,
-    roundsBefore: Math.min(...group.map((one) => roundsAt(before, one, commit))),
+    roundsBefore: Math.min(...group.map((one) => roundsAt(before, one, machine))),
     sizes,
     clients,
     dataParent: values.data,
@@ -143,13 +145,42 @@ async function run(group: readonly PeerCase[]): Promise<KeptResult[]> {
   };
   const measured = await peerRounds(group, ours, rival, options);
   const kept = [...measured].map(([one, figures]) => ({
-    ...resultOf(one, added(keptAt(before, one, commit), figures), ours.name, rival.name),
-    machine,
+    ...resultOf(one, added(keptAt(before, one, machine), figures), ours.name, rival.name, machine.commit),
+    machine: { ...machine, date: new Date().toISOString() },
     versions,
   }));
   if (!values.json) for (const result of kept) console.log(terminalText(result));
-  if (!values.quick && values.profile === undefined) keepPeerResults(kept, chapters);
+  if (keepsResults) keepPeerResults(kept, chapters);
+  if (profileFolder !== undefined) reportProfile(group[0]!, profileFolder);
   return kept;
+}
+
+/**
+ * Those whose rival and clients are here or can be fetched, which is done now rather than while something is measured. What
+ * is missing is said once, with the cases that are left out for it.
+ */
+function thoseThatCanBeHad(list: readonly PeerCase[]): PeerCase[] {
+  const leftOut = new Map<string, string[]>();
+  const found = list.filter(({ name, rival, uses = [] }) => {
+    try {
+      rivals[rival]();
+      for (const use of uses) clients[use]();
+      return true;
+    } catch (error) {
+      if (!(error instanceof Missing)) throw error;
+      leftOut.set(error.message, [...(leftOut.get(error.message) ?? []), name]);
+      return false;
+    }
+  });
+  for (const [why, left] of leftOut) console.error(`${why} (${left.join(', ')})`);
+  return found;
+}
+
+function reportProfile({ name, title }: PeerCase, profileFolder: string): void {
+  console.error(profileSummary(profileFolder));
+  if (values.quick || isDirty(machine.commit)) return;
+  const what = `npm run bench:peers -- ${name}: ${title}`;
+  note(`kept: ${keepProfile({ name: `peers-${name}`, what, profileFolder }, machine)}`);
 }
 
 /** A whole name means that case only. */
@@ -157,8 +188,8 @@ function matches(name: string, part: string): boolean {
   return names.includes(part) ? name === part : name.startsWith(part);
 }
 
-function remembered(make: () => string): () => string {
-  let made: string | null = null;
+function remembered<Value>(make: () => Value): () => Value {
+  let made: Value | null = null;
   return () => (made ??= make());
 }
 

@@ -15,50 +15,69 @@ const sizes = [
   [1024, '1k', '1 KiB'],
 ] as const;
 
+/** What NATS can send in bulk with, as people read it. */
+const bulkModes = {
+  atomic: 'atomic batches of 500',
+  fast: 'fast batches of 500',
+  async: 'a window of 500 single messages',
+} as const;
+/** Messages that each mode is tried with, which warms the server up as well, and how long the fastest one then takes. */
+const trialMessages = { nats: 100_000, 'nats-synced': 5000 } as const;
+const bulkSeconds = 4;
+
 export const natsCases: readonly PeerCase[] = sizes.flatMap(([recordBytes, tag, words]): PeerCase[] => [
   {
     name: `nats-synced-${tag}`,
-    title: `${words}, acks=all against sync_interval: always, batches of 500 in NATS's fast mode`,
+    title: `${words}, acks=all against sync_interval: always, in the fastest of NATS's bulk modes`,
     rival: 'nats-synced',
     client: clients,
+    uses: ['rdkafka', 'nats'],
     millrace: (bench) => millraceProduce(bench, recordBytes, -1),
-    peer: (bench) => peerProduce(bench, recordBytes, 'fast', 30_000),
+    peer: (bench) => fastestBulk(bench, recordBytes, 'nats-synced'),
     floors: [{ figure: 'recordsPerSecond', atLeast: 10 }],
-  },
-  {
-    name: `nats-atomic-${tag}`,
-    title: `${words}, acks=all against sync_interval: always, NATS's atomic batches of 500, one sync each`,
-    rival: 'nats-synced',
-    client: clients,
-    millrace: (bench) => millraceProduce(bench, recordBytes, -1),
-    peer: (bench) => peerProduce(bench, recordBytes, 'atomic', 300_000),
-    floors: [],
   },
   {
     name: `nats-one-${tag}`,
     title: `${words}, one client with one in flight, acks=all against sync_interval: always`,
     rival: 'nats-synced',
     client: `Millrace's prepared-batch client against nats ${natsClientVersion} bench`,
+    uses: ['nats'],
     millrace: (bench) => oneInFlight(bench, recordBytes),
     peer: (bench) => peerProduce(bench, recordBytes, 'sync', 8000),
     floors: [{ figure: 'recordsPerSecond', atLeast: 1 }],
   },
   {
     name: `nats-${tag}`,
-    title: `${words}, acks=1 against NATS at its defaults, in its fast mode`,
+    title: `${words}, acks=1 against NATS at its defaults, in the fastest of its bulk modes`,
     rival: 'nats',
     client: clients,
+    uses: ['rdkafka', 'nats'],
     millrace: (bench) => millraceProduce(bench, recordBytes, 1),
-    peer: (bench) => peerProduce(bench, recordBytes, 'fast', 1_000_000),
+    peer: (bench) => fastestBulk(bench, recordBytes, 'nats'),
     floors: [{ figure: 'recordsPerSecond', atLeast: 4 }],
   },
 ]);
 
+/** Tries each bulk mode on this server, and measures the one that was fastest. */
+async function fastestBulk(bench: Bench, messageBytes: number, kind: keyof typeof trialMessages): Promise<Figures> {
+  let fastest = { mode: 'atomic' as keyof typeof bulkModes, perSecond: 0 };
+  for (const mode of ['atomic', 'fast', 'async'] as const) {
+    const { recordsPerSecond } = await peerProduce(bench, messageBytes, mode, trialMessages[kind]);
+    if (recordsPerSecond! > fastest.perSecond) fastest = { mode, perSecond: recordsPerSecond! };
+  }
+  const count = Math.round(fastest.perSecond * bulkSeconds);
+  return {
+    ...(await peerProduce(bench, messageBytes, fastest.mode, count)),
+    how: `NATS with ${bulkModes[fastest.mode]}`,
+  };
+}
+
 async function millraceProduce(bench: Bench, recordBytes: number, acks: -1 | 1): Promise<Figures> {
   const records = scaledCount(recordBytes === 100 ? 3_000_000 : 1_000_000, bench.sizes);
-  const program = bench.clients.rdkafka();
-  const topic = await bench.newTopic(1);
-  return rdkafkaProduce(program, bench.server, { topic, records, recordBytes, acks, isIdempotent: acks === -1 });
+  const load = { topic: await bench.newTopic(1), records, recordBytes, acks, isIdempotent: acks === -1 };
+  const figures = await rdkafkaProduce(bench.clients.rdkafka(), bench.server, load);
+  bench.acknowledged(load.topic, records);
+  return figures;
 }
 
 function peerProduce(
@@ -71,12 +90,16 @@ function peerProduce(
   return natsProduce(nats(), server, { mode, messages, messageBytes });
 }
 
-async function oneInFlight({ server, sizes: { loadMs }, newTopic }: Bench, recordBytes: number): Promise<Figures> {
+async function oneInFlight(
+  { server, sizes: { loadMs }, newTopic, acknowledged }: Bench,
+  recordBytes: number,
+): Promise<Figures> {
+  const topic = await newTopic(1);
   const { figures, result } = await measureLoad(server, {
     kind: 'produce',
     doors: server.doors,
     transport: 'tcp',
-    topic: await newTopic(1),
+    topic,
     partitionCount: 1,
     partitionsPerRequest: 1,
     acks: -1,
@@ -88,6 +111,7 @@ async function oneInFlight({ server, sizes: { loadMs }, newTopic }: Bench, recor
     requests: 1e9,
     durationMs: loadMs,
   });
+  acknowledged(topic, result.records);
   const { p50, p99 } = result.latencies!;
   return { ...figures, p50Ms: p50, p99Ms: p99 };
 }

@@ -23,12 +23,21 @@ export interface ClientAnswer {
   readonly p99Ms?: number;
 }
 
-/** `read` finds the answer in what the client printed, or null. Throws where there is none or the client fails. */
+/** What a client is to do, and what it makes of it. */
+export interface OutsideLoad {
+  readonly records: number;
+  readonly recordBytes: number;
+}
+
+/**
+ * `read` finds the answer in what the client printed, or null. Throws where there is none, where the client fails, and where
+ * it tells of other records than it was asked for.
+ */
 export async function runOutsideClient(
   server: ServerUnderTest,
   file: string,
   args: readonly string[],
-  recordBytes: number,
+  load: OutsideLoad,
   read: (printed: string) => ClientAnswer | null,
 ): Promise<Figures> {
   const serverBefore = sumOf(server.cpuTime);
@@ -39,7 +48,9 @@ export async function runOutsideClient(
   const answer = read(printed);
   if (answer === null) throw new Error(`${file} gave no result:\n${printed.slice(-shownCharacters)}`);
   const { records, elapsedMs, p50Ms, p99Ms } = answer;
-  const bytes = records * recordBytes;
+  if (records !== load.records)
+    throw new Error(`${file} was to handle ${load.records} records, and tells of ${records}`);
+  const bytes = records * load.recordBytes;
   return {
     recordsPerSecond: (records * 1000) / elapsedMs,
     bytesPerSecond: (bytes * 1000) / elapsedMs,
@@ -49,6 +60,11 @@ export async function runOutsideClient(
     ...(p50Ms === undefined ? {} : { p50Ms }),
     ...(p99Ms === undefined ? {} : { p99Ms }),
   };
+}
+
+/** As Kafka's clients take it. */
+export function kafkaAddressOf({ doors: { kafka } }: ServerUnderTest): string {
+  return `${kafka!.host}:${kafka!.port}`;
 }
 
 async function outputOf(file: string, args: readonly string[]): Promise<string> {

@@ -35,6 +35,8 @@ export interface Bench {
   readonly admin: KafkaAdmin;
   /** A topic that nobody has used. `kafkaConfigs` are for the rival. */
   newTopic(partitionCount: number, kafkaConfigs?: Readonly<Record<string, string>>): Promise<string>;
+  /** Has the log of the topic looked at once the measurement is over: so many records more were acknowledged. */
+  acknowledged(topic: string, records: number): void;
   /** A topic of one partition that `fill` fills, the first time that `name` is asked for on this server. */
   filledTopic(name: string, fill: (topic: string) => Promise<unknown>): Promise<string>;
 }
@@ -57,6 +59,10 @@ export interface PeerCase {
   readonly rival: Rival;
   /** Which client made the numbers. */
   readonly client: string;
+  /** Programs that it cannot do without, beside the servers. */
+  readonly uses?: readonly (keyof Clients)[];
+  /** Of requests, a second, where the load has one. */
+  readonly rate?: number;
   /** The case has processes of its own. */
   readonly isAlone?: boolean;
   /** Its servers are not warmed up. */

@@ -1,8 +1,16 @@
 /** Results as people read them: lines on a terminal, and tables in Markdown, in which each case is a row. */
 
-import { type FigureName, figureFormats, type FigureSpreads, plain, type Spread } from '../load/figures.ts';
+import {
+  type FigureName,
+  figureFormats,
+  type Figures,
+  type FigureSpreads,
+  plain,
+  type Spread,
+} from '../load/figures.ts';
+import { type FloorVerdict, floorMarks } from '../load/floor-verdict.ts';
 import { hardwareSentence, type MachineFacts } from '../load/machine.ts';
-import type { CaseResult, FloorVerdict } from './verdict.ts';
+import type { CaseResult } from './verdict.ts';
 
 /** A result and what it was measured on. */
 export interface KeptResult extends CaseResult {
@@ -28,8 +36,12 @@ const shown: readonly FigureName[] = [
   'p99Ms',
   'readyMs',
   'firstAckMs',
+  'rateReached',
   'rssMiB',
+  'peakRssMb',
 ];
+
+const stateWords = { met: 'met   ', missed: 'MISSED', open: 'open  ' } as const;
 
 /** One case for a terminal. */
 export function terminalText({ name, title, client, sides, medians, ratios, verdicts, ...result }: CaseResult): string {
@@ -45,7 +57,7 @@ export function terminalText({ name, title, client, sides, medians, ratios, verd
       .filter((figure) => ratios[figure])
       .map((figure) => `${figureFormats[figure].title} ${ratioText(ratios[figure]!)}`)
       .join('   ')}`,
-    ...verdicts.map((verdict) => `  ${verdict.isMet ? 'met   ' : 'MISSED'}  ${verdictText(verdict)}`),
+    ...verdicts.map((verdict) => `  ${stateWords[verdict.state]}  ${verdictText(verdict)}`),
     ...(result.disturbed === 0 ? [] : [`  ${disturbedText(result)}`]),
   ].join('\n');
 }
@@ -85,9 +97,11 @@ function alikeOf(results: readonly KeptResult[]): KeptResult[][] {
 }
 
 /** Bytes say nothing that records do not, and requests neither where there are records. */
-function columnsOf({ medians }: CaseResult): FigureName[] {
+function columnsOf({ medians, verdicts }: CaseResult): FigureName[] {
   const has = (figure: FigureName): boolean =>
-    medians.millrace[figure] !== undefined || medians.peer[figure] !== undefined;
+    medians.millrace[figure] !== undefined ||
+    medians.peer[figure] !== undefined ||
+    verdicts.some((verdict) => verdict.figure === figure);
   const isSaid = (figure: FigureName): boolean =>
     figure === 'bytesPerSecond' || figure === 'requestsPerSecond' || figure === 'brokerCpuMicrosecondsPerRequest';
   return shown.filter((figure) => has(figure) && !(has('recordsPerSecond') && isSaid(figure)));
@@ -111,9 +125,17 @@ function caseCell({ name, title, client, sides, machine, ...result }: KeptResult
     client,
     `${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
     machine.commit ?? 'unknown commit',
+    ...howsOf(result.rounds.peer),
     ...(result.disturbed === 0 ? [] : [`${result.disturbed} of ${rounds + result.rounds.peer.length} disturbed`]),
   ];
   return `**${title}**<br><sub>${facts.join(' · ')}</sub>`;
+}
+
+/** The ways that a side's rounds chose, each with how many did. */
+function howsOf(rounds: readonly Figures[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { how } of rounds) if (how !== undefined) counts.set(how, (counts.get(how) ?? 0) + 1);
+  return [...counts].map(([how, count]) => (counts.size === 1 ? how : `${how} in ${count}`));
 }
 
 /** As `1.74 M : 1.20 M<br>**1.45×** (1.30–1.60)<br>✓ ≥ 1.1×`. */
@@ -134,9 +156,9 @@ function ratioCell({ median, low, high }: Spread): string {
   return `**${plain(median)}×**${low === high ? '' : ` (${plain(low)}–${plain(high)})`}`;
 }
 
-function verdictCell({ bound, isMet, remark }: FloorVerdict): string {
-  const text = `${isMet ? '✓' : '✗'} ${bound}`;
-  return `${isMet ? text : `**${text}**`}${remark === undefined ? '' : ` (${remark})`}`;
+function verdictCell({ bound, state, remark }: FloorVerdict): string {
+  const text = `${floorMarks[state]} ${bound}`;
+  return `${state === 'missed' ? `**${text}**` : text}${remark === undefined ? '' : ` (${remark})`}`;
 }
 
 function versionText({ versions }: KeptResult): string {

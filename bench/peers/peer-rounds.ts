@@ -6,11 +6,12 @@
  *           probes of the disk
  *
  * Figures differ more from process to process than within one, so every round has new ones, on an empty directory. A
- * measurement during which something else took the processor is done again, some times, and that is counted.
+ * measurement during which something else took the processor is done again, once, and that is counted. After each, the
+ * ends of the logs are held against what was acknowledged, on both sides.
  */
 
 import type { Figures } from '../load/figures.ts';
-import { DisturbanceWatch } from '../load/rounds.ts';
+import { leastDisturbed } from '../load/least-disturbed.ts';
 import { syncDisks, type ServerKind } from '../load/server-under-test.ts';
 import { PeerBench } from './peer-bench.ts';
 import type { Clients, Measure, PeerCase, PeerSizes } from './peer-case.ts';
@@ -36,8 +37,6 @@ export interface CaseRounds {
   disturbed: number;
 }
 
-/** Of all cores' time. */
-const disturbedFrom = 0.05;
 const repeatsAtMost = 1;
 
 export async function peerRounds(
@@ -79,41 +78,24 @@ async function oneSide(
   const isRival = side === 'peer';
   await using bench = await PeerBench.start(kind, { isRival, isWarm, sizes, clients, dataParent });
   for (const [one, result] of results) {
-    result[side].push(await undisturbed(one[side], bench, one, result, onNote));
-    syncDisks();
-  }
-}
-
-async function undisturbed(
-  measure: Measure,
-  bench: PeerBench,
-  { name, isCold }: PeerCase,
-  result: CaseRounds,
-  onNote: (note: string) => void,
-): Promise<Figures> {
-  let best: Figures | null = null;
-  let leastShare = Infinity;
-  for (let tries = 0; ; tries++) {
-    const watch = new DisturbanceWatch();
-    const figures = await measure(bench);
-    const share = watch.share();
-    if (share < leastShare) {
-      leastShare = share;
-      best = figures;
-    }
     // A start can be measured once on a server: what it is about is on the disk then.
-    if (bench.sizes.isQuick || isCold || leastShare <= disturbedFrom || tries === repeatsAtMost) break;
-    onNote(`${name}: others took ${percent(share)} of the processor; once more`);
-    result.repeated++;
+    const isOnce = sizes.isQuick || one.isCold === true;
+    const { value, repeated, isDisturbed } = await leastDisturbed(() => checked(one[side], bench), {
+      name: one.name,
+      repeatsAtMost: isOnce ? 0 : repeatsAtMost,
+      onNote,
+      onRepeat: syncDisks,
+    });
+    result[side].push(value);
+    result.repeated += repeated;
+    result.disturbed += isDisturbed ? 1 : 0;
     syncDisks();
   }
-  if (leastShare > disturbedFrom) {
-    onNote(`${name}: others took ${percent(leastShare)} of the processor`);
-    result.disturbed++;
-  }
-  return best!;
 }
 
-function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
+/** Throws where the server's logs hold something else than what was acknowledged to the clients. */
+async function checked(measure: Measure, bench: PeerBench): Promise<Figures> {
+  const figures = await measure(bench);
+  await bench.checkAcknowledged();
+  return figures;
 }

@@ -3,24 +3,14 @@
  * a record. What formatting Kafka's directory takes is left out.
  */
 
-import { spawnSync } from 'node:child_process';
-import { readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Figures } from '../load/figures.ts';
+import { type Figures, spreadOf } from '../load/figures.ts';
 import { KafkaAdmin } from '../load/kafka-admin.ts';
+import { untilLed } from '../load/led-topic.ts';
 import { runLoad } from '../load/load-client.ts';
-import type { ProduceJob } from '../load/load-job.ts';
-import type { ServerUnderTest } from '../load/server-under-test.ts';
-import { WireClient } from '../../test/program/wire-client.ts';
-import { untilLed } from './led-topic.ts';
+import { oneRecordEach, type ProduceJob } from '../load/load-job.ts';
+import { ackTopic, bareNode, emptyBudgetMs, startAfterKill, startAgain, startEmpty } from '../load/starts.ts';
 import type { Bench, PeerCase, PeerSizes } from './peer-case.ts';
 import { sameOnBoth } from './throughput-cases.ts';
-
-const bytesPerMiB = 2 ** 20;
-const recordBytes = 1024;
-const partitionsPerRequest = 100;
-/** Above a bare `node -e 0`. */
-const emptyBudgetMs = 80;
 
 const common = { rival: 'kafka', client: "Millrace's own client", isAlone: true, isCold: true } as const;
 
@@ -29,14 +19,8 @@ export const startCases: readonly PeerCase[] = [
     ...common,
     name: 'start-empty',
     title: 'start on an empty directory',
-    ...sameOnBoth(async (bench) => {
-      await bench.server.stop();
-      for (const name of readdirSync(bench.server.directory)) {
-        rmSync(join(bench.server.directory, name), { recursive: true });
-      }
-      return startAgain(bench.server, true);
-    }),
-    probe: { name: 'node -e 0', measure: bareNode },
+    ...sameOnBoth(({ server }) => startEmpty(server)),
+    probe: { name: 'node -e 0', measure: bareNodes },
     floors: [{ figure: 'readyMs', atMostAbsolute: emptyBudgetMs, plusProbe: true }],
   },
   {
@@ -44,9 +28,11 @@ export const startCases: readonly PeerCase[] = [
     name: 'start-clean',
     title: 'start after a clean stop, 10,000 partitions with a record each',
     ...sameOnBoth(async (bench) => {
-      await fillMany(bench);
+      const topic = await fillMany(bench);
       await bench.server.stop();
-      return startAgain(bench.server, false);
+      const figures = await startAgain(bench.server, false);
+      await checkFilled(bench, topic);
+      return figures;
     }),
     floors: [{ figure: 'readyMs', atMostAbsolute: 2000 }],
   },
@@ -56,70 +42,39 @@ export const startCases: readonly PeerCase[] = [
     title: 'start after kill -9 under full load with acks=1, 10,000 partitions',
     ...sameOnBoth(async (bench) => {
       const topic = await fillMany(bench);
-      const began = new Promise<void>((resolve) => {
-        // It ends when the broker is killed, which is what it is for.
-        runLoad({ ...jobOf(bench, topic), durationMs: Infinity }, resolve).catch(() => {});
-      });
-      await began;
-      await new Promise((resolve) => {
-        setTimeout(resolve, bench.sizes.loadMs);
-      });
-      await bench.server.kill();
-      return startAgain(bench.server, false);
+      const figures = await startAfterKill(bench.server, jobOf(bench, topic), bench.sizes.loadMs);
+      await checkFilled(bench, topic);
+      return figures;
     }),
     floors: [{ figure: 'readyMs', atMostAbsolute: 3000 }],
   },
 ];
-
-const ackTopic = 'first';
-
-async function startAgain(server: ServerUnderTest, isNewTopic: boolean): Promise<Figures> {
-  const startedMs = performance.now();
-  const readyMs = await server.start();
-  const admin = await KafkaAdmin.connect(server.doors);
-  if (isNewTopic) await admin.createTopic(ackTopic, 1);
-  await untilLed(admin, ackTopic, 1);
-  admin.close();
-  const client = await WireClient.connect(server.doors.kafka!.port);
-  await client.produce(ackTopic, 'x', 1);
-  client.socket.destroy();
-  return { readyMs, firstAckMs: performance.now() - startedMs, rssMiB: server.memory.rssBytes / bytesPerMiB };
-}
 
 /** One record into each of many partitions. Returns their topic. */
 async function fillMany(bench: Bench): Promise<string> {
   const { admin, sizes } = bench;
   await admin.createTopic(ackTopic, 1);
   const topic = await bench.newTopic(sizes.manyPartitions);
-  await runLoad({ ...jobOf(bench, topic), requests: Math.ceil(sizes.manyPartitions / partitionsPerRequest) });
+  await runLoad(oneRecordEach(bench.server.doors, topic, sizes.manyPartitions));
   admin.close();
   return topic;
 }
 
-function jobOf({ server, sizes: { manyPartitions } }: Bench, topic: string): ProduceJob {
-  return {
-    kind: 'produce',
-    doors: server.doors,
-    transport: 'tcp',
-    topic,
-    partitionCount: manyPartitions,
-    partitionsPerRequest,
-    acks: 1,
-    batch: { recordBytes, batchBytes: 0, compression: 'none' },
-    connections: 1,
-    inFlight: 5,
-    idempotent: false,
-    requestsPerSecond: null,
-    requests: 1e9,
-    durationMs: 1e9,
-  };
+/** Throws where a partition does not have the record that it was filled with. */
+async function checkFilled({ server, sizes: { manyPartitions } }: Bench, topic: string): Promise<void> {
+  const admin = await KafkaAdmin.connect(server.doors);
+  await untilLed(admin, topic, manyPartitions);
+  const ends = await admin.endOffsets(topic, manyPartitions);
+  admin.close();
+  const empty = ends.filter((end) => end < 1).length;
+  if (empty > 0) throw new Error(`${empty} of ${manyPartitions} partitions lost an acknowledged record in the start.`);
 }
 
-function bareNode(_: string, sizes: PeerSizes): Figures {
-  const times = Array.from({ length: sizes.isQuick ? 1 : 5 }, () => {
-    const startedMs = performance.now();
-    spawnSync(process.execPath, ['-e', '0'], { stdio: 'ignore' });
-    return performance.now() - startedMs;
-  });
-  return { readyMs: times.toSorted((a, b) => a - b)[times.length >> 1]! };
+/** Writes to all partitions in turn, without an end. */
+function jobOf({ server, sizes: { manyPartitions } }: Bench, topic: string): ProduceJob {
+  return { ...oneRecordEach(server.doors, topic, manyPartitions), requests: 1e9 };
+}
+
+function bareNodes(_: string, sizes: PeerSizes): Figures {
+  return { readyMs: spreadOf(Array.from({ length: sizes.isQuick ? 1 : 5 }, () => bareNode().readyMs!)).median };
 }

@@ -1,6 +1,6 @@
 /** Cases of records a second against Apache Kafka, with clients of others wherever one is fast enough. */
 
-import { probeSyncedWrites } from './disk-probes.ts';
+import { probeSyncedWrites } from '../load/disk-probes.ts';
 import { javaConsume, javaProduce } from './java-client.ts';
 import { kafkaToolsVersion } from './kafka-jars.ts';
 import { librdkafkaVersion } from './librdkafka.ts';
@@ -90,6 +90,7 @@ export const throughputCases: readonly PeerCase[] = [
     title: 'catch-up read, page cache warm, 1 KiB',
     rival: 'kafka',
     client: java,
+    uses: ['rdkafka', 'javaTools'],
     ...sameOnBoth(async (bench) => {
       const load = { records: scaledCount(1_000_000, bench.sizes), recordBytes: 1024 };
       const topic = await filled(bench, load);
@@ -122,10 +123,13 @@ function produceCase({ name, title, floors, probe, ...shape }: ProduceCaseShape)
     title,
     rival: 'kafka',
     client: rdkafka,
-    ...sameOnBoth(async ({ clients, server, sizes, newTopic }) => {
-      const program = clients.rdkafka();
+    uses: ['rdkafka'],
+    ...sameOnBoth(async ({ clients, server, sizes, newTopic, acknowledged }) => {
       const topic = await newTopic(shape.partitionCount ?? 1, shape.isKafkaDurable ? durable : {});
-      return rdkafkaProduce(program, server, { ...shape, records: scaledCount(shape.records, sizes), topic });
+      const records = scaledCount(shape.records, sizes);
+      const figures = await rdkafkaProduce(clients.rdkafka(), server, { ...shape, records, topic });
+      acknowledged(topic, records);
+      return figures;
     }),
     ...(probe === undefined ? {} : { probe }),
     floors,
@@ -145,6 +149,7 @@ function readCase(
     title,
     rival: 'kafka',
     client: rdkafka,
+    uses: ['rdkafka'],
     ...sameOnBoth(async (bench) => {
       const load = { records: scaledCount(fullRecords, bench.sizes), recordBytes };
       const topic = await filled(bench, load);
@@ -166,27 +171,25 @@ function javaProduceCase(
     title,
     rival: 'kafka',
     client: java,
-    ...sameOnBoth(async ({ clients, server, sizes, newTopic }) => {
-      const program = clients.javaTools();
-      const load = {
-        records: scaledCount(fullRecords, sizes),
-        recordBytes,
-        acks: 1,
-        topic: await newTopic(1),
-      } as const;
-      return javaProduce(program, server, load);
+    uses: ['javaTools'],
+    ...sameOnBoth(async ({ clients, server, sizes, newTopic, acknowledged }) => {
+      const topic = await newTopic(1);
+      const records = scaledCount(fullRecords, sizes);
+      const figures = await javaProduce(clients.javaTools(), server, { topic, records, recordBytes, acks: 1 });
+      acknowledged(topic, records);
+      return figures;
     }),
     floors,
   };
 }
 
-/** A topic with as many records, the same for every case that reads them. */
-/** A topic of one partition with so many records. */
+/** A topic of one partition with so many records, the same for every case that reads as many. */
 export function filled(
-  { clients, server, filledTopic }: Bench,
+  { clients, server, filledTopic, acknowledged }: Bench,
   { records, recordBytes }: { readonly records: number; readonly recordBytes: number },
 ): Promise<string> {
-  return filledTopic(`${records} of ${recordBytes} B`, (topic) =>
-    rdkafkaProduce(clients.rdkafka(), server, { topic, records, recordBytes, acks: 1 }),
-  );
+  return filledTopic(`${records} of ${recordBytes} B`, async (topic) => {
+    await rdkafkaProduce(clients.rdkafka(), server, { topic, records, recordBytes, acks: 1 });
+    acknowledged(topic, records);
+  });
 }

@@ -48,7 +48,6 @@ it('takes percentiles as nearest ranks', () => {
   const values = Float64Array.from({ length: 1000 }, (_, i) => ((i * 7) % 1000) + 1);
   expect(summaryOf(values)).toEqual({
     count: 1000,
-    mean: 500.5,
     p50: 500,
     p90: 900,
     p99: 990,

@@ -16,8 +16,9 @@ const row = (scenario: string, low: number, high: number): ResultRow => ({
   what: `what ${scenario} did`,
   who: 'Millrace',
   figures: { bytesPerSecond: { median: (low + high) / 2, low, high } },
-  rounds: 2,
+  each: [{ bytesPerSecond: low }, { bytesPerSecond: high }],
   repeated: scenario === 'second' ? 1 : 0,
+  disturbed: 0,
 });
 
 it('has a table for each scenario that ran, but those that are written elsewhere, plots and the machine', () => {
@@ -31,7 +32,9 @@ it('has a table for each scenario that ran, but those that are written elsewhere
   expect(report).toContain(
     '**first**: about first\n\n|  |  | bytes/s |\n| --- | --- | --: |\n| what first did | Millrace | 101 |',
   );
-  expect(report).toContain('| what second did | Millrace | 200 (100–300) |\n\n1 rounds were done again');
+  expect(report).toContain(
+    '| what second did | Millrace | 200 (100–300) |\n\nDone again because something else used the processor: 1 rounds.',
+  );
   expect(report).not.toMatch(/stages|not run/);
   expect(report.match(/<img[^>]*>/g)).toEqual([
     '<img src="results/load-all-acks-bytes-s.svg" width="49%" alt="load-all-acks-bytes-s">',

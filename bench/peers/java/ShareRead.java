@@ -69,7 +69,7 @@ public class ShareRead {
         for (Thread thread : threads) thread.join();
         long[] sorted = commits.stream().mapToLong(Long::longValue).toArray();
         Arrays.sort(sorted);
-        return "records " + records + " elapsedMs " + elapsedMs
+        return "records " + (records - left.get()) + " elapsedMs " + elapsedMs
                 + " p50Ms " + sorted[sorted.length / 2] / 1e6
                 + " p99Ms " + sorted[(int) (sorted.length * 0.99)] / 1e6;
     }

@@ -2,8 +2,8 @@
 
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Figures } from '../load/figures.ts';
-import { summaryOf } from '../load/latency-recorder.ts';
+import type { Figures } from './figures.ts';
+import { summaryOf } from './latency-recorder.ts';
 
 const largeBytes = 1024 * 1024;
 const smallBytes = 1024;
@@ -24,13 +24,15 @@ export function probeSyncedWrites(folder: string, durationMs: number): Figures {
   });
 }
 
-/** How long an fdatasync takes behind 1 KiB at the end of a file. */
+/** How long an fdatasync takes behind 1 KiB in a file that has its size and its blocks: of data alone, as small as can be. */
 export function probeSmallSyncs(folder: string): Figures {
   return withFile(folder, (file) => {
     const bytes = Buffer.alloc(smallBytes, 1);
     const times = new Float64Array(smallCount);
+    writeSync(file, Buffer.alloc(smallCount * smallBytes));
+    fdatasyncSync(file);
     for (let i = 0; i < smallCount; i++) {
-      writeSync(file, bytes);
+      writeSync(file, bytes, 0, smallBytes, i * smallBytes);
       const startedMs = performance.now();
       fdatasyncSync(file);
       times[i] = performance.now() - startedMs;

@@ -1,6 +1,6 @@
 /** Waits for topics to be led: Kafka answers that one was created, or opens its port, before it leads the partitions. */
 
-import type { KafkaAdmin } from '../load/kafka-admin.ts';
+import type { KafkaAdmin } from './kafka-admin.ts';
 
 const slowestLeaderMs = 180_000;
 const pollMs = 20;
