@@ -6,6 +6,7 @@
  */
 
 import { FlushFailure } from '../memory/flush-queue.ts';
+import { abortedCountsOf } from './aborted-counts.ts';
 import { replaceFileLater, writeCheckpointLinesLater } from './checkpoint-file.ts';
 import type { LogFlusher } from './log-flusher.ts';
 import type { LogState } from './log-state.ts';
@@ -22,6 +23,7 @@ export const leaderEpochsName = 'leader-epoch-checkpoint';
 export async function checkpointLog(log: LogState, flusher: LogFlusher): Promise<boolean> {
   await settleLog(log, flusher);
   const endOffset = log.progress.end;
+  const abortedCounts = abortedCountsOf(log.segments.all());
   const snapshot = log.producersChanged ? encodeProducers(log.producers, log.named) : null;
   log.producersChanged = false;
   try {
@@ -36,6 +38,7 @@ export async function checkpointLog(log: LogState, flusher: LogFlusher): Promise
     throw error;
   }
   log.recoveryPoint = endOffset;
+  log.abortedCounts = abortedCounts;
   if (flusher.wasOpened) log.indexPoint = endOffset;
   return true;
 }
@@ -47,6 +50,7 @@ export async function writeFinalFiles(log: LogState, flusher: LogFlusher): Promi
   await writeSideFiles(log, snapshot, log.progress.end);
   log.producersChanged = false;
   log.recoveryPoint = log.progress.end;
+  log.abortedCounts = abortedCountsOf(log.segments.all());
   if (flusher.wasOpened) log.indexPoint = log.progress.end;
 }
 

@@ -5,6 +5,7 @@
 
 import { ErrorCode } from '../base/error-code.ts';
 import { firstOffset, type Offset } from '../base/numbers.ts';
+import { abortedCountsOf, type AbortedCount } from './aborted-counts.ts';
 import { AppendProgress, type Stage } from './append-progress.ts';
 import type { Refusal } from './batch-check.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
@@ -60,6 +61,8 @@ export class LogState {
   recoveryPoint: Offset;
   /** Everything below has its index entries on disk, as `PartitionState.indexPoint`. */
   indexPoint: Offset;
+  /** What the transaction indexes had when the recovery point was moved there. */
+  abortedCounts: readonly AbortedCount[];
   /** The recovery point that is on disk, from which a start after a crash would go on. */
   savedRecoveryPoint: Offset;
   /** The segment that the worker certainly has as its active one, or a later one: what it told last. */
@@ -89,6 +92,7 @@ export class LogState {
     if (firstOpenTransaction >= 0) this.producers.transactions.tell(firstOpenTransaction);
     this.recoveryPoint = known.recoveryPoint;
     this.indexPoint = known.indexPoint;
+    this.abortedCounts = abortedCountsOf(known.segments);
     this.savedRecoveryPoint = known.recoveryPoint;
     this.confirmedSegment = known.segments.at(-1)?.baseOffset ?? firstOffset;
     this.hasFiles = known.segments.length > 0;

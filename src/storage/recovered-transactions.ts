@@ -10,6 +10,7 @@
  */
 
 import type { Offset } from '../base/numbers.ts';
+import type { AbortedCount } from './aborted-counts.ts';
 import { readWholeFile, replaceFile } from './checkpoint-file.ts';
 import type { FileSystem } from './file-system.ts';
 import { segmentFileName } from './segment-name.ts';
@@ -41,10 +42,11 @@ export class RecoveredTransactions {
   }
 
   /**
-   * Reads what the files of the segments at `baseOffsets`, ascending, say of what lies before `recoveryPoint`. False where
-   * one cannot be used: then all of the log is to be read, and nothing is known.
+   * Reads what the files of the segments at `baseOffsets`, ascending, say of what lies before `recoveryPoint`, where they
+   * had as many entries as `counts` say. False where one cannot be used, or has fewer: then all of the log is to be read,
+   * and nothing is known.
    */
-  load(baseOffsets: readonly Offset[], recoveryPoint: Offset): boolean {
+  load(baseOffsets: readonly Offset[], recoveryPoint: Offset, counts: readonly AbortedCount[]): boolean {
     for (const [i, baseOffset] of baseOffsets.entries()) {
       if (baseOffset >= recoveryPoint || !this.#files.has(baseOffset)) continue;
       const bytes = readWholeFile(this.#fileSystem, this.#path(baseOffset), largestIndexBytes) ?? new Uint8Array();
@@ -57,7 +59,11 @@ export class RecoveredTransactions {
       const entries = found.entries.filter(({ lastOffset }) => lastOffset < endOffset);
       this.#known.set(baseOffset, entries);
     }
-    return true;
+    const isShort = ({ baseOffset, count }: AbortedCount) =>
+      this.of(baseOffset).length < count && baseOffsets.includes(baseOffset);
+    if (!counts.some(isShort)) return true;
+    this.#known.clear();
+    return false;
   }
 
   /** The aborted transactions that end in the segment, before the recovery point. */

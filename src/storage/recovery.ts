@@ -15,6 +15,7 @@
  */
 
 import { asOffset, firstOffset, type Offset, type Position } from '../base/numbers.ts';
+import type { AbortedCount } from './aborted-counts.ts';
 import { cutLog, setAside } from './cut-files.ts';
 import type { FileDescriptor } from './file-system.ts';
 import { LeaderEpochs, type EpochStart } from './leader-epochs.ts';
@@ -50,6 +51,8 @@ export interface RecoveryInput {
   readonly recoveryPoint: Offset;
   /** As `PartitionPoint.indexPoint`; 0 where none was written down. */
   readonly indexPoint: Offset;
+  /** What the transaction indexes have of what lies before the recovery point. */
+  readonly abortedCounts: readonly AbortedCount[];
   /** Whether one was written down, so that the directory and what it says of itself are on disk. */
   readonly isKnown: boolean;
   readonly producerSnapshot: Offset | null;
@@ -131,7 +134,9 @@ class Recovery {
       cutBytes = this.#setAside(baseOffsets);
       baseOffsets = [];
     }
-    if (!this.#transactions.load(baseOffsets, this.#recoveryPoint)) this.#distrust('transaction index of a segment');
+    if (!this.#transactions.load(baseOffsets, this.#recoveryPoint, this.#input.abortedCounts)) {
+      this.#distrust('transaction index of a segment');
+    }
     const first = baseOffsets[0] ?? this.#input.logStartOffset;
     this.#endOffset = first;
     for (const [i, baseOffset] of baseOffsets.entries()) {

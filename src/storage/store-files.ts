@@ -23,6 +23,7 @@ import {
   writeCheckpointLines,
   writeCheckpointLinesLater,
 } from './checkpoint-file.ts';
+import { abortedCountsText, parseAbortedCounts, type AbortedCount } from './aborted-counts.ts';
 import type { FileSystem } from './file-system.ts';
 import { parseLeaderEpochLines, type EpochStart } from './leader-epochs.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -51,6 +52,8 @@ export interface PartitionPoint {
   readonly epochs: readonly EpochStart[];
   /** Up to here index entries are on disk as well; `offset` or before it, where recovery left a short end without any. */
   readonly indexPoint: Offset;
+  /** What the transaction indexes have of what lies before `offset`. */
+  readonly abortedCounts: readonly AbortedCount[];
 }
 
 /** A partition as a clean stop's file has it; the first releases wrote no index points. */
@@ -177,22 +180,25 @@ function pointLine({
   producerSnapshot,
   epochs,
   indexPoint,
+  abortedCounts,
 }: PartitionPoint): string {
   const epochsText = epochs.map(({ leaderEpoch, startOffset }) => `${leaderEpoch}:${startOffset}`).join(',');
   const indexText = indexPoint === offset ? '' : ` ${indexPoint}`;
-  return `${topic} ${partition} ${topicId ?? nothing} ${offset} ${producerSnapshot ?? -1} ${epochsText || nothing}${indexText}`;
+  const abortedText = abortedCounts.length === 0 ? '' : ` aborted=${abortedCountsText(abortedCounts)}`;
+  return `${topic} ${partition} ${topicId ?? nothing} ${offset} ${producerSnapshot ?? -1} ${epochsText || nothing}${indexText}${abortedText}`;
 }
 
 function readPoints(fileSystem: FileSystem, path: string): PartitionPoint[] {
   return (readSealedLines(fileSystem, path) ?? []).map((line) => {
-    const match = /^(\S{1,249}) (\d{1,10}) (\S{1,22}) (\d{1,16}) (-1|\d{1,16}) (\S+)(?: (\d{1,16}))?$/.exec(line);
+    const match = /^(\S{1,249}) (\d{1,10}) (\S{1,22}) (\d{1,16}) (-1|\d{1,16}) (\S+)(?: (\d{1,16}))?(?: aborted=([\d:,]+))?$/.exec(line);
     const [partition, offset, snapshot] = [Number(match?.[2]), Number(match?.[4]), Number(match?.[5])];
     const indexPoint = Number(match?.[7] ?? offset);
     const isSafe = [partition, offset, snapshot, indexPoint].every(Number.isSafeInteger) && indexPoint <= offset;
     if (match === null || !isSafe) throw corrupt(path, line);
     const epochLines = match[6] === nothing ? [] : match[6]!.split(',').map((text) => text.replace(':', ' '));
     const epochs = parseLeaderEpochLines(epochLines);
-    if (epochs === null) throw corrupt(path, line);
+    const abortedCounts = parseAbortedCounts(match[8] ?? '');
+    if (epochs === null || abortedCounts === null) throw corrupt(path, line);
     return {
       topic: match[1]!,
       partition,
@@ -201,6 +207,7 @@ function readPoints(fileSystem: FileSystem, path: string): PartitionPoint[] {
       producerSnapshot: snapshot < 0 ? null : asOffset(snapshot),
       epochs: epochs.starts,
       indexPoint: asOffset(indexPoint),
+      abortedCounts,
     };
   });
 }

@@ -10,6 +10,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { firstOffset, type Offset } from '../base/numbers.ts';
 import type { Arena } from '../memory/arena.ts';
+import { abortedCountsOf, nothingAborted } from './aborted-counts.ts';
 import { replaceFile } from './checkpoint-file.ts';
 import type { FileSystem } from './file-system.ts';
 import { producerPaths } from './producer-files.ts';
@@ -247,6 +248,7 @@ function recoverOne(
       names,
       recoveryPoint: point?.offset ?? firstOffset,
       indexPoint: point?.indexPoint ?? firstOffset,
+      abortedCounts: point?.abortedCounts ?? nothingAborted,
       isKnown: point !== undefined,
       producerSnapshot: point?.producerSnapshot ?? null,
       epochs: point?.epochs ?? [],
@@ -296,8 +298,9 @@ function missing(point: PartitionPoint, start: Offset): PartitionState {
 
 /** The recovery point of a partition that is not written at the moment. */
 export function pointOf(state: PartitionState): PartitionPoint {
-  const { topic, partition, topicId, recoveryPoint, producerSnapshot, epochs, indexPoint } = state;
-  return { topic, partition, topicId, offset: recoveryPoint, producerSnapshot, epochs, indexPoint };
+  const { topic, partition, topicId, recoveryPoint, producerSnapshot, epochs, indexPoint, segments } = state;
+  const abortedCounts = abortedCountsOf(segments);
+  return { topic, partition, topicId, offset: recoveryPoint, producerSnapshot, epochs, indexPoint, abortedCounts };
 }
 
 /** Where the log begins. A directory that does not say whose it is was made last, and so was the entry of its name. */

@@ -8,6 +8,7 @@
  */
 
 import type { Timer } from '../base/clock.ts';
+import { nothingAborted, remainingCounts } from './aborted-counts.ts';
 import type { LocalLog } from './local-log.ts';
 import { tailSettled } from './log-checkpoint.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -129,6 +130,7 @@ export class StoreUpkeep {
         producerSnapshot,
         epochs: epochs.starts,
         indexPoint,
+        abortedCounts: remainingCounts(state.abortedCounts, state.segments.all()),
       };
       points.push(ofLog);
     }
@@ -158,6 +160,7 @@ export class StoreUpkeep {
         producerSnapshot: null,
         epochs: [],
         indexPoint: logStartOffset,
+        abortedCounts: nothingAborted,
       }));
   }
 

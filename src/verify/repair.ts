@@ -11,6 +11,7 @@
 import type { Logger } from '../base/logger.ts';
 import { asOffset, firstOffset } from '../base/numbers.ts';
 import type { Arena } from '../memory/arena.ts';
+import { nothingAborted } from '../storage/aborted-counts.ts';
 import { replaceFile, writeCheckpointLines } from '../storage/checkpoint-file.ts';
 import type { FileSystem } from '../storage/file-system.ts';
 import { LeaderEpochs } from '../storage/leader-epochs.ts';
@@ -102,6 +103,7 @@ export async function repairDirectory(
         producerSnapshot: null,
         epochs: [],
         indexPoint: logStartOffset,
+        abortedCounts: nothingAborted,
       });
     }
   }
@@ -136,6 +138,7 @@ async function repairPartition(
       names: fileSystem.list(directory),
       recoveryPoint: firstOffset,
       indexPoint: firstOffset,
+      abortedCounts: nothingAborted,
       isKnown: false,
       producerSnapshot: null,
       epochs: [],
