@@ -5,6 +5,8 @@
  *
  *   equal part = tasks that are left / members that have less than their part, rounded up, and worked out again whenever
  *                somebody has a whole part
+ *
+ * It goes in steps, between which others may have their turn: what it was given must not change meanwhile.
  */
 
 import { assert, present } from '../../../base/assert.ts';
@@ -89,64 +91,122 @@ class Quota {
   }
 }
 
+/** So many tasks and holders of tasks are looked at in a step, a few milliseconds. */
+const looksPerStep = 1000;
+
+/** Work that goes in steps; what it comes to is its result. */
+export type Steps<Result> = Generator<void, Result, void>;
+
 /** The tasks of each member; without members, nobody's. */
-export function assignSticky({ members, subtopologies, standbyCount }: TaskAssignmentInput): Map<string, Tasks> {
+export function* stickySteps({ members, subtopologies, standbyCount }: TaskAssignmentInput): Steps<Map<string, Tasks>> {
   if (members.length === 0) return new Map();
-  return new StickyAssignment(members, subtopologies, standbyCount).result();
+  const sorted = members.toSorted((a, b) => compareNames(a.id, b.id));
+  const { workers, processes } = workersOf(sorted);
+  const pace = new Pace();
+  const known = yield* knownHolders(pace, sorted, workers);
+  const tasks = yield* tasksOf(pace, subtopologies, known);
+  const assignment = new StickyAssignment(pace, workers, processes, tasks, standbyCount);
+  yield* assignment.assignActive();
+  if (standbyCount > 0) yield* assignment.assignStandby();
+  return assignment.result();
+}
+
+/** When a step is over. */
+class Pace {
+  #looks = 0;
+
+  /** Takes each element; those that `looksOf` says are looked at on the way count too. */
+  *over<T>(elements: Iterable<T>, take: (element: T) => void, looksOf?: (element: T) => number): Steps<void> {
+    for (const element of elements) {
+      this.#looks += 1 + (looksOf?.(element) ?? 0);
+      if (this.#looks >= looksPerStep) {
+        this.#looks = 0;
+        yield;
+      }
+      take(element);
+    }
+  }
+}
+
+const candidatesOf = ({ candidates }: Task): number => candidates.length;
+
+/** All tasks, and those that have state; by partition, and then by the names of their subtopologies. */
+interface OrderedTasks {
+  readonly all: readonly Task[];
+  readonly stateful: readonly Task[];
+}
+
+function* tasksOf(
+  pace: Pace,
+  subtopologies: TaskAssignmentInput['subtopologies'],
+  known: ReadonlyMap<string, ReadonlyMap<number, Holders>>,
+): Steps<OrderedTasks> {
+  let rank = 0;
+  const parts: { readonly tasks: Task[]; readonly isStateful: boolean }[] = [];
+  for (const { id, taskCount, isStateful } of subtopologies.toSorted((a, b) => compareNames(a.id, b.id))) {
+    const holders = known.get(id);
+    const tasks: Task[] = [];
+    yield* pace.over(
+      Array(taskCount).keys(),
+      (i) => tasks.push(taskOf(rank++, id, i, holders?.get(i))),
+      (i) => holders?.get(i)?.candidates.length ?? 0,
+    );
+    parts.push({ tasks, isStateful });
+  }
+  return {
+    all: byPartition(parts.map(({ tasks }) => tasks)),
+    stateful: byPartition(parts.filter(({ isStateful }) => isStateful).map(({ tasks }) => tasks)),
+  };
 }
 
 class StickyAssignment {
-  readonly #workers: Worker[];
-  readonly #processes: Process[];
-  /** By partition, and then by the names of their subtopologies; so are those that have state. */
-  readonly #tasks: readonly Task[];
-  readonly #stateful: readonly Task[];
+  readonly #pace: Pace;
+  readonly #workers: readonly Worker[];
+  readonly #processes: readonly Process[];
+  readonly #tasks: OrderedTasks;
   readonly #standbyCount: number;
   readonly #activeQuota: Quota;
   readonly #totalQuota: Quota;
 
   constructor(
-    members: readonly AssignableStreamsMember[],
-    subtopologies: TaskAssignmentInput['subtopologies'],
+    pace: Pace,
+    workers: readonly Worker[],
+    processes: readonly Process[],
+    tasks: OrderedTasks,
     standbyCount: number,
   ) {
-    const sorted = members.toSorted((a, b) => compareNames(a.id, b.id));
-    const { workers, processes } = workersOf(sorted);
+    this.#pace = pace;
     this.#workers = workers;
     this.#processes = processes;
+    this.#tasks = tasks;
     this.#standbyCount = standbyCount;
-    const known = knownHolders(sorted, workers);
-    let total = 0;
-    let rank = 0;
-    const parts = subtopologies
-      .toSorted((a, b) => compareNames(a.id, b.id))
-      .map(({ id, taskCount, isStateful }) => {
-        const holders = known.get(id);
-        const tasks = Array.from({ length: taskCount }, (_, i) => taskOf(rank++, id, i, holders?.get(i)));
-        total += taskCount * (isStateful ? 1 + standbyCount : 1);
-        return { tasks, isStateful };
-      });
-    this.#tasks = byPartition(parts.map(({ tasks }) => tasks));
-    this.#stateful = byPartition(parts.filter(({ isStateful }) => isStateful).map(({ tasks }) => tasks));
-    this.#activeQuota = new Quota(this.#tasks.length, workers.length);
-    this.#totalQuota = new Quota(total, workers.length);
+    const { all, stateful } = tasks;
+    this.#activeQuota = new Quota(all.length, workers.length);
+    this.#totalQuota = new Quota(all.length + stateful.length * standbyCount, workers.length);
   }
 
+  /** Once the tasks are given out. */
   result(): Map<string, Tasks> {
-    this.#assignActive();
-    if (this.#standbyCount > 0) this.#assignStandby();
     return new Map(this.#workers.map(({ id, active, standby }) => [id, { ...noTasks, active, standby }]));
   }
 
-  #assignActive(): void {
-    const unfollowed = this.#tasks.filter((task) => !this.#giveActive(task, task.previous));
-    const left = unfollowed.filter((task) => !this.#giveActive(task, leastLoaded(task.candidates, null)));
+  *assignActive(): Steps<void> {
+    const unfollowed: Task[] = [];
+    yield* this.#pace.over(this.#tasks.all, (task) => {
+      if (!this.#giveActive(task, task.previous)) unfollowed.push(task);
+    });
+    const left: Task[] = [];
+    const follow = (task: Task): void => {
+      if (!this.#giveActive(task, leastLoaded(task.candidates, null))) left.push(task);
+    };
+    yield* this.#pace.over(unfollowed, follow, candidatesOf);
     const processes = this.#byLoad();
-    for (const task of left.toSorted((a, b) => a.rank - b.rank)) {
+    const inOrder = left.toSorted((a, b) => a.rank - b.rank);
+    yield* this.#pace.over(inOrder, (task) => {
       const process = present(processes.poll(), 'there are members');
       this.#countActive(this.#giveToLeastLoaded(process, task, true));
       processes.add(process);
-    }
+    });
   }
 
   /** Gives an active task to the worker, where there is one with less than its part. */
@@ -161,19 +221,21 @@ class StickyAssignment {
     this.#totalQuota.given(taskCount);
   }
 
-  #assignStandby(): void {
+  *assignStandby(): Steps<void> {
     const left: { readonly task: Task; readonly count: number }[] = [];
-    for (const task of this.#stateful.toReversed()) {
+    const giveBack = (task: Task): void => {
       for (let i = 0; i < this.#standbyCount; i++) {
         if (this.#giveStandbyBack(task)) continue;
         left.push({ task, count: this.#standbyCount - i });
         break;
       }
-    }
+    };
+    yield* this.#pace.over(this.#tasks.stateful.toReversed(), giveBack, candidatesOf);
     const processes = this.#byLoad();
-    for (const { task, count } of left.toSorted((a, b) => b.task.rank - a.task.rank)) {
+    const inOrder = left.toSorted((a, b) => b.task.rank - a.task.rank);
+    yield* this.#pace.over(inOrder, ({ task, count }) => {
       for (let i = 0; i < count && this.#giveStandby(task, processes); i++);
-    }
+    });
   }
 
   /** Gives a standby task to who ran the task or followed it, where that has less than its part. */
@@ -261,39 +323,49 @@ interface Holders {
 }
 
 /** By subtopology and partition: who runs the task, and who has its state. */
-function knownHolders(
+function* knownHolders(
+  pace: Pace,
   members: readonly AssignableStreamsMember[],
   workers: readonly Worker[],
-): ReadonlyMap<string, ReadonlyMap<number, Holders>> {
+): Steps<ReadonlyMap<string, ReadonlyMap<number, Holders>>> {
   const known = new Map<string, Map<number, Holders>>();
   let left = maxCandidates;
-  const holdersOf = (id: string, partition: number): Holders => {
+  const partitionsOf = (id: string): Map<number, Holders> => {
     let partitions = known.get(id);
     if (partitions === undefined) known.set(id, (partitions = new Map()));
-    let holders = partitions.get(partition);
-    if (holders === undefined) partitions.set(partition, (holders = { active: null, candidates: [] }));
-    return holders;
+    return partitions;
   };
   for (const [i, { assigned, taskOffsets }] of members.entries()) {
     const worker = workers[i]!;
     for (const [id, partitions] of assigned.active) {
-      for (const partition of partitions.keys()) holdersOf(id, partition).active = worker;
+      const holders = partitionsOf(id);
+      yield* pace.over(partitions.keys(), (partition) => (holdersIn(holders, partition).active = worker));
     }
     for (const [id, partitions] of assigned.standby) {
-      for (const partition of partitions.keys()) {
-        const offset = taskOffsets.get(id)?.get(partition) ?? 0;
-        holdersOf(id, partition).candidates.push({ worker, isStandby: true, offset });
-      }
+      const holders = partitionsOf(id);
+      const offsets = taskOffsets.get(id);
+      yield* pace.over(partitions.keys(), (partition) => {
+        const offset = offsets?.get(partition) ?? 0;
+        holdersIn(holders, partition).candidates.push({ worker, isStandby: true, offset });
+      });
     }
     for (const [id, offsets] of taskOffsets) {
-      for (const [partition, offset] of offsets) {
-        if (left <= 0 || assigned.standby.get(id)?.has(partition) === true) continue;
+      const holders = partitionsOf(id);
+      const followed = assigned.standby.get(id);
+      yield* pace.over(offsets, ([partition, offset]) => {
+        if (left <= 0 || followed?.has(partition) === true) return;
         left--;
-        holdersOf(id, partition).candidates.push({ worker, isStandby: false, offset });
-      }
+        holdersIn(holders, partition).candidates.push({ worker, isStandby: false, offset });
+      });
     }
   }
   return known;
+}
+
+function holdersIn(partitions: Map<number, Holders>, partition: number): Holders {
+  let holders = partitions.get(partition);
+  if (holders === undefined) partitions.set(partition, (holders = { active: null, candidates: [] }));
+  return holders;
 }
 
 const nobody: readonly Worker[] = [];

@@ -5,8 +5,8 @@
 import { present } from '../../../base/assert.ts';
 import { configNumber } from '../../config-definition.ts';
 import { StreamsStatus, type Status } from './configured-topology.ts';
-import { assignSticky } from './sticky-task-assignor.ts';
-import type { StreamsEdit } from './streams-edit.ts';
+import { stickySteps, type Steps } from './sticky-task-assignor.ts';
+import { StreamsEdit } from './streams-edit.ts';
 import type { StreamsRun } from './streams-run.ts';
 import { noTasks, sameTasks, type Tasks } from './tasks.ts';
 
@@ -43,6 +43,9 @@ export interface Target {
   readonly tasksOf: (memberId: string) => Tasks;
 }
 
+/** A target with more tasks is made in steps, beside the requests: others wait for no more than one step. */
+const tasksAtOnce = 1000;
+
 /**
  * Makes the target assignment of the group's epoch where there is none yet and nothing has it wait; `statuses` gets what
  * does. Returns the one that counts: none at all while the group waits for its first members.
@@ -50,7 +53,7 @@ export interface Target {
 export function refreshTarget(run: StreamsRun, edit: StreamsEdit, statuses: Status[] = []): Target {
   const { group, surroundings } = run;
   if (run.isDelayed) {
-    statuses.push(delayed('initial rebalance delay'));
+    statuses.push(delayed('due to the configured initial rebalance delay'));
     return { epoch: group.assignmentEpoch, tasksOf: () => noTasks };
   }
   if (group.assignmentEpoch < group.epoch) {
@@ -58,42 +61,108 @@ export function refreshTarget(run: StreamsRun, edit: StreamsEdit, statuses: Stat
     const { assignedMs } = group.epochs;
     const intervalMs = surroundings.setting(group.id, 'streams.assignment.interval.ms');
     if (assignedMs > 0 && intervalMs > 0 && nowMs < assignedMs + intervalMs) {
-      statuses.push(delayed('assignment interval'));
+      statuses.push(delayed('due to the configured assignment interval'));
+    } else if (targetTaskCount(run) > tasksAtOnce) {
+      statuses.push(delayed('until it is worked out'));
+      prepareTarget(run);
     } else {
-      for (const [memberId, tasks] of changedTargets(run)) edit.putTarget(memberId, tasks);
-      edit.setEpochs({ assignmentEpoch: group.epoch, assignedMs: nowMs });
+      putTargets(run, edit, resultOf(targetSteps(run)), group.epoch);
     }
   }
   return { epoch: group.assignmentEpoch, tasksOf: (memberId) => group.targetOf(memberId) };
 }
 
-function delayed(setting: string): Status {
-  const statusDetail = `Assignment delayed due to the configured ${setting}.`;
-  return { statusCode: StreamsStatus.ASSIGNMENT_DELAYED, statusDetail };
+function delayed(why: string): Status {
+  return { statusCode: StreamsStatus.ASSIGNMENT_DELAYED, statusDetail: `Assignment delayed ${why}.` };
 }
 
-/** The targets that differ from those that there are, by member id; nobody gets anything while topics are missing. */
-function changedTargets({ group }: StreamsRun): Map<string, Tasks> {
+/** How many tasks there are to be given out, standby tasks included. */
+function targetTaskCount({ group }: StreamsRun): number {
+  let count = 0;
+  for (const { taskCount } of group.configured?.subtopologies?.values() ?? []) count += taskCount;
+  return count * (1 + standbyCountOf(group));
+}
+
+function standbyCountOf({ epochs }: StreamsRun['group']): number {
+  return configNumber(present(epochs.assignmentConfigs.get(standbyReplicas), 'it is always set'));
+}
+
+function resultOf<Result>(steps: Steps<Result>): Result {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/**
+ * Makes the target of the group's epoch in steps, unless one is being made, and writes it. Members that go meanwhile get
+ * nothing of it, and what they were to get waits for the next one, as what has changed otherwise does.
+ */
+function prepareTarget(run: StreamsRun): void {
+  if (run.isPreparing) return;
+  run.isPreparing = true;
+  prepare(run).then(
+    () => (run.isPreparing = false),
+    (error: unknown) => {
+      run.isPreparing = false;
+      run.surroundings.logger.error({ group: run.group.id, error }, 'The tasks of a streams group were not assigned.');
+    },
+  );
+}
+
+async function prepare(run: StreamsRun): Promise<void> {
+  const { group, surroundings } = run;
+  const { epoch } = group;
+  const steps = targetSteps(run);
+  for (;;) {
+    // Each step in a turn of its own, the first one too.
+    await new Promise<void>((resolve) => void surroundings.clock.setTimer(0, resolve));
+    // A group without members, or read anew, needs none.
+    if (!run.isServing || group.assignmentEpoch >= epoch) return;
+    const { done, value } = steps.next();
+    if (done !== true) continue;
+    const edit = new StreamsEdit(group);
+    putTargets(run, edit, value, epoch);
+    run.commit(edit);
+    return;
+  }
+}
+
+/** The tasks of each member that was in the group when this was called; nobody gets any while topics are missing. */
+function targetSteps({ group }: StreamsRun): Steps<Map<string, Tasks>> {
   const { configured } = group;
   const members = [...group.members.values()];
   const isReady = configured !== null && configured.status === null;
-  const assigned = !isReady
-    ? new Map(members.map(({ id }) => [id, noTasks]))
-    : assignSticky({
-        members: members.map(({ id, processId, assigned: has }) => ({
-          id,
-          processId,
-          assigned: has,
-          taskOffsets: group.taskOffsetsOf(id).offsets,
-        })),
-        subtopologies: [
-          ...present(configured.subtopologies, 'a topology that is ready has subtopologies').values(),
-        ].map(({ id, taskCount, changelogTopics }) => ({ id, taskCount, isStateful: changelogTopics.length > 0 })),
-        standbyCount: configNumber(present(group.epochs.assignmentConfigs.get(standbyReplicas), 'it is always set')),
-      });
-  const changed = new Map<string, Tasks>();
+  if (!isReady) return nobodys(members);
+  return stickySteps({
+    members: members.map(({ id, processId, assigned: has }) => ({
+      id,
+      processId,
+      assigned: has,
+      taskOffsets: group.taskOffsetsOf(id).offsets,
+    })),
+    subtopologies: [...present(configured.subtopologies, 'a topology that is ready has subtopologies').values()].map(
+      ({ id, taskCount, changelogTopics }) => ({ id, taskCount, isStateful: changelogTopics.length > 0 }),
+    ),
+    standbyCount: standbyCountOf(group),
+  });
+}
+
+// oxlint-disable-next-line require-yield -- nothing of it takes long.
+function* nobodys(members: readonly { readonly id: string }[]): Steps<Map<string, Tasks>> {
+  return new Map(members.map(({ id }) => [id, noTasks]));
+}
+
+/** Puts those of the targets in place that differ from those that there are; the target is the one of `epoch` then. */
+function putTargets(
+  { group, surroundings }: StreamsRun,
+  edit: StreamsEdit,
+  assigned: ReadonlyMap<string, Tasks>,
+  epoch: number,
+): void {
   for (const [memberId, tasks] of assigned) {
-    if (!group.hasTarget(memberId) || !sameTasks(group.targetOf(memberId), tasks)) changed.set(memberId, tasks);
+    const isSame = group.hasTarget(memberId) && sameTasks(group.targetOf(memberId), tasks);
+    if (!isSame && group.members.has(memberId)) edit.putTarget(memberId, tasks);
   }
-  return changed;
+  edit.setEpochs({ assignmentEpoch: epoch, assignedMs: surroundings.clock.nowMs() });
 }

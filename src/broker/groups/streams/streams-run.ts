@@ -37,6 +37,8 @@ export class StreamsRun extends MemberRun {
   readonly kind = 'streams';
   readonly group: StreamsGroup;
   readonly surroundings: StreamsSurroundings;
+  /** Whether a target assignment is being made, in steps. */
+  isPreparing = false;
   readonly #initialDelay: Deadline;
 
   constructor(group: StreamsGroup, surroundings: StreamsSurroundings) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
-  assignSticky,
+  stickySteps,
+  type Steps,
   type AssignableStreamsMember,
 } from '../../../../src/broker/groups/streams/sticky-task-assignor.ts';
 import { noAssignedTasks, type EpochedTaskSet, type TaskSet } from '../../../../src/broker/groups/streams/tasks.ts';
@@ -51,10 +52,17 @@ function assign(
   standbyCount = 0,
 ): Record<string, { active: string[]; standby: string[] }> {
   const subtopologies = [{ id: '0', taskCount, isStateful: true }];
-  const assigned = assignSticky({ members, subtopologies, standbyCount });
+  const assigned = resultOf(stickySteps({ members, subtopologies, standbyCount })).result;
   return Object.fromEntries(
     [...assigned].map(([id, { active, standby }]) => [id, { active: namesOf(active), standby: namesOf(standby) }]),
   );
+}
+
+function resultOf<Result>(steps: Steps<Result>): { readonly result: Result; readonly stepCount: number } {
+  for (let stepCount = 1; ; stepCount++) {
+    const { done, value } = steps.next();
+    if (done === true) return { result: value, stepCount };
+  }
 }
 
 describe('the sticky assignor of tasks', () => {
@@ -112,5 +120,20 @@ describe('the sticky assignor of tasks', () => {
     const counts = Object.values(assign(members, 3000, 1)).map(({ active, standby }) => active.length + standby.length);
     expect(Math.max(...counts)).toBe(20);
     expect(Math.min(...counts)).toBe(20);
+  });
+
+  it('goes in steps that are no longer where there is more to do', () => {
+    const subtopologies = ['0', '1'].map((id) => ({ id, taskCount: 5000, isStateful: true }));
+    const first = Array.from({ length: 50 }, (_, i) => member(`m${i}`));
+    const fresh = resultOf(stickySteps({ members: first, subtopologies, standbyCount: 1 }));
+    // Each of 10,000 tasks is looked at when it is made and when it is given, as an active and as a standby one.
+    expect(fresh.stepCount).toBeGreaterThan(40);
+    const members = first.map((before) => {
+      const { active, standby } = fresh.result.get(before.id)!;
+      return member(before.id, { active: namesOf(active), standby: namesOf(standby) });
+    });
+    const again = resultOf(stickySteps({ members, subtopologies, standbyCount: 1 }));
+    expect(again.result).toEqual(fresh.result);
+    expect(again.stepCount).toBeGreaterThan(fresh.stepCount / 2);
   });
 });
