@@ -1,5 +1,5 @@
 /**
- * The producer of a compacted stream (keyed-stream.ts): small batches of a few keys, tombstones among them, one request
+ * The producer of a compacted stream (keyed-stream.ts): small batches of keys, tombstones among them, one request
  * in flight, acks=all, sent again until it is answered. Idempotent: what compaction must keep of it shows at once,
  * because a forgotten sequence is one that is out of order. Single thread.
  */
@@ -17,7 +17,10 @@ import type { KeyedStream } from './keyed-stream.ts';
 import type { SimulatedClient } from './simulated-client.ts';
 import type { World } from './world.ts';
 
-const keyCount = 6;
+/** Of keys that are written often there is always a newer record; what became of the others is seen. */
+const busyKeys = 6;
+const quietKeys = 24;
+const quietChance = 0.3;
 const tombstoneChance = 0.2;
 const allReplicas = -1;
 
@@ -81,13 +84,15 @@ export class KeyedActor {
   #nextBatch(): Batch {
     const { scheduler, profile } = this.#world;
     const { random } = scheduler;
+    const isQuiet = random.chance(quietChance);
+    const keyCount = isQuiet ? quietKeys : busyKeys;
     const first = random.below(keyCount);
     const count = 1 + random.below(3);
     const [producerId, producerEpoch, baseSequence] = [this.#producerId, this.#producerEpoch, this.#sequence];
     const builder = new BatchBuilder(crc32c, { producerId, producerEpoch, baseSequence });
     const numbers = new Map<string, number>();
     for (let i = 0; i < count; i++) {
-      const key = `k${(first + i) % keyCount}`;
+      const key = `${isQuiet ? 'quiet' : 'k'}${(first + i) % keyCount}`;
       const number = this.#number++;
       const isTombstone = random.chance(tombstoneChance);
       const text = `#${number}`.padEnd(random.below(profile.valueBytes), '~');

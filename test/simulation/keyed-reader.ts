@@ -1,6 +1,8 @@
 /**
- * Reads a compacted stream (keyed-stream.ts) again and again from its begin to where it ended when the pass began, while
- * the log is written and compacted and things break. Single thread.
+ * Reads a compacted stream (keyed-stream.ts) again and again from its begin to its end, while the log is written and
+ * compacted and things break. Single thread.
+ * The end is where the log ends when the reader comes there: what it finds missing may have been replaced by a record that
+ * was written while it read.
  */
 
 import { ErrorCode, errorName } from '../../src/base/error-code.ts';
@@ -47,14 +49,14 @@ export class KeyedReader {
     const startedMs = clock.monotonicMs();
     const records: KeyedRecord[] = [];
     let position = 0;
-    for (let end = -1; end < 0 || position < end;) {
+    for (let end = Infinity; position < end;) {
       if (world.isEnding) return;
       const found = await this.#fetch(position);
       if (found === null) {
         await world.sleep(20, this.#name);
         continue;
       }
-      if (end < 0) end = found.highWatermark;
+      end = found.highWatermark;
       records.push(...found.records);
       position = found.nextOffset;
       if (random.chance(0.2)) await world.sleep(random.below(30), this.#name);
