@@ -31,10 +31,6 @@ export function reasonForTest(suite, test) {
 export const absentSuites = [
   ['Apache Kafka (Java)', 'its integration tests start brokers of their own within the test, and take no address'],
   [
-    'Sarama',
-    'its functional tests start five brokers and a proxy in front of each with Docker, and break and slow them',
-  ],
-  [
     '@platformatic/kafka',
     'its package has no tests, and they want three brokers with SASL in Docker; `test/clients` uses it',
   ],

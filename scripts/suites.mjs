@@ -17,13 +17,14 @@ import { startKafka, startMillrace } from './oracle-servers.mjs';
 import { franzGo } from './suite-franz-go.mjs';
 import { kafkaJs } from './suite-kafkajs.mjs';
 import { librdkafkaSuites } from './suite-librdkafka.mjs';
+import { sarama } from './suite-sarama.mjs';
 import { aiokafka, confluentSuites, kafkaPython } from './suite-python.mjs';
 import { keep, unexplained } from './suite-table.mjs';
 
 const { values } = parseArgs({
   options: { only: { type: 'string', default: '' }, side: { type: 'string' } },
 });
-const suites = [franzGo, ...librdkafkaSuites, kafkaJs, kafkaPython, aiokafka, ...confluentSuites];
+const suites = [franzGo, sarama, ...librdkafkaSuites, kafkaJs, kafkaPython, aiokafka, ...confluentSuites];
 const logs = fileURLToPath(new URL('../build/suites/', import.meta.url));
 
 async function runOn(side, suite, folder) {

@@ -265,6 +265,7 @@ async function start(
     config,
     descriptors,
     throttleMs: (clientHost) => broker.connectionRates.throttleMs(clientHost),
+    waitMs: () => broker.connectionRates.waitMs(),
     logger,
     troubles: () =>
       broker

@@ -152,6 +152,14 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     documentation: 'How often retention is enforced, in milliseconds.',
   },
   {
+    name: 'max.connection.creation.rate',
+    type: 'int',
+    default: '2147483647',
+    min: 0,
+    update: 'cluster-wide',
+    documentation: 'How many connections may come to the broker in a second; those that come earlier wait.',
+  },
+  {
     name: 'max.connections',
     type: 'int',
     default: '2147483647',

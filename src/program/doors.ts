@@ -41,6 +41,8 @@ export interface DoorsOptions {
   readonly descriptors: DescriptorShares;
   /** As in `ConnectionBounds`. */
   readonly throttleMs: (clientHost: string) => number;
+  /** As `ConnectionBounds.waitMs`. */
+  readonly waitMs: () => number;
   readonly logger: Logger;
   /** What does not work though the broker serves, for `/readyz`. */
   readonly troubles: () => readonly string[];
@@ -89,6 +91,7 @@ export class Doors {
       largestCount: () => config.number('max.connections'),
       largestCountPerAddress: () => config.number('max.connections.per.ip'),
       throttleMs: options.throttleMs,
+      waitMs: options.waitMs,
       descriptors: options.descriptors,
     });
   }

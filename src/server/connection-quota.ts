@@ -1,7 +1,7 @@
 /**
  * How many connections there may be: of all doors together (`max.connections`), from each client's address
  * (`max.connections.per.ip`), where a connection over which only HTTP is spoken counts while it has a request under way,
- * and from an address in a second (KIP-612). I/O thread. All bounds may change while the broker runs; connections that are
+ * and from an address, and to all doors, in a second (KIP-612). I/O thread. All bounds may change while the broker runs; connections that are
  * there stay.
  * It does not know sockets: a door asks before it takes a connection, and says when that has ended.
  */
@@ -16,6 +16,8 @@ export interface ConnectionBounds {
   readonly largestCountPerAddress: () => number;
   /** Counts a connection; for how long one that comes too early is to be held up, in milliseconds, else 0. Default: none is. */
   readonly throttleMs?: (clientHost: string) => number;
+  /** Counts a connection; for how long it waits before it comes in, in milliseconds. Default: none waits. */
+  readonly waitMs?: () => number;
   /** How the system's bound on open files is shared. Default: as if there were none. */
   readonly descriptors?: Pick<DescriptorShares, 'largestConnectionCount' | 'connectionsAre' | 'look'>;
 }
@@ -56,6 +58,11 @@ export class ConnectionQuota {
    */
   throttleMs(clientHost: string): number {
     return this.#bounds.throttleMs?.(clientHost) ?? 0;
+  }
+
+  /** Counts a connection; for how long it, and those behind it, wait before it comes in, in milliseconds. */
+  waitMs(): number {
+    return this.#bounds.waitMs?.() ?? 0;
   }
 
   /** What forbids one more where there are `count` already, whoever they are from; or null. */

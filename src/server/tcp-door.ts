@@ -17,6 +17,7 @@ import type { AddressInfo, OnReadOpts, Server, SocketConstructorOpts } from 'nod
 import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import { AdmissionQueue } from './admission-queue.ts';
 import type { AssemblyBudget } from './assembly-budget.ts';
 import type { ConnectionQuota } from './connection-quota.ts';
 import { DoorConnection, nextConnectionId, unwrapMappedAddress } from './connection.ts';
@@ -47,7 +48,7 @@ const readBufferBytes = 256 * 1024;
 const slowPeerBytes = 1024 * 1024;
 const closeWithinMs = 800;
 const listenerName = 'kafka';
-/** Connections that are held up at once; more are closed without waiting. */
+/** Connections that are held up or wait at once; more are closed without waiting. */
 const mostHeldUp = 1024;
 
 interface HandleOwner {
@@ -60,6 +61,8 @@ export class TcpDoor {
   readonly #server: Server;
   readonly #readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
   readonly #live = new Map<Socket, RequestPipeline>();
+  /** Connections that wait for their turn to come in; nothing is read of them. */
+  readonly #queue: AdmissionQueue<Socket>;
   /** Connections that came too early, until they are closed. */
   readonly #heldUp = new Set<Socket>();
   #stopSweep: (() => void) | null = null;
@@ -68,7 +71,16 @@ export class TcpDoor {
   private constructor(options: TcpDoorOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (accepted) => this.#accept(accepted));
+    this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (accepted) => this.#arrive(accepted));
+    this.#queue = new AdmissionQueue({
+      clock: this.#clock,
+      waitMs: () => options.quota.waitMs(),
+      admit: (accepted) => {
+        options.quota.countOnly(-1);
+        this.#accept(accepted);
+      },
+      most: mostHeldUp,
+    });
   }
 
   /** Opens the door. Rejects with an `EnvironmentError` (ADDRESS_IN_USE, ADDRESS_UNAVAILABLE). */
@@ -117,12 +129,26 @@ export class TcpDoor {
     this.#stopSweep?.();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const socket of [...this.#heldUp]) socket.destroy();
+    for (const socket of this.#queue.close()) {
+      this.#options.quota.countOnly(-1);
+      socket.destroy();
+    }
     for (const pipeline of [...this.#live.values()]) pipeline.finish();
     const deadline = this.#clock.setTimer(closeWithinMs, () => {
       for (const socket of [...this.#live.keys()]) socket.destroy();
     });
     await closed;
     deadline.cancel();
+  }
+
+  #arrive(accepted: Socket): void {
+    const { quota, logger } = this.#options;
+    accepted.on('error', () => accepted.destroy());
+    quota.countOnly(1);
+    if (this.#queue.enter(accepted)) return;
+    quota.countOnly(-1);
+    logger.warn({ connections: quota.count, waiting: this.#queue.size }, 'A connection was refused: too many wait.');
+    accepted.destroy();
   }
 
   #accept(accepted: Socket): void {
@@ -171,7 +197,6 @@ export class TcpDoor {
   #holdUp(accepted: Socket, clientHost: string, throttleMs: number): void {
     const { quota, logger } = this.#options;
     logger.debug({ client: clientHost, throttleMs }, 'A connection came too early, and is held up.');
-    accepted.on('error', () => accepted.destroy());
     if (this.#closing !== null || this.#heldUp.size >= mostHeldUp) {
       accepted.destroy();
       return;

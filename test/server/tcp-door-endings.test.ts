@@ -216,4 +216,41 @@ describe('connections that come too early', () => {
     await door.close();
     await until(() => quota.count === 0);
   });
+
+  it('wait where the broker has too many in a second, in their order, and come in then', async () => {
+    const clock = new ManualClock();
+    const waits = [0, 300, 200, 0];
+    const bounds = { largestCount: () => 100, largestCountPerAddress: () => 100 };
+    const quota = new ConnectionQuota({ ...bounds, waitMs: () => waits.shift() ?? 0 });
+    const door = await openDoor(echo, { quota, clock });
+    const [first, second, third, fourth] = [await dial(door), await dial(door), await dial(door), await dial(door)];
+    const answers: number[] = [];
+    for (const [i, client] of [first, second, third, fourth].entries()) {
+      client.on('data', () => answers.push(i));
+      client.write(prefixed(`${i}`));
+    }
+    await until(() => quota.count === 4 && answers.length === 1);
+    expect(door.connectionCount).toBe(1);
+    clock.advance(299);
+    expect(door.connectionCount).toBe(1);
+    clock.advance(1);
+    await until(() => answers.length === 2);
+    expect(door.connectionCount).toBe(2);
+    // The last one waited for the third, and for nothing else.
+    clock.advance(200);
+    await until(() => answers.length === 4);
+    expect(answers.slice(0, 2)).toEqual([0, 1]);
+    expect(quota.count).toBe(4);
+  });
+
+  it('that wait do not keep the door from closing', async () => {
+    const bounds = { largestCount: () => 100, largestCountPerAddress: () => 100 };
+    const quota = new ConnectionQuota({ ...bounds, waitMs: () => 3_600_000 });
+    const door = await openDoor(echo, { quota });
+    await dial(door);
+    await dial(door);
+    await until(() => quota.count === 2);
+    await door.close();
+    expect(quota.count).toBe(0);
+  });
 });

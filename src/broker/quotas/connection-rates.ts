@@ -1,9 +1,10 @@
 /**
- * Enforces how many connections a second may come from an address (KIP-612: `connection_creation_rate` of an `ip`, or of
- * the default of all that have none of their own). I/O thread. It does not know sockets: doors ask.
+ * Enforces how many connections a second may come (KIP-612): from an address (`connection_creation_rate` of an `ip`, or of
+ * the default of all that have none of their own), and to the broker (`max.connection.creation.rate`). I/O thread. It does
+ * not know sockets: doors ask.
  *
- * As in Kafka, the rate is taken over the windows of client quotas, a connection that is held up does not count, and
- * nobody is held up longer than one window.
+ * As in Kafka, rates are taken over the windows of client quotas, and nobody is held up longer than one window. A
+ * connection that its address has held up is closed then and does not count; one that the broker has wait comes in.
  */
 
 import type { Clock } from '../../base/clock.ts';
@@ -16,13 +17,18 @@ const key = 'connection_creation_rate';
 /** From so many addresses on, those that are idle are forgotten. */
 const manyAddresses = 4096;
 const secondMs = 1000;
+const brokerSetting = 'max.connection.creation.rate';
+/** What that is where it limits nothing. */
+const unlimited = 2 ** 31 - 1;
 
 export class ConnectionRates {
   readonly #image: QuotaImage;
+  readonly #config: BrokerConfig;
   readonly #clock: Clock;
   readonly #windowCount: number;
   readonly #windowMs: number;
   readonly #rates = new Map<string, WindowedRate>();
+  readonly #ofBroker: WindowedRate;
   #sweepAt = manyAddresses;
   /** By address, as long as no quota changes. */
   readonly #limits = new Map<string, number>();
@@ -31,9 +37,20 @@ export class ConnectionRates {
 
   constructor(image: QuotaImage, config: BrokerConfig, clock: Clock) {
     this.#image = image;
+    this.#config = config;
     this.#clock = clock;
     this.#windowCount = config.number('quota.window.num');
     this.#windowMs = config.number('quota.window.size.seconds') * secondMs;
+    this.#ofBroker = new WindowedRate(this.#windowCount, this.#windowMs);
+  }
+
+  /** Counts a connection that comes to the broker. How long it is to wait before it comes in, in milliseconds. */
+  waitMs(): number {
+    const limit = this.#config.number(brokerSetting);
+    if (limit === unlimited) return 0;
+    const nowMs = this.#clock.monotonicMs();
+    this.#ofBroker.record(1, nowMs);
+    return Math.min(Math.round(this.#ofBroker.aboveMs(limit, nowMs)), this.#windowMs);
   }
 
   /**

@@ -56,3 +56,16 @@ test('an address has its own limit, however it is written, and else the default'
   await limit(harness, null, null);
   expect(admitted(harness, '2001:db8::2')).toBe(1000);
 });
+
+test('connections to the broker wait while there are more in a second than its setting says', async () => {
+  const config = { 'quota.window.num': '3', 'max.connection.creation.rate': '10' };
+  const harness = await BrokerHarness.open({ config });
+  const { connectionRates } = harness.broker;
+  const waits = Array.from({ length: 22 }, () => connectionRates.waitMs());
+  // Two windows are full from the start; those above are let in all the same, later and later.
+  expect(waits).toEqual([...Array.from({ length: 20 }, () => 0), 100, 200]);
+  harness.clock.advance(5000);
+  expect(connectionRates.waitMs()).toBe(0);
+  const unlimited = await BrokerHarness.open();
+  for (let i = 0; i < 1000; i++) expect(unlimited.broker.connectionRates.waitMs()).toBe(0);
+});
