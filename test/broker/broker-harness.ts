@@ -205,7 +205,8 @@ export function versionsOf({ minVersion, stableVersion }: Pick<ApiCodec, 'minVer
   return Array.from({ length: stableVersion - minVersion + 1 }, (_, i) => minVersion + i);
 }
 
-function defaultRequest<Request>(api: ApiCodec<Request>): Request {
+/** The request with all fields as they are by default. */
+export function defaultRequest<Request>(api: ApiCodec<Request>): Request {
   const make = (generated as unknown as Record<string, (() => Request) | undefined>)[`default${api.name}Request`];
   expect(make, api.name).toBeDefined();
   return make!();

@@ -20,15 +20,19 @@ import { BatchBuilder } from '../../../src/records/batch-builder.ts';
 import { crc32c } from '../../../src/records/crc32c.ts';
 import type { BrokerHarness } from '../broker-harness.ts';
 
+/** What the producer sends its requests with. */
+export type ProducersWire = Pick<BrokerHarness, 'request' | 'send'>;
+type Topic = Pick<TopicImage, 'id' | 'name'>;
+
 export class TestProducer {
-  harness: BrokerHarness;
+  harness: ProducersWire;
   readonly transactionalId: string;
   readonly isV2: boolean;
   producerId = -1;
   producerEpoch = -1;
   #sequence = 0;
 
-  constructor(harness: BrokerHarness, transactionalId: string, isV2 = true) {
+  constructor(harness: ProducersWire, transactionalId: string, isV2 = true) {
     this.harness = harness;
     this.transactionalId = transactionalId;
     this.isV2 = isV2;
@@ -50,7 +54,7 @@ export class TestProducer {
     return response;
   }
 
-  async add(topic: TopicImage, ...partitions: number[]): Promise<ErrorCode> {
+  async add(topic: Topic, ...partitions: number[]): Promise<ErrorCode> {
     const response = await this.harness.request(addPartitionsToTxnApi, 3, {
       v3AndBelowTransactionalId: this.transactionalId,
       v3AndBelowProducerId: this.producerId,
@@ -66,18 +70,18 @@ export class TestProducer {
   }
 
   /** Writes one record; version 12 and up add the partition themselves. */
-  async write(topic: TopicImage, partition = 0, text = 'a record'): Promise<ErrorCode> {
+  async write(topic: Topic, partition = 0, text = 'a record'): Promise<ErrorCode> {
     const request = this.#produceOf(topic, partition, text, -1);
     const response = await this.harness.request(produceApi, this.isV2 ? 12 : 11, request);
     return response.responses[0]!.partitionResponses[0]!.errorCode as ErrorCode;
   }
 
   /** The same with acks=0. Rejects where the connection would be closed. */
-  async writeUnasked(topic: TopicImage, partition = 0): Promise<void> {
+  async writeUnasked(topic: Topic, partition = 0): Promise<void> {
     await this.harness.send(produceApi, this.isV2 ? 12 : 11, this.#produceOf(topic, partition, 'a record', 0));
   }
 
-  #produceOf(topic: TopicImage, partition: number, text: string, acks: number): ProduceRequest {
+  #produceOf(topic: Topic, partition: number, text: string, acks: number): ProduceRequest {
     const { transactionalId, producerId, producerEpoch } = this;
     const options = { producerId, producerEpoch, baseSequence: this.#sequence++, transactional: true };
     const builder = new BatchBuilder(crc32c, options);
@@ -87,7 +91,7 @@ export class TestProducer {
     return { transactionalId, acks, timeoutMs: 10_000, topicData };
   }
 
-  async commitOffset(groupId: string, topic: TopicImage, offset: number, partition = 0): Promise<ErrorCode> {
+  async commitOffset(groupId: string, topic: Topic, offset: number, partition = 0): Promise<ErrorCode> {
     const committed = {
       partitionIndex: partition,
       committedOffset: offset,
@@ -122,9 +126,9 @@ export class TestProducer {
 
 /** What OffsetFetch says of partition 0: [offset, error code]. */
 export async function offsetOf(
-  harness: BrokerHarness,
+  harness: ProducersWire,
   groupId: string,
-  topic: TopicImage,
+  topic: Topic,
   requireStable = false,
 ): Promise<readonly [offset: number, errorCode: number]> {
   const topics = [{ topicId: topic.id, name: topic.name, partitionIndexes: [0] }];
