@@ -61,14 +61,7 @@ export interface CommittedOffset {
 
 export type GroupRecordKey =
   | { readonly kind: 'group'; readonly group: string }
-  | { readonly kind: 'offset'; readonly group: string; readonly topicId: Uuid; readonly partition: number }
-  | {
-      readonly kind: 'pending offset';
-      readonly group: string;
-      readonly topicId: Uuid;
-      readonly partition: number;
-      readonly producerId: number;
-    }
+  | (OffsetName & { readonly kind: 'offset' })
   | ConsumerRecordKey
   | ShareRecordKey
   | StreamsRecordKey;
@@ -85,24 +78,54 @@ export function groupKey(group: string): Uint8Array {
   return bytesOf(writer);
 }
 
-export function offsetKey(group: string, topicId: Uuid, partition: number): Uint8Array {
+/** Whose offset it is; with a producer id one that becomes the group's once the producer's transaction is committed. */
+export interface OffsetName {
+  readonly group: string;
+  readonly topicId: Uuid;
+  readonly partition: number;
+  readonly producerId: number | null;
+}
+
+export function offsetKey(name: OffsetName): Uint8Array {
   const writer = new Writer(false, 96);
-  writer.int8(Kind.OFFSET);
-  writer.compactString(group);
-  writer.uuid(topicId);
-  writer.int32(partition);
+  writeOffsetKey(writer, name);
   return bytesOf(writer);
 }
 
-/** The offset that becomes the group's once the producer's transaction is committed. */
-export function pendingOffsetKey(group: string, topicId: Uuid, partition: number, producerId: number): Uint8Array {
-  const writer = new Writer(false, 96);
-  writer.int8(Kind.PENDING_OFFSET);
+function writeOffsetKey(writer: Writer, { group, topicId, partition, producerId }: OffsetName): void {
+  writer.int8(producerId === null ? Kind.OFFSET : Kind.PENDING_OFFSET);
   writer.compactString(group);
   writer.uuid(topicId);
   writer.int32(partition);
-  writer.int64(producerId);
-  return bytesOf(writer);
+  if (producerId !== null) writer.int64(producerId);
+}
+
+/**
+ * The record of an offset, and what it says: there are ten thousand in a second, and nobody has to read from bytes what
+ * is known. The bytes are views, for whoever writes them soon.
+ */
+export class OffsetRecord implements KeyedRecord {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly name: OffsetName;
+  readonly committed: CommittedOffset;
+
+  constructor(name: OffsetName, committed: CommittedOffset) {
+    this.name = name;
+    this.committed = committed;
+    const writer = new Writer(false, 192);
+    writeOffsetKey(writer, name);
+    const keySizeBytes = writer.length;
+    writer.int8(version);
+    writer.int64(committed.offset);
+    writer.int32(committed.leaderEpoch);
+    writer.int64(committed.committedMs);
+    writer.int64(committed.expiresMs);
+    writer.compactString(committed.metadata);
+    const bytes = writer.finish()[0]!;
+    this.key = bytes.subarray(0, keySizeBytes);
+    this.value = bytes.subarray(keySizeBytes);
+  }
 }
 
 /** The group's generation with its members and their `assignments` by member id. */
@@ -128,16 +151,6 @@ export function groupRecord(group: ClassicGroup, assignments: ReadonlyMap<string
   return { key: groupKey(group.id), value: bytesOf(writer) };
 }
 
-export function offsetRecord(key: Uint8Array, committed: CommittedOffset): KeyedRecord {
-  const writer = beginRecord(version, 64);
-  writer.int64(committed.offset);
-  writer.int32(committed.leaderEpoch);
-  writer.int64(committed.committedMs);
-  writer.int64(committed.expiresMs);
-  writer.compactString(committed.metadata);
-  return { key, value: bytesOf(writer) };
-}
-
 /** Throws `EnvironmentError`: DATA_CORRUPT, or DATA_DIRECTORY_NEWER where a newer Millrace wrote it. */
 export function readGroupRecordKey(bytes: Uint8Array): GroupRecordKey {
   return readRecord(bytes, 'groups', 'a key', (reader) => {
@@ -150,8 +163,8 @@ export function readGroupRecordKey(bytes: Uint8Array): GroupRecordKey {
     if (kind === Kind.GROUP) return { kind: 'group', group };
     const topicId = reader.uuid();
     const partition = reader.int32();
-    if (kind === Kind.OFFSET) return { kind: 'offset', group, topicId, partition };
-    return { kind: 'pending offset', group, topicId, partition, producerId: reader.int64() };
+    const producerId = kind === Kind.OFFSET ? null : reader.int64();
+    return { kind: 'offset', group, topicId, partition, producerId };
   });
 }
 

@@ -6,7 +6,14 @@
 import { consumerKeys, type ConsumerRecordPart } from './consumer/consumer-records.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
 import type { KeyedState } from '../state-log.ts';
-import { groupKey, readGroupRecordKey, readGroupValue, readOffsetValue, type StoredGroup } from './group-records.ts';
+import {
+  groupKey,
+  OffsetRecord,
+  readGroupRecordKey,
+  readGroupValue,
+  readOffsetValue,
+  type StoredGroup,
+} from './group-records.ts';
 import { OffsetStore } from './offset-store.ts';
 import { PartedGroups } from './parted-groups.ts';
 import { ShareState } from './share/share-state.ts';
@@ -21,16 +28,13 @@ export class GroupState implements KeyedState {
   readonly #groups = new Map<string, Uint8Array>();
 
   /** Takes over one record. Throws `EnvironmentError` DATA_CORRUPT or DATA_DIRECTORY_NEWER. */
-  apply({ key, value }: KeyedRecord): void {
+  apply(record: KeyedRecord): void {
+    if (record instanceof OffsetRecord) return this.offsets.apply(record.name, record.committed);
+    const { key, value } = record;
     const parsed = readGroupRecordKey(key);
     const { group } = parsed;
-    if (parsed.kind === 'offset') {
-      const committed = value === null ? null : readOffsetValue(value);
-      this.offsets.apply(group, parsed.topicId, parsed.partition, committed);
-    } else if (parsed.kind === 'pending offset') {
-      const pending = value === null ? null : readOffsetValue(value);
-      this.offsets.applyPending(group, parsed.topicId, parsed.partition, parsed.producerId, pending);
-    } else if (parsed.kind === 'consumer') this.consumers.apply(parsed, value);
+    if (parsed.kind === 'offset') this.offsets.apply(parsed, value === null ? null : readOffsetValue(value));
+    else if (parsed.kind === 'consumer') this.consumers.apply(parsed, value);
     else if (parsed.kind === 'share') this.shares.apply(parsed, value);
     else if (parsed.kind === 'streams') this.streams.apply(parsed, value);
     else if (value === null) this.#groups.delete(group);

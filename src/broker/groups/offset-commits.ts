@@ -6,6 +6,7 @@
 
 import { present } from '../../base/assert.ts';
 import { ErrorCode } from '../../base/error-code.ts';
+import { PlacedList, type Placed } from '../../base/placed-list.ts';
 import type { Uuid } from '../../base/uuid.ts';
 import type { TransactionOutcome } from '../../records/transaction-marker.ts';
 import type { Broker } from '../broker.ts';
@@ -15,10 +16,15 @@ import { offsetsPartitionOf } from '../transactions/transaction-partitions.ts';
 import type { ClassicGroup } from './classic-group.ts';
 import { coordinatorError } from './coordinator-error.ts';
 import type { GroupCoordinator } from './group-coordinator.ts';
-import { offsetKey, offsetRecord, pendingOffsetKey, type CommittedOffset } from './group-records.ts';
+import { offsetKey, OffsetRecord, type CommittedOffset } from './group-records.ts';
 import type { OffsetSlot, OffsetStore, PendingSlot } from './offset-store.ts';
 
 const batchBytes = 1024 * 1024;
+
+/** A change of a group's offsets that is not durable yet. */
+interface Change extends Placed {
+  readonly written: Promise<ErrorCode>;
+}
 
 /** Who commits: a member of a generation, or with generation -1 somebody who only stores offsets. */
 export interface Committer {
@@ -58,8 +64,8 @@ export interface OffsetCommitsOptions {
 
 export class OffsetCommits {
   readonly #options: OffsetCommitsOptions;
-  /** By group: settles once all changes that are under way have settled. */
-  readonly #lastChanges = new Map<string, Promise<unknown>>();
+  /** By group. */
+  readonly #underWay = new Map<string, PlacedList<Change>>();
 
   constructor(options: OffsetCommitsOptions) {
     this.#options = options;
@@ -90,11 +96,8 @@ export class OffsetCommits {
     const { producerId, retentionMs } = committer;
     const written = await this.#write(groupId, fitting, (offset) => {
       const { topicId, partition } = offset;
-      const key =
-        producerId === null
-          ? offsetKey(groupId, topicId, partition)
-          : pendingOffsetKey(groupId, topicId, partition, producerId);
-      return [offsetRecord(key, this.#committed(offset, retentionMs))];
+      const name = { group: groupId, topicId, partition, producerId };
+      return [new OffsetRecord(name, this.#committed(offset, retentionMs))];
     });
     if (rebalance.kind === 'classic') coordinator.forgetIfUnused(rebalance.group);
     return offsets.map(({ metadata }) => (metadata.length <= longest ? written : ErrorCode.OFFSET_METADATA_TOO_LARGE));
@@ -121,7 +124,8 @@ export class OffsetCommits {
 
   /** Resolves once the changes that are now under way can be read; null where there are none. */
   settled(groupId: string): Promise<unknown> | null {
-    return this.#lastChanges.get(groupId) ?? null;
+    const underWay = this.#underWay.get(groupId);
+    return underWay === undefined ? null : Promise.all(Array.from(underWay, ({ written }) => written));
   }
 
   /** Deletes `offsets`; resolves with one error code where the group refuses all, else with one for each. */
@@ -187,14 +191,27 @@ export class OffsetCommits {
     const { offsets, log } = this.#options;
     const batches = inBatches(places.flatMap((place) => recordsOf(place)));
     for (const { topicId, partition } of places) offsets.changeBegins(groupId, topicId, partition);
-    const append = Promise.all(batches.map((records) => log.append(records)));
-    const before = this.#lastChanges.get(groupId);
-    const settled = before === undefined ? append : before.then(() => append);
-    this.#lastChanges.set(groupId, settled);
-    const errorCodes = await append;
+    // Nearly all are one batch.
+    const written = batches.length === 1 ? log.append(batches[0]!) : appendAll(log, batches);
+    const change = this.#begin(groupId, written);
+    const errorCode = await written;
     for (const { topicId, partition } of places) offsets.changeEnds(groupId, topicId, partition);
-    if (this.#lastChanges.get(groupId) === settled) this.#lastChanges.delete(groupId);
-    return coordinatorError(errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE);
+    this.#end(groupId, change);
+    return coordinatorError(errorCode);
+  }
+
+  #begin(groupId: string, written: Promise<ErrorCode>): Change {
+    let underWay = this.#underWay.get(groupId);
+    if (underWay === undefined) this.#underWay.set(groupId, (underWay = new PlacedList()));
+    const change = { place: -1, written };
+    underWay.add(change);
+    return change;
+  }
+
+  #end(groupId: string, change: Change): void {
+    const underWay = present(this.#underWay.get(groupId), 'the change began');
+    underWay.delete(change);
+    if (underWay.size === 0) this.#underWay.delete(groupId);
   }
 
   #slot(groupId: string, { topicId, partition }: OffsetPlace): OffsetSlot | null {
@@ -217,9 +234,8 @@ function missingGroup({ generation, knowsMissingGroups }: Committer): ErrorCode 
 
 /** The keys of all that a slot holds. */
 export function keysOfSlot(groupId: string, { topicId, partition, pending }: OffsetSlot): Uint8Array[] {
-  const keys = [offsetKey(groupId, topicId, partition)];
-  for (const producerId of pending.keys()) keys.push(pendingOffsetKey(groupId, topicId, partition, producerId));
-  return keys;
+  const ofNobody = { group: groupId, topicId, partition, producerId: null };
+  return [ofNobody, ...Array.from(pending.keys(), (producerId) => ({ ...ofNobody, producerId }))].map(offsetKey);
 }
 
 function completionRecords(
@@ -229,17 +245,23 @@ function completionRecords(
 ): KeyedRecord[] {
   const { topicId, partition, pending } = slot;
   const { offset, isSuperseded } = present(pending.get(producerId), 'the offset is pending');
-  const keyOf = (ofProducer: number): Uint8Array => pendingOffsetKey(group, topicId, partition, ofProducer);
-  const records: KeyedRecord[] = [{ key: keyOf(producerId), value: null }];
+  const name = { group, topicId, partition, producerId };
+  const records: KeyedRecord[] = [{ key: offsetKey(name), value: null }];
   if (outcome === 'abort' || isSuperseded) return records;
-  records.push(offsetRecord(offsetKey(group, topicId, partition), offset));
+  records.push(new OffsetRecord({ ...name, producerId: null }, offset));
   // What other transactions committed later is not superseded by this: it comes again behind it.
   const producers = [...pending.keys()];
   for (const later of producers.slice(producers.indexOf(producerId) + 1)) {
     const other = pending.get(later)!;
-    if (!other.isSuperseded) records.push(offsetRecord(keyOf(later), other.offset));
+    if (!other.isSuperseded) records.push(new OffsetRecord({ ...name, producerId: later }, other.offset));
   }
   return records;
+}
+
+/** Appends them one behind the other; resolves with the error of the first that has one. */
+async function appendAll(log: StateLog, batches: readonly (readonly KeyedRecord[])[]): Promise<ErrorCode> {
+  const errorCodes = await Promise.all(batches.map((records) => log.append(records)));
+  return errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE;
 }
 
 /** Far below what a batch of the log may hold, for as many offsets as there may be. */

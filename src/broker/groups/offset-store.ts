@@ -8,7 +8,7 @@
 import { assert, present } from '../../base/assert.ts';
 import type { Uuid } from '../../base/uuid.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
-import { offsetKey, offsetRecord, pendingOffsetKey, type CommittedOffset } from './group-records.ts';
+import { OffsetRecord, type CommittedOffset, type OffsetName } from './group-records.ts';
 
 /** The offset of one group in one partition. */
 export interface OffsetSlot {
@@ -77,35 +77,28 @@ export class OffsetStore {
   }
 
   /** Takes over a durable record; null takes the offset away. */
-  apply(group: string, topicId: Uuid, partition: number, committed: CommittedOffset | null): void {
+  apply({ group, topicId, partition, producerId }: OffsetName, committed: CommittedOffset | null): void {
     const slot = this.#slotFor(group, topicId, partition);
-    slot.committed = committed;
-    // The order of the log decides; wall clocks jump.
-    if (committed !== null) for (const pending of slot.pending.values()) pending.isSuperseded = true;
+    if (producerId !== null) this.#applyPending(group, slot, producerId, committed);
+    else {
+      slot.committed = committed;
+      // The order of the log decides; wall clocks jump.
+      if (committed !== null) for (const pending of slot.pending.values()) pending.isSuperseded = true;
+    }
     this.#dropIfEmpty(group, slot);
   }
 
-  /** Takes over a durable record of a transaction; null takes the pending offset away. */
-  applyPending(
-    group: string,
-    topicId: Uuid,
-    partition: number,
-    producerId: number,
-    pending: CommittedOffset | null,
-  ): void {
-    const slot = this.#slotFor(group, topicId, partition);
+  #applyPending(group: string, slot: OffsetSlot, producerId: number, pending: CommittedOffset | null): void {
     const ofProducer = this.#pending.get(producerId);
+    slot.pending.delete(producerId);
     if (pending !== null) {
-      slot.pending.delete(producerId);
       slot.pending.set(producerId, { offset: pending, isSuperseded: false });
       if (ofProducer === undefined) this.#pending.set(producerId, new Map([[slot, { group, slot }]]));
       else ofProducer.set(slot, { group, slot });
       return;
     }
-    slot.pending.delete(producerId);
     ofProducer?.delete(slot);
     if (ofProducer?.size === 0) this.#pending.delete(producerId);
-    this.#dropIfEmpty(group, slot);
   }
 
   /** The slots with an offset that is pending in the producer's transaction. */
@@ -118,13 +111,10 @@ export class OffsetStore {
     for (const group of this.#groups.keys()) {
       for (const { topicId, partition, committed, pending } of this.slots(group)) {
         const all = [...pending].map(([producerId, { offset, isSuperseded }]) => {
-          return {
-            isSuperseded,
-            record: offsetRecord(pendingOffsetKey(group, topicId, partition, producerId), offset),
-          };
+          return { isSuperseded, record: new OffsetRecord({ group, topicId, partition, producerId }, offset) };
         });
         for (const { record, isSuperseded } of all) if (isSuperseded) yield record;
-        if (committed !== null) yield offsetRecord(offsetKey(group, topicId, partition), committed);
+        if (committed !== null) yield new OffsetRecord({ group, topicId, partition, producerId: null }, committed);
         for (const { record, isSuperseded } of all) if (!isSuperseded) yield record;
       }
     }

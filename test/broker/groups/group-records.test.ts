@@ -11,7 +11,7 @@ import {
   groupKey,
   groupRecord,
   offsetKey,
-  offsetRecord,
+  OffsetRecord,
   readGroupRecordKey,
   readGroupValue,
   readOffsetValue,
@@ -79,20 +79,26 @@ test('an offset reads as it was written', () => {
     expiresMs: fc.oneof(fc.constant(-1), timeMs),
   });
   fc.assert(
-    fc.property(text, fc.integer(), int32, offsets, (group, seed, partition, committed) => {
-      const topicId = randomUuid(new SeededRandom(seed));
-      const { key, value } = offsetRecord(offsetKey(group, topicId, partition), committed);
-      expect(readGroupRecordKey(key)).toEqual({ kind: 'offset', group, topicId, partition });
-      expect(readOffsetValue(value!)).toEqual(committed);
-    }),
+    fc.property(
+      fc.record({ group: text, partition: int32, producerId: fc.option(timeMs) }),
+      fc.integer(),
+      offsets,
+      (place, seed, committed) => {
+        const name = { ...place, topicId: randomUuid(new SeededRandom(seed)) };
+        const { key, value } = new OffsetRecord(name, committed);
+        expect(key).toEqual(offsetKey(name));
+        expect(readGroupRecordKey(key)).toEqual({ kind: 'offset', ...name });
+        expect(readOffsetValue(value)).toEqual(committed);
+      },
+    ),
   );
 });
 
 test('an offset of a short group name takes few bytes', () => {
-  const key = offsetKey('group', randomUuid(new SeededRandom(1)), 3);
+  const name = { group: 'group', topicId: randomUuid(new SeededRandom(1)), partition: 3, producerId: null };
   const committed = { offset: 5, leaderEpoch: 1, metadata: '', committedMs: 1, expiresMs: -1 };
-  const { value } = offsetRecord(key, committed);
-  expect(key.length + value!.length).toBeLessThanOrEqual(60);
+  const { key, value } = new OffsetRecord(name, committed);
+  expect(key.length + value.length).toBeLessThanOrEqual(60);
 });
 
 test('whatever else is read is refused with a reason', () => {
