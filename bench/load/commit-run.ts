@@ -1,7 +1,7 @@
 /**
- * Commits of offsets at a fixed rate, one partition each, as consumers outside of a membership send them. Load thread.
+ * Commits of offsets at a fixed rate, some partitions each, as consumers outside of a membership send them. Load thread.
  *
- *   frame:  size │ header │ group, members │ topic │ partition, offset, metadata
+ *   frame:  size │ header │ group, members │ topic │ partition, offset, metadata │ …
  *                                                               ^ patched: one more with each commit
  *
  * What is due is sent every few milliseconds with one system call a connection, so that the client costs little beside
@@ -20,10 +20,12 @@ import type { CommitJob, LoadResult } from './load-job.ts';
 /** The newest without compact fields that has no epoch behind the offset. */
 const version = 5;
 const napMs = 4;
-/** Behind the offset: the metadata, empty, as a length. */
-const metadataBytes = 2;
-const offsetBytes = 8;
-const errorBytes = 2;
+/** Partition, offset, and the length of the metadata, which is empty. */
+const partitionBytes = 4 + 8 + 2;
+const offsetAt = 4;
+/** Partition and error code. */
+const answerBytes = 4 + 2;
+const errorAt = 4;
 /** More is not sent until answers come, so that a broker that stalls has no queue without end. */
 const mostInFlight = 4096;
 
@@ -46,7 +48,7 @@ export async function runCommits(job: CommitJob, onBegin: () => void): Promise<L
   const latencies = new LatencyRecorder(requests);
   onBegin();
   const progress: Progress = { latencies, requests, intervalMs, startedMs: performance.now() };
-  for (const [index, connection] of connections.entries()) listen(connection, index, job.connections, progress);
+  for (const [index, connection] of connections.entries()) listen(connection, index, job, progress);
   await Promise.race([send(connections, job, progress), failed]);
   const elapsedMs = performance.now() - progress.startedMs;
   for (const connection of connections) connection.close();
@@ -58,15 +60,17 @@ export async function runCommits(job: CommitJob, onBegin: () => void): Promise<L
 function listen(
   connection: LoadConnection,
   index: number,
-  connections: number,
+  { connections, partitionsPerRequest }: CommitJob,
   { latencies, intervalMs, startedMs }: Progress,
 ): void {
   let commit = index;
   connection.listen(
     (bytes, _, end) => {
-      // The error code of the one partition ends the answer.
-      const errorCode = bytes.readInt16BE(end - errorBytes);
-      if (errorCode !== 0) throw new Error(`A commit was answered with error ${errorCode}.`);
+      // The partitions end the answer.
+      for (let i = 1; i <= partitionsPerRequest; i++) {
+        const errorCode = bytes.readInt16BE(end - i * answerBytes + errorAt);
+        if (errorCode !== 0) throw new Error(`A commit was answered with error ${errorCode}.`);
+      }
       latencies.add(performance.now() - startedMs - commit * intervalMs);
       commit += connections;
     },
@@ -80,14 +84,18 @@ async function send(
   job: CommitJob,
   { latencies, requests, intervalMs, startedMs }: Progress,
 ): Promise<void> {
-  const frames = Array.from({ length: job.partitionCount }, (_, partition) => frameOf(job, partition));
+  const { partitionsPerRequest } = job;
+  const frameCount = job.partitionCount / partitionsPerRequest;
+  const frames = Array.from({ length: frameCount }, (_, i) => frameOf(job, i * partitionsPerRequest));
   const parts: Buffer[][] = connections.map(() => []);
   let sent = 0;
   while (latencies.count < requests) {
     const due = Math.floor((performance.now() - startedMs) / intervalMs);
     for (const end = Math.min(due, requests, latencies.count + mostInFlight); sent < end; sent++) {
       const frame = Buffer.from(frames[sent % frames.length]!);
-      frame.writeBigInt64BE(BigInt(sent), frame.length - metadataBytes - offsetBytes);
+      for (let i = 1; i <= partitionsPerRequest; i++) {
+        frame.writeBigInt64BE(BigInt(sent), frame.length - i * partitionBytes + offsetAt);
+      }
       parts[sent % connections.length]!.push(frame);
     }
     for (const [index, connection] of connections.entries()) {
@@ -98,12 +106,17 @@ async function send(
   }
 }
 
-function frameOf({ topic, groupId }: CommitJob, partitionIndex: number): Buffer {
+function frameOf({ topic, groupId, partitionsPerRequest }: CommitJob, firstPartition: number): Buffer {
   const writer = new Writer(true);
   const start = { apiKey: offsetCommitApi.apiKey, apiVersion: version, correlationId: 0, clientId: 'load' };
   encodeRequestHeader(writer, start, false);
-  const partition = { partitionIndex, committedOffset: 0, committedLeaderEpoch: -1, committedMetadata: '' };
-  const topics = [{ name: topic, topicId: zeroUuid, partitions: [partition] }];
+  const partitions = Array.from({ length: partitionsPerRequest }, (_, i) => ({
+    partitionIndex: firstPartition + i,
+    committedOffset: 0,
+    committedLeaderEpoch: -1,
+    committedMetadata: '',
+  }));
+  const topics = [{ name: topic, topicId: zeroUuid, partitions }];
   offsetCommitApi.encodeRequest(writer, { ...defaultOffsetCommitRequest(), groupId, topics }, version);
   return Buffer.concat(writer.finish());
 }

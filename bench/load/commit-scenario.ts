@@ -1,6 +1,7 @@
 /**
- * What commits of offsets cost those who produce: the same producers alone, and beside 10,000 commits a second of one
- * group; and how fast the commits are answered then. Main thread.
+ * What commits of offsets cost those who produce: the same producers alone, and beside 10,000 offsets a second that one
+ * group commits, one a request and as a consumer of ten partitions does; and how fast the commits are answered then. Main
+ * thread.
  */
 
 import type { Figures, FigureName, ResultRow } from './figures.ts';
@@ -22,11 +23,18 @@ const commitsPerSecond = 10_000;
 const quickCommitsPerSecond = 500;
 /** Of the rate: commits that come later are those of a broker that cannot keep up. */
 const reachedShare = 0.95;
+const partitionsOfConsumer = 10;
 
 const figureNames: readonly FigureName[] = [...new Set([...throughputFigures, ...latencyFigureNames])];
 
+/** Offsets a second, and how many a request has. */
+interface Commits {
+  readonly rate: number;
+  readonly each: number;
+}
+
 /** Latencies are those of the commits. */
-async function round(context: ScenarioContext, rate: number): Promise<Figures> {
+async function round(context: ScenarioContext, { rate, each }: Commits): Promise<Figures> {
   const { sizes, dataParent } = context;
   await using server = await ServerUnderTest.start(context.millrace(), dataParent);
   const admin = await KafkaAdmin.connect(server.doors);
@@ -50,13 +58,13 @@ async function round(context: ScenarioContext, rate: number): Promise<Figures> {
   };
   let sent = 0;
   if (sizes.warmUpMs > 0) sent += (await runLoad({ ...job, durationMs: sizes.warmUpMs })).records;
-  const commits = rate === 0 ? null : runLoad(commitJob(target, rate, sizes.loadMs));
+  const commits = rate === 0 ? null : runLoad(commitJob(target, rate / each, each, sizes.loadMs));
   const { result, figures } = await measureLoad(server, job);
   await checkRecords(admin, job, sent + result.records);
   admin.close();
   const committed = await commits;
   if (committed === null) return figures;
-  if ((committed.requests * 1000) / committed.elapsedMs < rate * reachedShare) {
+  if ((committed.requests * each * 1000) / committed.elapsedMs < rate * reachedShare) {
     context.note(`commits: ${committed.requests} took ${Math.round(committed.elapsedMs)} ms`);
   }
   return { ...figures, ...latencyFigures(committed.latencies!) };
@@ -65,11 +73,12 @@ async function round(context: ScenarioContext, rate: number): Promise<Figures> {
 function commitJob(
   target: Pick<CommitJob, 'doors' | 'transport'>,
   requestsPerSecond: number,
+  partitionsPerRequest: number,
   durationMs: number,
 ): CommitJob {
   const partitionCount = committedPartitions;
   const job = { kind: 'commits', topic: committedTopic, partitionCount, groupId: 'load' } as const;
-  return { ...target, ...job, connections, requestsPerSecond, durationMs };
+  return { ...target, ...job, connections, partitionsPerRequest, requestsPerSecond, durationMs };
 }
 
 export const commitScenario: Scenario = {
@@ -78,8 +87,12 @@ export const commitScenario: Scenario = {
   async run(context): Promise<ResultRow[]> {
     const rate = context.sizes.isQuick ? quickCommitsPerSecond : commitsPerSecond;
     const contenders = [
-      { name: 'producers alone', commits: 0 },
-      { name: `beside ${rate} commits/s`, commits: rate },
+      { name: 'producers alone', commits: { rate: 0, each: 1 } },
+      { name: `beside ${rate} commits/s`, commits: { rate, each: 1 } },
+      {
+        name: `beside ${rate} offsets/s, ${partitionsOfConsumer} a commit`,
+        commits: { rate, each: partitionsOfConsumer },
+      },
     ].map(({ name, commits }) => ({ name, round: async () => only(await round(context, commits), figureNames) }));
     const what = 'batches of 64 KiB, 1 partition; latencies of the commits';
     return (await alternate(contenders, roundsOf(context))).map((result) => rowOf('commits', { what }, result));

@@ -82,11 +82,13 @@ export interface WideFetchJob extends JobTarget {
   readonly fetchBytes: number;
 }
 
-/** Connections and partitions take turns, one partition a request. */
+/** Connections and partitions take turns; a request commits some partitions of one after the other. */
 export interface CommitJob extends JobTarget {
   readonly kind: 'commits';
   readonly connections: number;
   readonly groupId: string;
+  /** Of which `partitionCount` is a multiple. */
+  readonly partitionsPerRequest: number;
   readonly requestsPerSecond: number;
   readonly durationMs: number;
 }
