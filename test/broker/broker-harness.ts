@@ -88,6 +88,9 @@ export interface HarnessOptions {
   readonly authorizer?: Authorizer;
 }
 
+/** What members and producers of tests send their requests with: a harness, or connections to a real program. */
+export type RequestWire = Pick<BrokerHarness, 'connect' | 'request'>;
+
 export class BrokerHarness {
   readonly broker: Broker;
   readonly store: MemoryLogStore;

@@ -13,7 +13,7 @@ import {
   type SyncGroupResponse,
 } from '../../../src/protocol/generated/index.ts';
 import type { TopicImage } from '../../../src/broker/metadata-image.ts';
-import type { BrokerHarness, FakeConnection } from '../broker-harness.ts';
+import type { FakeConnection, RequestWire } from '../broker-harness.ts';
 import { subscription } from './conversations.ts';
 
 export interface MemberOptions {
@@ -27,14 +27,14 @@ export interface MemberOptions {
 export class TestMember {
   readonly groupId: string;
   readonly options: MemberOptions;
-  harness: BrokerHarness;
+  harness: RequestWire;
   connection: FakeConnection;
   id = '';
   generation = -1;
   /** Null until it has joined. */
   joined: JoinGroupResponse | null = null;
 
-  constructor(harness: BrokerHarness, groupId = 'group', options: MemberOptions = {}) {
+  constructor(harness: RequestWire, groupId = 'group', options: MemberOptions = {}) {
     this.harness = harness;
     this.groupId = groupId;
     this.options = options;

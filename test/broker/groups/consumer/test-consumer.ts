@@ -14,7 +14,7 @@ import {
   type ConsumerGroupHeartbeatResponse,
 } from '../../../../src/protocol/generated/index.ts';
 import type { TopicImage } from '../../../../src/broker/metadata-image.ts';
-import type { BrokerHarness, FakeConnection } from '../../broker-harness.ts';
+import type { BrokerHarness, FakeConnection, RequestWire } from '../../broker-harness.ts';
 
 export interface TestConsumerOptions {
   readonly groupId?: string;
@@ -31,14 +31,14 @@ export const assignmentIntervalMs = 1000;
 export class TestConsumer {
   readonly id: string;
   readonly options: TestConsumerOptions;
-  harness: BrokerHarness;
+  harness: RequestWire;
   connection: FakeConnection;
   epoch = 0;
   owned: { topicId: Uuid; partitions: number[] }[] = [];
   /** What it last said that it has. */
   #said: ConsumerGroupHeartbeatRequest['topicPartitions'] = null;
 
-  constructor(harness: BrokerHarness, id: string, options: TestConsumerOptions = {}) {
+  constructor(harness: RequestWire, id: string, options: TestConsumerOptions = {}) {
     this.harness = harness;
     this.id = id;
     this.options = options;
@@ -119,7 +119,7 @@ export class TestConsumer {
 }
 
 export async function describeGroup(
-  harness: BrokerHarness,
+  harness: RequestWire,
   groupId = 'group',
 ): Promise<ConsumerGroupDescribeResponseGroups> {
   const { groups } = await harness.request(consumerGroupDescribeApi, 1, { groupIds: [groupId] });
