@@ -14,7 +14,7 @@ describe('a planted bug', () => {
         // A test that has timed out must not go on: two simulations in one thread disturb each other.
         signal.throwIfAborted();
         // Crashes often, so that few seeds do.
-        const profile = { crashEveryMs: 300, powerCutChance: 0.6, groups: 1, shares: 0, ...bug.profile };
+        const profile = { crashEveryMs: 300, powerCutChance: 0.6, groups: 1, shares: 0, streamers: 0, ...bug.profile };
         const { problems } = await simulate(seed, { bug, profile });
         if (problems.some((problem) => bug.found.test(problem))) return;
         for (const problem of problems) others.add(problem.slice(0, 200));

@@ -24,4 +24,18 @@ export const groupBugs: readonly ExpectedBug[] = [
       maxNetworkMs: 1,
     },
   },
+  {
+    name: 'members of streams groups told before the sync',
+    store: inLogs(onlyIn(stateLogTopics.groups, (log) => new EarlyAnswers(log))),
+    found: /^two members have streams/,
+    profile: {
+      groups: 0,
+      reconciling: 0,
+      streamers: 4,
+      powerCutChance: 1,
+      crashEveryMs: 150,
+      maxDiskMs: 40,
+      maxNetworkMs: 1,
+    },
+  },
 ];

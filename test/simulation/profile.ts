@@ -34,6 +34,8 @@ export interface Profile {
   readonly membersPerGroup: number;
   /** Members of one group of the consumer protocol. */
   readonly reconciling: number;
+  /** Members of one streams group. */
+  readonly streamers: number;
   /** The longest that a producer thinks between two rounds, in virtual milliseconds. */
   readonly thinkMs: number;
   readonly valueBytes: number;
@@ -85,5 +87,6 @@ export function drawProfile(random: SeededRandom): Profile {
     keyed: pick(0, 0, 1),
     shares: pick(0, 1),
     sharers: 1 + random.below(3),
+    streamers: pick(0, 0, 3),
   };
 }

@@ -18,6 +18,7 @@ const exercised = [
   ...['copies committed', 'copies aborted', 'copy end: PRODUCER_FENCED', 'copy resumes: UNSTABLE_OFFSET_COMMIT'],
   ...['share records given', 'share records given again', 'share accept: answered', 'share accept: refused'],
   ...['share release: answered', 'share reject: answered', 'share renew: answered', 'share accept: unknown'],
+  ...['joined a streams group', 'assigned active tasks', 'assigned standby tasks', 'vanished from a streams group'],
   ...['keyed batches', 'keyed passes', 'records compacted away'],
   ...[
     'published',

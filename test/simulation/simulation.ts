@@ -28,6 +28,7 @@ import { KeyedStream } from './keyed-stream.ts';
 import { ReconcilingActor } from './reconciling-actor.ts';
 import { ShareActor } from './share-actor.ts';
 import { ShareStream } from './share-stream.ts';
+import { createStreamsSource, StreamsActor } from './streams-actor.ts';
 import { scanLogs } from './log-scan.ts';
 import { NamedActor, type NamedActorOptions } from './named-actor.ts';
 import { ProducerActor, type ProducerOptions } from './producer-actor.ts';
@@ -68,6 +69,7 @@ export interface SimulationResult {
 }
 
 const settleWithinMs = 20_000;
+const streamsGroup = 'streams';
 
 let sharedArena: Arena | null = null;
 
@@ -220,6 +222,7 @@ class Run {
       await stream.create();
       this.#keyed.push(stream);
     }
+    if (this.#world.profile.streamers > 0) await createStreamsSource(this.#world);
     for (let i = 0; i < this.#world.profile.shares; i++) {
       const stream = new ShareStream(this.#world, `share${i}`);
       await stream.create();
@@ -258,7 +261,7 @@ class Run {
 
   #consumers(): Promise<void>[] {
     const world = this.#world;
-    const { consumers, groups, membersPerGroup, reconciling } = world.profile;
+    const { consumers, groups, membersPerGroup, reconciling, streamers } = world.profile;
     const running: Promise<void>[] = [];
     for (let i = 0; i < consumers; i++) running.push(new ConsumerActor(world, `consumer${i}`).run());
     for (let group = 0; group < groups; group++) {
@@ -269,6 +272,10 @@ class Run {
     for (let member = 0; member < reconciling; member++) {
       const isStatic = world.scheduler.random.chance(0.3);
       running.push(new ReconcilingActor(world, 'reconciling', `reconciling${member}`, isStatic).run());
+    }
+    for (let member = 0; member < streamers; member++) {
+      const isStatic = world.scheduler.random.chance(0.3);
+      running.push(new StreamsActor(world, streamsGroup, `streamer${member}`, isStatic).run());
     }
     return running;
   }
@@ -294,6 +301,7 @@ class Run {
     await world.sleep(2000, 'judgement');
     await scanLogs(world, await world.serving());
     await this.#drainShares('judge');
+    if (world.profile.streamers > 0) await new StreamsActor(world, streamsGroup, 'last-streamer', false).takeAll();
     for (const stream of this.#streams) await stream.judge(await world.serving());
     for (const stream of this.#keyed) await stream.judge(await world.serving(), false);
     await world.stop();
