@@ -11,8 +11,9 @@
  * that will, stands in the log after the first slice itself. So a start reads one snapshot and the changes since, and a
  * crash at any moment leaves a log that still reads right.
  *
- * Changes of one turn of the event loop go as one batch, so that a thousand commits at once are one write. It does not
- * know what the records mean.
+ * Changes of one turn of the event loop go as one batch, and so do those that come while a batch is on its way: they would
+ * be synced no sooner by themselves. So a thousand commits at once are one write, and there are as many batches as the disk
+ * takes. It does not know what the records mean.
  */
 
 import { assert, present } from '../base/assert.ts';
@@ -54,7 +55,7 @@ interface Waiting {
 }
 
 const readAtMostBytes = 1024 * 1024;
-/** Changes are written before the turn is over once so much of them is there. */
+/** Changes are written at once when so much of them is there. */
 const gatherAtMostBytes = 256 * 1024;
 /** Made and sent in one go. */
 const sliceBytes = 64 * 1024;
@@ -73,7 +74,7 @@ export class StateLog {
   readonly #options: StateLogOptions;
   readonly #snapshotAfterBytes: number;
   readonly #afterTurn: (callback: () => void) => void;
-  /** Changes of this turn, which are not on their way yet. */
+  /** Changes that are not on their way yet: of this turn, or that came while a batch was. */
   #gathered: Waiting[] = [];
   #gatheredBytes = 0;
   #changedBytes = 0;
@@ -141,7 +142,11 @@ export class StateLog {
     if (this.#gatheredBytes + boundBytes > gatherAtMostBytes) this.#sendGathered();
     this.#gathered.push(change);
     this.#gatheredBytes += boundBytes;
-    if (this.#gathered.length === 1) this.#afterTurn(() => this.#sendGathered());
+    if (this.#gathered.length === 1) this.#afterTurn(() => this.#endTurn());
+  }
+
+  #endTurn(): void {
+    if (this.#inFlight === 0) this.#sendGathered();
   }
 
   /** Nothing happens where they are on their way already. */
@@ -171,6 +176,7 @@ export class StateLog {
         );
       }
       for (const { done } of changes) done(errorCode);
+      this.#endTurn();
       if (this.#inFlight === 0) this.#quiet?.();
       this.#considerSnapshot();
     });
