@@ -176,6 +176,13 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     documentation: 'How many connections the broker keeps at once from one address.',
   },
   {
+    name: 'max.connections.per.ip.overrides',
+    type: 'string',
+    default: '',
+    update: 'cluster-wide',
+    documentation: 'How many connections single addresses may have instead, as address:count, with commas between them.',
+  },
+  {
     name: 'max.incremental.fetch.session.cache.slots',
     type: 'int',
     default: '1000',

@@ -327,7 +327,6 @@ const groups: readonly Group[] = [
     settings: [
       ['background.threads', 'int', '10', { min: 1, update: 'cluster-wide' }],
       ['fetch.purgatory.purge.interval.requests', 'int', '1000'],
-      ['max.connections.per.ip.overrides', 'string', '', { update: 'cluster-wide' }],
       ['num.io.threads', 'int', '8', { min: 1, update: 'cluster-wide' }],
       ['num.network.threads', 'int', '3', { min: 1, update: 'cluster-wide' }],
       ['producer.purgatory.purge.interval.requests', 'int', '1000'],

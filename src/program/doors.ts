@@ -7,6 +7,7 @@ import { systemClock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { BrokerConfig } from '../broker/broker-config.ts';
 import { configList } from '../broker/config-definition.ts';
+import { AddressBounds } from '../broker/quotas/address-bounds.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { AssemblyBudget } from '../server/assembly-budget.ts';
 import { ConnectionQuota } from '../server/connection-quota.ts';
@@ -87,9 +88,11 @@ export class Doors {
       limitBytes: assemblyLimitBytes,
       largestFrameBytes: config.number('socket.request.max.bytes'),
     });
+    const addresses = new AddressBounds(config);
     this.#quota = new ConnectionQuota({
       largestCount: () => config.number('max.connections'),
-      largestCountPerAddress: () => config.number('max.connections.per.ip'),
+      largestCountPerAddress: (clientHost) => addresses.largestCount(clientHost),
+      limitsAddresses: () => addresses.limitsAny,
       throttleMs: options.throttleMs,
       waitMs: options.waitMs,
       descriptors: options.descriptors,

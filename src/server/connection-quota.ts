@@ -12,8 +12,10 @@ import type { DescriptorShares } from './descriptor-shares.ts';
 export interface ConnectionBounds {
   /** `max.connections`, as it is now. */
   readonly largestCount: () => number;
-  /** `max.connections.per.ip`, as it is now. */
-  readonly largestCountPerAddress: () => number;
+  /** `max.connections.per.ip`, or the override of the address, as it is now. */
+  readonly largestCountPerAddress: (clientHost: string) => number;
+  /** Whether that bounds any address. Default: whether it does the loopback. */
+  readonly limitsAddresses?: () => boolean;
   /** Counts a connection; for how long one that comes too early is to be held up, in milliseconds, else 0. Default: none is. */
   readonly throttleMs?: (clientHost: string) => number;
   /** Counts a connection; for how long it waits before it comes in, in milliseconds. Default: none waits. */
@@ -49,7 +51,7 @@ export class ConnectionQuota {
     const ofAll = this.refusalOfAll(this.#count);
     if (ofAll !== null) return ofAll;
     const ofAddress = this.#countByAddress.get(clientHost) ?? 0;
-    return ofAddress >= this.#bounds.largestCountPerAddress() ? 'max.connections.per.ip' : null;
+    return ofAddress >= this.#bounds.largestCountPerAddress(clientHost) ? 'max.connections.per.ip' : null;
   }
 
   /**
@@ -96,7 +98,8 @@ export class ConnectionQuota {
 
   /** Whether anything depends on from where clients come. */
   get limitsAddresses(): boolean {
-    return this.#bounds.largestCountPerAddress() < unlimited;
+    const { limitsAddresses, largestCountPerAddress } = this.#bounds;
+    return limitsAddresses?.() ?? largestCountPerAddress('127.0.0.1') < unlimited;
   }
 
   /**
@@ -105,7 +108,7 @@ export class ConnectionQuota {
    */
   beginRequest(clientHost: string): boolean {
     const ofAddress = this.#countByAddress.get(clientHost) ?? 0;
-    if (ofAddress >= this.#bounds.largestCountPerAddress()) return false;
+    if (ofAddress >= this.#bounds.largestCountPerAddress(clientHost)) return false;
     this.#countByAddress.set(clientHost, ofAddress + 1);
     return true;
   }

@@ -183,7 +183,7 @@ let client: WireClient;
 let count = 0;
 
 beforeAll(async () => {
-  broker = await BrokerInProcess.start({ 'add.partitions.to.txn.retry.backoff.ms': '1' });
+  broker = await BrokerInProcess.start();
   client = await WireClient.connect(broker.kafkaPort);
 });
 

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { BrokerConfig } from '../../../src/broker/broker-config.ts';
+import { AddressBounds } from '../../../src/broker/quotas/address-bounds.ts';
+
+function bounds(settings: Record<string, string>): AddressBounds {
+  return new AddressBounds(new BrokerConfig([['node.id', '1'], ...Object.entries(settings)]));
+}
+
+test('an address has its own bound, however it is written, and else that of all', () => {
+  const overrides = '192.0.2.1:3, 2001:0DB8::1 : 4,localhost:5';
+  const some = bounds({ 'max.connections.per.ip': '100', 'max.connections.per.ip.overrides': overrides });
+  const addresses = ['192.0.2.1', '2001:db8::1', '127.0.0.1', '::1', '192.0.2.2'];
+  expect(addresses.map((address) => some.largestCount(address))).toEqual([3, 4, 5, 5, 100]);
+});
+
+test('a bound of any address is one', () => {
+  expect(bounds({}).limitsAny).toBe(false);
+  expect(bounds({ 'max.connections.per.ip': '9' }).limitsAny).toBe(true);
+  expect(bounds({ 'max.connections.per.ip.overrides': '192.0.2.1:0' }).limitsAny).toBe(true);
+});
+
+test('what is no list of addresses and counts bounds nobody', () => {
+  for (const text of ['', ',', '192.0.2.1', ':3', '192.0.2.1:', '192.0.2.1:-1', '192.0.2.1:x']) {
+    expect(bounds({ 'max.connections.per.ip.overrides': text }).limitsAny, text).toBe(false);
+  }
+});
