@@ -111,20 +111,31 @@ function prepareTarget(run: StreamsRun): void {
 }
 
 async function prepare(run: StreamsRun): Promise<void> {
-  const { group, surroundings } = run;
+  const { group } = run;
   const { epoch } = group;
-  const steps = targetSteps(run);
   for (;;) {
-    // Each step in a turn of its own, the first one too.
-    await new Promise<void>((resolve) => void surroundings.clock.setTimer(0, resolve));
-    // A group without members, or read anew, needs none.
-    if (!run.isServing || group.assignmentEpoch >= epoch) return;
-    const { done, value } = steps.next();
-    if (done !== true) continue;
+    const assigned = await inTurns(run, epoch);
+    if (assigned === null) return;
+    // A static member that came back has another id, and begins no epoch that would have this made again.
+    const isReplaced = group.epoch === epoch && [...assigned.keys()].some((id) => !group.members.has(id));
+    if (isReplaced) continue;
     const edit = new StreamsEdit(group);
-    putTargets(run, edit, value, epoch);
+    putTargets(run, edit, assigned, epoch);
     run.commit(edit);
     return;
+  }
+}
+
+/** The target for `epoch`, made a step a turn of the event loop; null once nobody needs it. */
+async function inTurns(run: StreamsRun, epoch: number): Promise<Map<string, Tasks> | null> {
+  const { group, surroundings } = run;
+  const steps = targetSteps(run);
+  for (;;) {
+    await new Promise<void>((resolve) => void surroundings.clock.setTimer(0, resolve));
+    // A group without members, or read anew, needs none.
+    if (!run.isServing || group.assignmentEpoch >= epoch) return null;
+    const { done, value } = steps.next();
+    if (done === true) return value;
   }
 }
 

@@ -85,6 +85,21 @@ test('a target of many tasks is made in steps, and who has gone meanwhile gets n
   expect(first.named()).toHaveLength(700);
 });
 
+test('a static member that comes back while the target is made in steps gets what it was to get', async () => {
+  const harness = await BrokerHarness.open();
+  await harness.createTopic('lines', 700);
+  const other = new TestStreamsMember(harness, 'm0');
+  const before = new TestStreamsMember(harness, 'm1', { instanceId: 'static' });
+  for (const member of [other, before]) await member.join();
+  harness.clock.advance(initialDelayMs);
+  await before.leave(-2);
+  const after = new TestStreamsMember(harness, 'm2', { instanceId: 'static', processId: 'm1' });
+  await after.join();
+  await steps(harness);
+  await reconcileStreams(harness, [other, after]);
+  expect(all([other, after])).toEqual([...tasksOf('0', 700), ...tasksOf('1', 700)].toSorted());
+});
+
 test('a target that was begun for members that have all gone is dropped', async () => {
   const harness = await BrokerHarness.open();
   await harness.createTopic('lines', 700);
