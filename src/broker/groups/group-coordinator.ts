@@ -216,7 +216,7 @@ export class GroupCoordinator {
     const rebalance = this.find(id);
     if (rebalance?.kind !== 'classic' || rebalance.group !== group) return;
     if (state !== 'Empty' || pendingJoins.size > 0 || rebalance.lastWrite !== null) return;
-    if (!this.#state.hasGroup(id) && !this.#state.offsets.has(id)) this.#forget(rebalance);
+    if (!this.#state.offsets.has(id) && !this.#state.hasGroup(id)) this.#forget(rebalance);
   }
 
   /** Deletes a group without members, and its offsets; answers once that is durable. */
