@@ -83,11 +83,10 @@ function testsIn(folder, protocol) {
   const files = readdirSync(folder);
   const names = [...registered].filter(([, , flags]) => !/LOCAL|MANUAL|KNOWN/.test(flags)).map(([, name]) => name);
   if (protocol === 'share') return names.filter((name) => name.includes('share_consumer'));
-  return names
-    .filter((name) => {
-      const file = files.find((one) => one.startsWith(name.slice(0, 5).replace('_', '-')) && /\.c(pp)?$/.test(one));
-      return protocol === 'classic' || (file && /group\.id|consumer/.test(readFileSync(join(folder, file), 'utf8')));
-    });
+  return names.filter((name) => {
+    const file = files.find((one) => one.startsWith(name.slice(0, 5).replace('_', '-')) && /\.c(pp)?$/.test(one));
+    return protocol === 'classic' || (file && /group\.id|consumer/.test(readFileSync(join(folder, file), 'utf8')));
+  });
 }
 
 /** Null where the test does not run at all. */

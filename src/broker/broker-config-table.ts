@@ -180,7 +180,8 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     type: 'string',
     default: '',
     update: 'cluster-wide',
-    documentation: 'How many connections single addresses may have instead, as address:count, with commas between them.',
+    documentation:
+      'How many connections single addresses may have instead, as address:count, with commas between them.',
   },
   {
     name: 'max.incremental.fetch.session.cache.slots',

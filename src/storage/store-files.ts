@@ -190,7 +190,10 @@ function pointLine({
 
 function readPoints(fileSystem: FileSystem, path: string): PartitionPoint[] {
   return (readSealedLines(fileSystem, path) ?? []).map((line) => {
-    const match = /^(\S{1,249}) (\d{1,10}) (\S{1,22}) (\d{1,16}) (-1|\d{1,16}) (\S+)(?: (\d{1,16}))?(?: aborted=([\d:,]+))?$/.exec(line);
+    const match =
+      /^(\S{1,249}) (\d{1,10}) (\S{1,22}) (\d{1,16}) (-1|\d{1,16}) (\S+)(?: (\d{1,16}))?(?: aborted=([\d:,]+))?$/.exec(
+        line,
+      );
     const [partition, offset, snapshot] = [Number(match?.[2]), Number(match?.[4]), Number(match?.[5])];
     const indexPoint = Number(match?.[7] ?? offset);
     const isSafe = [partition, offset, snapshot, indexPoint].every(Number.isSafeInteger) && indexPoint <= offset;

@@ -98,7 +98,8 @@ class TroubledWire implements ProducersWire {
     this.#steady ??= await this.connect();
     const isTroubled = api.apiKey === this.#troubled;
     if (isTroubled && this.#delivery !== null) {
-      const frame = (): Uint8Array => encodeRequest(api as unknown as ApiCodec<AnyRequest>, version, request as AnyRequest);
+      const frame = (): Uint8Array =>
+        encodeRequest(api as unknown as ApiCodec<AnyRequest>, version, request as AnyRequest);
       return this.#delivery(this, { over, frame });
     }
     const late = this.#late;

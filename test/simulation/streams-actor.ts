@@ -43,7 +43,12 @@ const nothing = {
 const topology = {
   epoch: 0,
   subtopologies: [
-    { ...nothing, subtopologyId: '0', sourceTopics: [sourceName], repartitionSinkTopics: ['streams-words-repartition'] },
+    {
+      ...nothing,
+      subtopologyId: '0',
+      sourceTopics: [sourceName],
+      repartitionSinkTopics: ['streams-words-repartition'],
+    },
     {
       ...nothing,
       subtopologyId: '1',

@@ -13,7 +13,7 @@ import {
   type SyncGroupResponse,
 } from '../../../src/protocol/generated/index.ts';
 import type { TopicImage } from '../../../src/broker/metadata-image.ts';
-import type { FakeConnection, RequestWire } from '../broker-harness.ts';
+import type { BrokerHarness, FakeConnection, RequestWire } from '../broker-harness.ts';
 import { subscription } from './conversations.ts';
 
 export interface MemberOptions {

@@ -110,6 +110,8 @@ test('a target that was begun for members that have all gone is dropped', async 
   await steps(harness);
   expect((await describeStreams(harness)).groupState).toBe('Empty');
   await member.join();
+  harness.clock.advance(initialDelayMs);
+  await member.beat();
   await steps(harness);
   await reconcileStreams(harness, [member]);
   expect(member.named()).toHaveLength(1400);
