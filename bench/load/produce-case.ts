@@ -7,7 +7,7 @@ import type { BatchCompression, ProduceJob, Transport } from './load-job.ts';
 import { checkRecords, measureLoad } from './measured-load.ts';
 import { alternate, type Contender, type RoundsOptions, type RoundsResult } from './rounds.ts';
 import { ratioOf, type RowFloor, withFloors } from './row-floors.ts';
-import type { ScenarioContext, Sizes } from './scenario.ts';
+import { rateMsOf, type ScenarioContext, type Sizes } from './scenario.ts';
 import { type ServerKind, ServerUnderTest } from './server-under-test.ts';
 
 export interface ProduceCase {
@@ -54,7 +54,7 @@ export function jobOf(one: ProduceCase, sizes: Sizes): Job {
     requestsPerSecond: rate,
     // A crowd sends at least one each.
     requests: rate === null ? Math.max(sizes.requests, one.connections ?? 1) : 1e9,
-    durationMs: rate === null ? sizes.loadMs : sizes.rateMs,
+    durationMs: rate === null ? sizes.loadMs : rateMsOf(sizes, rate),
   };
 }
 

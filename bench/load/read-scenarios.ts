@@ -6,7 +6,7 @@ import type { ProduceJob, Transport } from './load-job.ts';
 import { checkRecords, measureLoad } from './measured-load.ts';
 import { only, roundsOf, rowOf, threadFigureNames, throughputFigures } from './produce-case.ts';
 import { alternate, together } from './rounds.ts';
-import { type Scenario, type ScenarioContext, sizeName } from './scenario.ts';
+import { rateMsOf, type Scenario, type ScenarioContext, sizeName } from './scenario.ts';
 import { ServerUnderTest } from './server-under-test.ts';
 
 const topic = 'load';
@@ -113,7 +113,7 @@ async function tailRound(context: ScenarioContext, recordsPerSecond: number, tra
     acks: 1,
     batch: { recordBytes: 1024, batchBytes: 0, compression: 'none' },
     requestsPerSecond: recordsPerSecond,
-    requests: Math.ceil((recordsPerSecond * sizes.rateMs) / 1000),
+    requests: Math.ceil((recordsPerSecond * rateMsOf(sizes, recordsPerSecond)) / 1000),
   } as const;
   if (sizes.warmUpMs > 0) {
     await admin.createTopic('warm-up', 1);

@@ -14,7 +14,7 @@ export interface Sizes {
   /** Of each measured load, and of the load before it that is not measured. */
   readonly loadMs: number;
   readonly warmUpMs: number;
-  /** Of a load at a fixed rate: long enough for the highest percentiles of the highest rate. */
+  /** Of a load at a fixed rate, where it has enough samples for the highest percentile then; of a lower rate it is shorter. */
   readonly rateMs: number;
   /** At most so many requests in a closed loop. */
   readonly requests: number;
@@ -30,12 +30,15 @@ export interface Sizes {
   readonly soakBytes: number;
 }
 
+/** Ten above p99.99. */
+const samplesForHighest = 100_000;
+
 export const fullSizes: Sizes = {
   isQuick: false,
   rounds: 3,
   judgedRounds: roundsForFloors,
-  loadMs: 1500,
-  warmUpMs: 700,
+  loadMs: 1000,
+  warmUpMs: 500,
   rateMs: 5200,
   requests: 1e9,
   crowds: [10, 100, 1000],
@@ -82,6 +85,12 @@ export interface Scenario {
   /** What it measures, in a line. */
   readonly title: string;
   run(context: ScenarioContext): Promise<ResultRow[]>;
+}
+
+/** How long a load of so many requests a second is measured. */
+export function rateMsOf({ isQuick, rateMs, loadMs }: Sizes, requestsPerSecond: number): number {
+  if (isQuick || (requestsPerSecond * rateMs) / 1000 >= samplesForHighest) return rateMs;
+  return 2 * loadMs;
 }
 
 /** A value and its batch as tables name them. */
