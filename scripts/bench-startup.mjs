@@ -1,10 +1,11 @@
 /**
  * How long the program takes until it serves on an empty directory, beside a bare `node -e 0`, and what memory it then
- * holds: `npm run bench:startup [-- --rounds N] [--json] [--profile DIR]`.
+ * holds; and how long a broker in memory takes inside a process: `npm run bench:startup [-- --rounds N] [--json] [--profile DIR]`.
  *
  *   ready      from the spawn to the start block: both doors are open
  *   answered   from the spawn to the answer to an ApiVersions request sent then
  *   bare       from the spawn of `node -e 0` to its end
+ *   embedded   from the call of `startBroker` to a broker that serves, in a process that has started one before
  *
  * The kinds take turns, so that a machine that slows down slows all of them. Figures are medians in milliseconds. What at
  * least five rounds of a commit gave is kept in bench/results and bench/README.md. --profile starts it once, writes CPU
@@ -24,9 +25,12 @@ import { keepProfile } from '../build/bench/load/kept-profile.js';
 import { machineFacts, machineSentence } from '../build/bench/load/machine.js';
 import { writeReadmePart } from '../build/bench/load/readme-part.js';
 import { emptyBudgetMs } from '../build/bench/load/starts.js';
+import { measureEmbedded } from './embedded-starts.mjs';
 
 const program = fileURLToPath(new URL('../dist/main.cjs', import.meta.url));
 const resultFile = fileURLToPath(new URL('../bench/results/startup.json', import.meta.url));
+/** What a start of a broker in memory may take, after the first of a process. */
+const embeddedBudgetMs = 50;
 const idleMs = 1500;
 /** ApiVersions version 0, correlation id 1, no client id, with its size prefix. */
 const apiVersionsRequest = Buffer.from('0000000a0012000000000001ffff', 'hex');
@@ -105,6 +109,16 @@ async function measureStarts(commit) {
   return { each, figures, overBareMs, idleRssMiB: rssMiB, verdict };
 }
 
+/** The starts inside this process, and what their floor comes to. */
+async function measureInProcess(commit) {
+  const { firstMs, ...each } = await measureEmbedded(rounds);
+  const figures = Object.fromEntries(Object.entries(each).map(([name, times]) => [name, spreadOf(times)]));
+  const { median } = figures.startMs;
+  const judged = { figure: 'startMs', bound: `≤ ${embeddedBudgetMs} ms after the first`, value: median };
+  const verdict = settled({ ...judged, isMet: median <= embeddedBudgetMs }, { rounds, commit });
+  return { firstMs, each, figures, verdict };
+}
+
 const show = (number) => (number === null ? 'unknown' : number.toFixed(1));
 const spread = ({ median, low, high }) => `${show(median)} (${show(low)}–${show(high)})`;
 
@@ -113,13 +127,17 @@ function verdictWords({ state, bound, remark }) {
   return `${floorMarks[state]} ${word}: ${bound}${remark === undefined ? '' : ` (${remark})`}`;
 }
 
-function markdown(machine, { figures, overBareMs, idleRssMiB, verdict }) {
+function markdown(machine, { figures, overBareMs, idleRssMiB, verdict, embedded }) {
   return [
     '| | ms, median and range |',
     '| --- | --- |',
     `| a bare \`node -e 0\` | ${spread(figures.bareMs)} |`,
     `| ready | ${spread(figures.readyMs)}<br>${show(overBareMs)} beyond the bare one: ${verdictWords(verdict)} |`,
     `| first request answered | ${spread(figures.answeredMs)} |`,
+    `| a broker in memory inside a process, the first | ${show(embedded.firstMs)} |`,
+    `| those after it | ${spread(embedded.figures.startMs)}<br>${verdictWords(embedded.verdict)} |`,
+    `| \`reset\` of 5 topics with 5,000 records | ${spread(embedded.figures.resetMs)} |`,
+    `| \`close\` with as many | ${spread(embedded.figures.closeMs)} |`,
     '',
     `${rounds} rounds in turn; ${show(idleRssMiB)} MiB when idle. Measured on: ${machineSentence(machine)}`,
   ].join('\n');
@@ -132,7 +150,8 @@ if (values.profile !== undefined) {
   console.log(`Kept: ${keepProfile({ name: 'startup', what, profileFolder: values.profile }, machine)}`);
   process.exit(0);
 }
-const result = await measureStarts(machine.commit);
+const starts = await measureStarts(machine.commit);
+const result = { ...starts, embedded: await measureInProcess(machine.commit) };
 const keeps = rounds >= roundsForFloors && !isDirty(machine.commit);
 if (keeps) {
   writeFileSync(resultFile, `${JSON.stringify({ machine, rounds, ...result }, null, 1)}\n`);
@@ -140,12 +159,18 @@ if (keeps) {
 }
 if (values.json) console.log(JSON.stringify({ machine, rounds, ...result }, null, 2));
 else {
-  const { figures, overBareMs, idleRssMiB, verdict } = result;
+  const { figures, overBareMs, idleRssMiB, verdict, embedded } = result;
   console.log(`${machineSentence(machine)}, median and range of ${rounds}
 
   bare node -e 0         ${spread(figures.bareMs)} ms
   ready                  ${spread(figures.readyMs)} ms, ${show(overBareMs)} ms more
   first request answered ${spread(figures.answeredMs)} ms
   memory when idle       ${show(idleRssMiB)} MiB
-  ${verdictWords(verdict)}${keeps ? '' : '\n  Not kept: of few rounds, or of files that no commit has.'}`);
+  ${verdictWords(verdict)}
+
+  embedded, the first    ${show(embedded.firstMs)} ms
+  embedded, the next     ${spread(embedded.figures.startMs)} ms
+  reset                  ${spread(embedded.figures.resetMs)} ms
+  close                  ${spread(embedded.figures.closeMs)} ms
+  ${verdictWords(embedded.verdict)}${keeps ? '' : '\n  Not kept: of few rounds, or of files that no commit has.'}`);
 }
