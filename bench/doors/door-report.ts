@@ -9,6 +9,7 @@ import { spreadOf } from '../load/figures.ts';
 import { projectRoot } from '../load/project-root.ts';
 import { writeReadmePart } from '../load/readme-part.ts';
 import { perSecond, type Pair } from './door-case.ts';
+import type { HeldResult } from './memory-case.ts';
 
 export interface CaseResult {
   readonly name: string;
@@ -31,6 +32,7 @@ export interface CaseResult {
 
 const folder = join(projectRoot, 'bench', 'results');
 const file = join(folder, 'doors.json');
+const heldFile = join(folder, 'doors-held.json');
 
 export function resultOf(
   name: string,
@@ -69,17 +71,42 @@ export function lineOf(result: CaseResult): string {
   );
 }
 
-/** Keeps `results`; `order` has the names of all cases, as the table has them. */
-export function keepDoorResults(results: readonly CaseResult[], order: readonly string[]): void {
-  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as CaseResult[]) : [];
-  const kept = new Map([...before, ...results].map((result) => [result.name, result]));
-  const all = order.flatMap((name) => kept.get(name) ?? []);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(file, `${JSON.stringify(all, null, 1)}\n`);
-  writeReadmePart('doors', markdownTable(all));
+export function isHeldMissed({ moreBytes, mostBytes }: HeldResult): boolean {
+  return moreBytes > mostBytes;
 }
 
-function markdownTable(results: readonly CaseResult[]): string {
+export function heldLineOf(held: HeldResult): string {
+  const { path, connections, moreBytes, mostBytes } = held;
+  const verdict = isHeldMissed(held) ? 'MISSED' : 'reached';
+  return `held ${path}: ${connections} WebSockets take ${mebibytes(moreBytes)} MiB, at most ${mebibytes(mostBytes)}: ${verdict}`;
+}
+
+/** Keeps `results` and `held`; `order` has the names of all cases, as the table has them. */
+export function keepDoorResults(
+  results: readonly CaseResult[],
+  order: readonly string[],
+  held: readonly HeldResult[],
+): void {
+  mkdirSync(folder, { recursive: true });
+  const kept = keptWith(file, results, ({ name }) => name);
+  const all = order.flatMap((name) => kept.get(name) ?? []);
+  const allHeld = [...keptWith(heldFile, held, ({ path }) => path).values()];
+  writeFileSync(file, `${JSON.stringify(all, null, 1)}\n`);
+  writeFileSync(heldFile, `${JSON.stringify(allHeld, null, 1)}\n`);
+  writeReadmePart('doors', markdownTable(all, allHeld));
+}
+
+/** What the file has, with what is new in the place of what it had of the same name. */
+function keptWith<Result>(path: string, results: readonly Result[], nameOf: (result: Result) => string) {
+  const before = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Result[]) : [];
+  return new Map([...before, ...results].map((result) => [nameOf(result), result]));
+}
+
+function mebibytes(sizeBytes: number): string {
+  return (sizeBytes / 2 ** 20).toFixed(0);
+}
+
+function markdownTable(results: readonly CaseResult[], held: readonly HeldResult[]): string {
   const rows = results.map((result) => {
     const { name, rival, rivalPerSecond, millracePerSecond, ratio, least, most, cpuRatio, floor } = result;
     const verdict = isMissed(result) ? '**missed**' : 'met';
@@ -89,11 +116,20 @@ function markdownTable(results: readonly CaseResult[]): string {
       `| ${verdict}: ≥ ${floor}×${disturbance(result)} |`
     );
   });
-  const machines = [...new Set(results.map(({ machine }) => machine))];
+  const heldRows = held.map((each) => {
+    const { path, connections, moreBytes, mostBytes } = each;
+    const verdict = isHeldMissed(each) ? '**missed**' : 'met';
+    return (
+      `| ${connections.toLocaleString('en')} WebSockets held at ${path} | ${mebibytes(moreBytes)} MiB more | | | ` +
+      `| ${verdict}: ≤ ${mebibytes(mostBytes)} MiB |`
+    );
+  });
+  const machines = [...new Set([...results, ...held].map(({ machine }) => machine))];
   return [
     '| case | Millrace | rival | ratio, by pairs | processor time a record | floor |',
     '| --- | --- | --- | --- | --- | --- |',
     ...rows,
+    ...heldRows,
     '',
     'Measured on:',
     '',

@@ -11,11 +11,13 @@ export interface HeldResult {
   readonly path: string;
   readonly moreBytes: number;
   readonly mostBytes: number;
+  /** The machine, its software and the commit. */
+  readonly machine: string;
 }
 
 const mostBytes = 200 * 2 ** 20;
 
-export async function measureHeld(connections: number, path: string): Promise<HeldResult> {
+export async function measureHeld(connections: number, path: string, machine: string): Promise<HeldResult> {
   await using server = await ServerUnderTest.start(millrace(), tmpdir());
   // What the first connections need once is no connection's.
   await (
@@ -25,7 +27,7 @@ export async function measureHeld(connections: number, path: string): Promise<He
   const release = await holdConnections({ ...addressOf(server), connections, path, ...offer(path) });
   const moreBytes = server.memory.rssBytes - before;
   await release();
-  return { connections, path, moreBytes, mostBytes };
+  return { connections, path, moreBytes, mostBytes, machine };
 }
 
 function offer(path: string): Readonly<Record<string, string>> {
