@@ -6,8 +6,9 @@
  *   read      READ on the topic, and on the group where there is one
  *   list      DESCRIBE on the topic; what is not allowed is left out
  *
- * What it sent or was given is charged when it is done, and whoever is above its limit waits before what comes next: all
- * of that client id together. Where nothing is forbidden and no quota set, nothing is looked at.
+ * What it sent or was given is charged when it is done, with the time that the thread took for it (KIP-124), and whoever
+ * is above its limit waits before what comes next: all of that client id together. A topic that comes into being because
+ * it is named counts as created by who named it (KIP-599). Where nothing is forbidden and no quota set, nothing is looked at.
  */
 
 import type { Clock } from '../base/clock.ts';
@@ -87,11 +88,35 @@ export class Caller {
     if (quotas.isActive && sizeBytes > 0) quotas.hold(rate, sizeBytes, this.#asContext());
   }
 
-  /** How long it has still to wait for what was charged, in milliseconds; 0 where it need not. */
+  /** Runs `step` for it, and counts the time that this takes. */
+  timed(step: () => void): void {
+    const { quotas, clock } = this.#broker;
+    if (!quotas.isActive) return step();
+    const startMs = clock.monotonicMs();
+    try {
+      step();
+    } finally {
+      const usedPercent = ((clock.monotonicMs() - startMs) / 1000) * 100;
+      quotas.hold('request_percentage', usedPercent, this.#asContext());
+    }
+  }
+
+  /** Why a topic of so many partitions is not created for it now; null where it may be, and is counted. */
+  problemOfMutating(partitionCount: number): Problem | null {
+    const { quotas } = this.#broker;
+    const waitMs = quotas.isActive ? quotas.mutate(partitionCount, true, this.#asContext()) : 0;
+    if (waitMs === 0) return null;
+    const message = `The client ${this.clientId} is above its quota (controller_mutation_rate); come again in ${Math.ceil(waitMs / 1000)} seconds.`;
+    return { errorCode: ErrorCode.THROTTLING_QUOTA_EXCEEDED, message };
+  }
+
+  /** How long it has still to wait for what was charged, and for its time, in milliseconds; 0 where it need not. */
   heldMs(rate: ByteRate): number {
     const { quotas } = this.#broker;
     if (!quotas.isActive) return 0;
-    return Math.min(Math.ceil(quotas.heldMs(rate, this.#asContext())), longestHoldMs);
+    const context = this.#asContext();
+    const heldMs = Math.max(quotas.heldMs(rate, context), quotas.heldMs('request_percentage', context));
+    return Math.min(Math.ceil(heldMs), longestHoldMs);
   }
 
   get #name(): string {

@@ -9,7 +9,7 @@ import type { Broker } from '../broker/broker.ts';
 import { PublishOutcome } from './publish-outcome.ts';
 import type { PublishStream, RecordFields } from './publish-stream.ts';
 import type { PublishTarget } from './publish-target.ts';
-import { ensureTopic, problemOfMissing, type Problem } from './topic-creation.ts';
+import { chargeCreation, ensureTopic, problemOfMissing, type Problem } from './topic-creation.ts';
 import type { WaitingBytes } from './waiting-bytes.ts';
 
 export interface MissingTopicsOptions {
@@ -44,7 +44,7 @@ export class MissingTopics {
     const { broker, waiting, keep } = this.#options;
     let held = this.#held.get(target);
     if (held === undefined) {
-      const problem = problemOfMissing(broker, target.name, stream.caller);
+      const problem = problemOfMissing(broker, target.name, stream.caller) ?? chargeCreation(broker, stream.caller);
       if (problem !== null) return problem;
       held = [];
       this.#held.set(target, held);

@@ -309,7 +309,8 @@ export class RecordReader implements Placed {
   /** A defect in who listens costs this partition's reading, or all of this reader, and no others. */
   #guard(read: ReadPartition, step: () => void): void {
     try {
-      step();
+      if (this.#caller === null) step();
+      else this.#caller.timed(step);
     } catch (error) {
       const { topic, feed } = read;
       const { partition } = feed.log;

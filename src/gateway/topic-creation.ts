@@ -25,13 +25,18 @@ export function problemOfMissing(broker: Broker, name: string, caller: Caller | 
   return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message: `There is no topic ${name}.` };
 }
 
+/** Counts a topic that `caller` has come into being by naming it; why it is not to be created now, or null. */
+export function chargeCreation(broker: Broker, caller: Caller | null): Problem | null {
+  return caller?.problemOfMutating(broker.config.number('num.partitions')) ?? null;
+}
+
 /**
  * Creates the topic where it is missing and may be; resolves with what is wrong, or null once it is there. `caller` is who
  * named it, null where the broker's own process did.
  */
 export async function ensureTopic(broker: Broker, name: string, caller: Caller | null): Promise<Problem | null> {
   if (broker.topics.topic(name) !== null) return null;
-  const problem = problemOfMissing(broker, name, caller);
+  const problem = problemOfMissing(broker, name, caller) ?? chargeCreation(broker, caller);
   if (problem !== null) return problem;
   const spec = { name, partitionCount: -1, replicationFactor: -1, configs: [] };
   const { errorCode, message } = await broker.topics.create(spec);

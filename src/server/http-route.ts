@@ -5,6 +5,7 @@
 
 import type { HttpRequest, HttpResponse, WebSocket } from 'uWebSockets.js';
 import type { Placed } from '../base/placed-list.ts';
+import type { Caller } from '../gateway/caller.ts';
 
 export type HttpMethod = 'get' | 'head' | 'post' | 'put' | 'patch' | 'del' | 'options' | 'any';
 
@@ -23,6 +24,8 @@ export interface Living extends Placed {
 
 /** One open WebSocket as its part sees it. The socket must not be touched from `closed` on. */
 export interface SocketLink extends Living {
+  /** In whose time messages are served; left out where the link counts that itself. */
+  readonly caller?: Caller;
   /** `message` is a view of memory that ends with the call. */
   message(message: ArrayBuffer, isBinary: boolean): void;
   /** What had been queued for a slow client has moved. */

@@ -185,7 +185,8 @@ export class HttpServer implements RouteTable {
       message: (socket, message, isBinary) => {
         const link = socket.getUserData().link!;
         try {
-          link.message(message, isBinary);
+          if (link.caller?.isCharged === true) link.caller.timed(() => link.message(message, isBinary));
+          else link.message(message, isBinary);
         } catch (error) {
           this.#options.logger.error({ error }, 'A WebSocket is closed because serving its message failed.');
           link.destroy();

@@ -73,9 +73,9 @@ class RawLink implements SocketLink, PublishListener {
   place = -1;
   /** uWebSockets.js's pings tell whether somebody is there; who has nothing to say may stay. */
   readonly idleSinceMs = Infinity;
+  readonly caller: Caller;
   readonly #socket: Target;
   readonly #asked: Asked;
-  readonly #caller: Caller;
   readonly #target: PublishTarget;
   readonly #stream: PublishStream;
   #open = true;
@@ -91,9 +91,9 @@ class RawLink implements SocketLink, PublishListener {
     const { publisher } = gateway;
     this.#socket = socket;
     this.#asked = asked;
-    this.#caller = gateway.caller(asked.clientId, clientHost);
+    this.caller = gateway.caller(asked.clientId, clientHost);
     this.#target = publisher.target(asked.topic);
-    this.#stream = publisher.openStream(this, { durability: asked.durability, caller: this.#caller });
+    this.#stream = publisher.openStream(this, { durability: asked.durability, caller: this.caller });
     this.#producer = asked.producer === null ? null : new NamedProducer(asked.producer);
     if (this.#producer !== null) this.#resume(this.#producer, gateway);
   }
@@ -112,7 +112,7 @@ class RawLink implements SocketLink, PublishListener {
   #resume(producer: NamedProducer, gateway: Gateway): void {
     const { topic, partition, durability } = this.#asked;
     this.#early = [];
-    const options = { partition, durability, caller: this.#caller };
+    const options = { partition, durability, caller: this.caller };
     void gateway.resume(producer, topic, options).then(({ errorCode, message, lastNumber }) => {
       const early = this.#early ?? [];
       this.#early = null;

@@ -273,4 +273,72 @@ describe('a client above its quota', () => {
     await client[Symbol.asyncDispose]();
     await http.close();
   });
+
+  it('waits for the time of the thread that it took, over HTTP and WebSocket', async () => {
+    let takesMs = 0;
+    const http: HttpHarness = await HttpHarness.open({
+      clockOf: ({ clock }) => clock,
+      authorizer: {
+        allows: () => {
+          http.broker.clock.advance(takesMs);
+          return true;
+        },
+        allowsOnAny: () => true,
+      },
+    });
+    await http.broker.createTopic('t');
+    await limit(http.broker, { 'client-id': 'shop' }, 'request_percentage', 1);
+    const post = (clientId: string) => http.post(`/topics/t?clientId=${clientId}`, '1', 'text/plain');
+    takesMs = 500;
+    expect((await post('shop')).status).toBe(200);
+    expect((await post('another')).status).toBe(200);
+    takesMs = 0;
+    let answered = false;
+    const held = post('shop').then((response) => {
+      answered = true;
+      return response;
+    });
+    while ((await http.stored('t')).length < 3) await turns(1);
+    expect((await post('another')).status).toBe(200);
+    expect(answered).toBe(false);
+    // Nobody waits longer than a window.
+    http.broker.clock.advance(1000);
+    expect((await held).status).toBe(200);
+
+    await using device = await SocketClient.open(`${http.socketUrl}/topics/t/produce?clientId=shop`);
+    takesMs = 500;
+    device.socket.send('a');
+    while ((await http.stored('t')).length < 5) await turns(1);
+    await turns();
+    expect(device.received).toEqual([]);
+    takesMs = 0;
+    http.broker.clock.advance(1000);
+    expect(await device.next()).toBe('1');
+    await http.close();
+  });
+
+  it('has no more topics created by naming them than it may', async () => {
+    const http = await HttpHarness.open({ clockOf: ({ clock }) => clock });
+    // A burst of 1.1: the second topic is let in with what is left of it, and is owed.
+    await limit(http.broker, { 'client-id': 'shop' }, 'controller_mutation_rate', 0.1);
+    const post = (topic: string, type = 'text/plain') => http.post(`/topics/${topic}?clientId=shop`, '[1]', type);
+    expect((await post('bytes')).status).toBe(200);
+    expect((await post('array', 'application/json')).status).toBe(200);
+    for (const type of ['text/plain', 'application/json', 'application/x-ndjson']) {
+      const refused = await post('third', type);
+      expect(await refused.text()).toContain('"THROTTLING_QUOTA_EXCEEDED"');
+    }
+    await using device = await SocketClient.open(`${http.socketUrl}/topics/third/produce?clientId=shop`);
+    device.socket.send('a');
+    expect(await device.next()).toContain('controller_mutation_rate');
+    expect(http.broker.broker.topics.topic('third')).toBeNull();
+    // What is there takes records all the same, and others create what they like.
+    expect((await post('bytes')).status).toBe(200);
+    expect((await http.post('/topics/third', '1')).status).toBe(200);
+    http.broker.clock.advance(20_000);
+    device.socket.send('b');
+    await device.until(() => device.received.includes('2'));
+    expect((await post('fourth', 'application/x-ndjson')).status).toBe(200);
+    await http.close();
+  });
 });

@@ -106,7 +106,9 @@ export class ClientQuotas {
     const limited = this.rate(key, context);
     if (limited === null) return;
     const { rate } = limited;
-    rate.heldUntilMs = Math.max(rate.heldUntilMs, this.clock.monotonicMs() + this.record(limited, amount));
+    const aboveMs = this.record(limited, amount);
+    const holdMs = key === 'request_percentage' ? Math.min(aboveMs, this.windowMs) : aboveMs;
+    rate.heldUntilMs = Math.max(rate.heldUntilMs, this.clock.monotonicMs() + holdMs);
   }
 
   /** How long those who share the client's limit have still to wait, in milliseconds. */

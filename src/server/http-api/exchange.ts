@@ -117,10 +117,12 @@ export class Exchange implements Living {
     });
   }
 
-  /** Runs `step`; a defect in it costs this request, not the broker. */
+  /** Runs `step`, in its caller's time; a defect in it costs this request, not the broker. */
   guard(step: () => void): void {
     try {
-      step();
+      const caller = this.caller as Caller | undefined;
+      if (caller === undefined) step();
+      else caller.timed(step);
     } catch (error) {
       this.#logger.error({ operation: this.#operation.id, error }, 'A request failed by a defect.');
       this.fail(defect);

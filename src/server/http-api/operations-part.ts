@@ -80,8 +80,10 @@ function serverOf(
       const args = reader.read(pathTexts, query, request);
       if ('status' in args) return exchange.fail(args);
       exchange.args = args;
-      exchange.caller = callers.of(args, response);
-      operation.serve(exchange, request);
+      const caller = callers.of(args, response);
+      exchange.caller = caller;
+      if (caller.isCharged) caller.timed(() => operation.serve(exchange, request));
+      else operation.serve(exchange, request);
     });
   };
 }

@@ -15,7 +15,7 @@ import type { Broker } from '../../broker/broker.ts';
 import { isInternalTopic } from '../../broker/topic-name.ts';
 import type { Caller } from '../../gateway/caller.ts';
 import type { RecordPublisher } from '../../gateway/record-publisher.ts';
-import { problemOfMissing } from '../../gateway/topic-creation.ts';
+import { chargeCreation, problemOfMissing } from '../../gateway/topic-creation.ts';
 import { shown, type Arguments } from '../http-api/arguments.ts';
 import { throttledProblem } from '../http-api/callers.ts';
 import type { Exchange } from '../http-api/exchange.ts';
@@ -193,8 +193,19 @@ class Ingest {
 
   /** Publishes the draft as the one record of the exchange. */
   #single(exchange: Exchange, topic: string, records: RecordArguments): void {
+    if (!this.#mayCreate(exchange, topic)) return;
     exchange.owing = true;
     this.#singles.publish(topic, records, this.#draft, new SingleAnswer(exchange));
+  }
+
+  /** Whether a topic that is missing is created for records that share a stream; false where the exchange was failed. */
+  #mayCreate(exchange: Exchange, topic: string): boolean {
+    const { caller } = exchange;
+    if (!caller.isCharged || this.#broker.topics.topic(topic) !== null) return true;
+    if (this.#publisher.target(topic).isMissing) return true;
+    const problem = chargeCreation(this.#broker, caller);
+    if (problem !== null) exchange.fail(problemOf(problem.errorCode, problem.message));
+    return problem === null;
   }
 
   #lines(exchange: Exchange, request: HttpRequest, topic: string, records: RecordArguments, shape: RecordShape): void {
@@ -230,6 +241,7 @@ class Ingest {
       } else if (kind === 'cloud-events' && !isArray) return exchange.fail(noBatch);
       else if (kind === 'cloud-event' && isArray) return exchange.fail(aBatch);
       if (hasTooManyRecords(body, start)) return exchange.fail(tooManyRecords);
+      if (!this.#mayCreate(exchange, topic)) return;
       exchange.owing = true;
       ingest = new WholeIngest(this.#publisher, topic, records, () => exchange.destroy());
       ingest.addAll(body, start, text.end, shapes[kind]!);
