@@ -1,11 +1,12 @@
 // Where things lie in the memory of the JSON module, and what its numbers mean (`src/server/json/json-core.ts` has the same).
 // The memory is one thread's own, and holds one text at a time.
 //
-//   1024     1040      1536     2048   2560     2816    3072       4096
-//   | failure | unknown | nesting | names | buckets | chains | members | text, and 64 bytes that may hold anything
+//   1024     1040      1048       1536     2048   2560     2816    3072       4096
+//   | failure | unknown | repeated | nesting | names | buckets | chains | members | text, and 64 bytes that may hold anything
 //
 //   failure   i32 problem, i32 where it is, i32 whether the text is right as far as it goes and ends too early
 //   unknown   i32 start and i32 end of the first name that is none of the names; 0, 0 where there is none
+//   repeated  i32 start and i32 end of the first name that came before; 0, 0 where there is none
 //   nesting   a byte for each array (1) and object (0) that is open
 //   names     16 bytes each, the rest zeros       buckets   the last name of each bucket, counted from 1; 0: none
 //   chains    for each name the next of its bucket
@@ -13,6 +14,7 @@
 
 export const failure: usize = 1024;
 export const unknownName: usize = 1040;
+export const repeatedName: usize = 1048;
 export const nesting: usize = 1536;
 export const names: usize = 2048;
 export const buckets: usize = 2560;

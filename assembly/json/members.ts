@@ -6,6 +6,7 @@ import {
   chains,
   endOfObjectExpected,
   endsWithin,
+  kindAbsent,
   kindArray,
   kindBoolean,
   kindEscapedString,
@@ -17,6 +18,7 @@ import {
   nameExpected,
   names,
   objectExpected,
+  repeatedName,
   sizeOfMember,
   sizeOfName,
   unknownName,
@@ -28,11 +30,12 @@ import { colonEnd, scanValue, spaceEnd } from './values';
 /**
  * Reads the object at `at`, white space before it allowed; returns the position behind it, 0 after a failure. Members from
  * `first` on of the `count` that have names are noted, and those that are not there are absent; of a name that comes twice
- * the last one counts. Names are compared as they stand in the text, escapes and all. `deepest` is for the values.
+ * the last one is, and the name is. Names are compared as they stand in the text, escapes and all. `deepest` is for the values.
  */
 export function scanMembers(at: usize, end: usize, flags: u32, deepest: u32, first: u32, count: u32): usize {
   memory.fill(members + <usize>(first * sizeOfMember), 0, <usize>((count - first) * sizeOfMember));
   store<u64>(unknownName, 0);
+  store<u64>(repeatedName, 0);
   let position = spaceEnd(at, end, flags);
   if (position >= end || load<u8>(position) != 0x7b) return fail(position, objectExpected, false);
   position = spaceEnd(position + 1, end, flags);
@@ -50,8 +53,14 @@ export function scanMembers(at: usize, end: usize, flags: u32, deepest: u32, fir
     position = scanValue(start, end, flags, deepest);
     if (position == 0) return 0;
     const index = indexOf(nameStart, <u32>(nameEnd - nameStart), first);
-    if (index >= 0) note(members + <usize>(<u32>index * sizeOfMember), start, position);
-    else if (load<u32>(unknownName) == 0) {
+    if (index >= 0) {
+      const member = members + <usize>(<u32>index * sizeOfMember);
+      if (load<i32>(member) != kindAbsent && load<u32>(repeatedName) == 0) {
+        store<u32>(repeatedName, <u32>nameStart);
+        store<u32>(repeatedName + 4, <u32>nameEnd);
+      }
+      note(member, start, position);
+    } else if (load<u32>(unknownName) == 0) {
       store<u32>(unknownName, <u32>nameStart);
       store<u32>(unknownName + 4, <u32>nameEnd);
     }

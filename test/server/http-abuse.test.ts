@@ -2,6 +2,7 @@
 
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
 import { compressors } from '../records/frames.ts';
 import { SocketClient } from './door-harness.ts';
 import { HttpHarness, linesOf, type RawClient } from './http-harness.ts';
@@ -204,11 +205,29 @@ describe('a request that is wrong', () => {
     const roomy = await HttpHarness.open();
     const headers = `{${'"headers":{"a":null},'.repeat(700_000)}"value":1}`;
     const envelope = await roomy.post('/topics/t', headers, 'application/vnd.millrace.v1+json');
-    expect([envelope.status, await envelope.json()]).toMatchObject([422, { detail: 'A record has headers once.' }]);
+    expect([envelope.status, await envelope.json()]).toMatchObject([422, { detail: 'A record has headers twice.' }]);
     const data = `{"value":{"type":"JSON",${'"a":0,'.repeat(1_000_000)}${'"data":0,'.repeat(900_000)}"data":1}}`;
     const proxied = await roomy.post('/v3/clusters/c/topics/t/records', data);
     expect(await proxied.text()).toContain('data twice');
     await roomy.close();
+  });
+
+  it('has others served while much of it is taken, and is taken whole', async () => {
+    let timeMs = 0;
+    // By this clock each part takes longer than a turn.
+    const slow = await HttpHarness.open({ clockOf: () => ({ ...systemClock, monotonicMs: () => (timeMs += 60) }) });
+    await slow.broker.createTopic('t');
+    const count = 400_000;
+    const body = Array.from({ length: count }, (_, i) => `${i}\n`).join('');
+    const head = 'POST /topics/t?acks=1 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-ndjson\r\n';
+    const client = slow.raw(`${head}Content-Length: ${body.length}\r\n\r\n`, body);
+    await client.until((text) => text.includes('"acknowledged"'));
+    expect((await slow.fetch('/topics')).status).toBe(200);
+    expect(client.received).not.toContain('"done"');
+    expect(await client.until((text) => text.includes('"done"'))).toContain(`"stored":${count},"failed":0`);
+    const stored = await slow.stored('t');
+    expect(stored.map(({ value }) => Number(value))).toEqual(Array.from({ length: count }, (_, i) => i));
+    await slow.close();
   });
 
   it('may not stand still half-way', async () => {

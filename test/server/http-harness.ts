@@ -10,7 +10,7 @@ import { silentLogger, type Logger } from '../../src/base/logger.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import { RecordReader } from '../../src/records/record-reader.ts';
 import { ConnectionQuota } from '../../src/server/connection-quota.ts';
-import type { BodyLimits } from '../../src/server/http-ingest/request-body.ts';
+import type { BodyLimits } from '../../src/server/http-ingest/body-sink.ts';
 import { HttpServer } from '../../src/server/http-server.ts';
 import { JsonWebSocket } from '../../src/server/json-websocket/json-websocket.ts';
 import { RawWebSocket } from '../../src/server/raw-websocket.ts';

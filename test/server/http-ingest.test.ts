@@ -115,6 +115,43 @@ describe('many records in one body', () => {
     ]);
   });
 
+  it('have no member twice, whichever would count', async () => {
+    const pair = (name: string, value: string): string => `{"${name}":${value},"${name}":${value}}`;
+    const refusals = [
+      ['key', '"k"', 'A record has one key, not key and key.'],
+      ['value', '1', 'A record has one value, not value and value.'],
+      ['headers', '{}', 'A record has headers twice.'],
+      ['partition', '0', 'A record has partition twice.'],
+      ['partition', 'null', 'A record has partition twice.'],
+      ['timestamp', '5', 'A record has timestamp twice.'],
+    ] as const;
+    for (const [name, value, detail] of refusals) {
+      const response = await http.post('/topics/t', pair(name, value), 'application/vnd.millrace.v1+json');
+      expect([name, response.status, await response.json()]).toMatchObject([name, 422, { detail }]);
+    }
+    for (const name of ['key', 'value', 'partition', 'timestamp']) {
+      const body = `{"records":[${pair(name, '0')}]}`;
+      const response = await http.post('/topics/t', body, 'application/vnd.kafka.json.v2+json');
+      expect(await response.json()).toMatchObject({ offsets: [{ error: `A record has ${name} twice.` }] });
+    }
+    const two = await http.post('/topics/t', '{"records":[],"records":[]}', 'application/vnd.kafka.json.v2+json');
+    expect([two.status, await two.json()]).toMatchObject([400, { message: 'The body has records twice.' }]);
+    const json = '{"type":"JSON","data":1}';
+    const proxied = [
+      ['key', json, 'A record has key twice.'],
+      ['partition_id', '0', 'A record has partition_id twice.'],
+      ['timestamp', '"2026-01-01T00:00:00Z"', 'A record has timestamp twice.'],
+      ['headers', '[]', 'A record has headers twice.'],
+    ] as const;
+    for (const [name, value, message] of proxied) {
+      const response = await http.post('/v3/clusters/c/topics/t/records', pair(name, value));
+      expect(await response.json()).toEqual({ error_code: 422, message });
+    }
+    const types = await http.post('/v3/clusters/c/topics/t/records', `{"key":${pair('type', '"JSON"')}}`);
+    expect(await types.json()).toEqual({ error_code: 422, message: 'The key of a record has type twice.' });
+    expect(await values('t')).toEqual([]);
+  });
+
   it('fail one by one', async () => {
     const envelopes = [{ value: 1 }, { base64: '!' }, { value: 2, partition: 9 }, { valu: 3 }];
     const type = 'application/vnd.millrace.v1+json';
@@ -383,6 +420,16 @@ describe("the shapes of Confluent's REST Proxy", () => {
     const missing = await http.fetch(`/v3/clusters/${clusterId}/topics/none`);
     expect([missing.status, await missing.json()]).toMatchObject([404, { error_code: 40403 }]);
     expect((await http.fetch('/v3/clusters/other/topics')).status).toBe(404);
+  });
+
+  it('version 3, many at once, each reported in its turn', async () => {
+    const body = Array.from({ length: 60_000 }, (_, i) => (i % 7 === 6 ? '{"key":1}' : '{}')).join('');
+    const response = await http.post('/v3/clusters/c/topics/t/records', body);
+    const reports = linesOf(await response.text());
+    let offset = 0;
+    expect(reports.map(({ error_code: code, offset: at }) => at ?? code)).toEqual(
+      Array.from({ length: 60_000 }, (_, i) => (i % 7 === 6 ? 422 : offset++)),
+    );
   });
 
   it('version 3, a stream', async () => {

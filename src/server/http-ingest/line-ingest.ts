@@ -26,9 +26,10 @@ import type { RecordPublisher } from '../../gateway/record-publisher.ts';
 import type { Exchange } from '../http-api/exchange.ts';
 import { problemOf, type Problem } from '../http-api/problem.ts';
 import { JsonScanner } from '../json/json-scanner.ts';
+import { tooManyBodies, type BodySink } from './body-sink.ts';
 import type { RecordArguments } from './record-arguments.ts';
 import { begin, emptyDraft, valueShape, type RecordShape } from './record-shape.ts';
-import { tooManyBodies, type BodyReader, type BodySink } from './request-body.ts';
+import type { BodyReader } from './request-body.ts';
 import { LineSplitter, type SharedRoom } from './text-splitter.ts';
 
 export const ndjsonType = 'application/x-ndjson';

@@ -56,7 +56,7 @@ export const envelopeShape: RecordShape = (bytes, start, _end, draft) => {
   const walker = new JsonWalker(bytes, start);
   let valueName = '';
   let keyName = '';
-  let hasHeaders = false;
+  const seen: string[] = [];
   while (walker.next()) {
     const { name, kind } = walker;
     switch (name) {
@@ -81,19 +81,20 @@ export const envelopeShape: RecordShape = (bytes, start, _end, draft) => {
       }
       case 'headers': {
         // Lists of lists would be put together again with each.
-        if (hasHeaders) return 'A record has headers once.';
-        hasHeaders = true;
+        if (cameBefore(seen, name)) return twice(name);
         const headers = kind === 'null' ? [] : headersOf(walker);
         if (headers === null) return 'headers is an object of texts, null, {"base64": "…"}, or lists of these.';
         draft.headers = [...(draft.headers ?? []), ...headers];
         break;
       }
       case 'partition': {
+        if (cameBefore(seen, name)) return twice(name);
         const problem = takePartition(walker, draft);
         if (problem !== null) return problem;
         break;
       }
       case 'timestamp': {
+        if (cameBefore(seen, name)) return twice(name);
         const problem = takeTimestamp(walker, draft);
         if (problem !== null) return problem;
         break;
@@ -107,6 +108,18 @@ export const envelopeShape: RecordShape = (bytes, start, _end, draft) => {
   }
   return null;
 };
+
+/** Whether `name` is among `seen`, where it is afterwards. Only for names that there are: `seen` is gone through. */
+export function cameBefore(seen: string[], name: string): boolean {
+  if (seen.includes(name)) return true;
+  seen.push(name);
+  return false;
+}
+
+/** What is wrong with a record that has a member of this name twice: readers of JSON do not agree which of them counts. */
+export function twice(name: string): string {
+  return `A record has ${name} twice.`;
+}
 
 /** Takes a partition that is null or a number. */
 export function takePartition(walker: JsonWalker, draft: RecordDraft, name = 'partition'): string | null {

@@ -3,7 +3,8 @@
  *
  *   chunks ─► identity ─────────────────┐
  *          ─► gzip: node:zlib, as it comes ├─► whole: collected up to a bound, then given at once
- *          ─► zstd: collected, then at once ┘   stream: given as it comes; who cannot take more has the client held back
+ *          ─► zstd: collected, then at once ┘   stream: given as it comes; who cannot take more has the client held back,
+ *                                                and others come in between where taking it takes long
  *
  * Memory is bounded for one body and for all together; what a compressed body may hold is bounded by its own size, so
  * that a small request cannot make much work. A body that stands still too long is given up: whole ones soon, streams
@@ -21,37 +22,22 @@ import { walkZstdFrames } from '../../records/zstd-frame.ts';
 import { inflateZstd } from '../../storage/zstd-inflater.ts';
 import type { Exchange } from '../http-api/exchange.ts';
 import { badRequest, problemOf, type Problem } from '../http-api/problem.ts';
-import type { SharedRoom } from './text-splitter.ts';
-
-export interface BodyLimits {
-  /** A body that is collected, as it came and inflated, in bytes. */
-  readonly largestBodyBytes: number;
-  /** What all bodies that are collected, and all lines that are not whole, may take together, in bytes. */
-  readonly allBodiesBytes: number;
-  /** A body that is collected stands still at most so long, in milliseconds. */
-  readonly stillMs: number;
-}
-
-export const defaultBodyLimits: BodyLimits = {
-  largestBodyBytes: 16 * 1024 * 1024,
-  allBodiesBytes: 256 * 1024 * 1024,
-  stillMs: 30_000,
-};
-
-/** Takes a body as it comes. */
-export interface BodySink {
-  /** Bytes that are gone after the call. False asks to hold the client back until `BodyReader.resume`. */
-  chunk(bytes: Uint8Array): boolean;
-  /** It is whole. */
-  end(): void;
-  /** It cannot be read on: what it holds is wrong. */
-  failed(problem: Problem): void;
-  /** No more comes of it, whatever the reason; `end` follows where it is whole. */
-  stopped?(): void;
-}
+import {
+  bodyTooLarge,
+  Collected,
+  CollectingSink,
+  defaultBodyLimits,
+  tooManyBodies,
+  type BodyLimits,
+  type BodyRoom,
+  type BodySink,
+} from './body-sink.ts';
 
 /** uWebSockets.js ends connections whose bodies come slowly, unless it is told every so often that they are held. */
 const heldPeriodMs = 4000;
+/** What a stream gives at once, in bytes; and for how long it goes on before others come, in milliseconds. */
+const partBytes = 32 * 1024;
+const turnMs = 50;
 /** A compressed body may inflate to so many bytes for each of its own, beyond the first of them. */
 const mostInflation = 100;
 const freelyInflatedBytes = 16 * 1024 * 1024;
@@ -59,7 +45,7 @@ const freelyInflatedBytes = 16 * 1024 * 1024;
 type Coding = 'identity' | 'gzip' | 'zstd';
 
 /** What all bodies share. */
-export class BodyReaders implements SharedRoom {
+export class BodyReaders implements BodyRoom {
   readonly limits: BodyLimits;
   readonly clock: Clock;
   readonly #reading = new PlacedList<BodyReader>();
@@ -84,7 +70,7 @@ export class BodyReaders implements SharedRoom {
     const coding = codingOf(request);
     if (coding === null) return exchange.fail(unknownCoding);
     if (exchange.bodyBytes > this.limits.largestBodyBytes && exchange.bodyBytes !== Infinity) {
-      return exchange.fail(this.tooLarge());
+      return exchange.fail(bodyTooLarge(this.limits));
     }
     // Nearly always the first chunk is the body, and then nothing need be made for it.
     let reader: BodyReader | null = null;
@@ -102,7 +88,7 @@ export class BodyReaders implements SharedRoom {
 
   #atOnce(exchange: Exchange, bytes: Uint8Array, take: (body: Uint8Array) => void): void {
     exchange.bodyBytes = 0;
-    if (bytes.length > this.limits.largestBodyBytes) exchange.fail(this.tooLarge());
+    if (bytes.length > this.limits.largestBodyBytes) exchange.fail(bodyTooLarge(this.limits));
     else take(bytes);
   }
 
@@ -131,11 +117,6 @@ export class BodyReaders implements SharedRoom {
     assert(this.#collectedBytes >= 0, 'only what was kept is given up');
   }
 
-  tooLarge(): Problem {
-    const detail = `The body is larger than ${this.limits.largestBodyBytes} bytes; NDJSON may be of any length.`;
-    return problemOf(ErrorCode.MESSAGE_TOO_LARGE, detail);
-  }
-
   began(reader: BodyReader): void {
     this.#reading.add(reader);
     if (this.#timer === null) this.#schedule();
@@ -162,11 +143,6 @@ const tooMuch = problemOf(
   ErrorCode.MESSAGE_TOO_LARGE,
   `A compressed body may inflate to ${mostInflation} times its size, and to ${freelyInflatedBytes} bytes in any case.`,
 );
-/** All bodies together take too much. */
-export const tooManyBodies: Problem = {
-  ...problemOf(ErrorCode.THROTTLING_QUOTA_EXCEEDED, 'Too many bodies are on their way at once; try again later.'),
-  status: 503,
-};
 const stoodStill = problemOf(ErrorCode.REQUEST_TIMED_OUT, 'The body stood still for too long.');
 const malformed = badRequest('The body is not what its Content-Encoding says.');
 
@@ -200,6 +176,11 @@ export class BodyReader implements Placed {
   #inflatedBytes = 0;
   #sinkIsFull = false;
   #over = false;
+  /** What came of a stream and was not given yet; nothing is read meanwhile. */
+  #waiting: Uint8Array[] = [];
+  /** Nothing follows what waits. */
+  #isLast = false;
+  #turnScheduled = false;
 
   constructor(readers: BodyReaders, exchange: Exchange, coding: Coding, sink: BodySink, isWhole: boolean) {
     this.#readers = readers;
@@ -226,6 +207,7 @@ export class BodyReader implements Placed {
     if (this.#over || !this.#sinkIsFull) return;
     this.#sinkIsFull = false;
     if (this.#gunzip !== null) this.#gunzip.resume();
+    else if (this.#waiting.length > 0) this.#goOnLater();
     else this.#exchange.letFlow();
   }
 
@@ -236,6 +218,7 @@ export class BodyReader implements Placed {
     this.#readers.ended(this);
     this.#compressed?.clear();
     this.#gunzip?.destroy();
+    for (const bytes of this.#waiting.splice(0)) this.#readers.giveUp(bytes.length);
     this.#sink.stopped?.();
   }
 
@@ -257,13 +240,63 @@ export class BodyReader implements Placed {
     if (this.#gunzip !== null) return this.#inflate(this.#gunzip, bytes, isLast);
     if (this.#compressed !== null) return this.#collect(this.#compressed, bytes, isLast);
     if (bytes.length > 0) this.#give(bytes);
-    if (isLast && !this.#over) this.#ended();
+    this.#isLast = isLast;
+    if (isLast && !this.#over && this.#waiting.length === 0) this.#ended();
   }
 
   #give(bytes: Uint8Array): void {
-    if (this.#sink.chunk(bytes) || this.#over) return;
-    this.#sinkIsFull = true;
+    if (this.#isWhole) {
+      this.#sink.chunk(bytes);
+      return;
+    }
+    const taken = this.#waiting.length > 0 ? 0 : this.#giveParts(bytes);
+    if (taken === bytes.length || this.#over) return;
+    // What it has read already still comes.
+    const rest = bytes.slice(taken);
+    if (!this.#readers.keep(rest.length)) return this.#fail(tooManyBodies);
+    this.#waiting.push(rest);
     this.#exchange.holdBack();
+    this.#goOnLater();
+  }
+
+  /** Gives as much as the sink takes within a turn; how much that was. */
+  #giveParts(bytes: Uint8Array): number {
+    const { clock } = this.#readers;
+    const endMs = clock.monotonicMs() + turnMs;
+    for (let at = 0; at < bytes.length;) {
+      const end = Math.min(at + partBytes, bytes.length);
+      const isTaken = this.#sink.chunk(bytes.subarray(at, end));
+      if (this.#over) break;
+      at = end;
+      if (!isTaken) {
+        this.#sinkIsFull = true;
+        this.#exchange.holdBack();
+      }
+      if (!isTaken || clock.monotonicMs() > endMs) return at;
+    }
+    return bytes.length;
+  }
+
+  #goOnLater(): void {
+    if (this.#turnScheduled || this.#sinkIsFull) return;
+    this.#turnScheduled = true;
+    setImmediate(() => {
+      this.#turnScheduled = false;
+      this.#exchange.guard(() => this.#goOn());
+    });
+  }
+
+  #goOn(): void {
+    const bytes = this.#waiting[0];
+    if (this.#over || bytes === undefined) return;
+    const taken = this.#giveParts(bytes);
+    if (this.#over) return;
+    this.#readers.giveUp(taken);
+    if (taken < bytes.length) this.#waiting[0] = bytes.subarray(taken);
+    else this.#waiting.shift();
+    if (this.#waiting.length > 0) return this.#goOnLater();
+    if (this.#isLast) this.#ended();
+    else if (!this.#sinkIsFull) this.#exchange.letFlow();
   }
 
   #ended(): void {
@@ -324,83 +357,10 @@ export class BodyReader implements Placed {
     const room = new Uint8Array(source.length + mostBytes);
     room.set(source);
     const size = inflateZstd(room, 0, source.length, source.length, mostBytes);
-    if (size === InflationFailure.TOO_LARGE) return this.#fail(this.#readers.tooLarge());
+    if (size === InflationFailure.TOO_LARGE) return this.#fail(bodyTooLarge(this.#readers.limits));
     if (size < 0) return this.#fail(malformed);
     if (size > 0) this.#give(room.subarray(source.length, source.length + size));
-    if (!this.#over) this.#ended();
-  }
-}
-
-/** Bytes that are kept until they are whole. */
-class Collected {
-  readonly #readers: BodyReaders;
-  #parts: Uint8Array[] = [];
-  #sizeBytes = 0;
-
-  constructor(readers: BodyReaders) {
-    this.#readers = readers;
-  }
-
-  get sizeBytes(): number {
-    return this.#sizeBytes;
-  }
-
-  /** Copies `bytes`; gives the problem where they are too many. */
-  add(bytes: Uint8Array, largestBytes: number): Problem | null {
-    if (bytes.length === 0) return null;
-    if (this.#sizeBytes + bytes.length > largestBytes) return this.#readers.tooLarge();
-    if (!this.#readers.keep(bytes.length)) return tooManyBodies;
-    this.#parts.push(bytes.slice());
-    this.#sizeBytes += bytes.length;
-    return null;
-  }
-
-  take(): Uint8Array {
-    const whole = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts, this.#sizeBytes);
-    this.clear();
-    return whole;
-  }
-
-  clear(): void {
-    this.#readers.giveUp(this.#sizeBytes);
-    this.#parts = [];
-    this.#sizeBytes = 0;
-  }
-}
-
-const nothing = new Uint8Array(0);
-
-/** Gives a whole body at once. */
-class CollectingSink implements BodySink {
-  readonly #readers: BodyReaders;
-  readonly #exchange: Exchange;
-  readonly #take: (body: Uint8Array) => void;
-  readonly #collected: Collected;
-  #body: Uint8Array = nothing;
-
-  constructor(readers: BodyReaders, exchange: Exchange, take: (body: Uint8Array) => void) {
-    this.#readers = readers;
-    this.#exchange = exchange;
-    this.#take = take;
-    this.#collected = new Collected(readers);
-  }
-
-  chunk(bytes: Uint8Array): boolean {
-    const problem = this.#collected.add(bytes, this.#readers.limits.largestBodyBytes);
-    if (problem !== null) this.failed(problem);
-    return true;
-  }
-
-  end(): void {
-    this.#take(this.#body);
-  }
-
-  failed(problem: Problem): void {
-    this.#exchange.fail(problem);
-  }
-
-  stopped(): void {
-    this.#body = this.#exchange.over ? nothing : this.#collected.take();
-    this.#collected.clear();
+    this.#isLast = true;
+    if (!this.#over && this.#waiting.length === 0) this.#ended();
   }
 }

@@ -10,7 +10,7 @@
 import { ErrorCode, isRetriable } from '../../base/error-code.ts';
 import { badRequest, type Problem } from '../http-api/problem.ts';
 import { JsonWalker, kindAt } from '../json/json-walker.ts';
-import { bytesOf, jsonOf, takePartition, takeTimestamp, type RecordShape } from './record-shape.ts';
+import { bytesOf, cameBefore, jsonOf, takePartition, takeTimestamp, twice, type RecordShape } from './record-shape.ts';
 import type { SettledRecord } from './whole-ingest.ts';
 
 export const proxyV2Type = 'application/vnd.kafka.v2+json';
@@ -28,11 +28,15 @@ export function recordsOf(body: Uint8Array, start: number): number | Problem {
   let found = -1;
   while (walker.next()) {
     // Schemas and their ids mean nothing to records of JSON and bytes.
-    if (walker.name === 'records') found = walker.kind === 'array' ? walker.start : -1;
+    if (walker.name !== 'records') continue;
+    if (found >= 0) return twoArrays;
+    found = walker.kind === 'array' ? walker.start : -1;
+    if (found < 0) return noRecords;
   }
   return found < 0 ? noRecords : found;
 }
 
+const twoArrays = badRequest('The body has records twice.');
 const noRecords = badRequest('The body is an object with an array called records.');
 
 export function proxyV2Shape(format: EmbeddedFormat): RecordShape {
@@ -40,13 +44,16 @@ export function proxyV2Shape(format: EmbeddedFormat): RecordShape {
   return (bytes, start, _end, draft) => {
     if (kindAt(bytes, start) !== 'object') return 'A record is an object with key, value and partition.';
     const walker = new JsonWalker(bytes, start);
+    const seen: string[] = [];
     while (walker.next()) {
       const { name } = walker;
       if (name === 'key' || name === 'value') {
+        if (cameBefore(seen, name)) return twice(name);
         const content = contentOf(walker);
         if (content === undefined) return `The ${name} of a record is a string in base64.`;
         draft[name] = content;
       } else if (name === 'partition' || name === 'timestamp') {
+        if (cameBefore(seen, name)) return twice(name);
         const problem = name === 'partition' ? takePartition(walker, draft) : takeTimestamp(walker, draft);
         if (problem !== null) return problem;
       }

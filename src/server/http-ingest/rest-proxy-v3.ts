@@ -23,16 +23,19 @@ import type { Exchange } from '../http-api/exchange.ts';
 import { badRequest, problemOf, statusOf, type Problem } from '../http-api/problem.ts';
 import { JsonScanner } from '../json/json-scanner.ts';
 import { JsonWalker, kindAt } from '../json/json-walker.ts';
+import { tooManyBodies, type BodySink } from './body-sink.ts';
 import {
   bytesOf,
+  cameBefore,
   emptyDraft,
   jsonOf,
   stringOf,
   takePartition,
   takeTimestamp,
+  twice,
   type RecordDraft,
 } from './record-shape.ts';
-import { tooManyBodies, type BodyReader, type BodySink } from './request-body.ts';
+import type { BodyReader } from './request-body.ts';
 import { ObjectSplitter, type SharedRoom } from './text-splitter.ts';
 
 /** What a report says of a key or value. */
@@ -43,8 +46,11 @@ interface ContentReport {
 
 /** A record of which no report was written yet. */
 interface Reported {
-  /** Null where it is on its way. */
-  report: string | null;
+  /** What failed, as a report; null where nothing did. */
+  failure: string | null;
+  /** Where it is stored; -1 where it is not, or is on its way. */
+  partition: number;
+  offset: number;
   readonly key: ContentReport | null;
   readonly value: ContentReport | null;
   readonly timestampMs: number;
@@ -64,6 +70,8 @@ export interface ProxyV3Options {
 
 const waitingBytes = 4 * 1024 * 1024;
 const mostUnsent = 256 * 1024;
+/** With so many of which no report was written it reads no further. */
+const mostUnreported = 20_000;
 const scanner = new JsonScanner();
 
 export class ProxyV3Ingest implements PublishListener {
@@ -109,25 +117,16 @@ export class ProxyV3Ingest implements PublishListener {
 
   // As PublishListener.
 
-  stored(_first: number, count: number, topic: string, partition: number, baseOffset: Offset): void {
-    const { clusterId, nowMs } = this.#options;
+  stored(_first: number, count: number, _topic: string, partition: number, baseOffset: Offset): void {
     for (let i = 0; i < count; i++) {
       const record = this.#nextWaiting();
-      record.report = JSON.stringify({
-        error_code: 200,
-        cluster_id: clusterId,
-        topic_name: topic,
-        partition_id: partition,
-        offset: baseOffset + i,
-        timestamp: new Date(record.timestampMs < 0 ? nowMs() : record.timestampMs).toISOString(),
-        key: record.key ?? undefined,
-        value: record.value ?? undefined,
-      });
+      record.partition = partition;
+      record.offset = baseOffset + i;
     }
   }
 
   failed(_first: number, count: number, errorCode: ErrorCode, message: string): void {
-    for (let i = 0; i < count; i++) this.#nextWaiting().report = failure(statusOf(errorCode), message);
+    for (let i = 0; i < count; i++) this.#nextWaiting().failure = failure(statusOf(errorCode), message);
   }
 
   settled(): void {
@@ -144,11 +143,11 @@ export class ProxyV3Ingest implements PublishListener {
   }
 
   get #isFull(): boolean {
-    return this.#blocked || !this.#flowing;
+    return this.#blocked || !this.#flowing || this.#reported.length - this.#first > mostUnreported;
   }
 
   #nextWaiting(): Reported {
-    while (this.#reported[this.#toldTo]!.report !== null) this.#toldTo++;
+    while (this.#reported[this.#toldTo]!.failure !== null) this.#toldTo++;
     return this.#reported[this.#toldTo++]!;
   }
 
@@ -181,14 +180,14 @@ export class ProxyV3Ingest implements PublishListener {
       this.#report(failure(422, parsed));
       return true;
     }
-    this.#reported.push({ report: null, ...parsed, timestampMs: draft.timestampMs });
+    this.#reported.push({ failure: null, partition: -1, offset: -1, ...parsed, timestampMs: draft.timestampMs });
     const { partition, key, value, timestampMs, headers } = draft;
     if (!this.#stream.publish(this.#target, partition, key, value, timestampMs, headers)) this.#blocked = true;
     return true;
   }
 
   #report(report: string): void {
-    this.#reported.push({ report, key: null, value: null, timestampMs: -1 });
+    this.#reported.push({ failure: report, partition: -1, offset: -1, key: null, value: null, timestampMs: -1 });
   }
 
   #stop(problem: Problem): void {
@@ -199,15 +198,29 @@ export class ProxyV3Ingest implements PublishListener {
     setImmediate(() => this.#send());
   }
 
+  #success({ partition, offset, key, value, timestampMs }: Reported): string {
+    const { clusterId, topic, nowMs } = this.#options;
+    return JSON.stringify({
+      error_code: 200,
+      cluster_id: clusterId,
+      topic_name: topic,
+      partition_id: partition,
+      offset,
+      timestamp: new Date(timestampMs < 0 ? nowMs() : timestampMs).toISOString(),
+      key: key ?? undefined,
+      value: value ?? undefined,
+    });
+  }
+
   /** Writes the reports that are known, in order, and ends where nothing is to come. */
   #send(): void {
     const { exchange } = this.#options;
     if (!this.#flowing || exchange.over) return;
     let text = '';
     while (this.#first < this.#reported.length && text.length < mostUnsent) {
-      const { report } = this.#reported[this.#first]!;
-      if (report === null) break;
-      text += `${report}\r\n`;
+      const record = this.#reported[this.#first]!;
+      if (record.failure === null && record.offset < 0) break;
+      text += `${record.failure ?? this.#success(record)}\r\n`;
       this.#first++;
     }
     if (text !== '' && !exchange.streaming) {
@@ -223,11 +236,16 @@ export class ProxyV3Ingest implements PublishListener {
         exchange.end(text);
         return;
       }
+    } else if (this.#first > 1024 && this.#first * 2 > this.#reported.length) {
+      // A stream may never come to where all is reported.
+      this.#reported = this.#reported.slice(this.#first);
+      this.#toldTo = Math.max(this.#toldTo - this.#first, 0);
+      this.#first = 0;
     }
     if (text === '') return;
     this.#flowing = exchange.write(text);
     if (!this.#isFull) this.body?.resume();
-    if (this.#flowing && this.#first > 0) setImmediate(() => this.#send());
+    if (this.#flowing && this.#reported.length > 0) setImmediate(() => this.#send());
   }
 }
 
@@ -240,6 +258,8 @@ function failure(status: number, message: string): string {
   return JSON.stringify({ error_code: status, message });
 }
 
+const recordNames: ReadonlySet<string> = new Set(['partition_id', 'timestamp', 'headers', 'key', 'value']);
+
 /** Fills `draft`; returns what reports say of it, or what is wrong. */
 function readRecord(
   bytes: Uint8Array,
@@ -248,9 +268,11 @@ function readRecord(
 ): { readonly key: ContentReport | null; readonly value: ContentReport | null } | string {
   const walker = new JsonWalker(bytes, start);
   const reports: { key: ContentReport | null; value: ContentReport | null } = { key: null, value: null };
+  const seen: string[] = [];
   while (walker.next()) {
     const { name } = walker;
     let problem: string | null = null;
+    if (recordNames.has(name) && cameBefore(seen, name)) return twice(name);
     if (name === 'partition_id') problem = takePartition(walker, draft, name);
     else if (name === 'timestamp') problem = takeTimestamp(walker, draft);
     else if (name === 'headers') problem = takeHeaders(walker, draft);
@@ -271,11 +293,13 @@ function readRecord(
 function contentOf(walker: JsonWalker, name: string): { bytes: Uint8Array | null; type: string } | string {
   if (walker.kind === 'null') return { bytes: null, type: 'BINARY' };
   if (walker.kind !== 'object') return `The ${name} of a record is an object with type and data.`;
-  let type = '';
+  let type: string | null = null;
   let data: JsonWalker | null = null;
   for (const members = new JsonWalker(walker.bytes, walker.start); members.next();) {
-    if (members.name === 'type') type = members.kind === 'string' ? members.text : '';
-    else if (members.name === 'data') {
+    if (members.name === 'type') {
+      if (type !== null) return `The ${name} of a record has type twice.`;
+      type = members.kind === 'string' ? members.text : '';
+    } else if (members.name === 'data') {
       // Each would be looked for from the start again.
       if (data !== null) return `The ${name} of a record has data twice.`;
       data = new JsonWalker(walker.bytes, walker.start);
@@ -283,9 +307,9 @@ function contentOf(walker: JsonWalker, name: string): { bytes: Uint8Array | null
     } else if (/schema|subject/.test(members.name))
       return 'There is no schema registry here: send BINARY, JSON or STRING.';
   }
-  if (data === null) return { bytes: null, type: type === '' ? 'BINARY' : type };
-  const read = { BINARY: bytesOf, JSON: jsonOf, STRING: stringOf }[type];
-  if (read === undefined) return `The type of a ${name} is BINARY, JSON or STRING.`;
+  if (data === null) return { bytes: null, type: type === null || type === '' ? 'BINARY' : type };
+  const read = type === null ? undefined : { BINARY: bytesOf, JSON: jsonOf, STRING: stringOf }[type];
+  if (type === null || read === undefined) return `The type of a ${name} is BINARY, JSON or STRING.`;
   const bytes = read(data);
   return bytes === undefined ? `The data of the ${name} is not what ${type} is.` : { bytes, type };
 }
@@ -298,9 +322,12 @@ function takeHeaders(walker: JsonWalker, draft: RecordDraft): string | null {
     if (kindAt(walker.bytes, elements.start) !== 'object') return wrongHeaders;
     let key: string | null = null;
     let value: Uint8Array | null | undefined = null;
+    const seen: string[] = [];
     for (const members = new JsonWalker(walker.bytes, elements.start); members.next();) {
-      if (members.name === 'name') key = members.kind === 'string' ? members.text : null;
-      else if (members.name === 'value') value = bytesOf(members);
+      const { name } = members;
+      if ((name === 'name' || name === 'value') && cameBefore(seen, name)) return wrongHeaders;
+      if (name === 'name') key = members.kind === 'string' ? members.text : null;
+      else if (name === 'value') value = bytesOf(members);
     }
     if (key === null || value === undefined) return wrongHeaders;
     headers.push({ key, value });
@@ -309,4 +336,4 @@ function takeHeaders(walker: JsonWalker, draft: RecordDraft): string | null {
   return null;
 }
 
-const wrongHeaders = 'The headers of a record are objects with a name and a value in base64.';
+const wrongHeaders = 'The headers of a record are objects with one name and one value in base64.';

@@ -77,8 +77,8 @@ export class PublishScanner {
     if (this.#spaceEnd(behind) !== this.#end)
       return this.#refuse('The frame is not JSON: something follows its object.');
     if (!this.#isPublish()) return Scanned.OTHER;
-    const unknown = this.#unknownName();
-    if (unknown !== null) return this.#refuse(`A publish frame has no field ${unknown}.`);
+    const wrong = this.#problemOfNames('A publish frame');
+    if (wrong !== null) return this.#refuse(wrong);
     if (this.kind(field.records) !== JsonKind.ABSENT) return this.#beginRecords();
     return this.#checkRecord() ? Scanned.PUBLISH : Scanned.INVALID;
   }
@@ -106,12 +106,8 @@ export class PublishScanner {
     // What follows is a comma or the end: the array was passed over already.
     this.#recordsAt = this.#spaceEnd(behind);
     if (this.#recordsAt < this.#recordsEnd) this.#recordsAt++;
-    const unknown = this.#unknownName();
-    if (unknown !== null) {
-      this.problem = `A record has no field ${unknown}.`;
-      return false;
-    }
-    return this.#checkRecord();
+    const wrong = this.#problemOfNames('A record');
+    return wrong === null ? this.#checkRecord() : this.#bad(wrong);
   }
 
   kind(of: number): JsonKind {
@@ -158,12 +154,17 @@ export class PublishScanner {
     return 0;
   }
 
-  /** The first field of the object read last that there is none of, as a sentence can hold it. */
-  #unknownName(): string | null {
+  /** What is wrong with the names of the object read last, which is `what`, as a sentence; null where nothing is. */
+  #problemOfNames(what: string): string | null {
     const { words, bytes } = this.#core;
-    const start = words[jsonMemory.unknownStart / 4]!;
-    if (start === 0) return null;
-    return shown(decoder.decode(bytes.subarray(start, words[jsonMemory.unknownEnd / 4])));
+    const unknown = words[jsonMemory.unknownStart / 4]!;
+    if (unknown !== 0) {
+      const name = decoder.decode(bytes.subarray(unknown, words[jsonMemory.unknownEnd / 4]));
+      return `${what} has no field ${shown(name)}.`;
+    }
+    const repeated = words[jsonMemory.repeatedStart / 4]!;
+    if (repeated === 0) return null;
+    return `${what} has ${decoder.decode(bytes.subarray(repeated, words[jsonMemory.repeatedEnd / 4]))} twice.`;
   }
 
   #spaceEnd(from: number): number {

@@ -43,6 +43,8 @@ export const jsonMemory = {
   cutShort: 1032, // i32: the text is right as far as it goes, and ends too early
   unknownStart: 1040, // i32: of the first name that is none of the names; 0 where there is none
   unknownEnd: 1044, // i32
+  repeatedStart: 1048, // i32: of the first name that came before; 0 where there is none
+  repeatedEnd: 1052, // i32
   names: 2048, // `sizeOfName` bytes each
   buckets: 2560, // u8 each: the last name of the bucket, counted from 1
   chains: 2816, // u8: for each name, counted from 1, the next of its bucket

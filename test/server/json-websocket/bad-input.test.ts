@@ -43,6 +43,7 @@ const wrongFrames: readonly [name: string, frame: string, error: string, word: s
   ['__proto__', publish(',"__proto__":1'), 'INVALID_REQUEST', '__proto__'],
   ['two values', publish(',"value":1,"text":"1"'), 'INVALID_REQUEST', 'one of'],
   ['two keys', publish(',"key":"a","keyBase64":"YQ=="'), 'INVALID_REQUEST', 'either'],
+  ['a partition that comes twice', publish(',"partition":0,"partition":0'), 'INVALID_REQUEST', 'twice'],
   ['a key that is a number', publish(',"key":1'), 'INVALID_REQUEST', 'key'],
   ['a text that is null', publish(',"text":null'), 'INVALID_REQUEST', 'text'],
   ['no base64', publish(',"base64":"%%%"'), 'INVALID_REQUEST', 'base64'],

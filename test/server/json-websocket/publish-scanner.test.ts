@@ -118,11 +118,19 @@ describe('PublishScanner', () => {
     );
   });
 
-  it('takes the last of members with one name, and knows names as they stand', () => {
-    expect(scanner.scan(utf8('{"type":"x","topic":"a","topic":"b","type":"publish","text":"1","text":"22"}'))).toBe(
-      Scanned.PUBLISH,
-    );
-    expect(fieldsOf(scanner)).toEqual({ type: 'publish', topic: 'b', text: '22' });
+  it('refuses a name that comes twice, and knows names as they stand', () => {
+    for (const name of publishFields) {
+      if (name === 'type' || name === 'topic' || name === 'records') continue;
+      expect(scanner.scan(utf8(`{"type":"publish","${name}":1,"topic":"a","${name}":1}`)), name).toBe(Scanned.INVALID);
+      expect(scanner.problem).toBe(`A publish frame has ${name} twice.`);
+      if (name === 'id' || name === 'producer') continue;
+      const records = `[{"${name}":1,"${name}":1}]`;
+      expect(scanner.scan(utf8(`{"type":"publish","topic":"a","records":${records}}`)), name).toBe(Scanned.PUBLISH);
+      expect([scanner.nextRecord(), scanner.problem]).toEqual([false, `A record has ${name} twice.`]);
+    }
+    expect(scanner.scan(utf8('{"type":"publish","topic":"a","type":"publish","topic":"b"}'))).toBe(Scanned.INVALID);
+    expect(scanner.problem).toBe('A publish frame has type twice.');
+    expect(scanner.scan(utf8('{"type":"publish","topic":"a","text":"1"}'))).toBe(Scanned.PUBLISH);
     for (const name of ['', 't', 'texts', 'tex\\u0074', 'Text', 'é', 'keyBase6', 'keyBase64keyBase64', 'constructor']) {
       expect(scanner.scan(utf8(`{"type":"publish","topic":"a","${name}":1}`)), name).toBe(Scanned.INVALID);
       expect(scanner.problem).toContain('has no field');
