@@ -17,6 +17,11 @@ export class PublishTarget {
   topic: TopicImage | null = null;
   /** The turn in which `topic` was looked up. */
   turn = -1;
+  /**
+   * The one that records go to: another of the same name where this one was asked for while there was no such topic. So
+   * a named producer's records are put in order in one place, whoever brings them.
+   */
+  kept: PublishTarget = this;
   /** The topic is being created, and records wait for it. */
   isMissing = false;
   #nextPartition = 0;

@@ -201,10 +201,11 @@ export class RecordPublisher implements StreamOwner {
   }
 
   /** As `StreamOwner`. */
-  take(stream: PublishStream, target: PublishTarget, fields: RecordFields): void {
+  take(stream: PublishStream, given: PublishTarget, fields: RecordFields): void {
     const { producer, partition, number } = fields;
     this.#startTurn();
-    if (target.turn !== this.#turn) target.refresh(this.#broker.topics.topic(target.name), this.#turn);
+    if (given.turn !== this.#turn) this.#refresh(given);
+    const target = given.kept;
     if (producer !== null) {
       const problem = producer.problemOf(target.name, partition, number);
       if (problem !== null) return this.#refuse(stream, noRun, target.name, partition, problem);
@@ -230,7 +231,7 @@ export class RecordPublisher implements StreamOwner {
     end: number,
   ): boolean {
     const { lane } = stream;
-    if (lane === null || lane.turn !== this.#turn || lane.target !== target) return false;
+    if (lane === null || lane.turn !== this.#turn || lane.target !== target.kept) return false;
     const { open } = lane;
     const boundBytes = recordOverheadBytes + end - start + 1;
     const isNext =
@@ -246,6 +247,17 @@ export class RecordPublisher implements StreamOwner {
     this.#waiting.add(sizeBytes);
     stream.tookNext(sizeBytes);
     return true;
+  }
+
+  /** Brings `given` to how its topic stands in this turn. */
+  #refresh(given: PublishTarget): void {
+    const topic = this.#broker.topics.topic(given.name);
+    const kept = this.#targets.get(given.name) ?? given;
+    if (topic !== null) this.#targets.set(given.name, kept);
+    if (kept.turn !== this.#turn) kept.refresh(topic, this.#turn);
+    kept.kept = kept;
+    given.kept = kept;
+    given.turn = this.#turn;
   }
 
   /** Puts a record into its partition's open batch. `run` is the stream's that waits for it; `noRun` where it is new. */

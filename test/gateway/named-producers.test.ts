@@ -152,6 +152,23 @@ describe('named producers behind a door', () => {
     ]);
   });
 
+  it('are in one order though they were asked for before their topic was there', async () => {
+    const machine = await start();
+    const { publisher } = machine.gateway;
+    const [one, other] = [machine.open(), machine.open()];
+    const targets = [publisher.target('orders'), publisher.target('orders')] as const;
+    const put = (stream: PublishStream, which: 0 | 1, number: number): void => {
+      stream.publishNamed(new NamedProducer('shared'), number, null, targets[which], -1, null, bytes(`${number}`));
+    };
+    put(one.stream, 0, 1);
+    expect(await one.outcomes.all(1)).toEqual(['orders-0@0']);
+    // In one turn, before any of it is in the log.
+    for (const number of [2, 3]) put(one.stream, 0, number);
+    for (const number of [1, 2, 3, 4]) put(other.stream, 1, number);
+    expect(await one.outcomes.all(3)).toEqual(['orders-0@0', 'orders-0@1', 'orders-0@2']);
+    expect(await other.outcomes.all(4)).toEqual(['=orders-0@0', '=orders-0@1', '=orders-0@2', 'orders-0@3']);
+  });
+
   it('may change how durable they ask in the middle of a turn', async () => {
     const machine = await start();
     const [synced, written] = [machine.open(), machine.open('written')];
