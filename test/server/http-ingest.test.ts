@@ -152,6 +152,21 @@ describe('many records in one body', () => {
     expect(await values('t')).toEqual([]);
   });
 
+  it('have so many headers and no more', async () => {
+    const type = 'application/vnd.millrace.v1+json';
+    for (const [count, status] of [
+      [10_000, 200],
+      [10_001, 422],
+    ]) {
+      const names = Array.from({ length: count! }, (_, i) => `"${i}":""`).join();
+      const list = `"h":[${'"",'.repeat(count! - 1)}""]`;
+      for (const headers of [names, list]) {
+        expect((await http.post('/topics/t', `{"value":1,"headers":{${headers}}}`, type)).status).toBe(status);
+      }
+    }
+    expect(await values('t')).toEqual(['1', '1']);
+  });
+
   it('fail one by one', async () => {
     const envelopes = [{ value: 1 }, { base64: '!' }, { value: 2, partition: 9 }, { valu: 3 }];
     const type = 'application/vnd.millrace.v1+json';

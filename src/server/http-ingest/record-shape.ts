@@ -83,6 +83,7 @@ export const envelopeShape: RecordShape = (bytes, start, _end, draft) => {
         // Lists of lists would be put together again with each.
         if (cameBefore(seen, name)) return twice(name);
         const headers = kind === 'null' ? [] : headersOf(walker);
+        if (headers === 'too many') return `A record has at most ${mostHeaders} headers.`;
         if (headers === null) return 'headers is an object of texts, null, {"base64": "…"}, or lists of these.';
         draft.headers = [...(draft.headers ?? []), ...headers];
         break;
@@ -162,14 +163,18 @@ function textOrJson(walker: JsonWalker): Uint8Array | null {
   return walker.kind === 'string' ? walker.utf8 : jsonOf(walker);
 }
 
+/** More headers would take longer to read than their records are worth. */
+const mostHeaders = 10_000;
+
 /** The headers of an envelope; null where they are none. */
-function headersOf(walker: JsonWalker): RecordHeader[] | null {
+function headersOf(walker: JsonWalker): RecordHeader[] | 'too many' | null {
   if (walker.kind !== 'object') return null;
   const { bytes } = walker;
   const members = new JsonWalker(bytes, walker.start);
   const headers: RecordHeader[] = [];
   while (members.next()) {
     const key = members.name;
+    if (headers.length > mostHeaders) return 'too many';
     if (members.kind !== 'array') {
       const value = headerValue(bytes, members.start, members.end);
       if (value === undefined) return null;
@@ -178,12 +183,13 @@ function headersOf(walker: JsonWalker): RecordHeader[] | null {
     }
     const several = new JsonWalker(bytes, members.start);
     while (several.next()) {
+      if (headers.length > mostHeaders) return 'too many';
       const value = headerValue(bytes, several.start, several.end);
       if (value === undefined) return null;
       headers.push({ key, value });
     }
   }
-  return headers;
+  return headers.length > mostHeaders ? 'too many' : headers;
 }
 
 function headerValue(bytes: Uint8Array, start: number, end: number): Uint8Array | null | undefined {
