@@ -66,6 +66,7 @@ if (values.list || unknown.length > 0) {
   process.exit(unknown.length > 0 ? 1 : 0);
 }
 
+const profiledMs = 6000;
 const sizes = values.quick ? quickSizes : fullSizes;
 const dataParent = values.data ?? tmpdir();
 mkdirSync(dataParent, { recursive: true });
@@ -80,6 +81,8 @@ const context: ScenarioContext = {
     ...sizes,
     rounds: numberOf('rounds', sizes.rounds),
     judgedRounds: numberOf('rounds', sizes.judgedRounds),
+    // Long enough for the start to be a small part of a profile.
+    ...(values.profile === undefined || values.quick ? {} : { loadMs: profiledMs }),
     soakBytes: numberOf('soak', sizes.soakBytes / 1e9) * 1e9,
   },
   millrace: (settings = {}) =>
