@@ -6,7 +6,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readCommandLine } from '../scripts/command-line.mjs';
 import { benchmarks } from './all.ts';
 import { type Benchmark, fullEffort, measure, type Result } from './benchmark.ts';
 import { plain, scaled } from './load/figures.ts';
@@ -14,9 +14,10 @@ import { isDirty } from './load/floor-verdict.ts';
 import { machineFacts, machineSentence } from './load/machine.ts';
 import { projectRoot } from './load/project-root.ts';
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readCommandLine({
+  usage: 'npm run bench -- [PART] [--json] [--quick]',
   options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } },
-  allowPositionals: true,
+  takesNames: true,
 });
 const part = (positionals[0] ?? '').toLowerCase();
 const effort = values.quick ? { timeMs: 20, rounds: 2, settleMs: 0 } : fullEffort;

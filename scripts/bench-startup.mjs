@@ -18,13 +18,13 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { spreadOf } from '../build/bench/load/figures.js';
 import { floorMarks, isDirty, roundsForFloors, settled } from '../build/bench/load/floor-verdict.js';
 import { keepProfile } from '../build/bench/load/kept-profile.js';
 import { machineFacts, machineSentence } from '../build/bench/load/machine.js';
 import { writeReadmePart } from '../build/bench/load/readme-part.js';
 import { emptyBudgetMs } from '../build/bench/load/starts.js';
+import { readCommandLine, wholeNumber } from './command-line.mjs';
 import { measureEmbedded } from './embedded-starts.mjs';
 
 const program = fileURLToPath(new URL('../dist/main.cjs', import.meta.url));
@@ -35,18 +35,15 @@ const idleMs = 1500;
 /** ApiVersions version 0, correlation id 1, no client id, with its size prefix. */
 const apiVersionsRequest = Buffer.from('0000000a0012000000000001ffff', 'hex');
 
-const { values } = parseArgs({
+const { values } = readCommandLine({
+  usage: 'npm run bench:startup -- [--rounds N] [--profile DIR] [--json]',
   options: {
     rounds: { type: 'string', default: '20' },
     json: { type: 'boolean', default: false },
     profile: { type: 'string' },
   },
 });
-const rounds = Number(values.rounds);
-if (!Number.isInteger(rounds) || rounds < 1) {
-  console.error('--rounds takes a number from 1.');
-  process.exit(1);
-}
+const rounds = wholeNumber('rounds', values.rounds, 1);
 
 /** @returns {Promise<number>} */
 function bareMs() {

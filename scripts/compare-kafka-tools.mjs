@@ -12,13 +12,14 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { kafkaCommandsClassPath } from '../build/bench/peers/kafka-jars.js';
+import { readCommandLine } from './command-line.mjs';
 import { areasOf } from './kafka-tools-commands.mjs';
 import { expected } from './kafka-tools-expected.mjs';
 import { OracleClient } from './oracle-client.mjs';
 
-const { values } = parseArgs({
+const { values } = readCommandLine({
+  usage: 'npm run test:kafka-tools -- [--area NAME]… [--only TEXT] [--kafka HOST:PORT --millrace HOST:PORT] [--show]',
   options: {
     kafka: { type: 'string' },
     millrace: { type: 'string' },

@@ -6,16 +6,14 @@
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { readCommandLine, wholeNumber } from './command-line.mjs';
 
-const { values } = parseArgs({
+const { values } = readCommandLine({
+  usage: 'npm run crash -- [--rounds N] [--seed S]',
   options: { rounds: { type: 'string', default: '50' }, seed: { type: 'string', default: String(Date.now() % 1e9) } },
 });
-for (const [name, text] of Object.entries(values)) {
-  if (/^\d{1,9}$/.test(text)) continue;
-  process.stderr.write(`--${name} takes a whole number, not ${JSON.stringify(text)}.\n`);
-  process.exit(1);
-}
+wholeNumber('rounds', values.rounds, 1);
+wholeNumber('seed', values.seed);
 process.stdout.write(`seed ${values.seed}\n`);
 const { status } = spawnSync(
   process.execPath,

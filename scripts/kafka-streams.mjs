@@ -7,10 +7,11 @@
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { readCommandLine, wholeNumber } from './command-line.mjs';
 import { missingForKafkaTools } from './kafka-tools.mjs';
 
-const { values } = parseArgs({
+const { values } = readCommandLine({
+  usage: 'npm run test:kafka-streams -- [--kills N] [--seed S] [--protocol classic|streams] [--version V]',
   options: {
     kills: { type: 'string', default: '20' },
     seed: { type: 'string', default: String(Date.now() % 1e9) },
@@ -18,11 +19,8 @@ const { values } = parseArgs({
     version: { type: 'string' },
   },
 });
-for (const name of ['kills', 'seed']) {
-  if (/^\d{1,9}$/.test(values[name])) continue;
-  process.stderr.write(`--${name} takes a whole number, not ${JSON.stringify(values[name])}.\n`);
-  process.exit(1);
-}
+wholeNumber('kills', values.kills);
+wholeNumber('seed', values.seed);
 const missing = missingForKafkaTools();
 if (missing !== null) {
   process.stderr.write(`${missing}\n`);

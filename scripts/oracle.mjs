@@ -15,14 +15,16 @@
  * ours that has one there is in the test alone. `--only` takes the scenarios in whose names the text stands, and may be given several times.
  */
 
-import { parseArgs } from 'node:util';
+import { readCommandLine } from './command-line.mjs';
 import { answersOf, differences, untilReady } from './oracle-answers.mjs';
 import { authorizerScenario, authorizerSettings, createAcls } from './oracle-authorizer-steps.mjs';
 import { reasonFor } from './oracle-expected.mjs';
 import { removeRecordsBut, writeRecord } from './oracle-record.mjs';
 import { scenarios } from './oracle-steps.mjs';
 
-const { values } = parseArgs({
+const { values } = readCommandLine({
+  usage:
+    'npm run test:oracle -- [--only TEXT]… [--record] [--authorizer], or npm run oracle -- --kafka HOST:PORT --millrace HOST:PORT [--only TEXT]…',
   options: {
     kafka: { type: 'string' },
     millrace: { type: 'string' },

@@ -11,8 +11,8 @@
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { Missing } from '../build/bench/peers/cache.js';
+import { readCommandLine, refuse } from './command-line.mjs';
 import { startKafka, startMillrace } from './oracle-servers.mjs';
 import { franzGo } from './suite-franz-go.mjs';
 import { kafkaJs } from './suite-kafkajs.mjs';
@@ -21,9 +21,11 @@ import { sarama } from './suite-sarama.mjs';
 import { aiokafka, confluentSuites, kafkaPython } from './suite-python.mjs';
 import { keep, unexplained } from './suite-table.mjs';
 
-const { values } = parseArgs({
+const { values } = readCommandLine({
+  usage: 'npm run test:suites -- [--only TEXT] [--side kafka|millrace]',
   options: { only: { type: 'string', default: '' }, side: { type: 'string' } },
 });
+if (!['kafka', 'millrace', undefined].includes(values.side)) refuse('--side is kafka or millrace.');
 const suites = [franzGo, sarama, ...librdkafkaSuites, kafkaJs, kafkaPython, aiokafka, ...confluentSuites];
 const logs = fileURLToPath(new URL('../build/suites/', import.meta.url));
 

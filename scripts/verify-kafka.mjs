@@ -15,6 +15,7 @@ import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readCommandLine } from './command-line.mjs';
 import { abortedPerRun, produceEverything } from './kafka-files.mjs';
 import { missingForKafkaTools, runKafkaTool } from './kafka-tools.mjs';
 
@@ -24,12 +25,14 @@ const filesAtOnce = 200;
 const complaints =
   /isvalid: false|mismatch|out of order|non-consecutive|not consecutive|exception|invalid|not found|sanity check failed|could not|unknown/i;
 
+const {
+  positionals: [given],
+} = readCommandLine({ usage: 'npm run verify:kafka -- [DIR]', options: {}, takesNames: true });
 const missing = missingForKafkaTools();
 if (missing !== null) {
   process.stderr.write(`verify:kafka: ${missing}\n`);
   process.exit(2);
 }
-const given = process.argv[2];
 const directory = given ?? mkdtempSync(join(tmpdir(), 'millrace-kafka-'));
 let failed = false;
 try {

@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const hasCompiler = spawnSync(process.env['CC'] ?? 'cc', ['--version']).status === 0;
@@ -10,11 +10,6 @@ const hasCompiler = spawnSync(process.env['CC'] ?? 'cc', ['--version']).status =
 function node(...args: string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
 }
-
-beforeAll(() => {
-  const { status, stdout } = node('node_modules/typescript/bin/tsc', '-p', 'bench');
-  expect(status, stdout).toBe(0);
-}, 120_000);
 
 it.runIf(hasCompiler)(
   'loads every door',

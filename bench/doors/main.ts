@@ -6,7 +6,7 @@
  * a floor is not reached (with --quick nothing is judged, and NATS is left out).
  */
 
-import { parseArgs } from 'node:util';
+import { readCommandLine, wholeNumber } from '../../scripts/command-line.mjs';
 import { isDirty } from '../load/floor-verdict.ts';
 import { keepProfile } from '../load/kept-profile.ts';
 import { machineFacts, machineSentence } from '../load/machine.ts';
@@ -27,7 +27,9 @@ import { measureHeld, type HeldResult } from './memory-case.ts';
 import { buildLoad } from './native-load.ts';
 import { fanOutCases, natsCases, webSocketCases } from './web-socket-cases.ts';
 
-const { values } = parseArgs({
+const { values } = readCommandLine({
+  usage:
+    'npm run bench:doors -- [--only TEXT] [--rounds N] [--pairs N] [--seconds N] [--profile DIR] [--keep] [--quick]',
   options: {
     only: { type: 'string', default: '' },
     rounds: { type: 'string' },
@@ -56,8 +58,8 @@ const facts = machineFacts();
 const machine = machineSentence(facts);
 console.log(`${machine}\n`);
 const options = {
-  rounds: Number(values.rounds ?? (values.quick ? 1 : 3)),
-  pairsPerRound: Number(values.pairs ?? (values.quick ? 1 : 3)),
+  rounds: wholeNumber('rounds', values.rounds ?? (values.quick ? '1' : '3'), 1),
+  pairsPerRound: wholeNumber('pairs', values.pairs ?? (values.quick ? '1' : '3'), 1),
   seconds: Number(values.seconds ?? (values.quick ? 0.2 : 1)),
   warmSeconds: values.quick ? 0.1 : 1.5,
   isStrict: !values.quick,

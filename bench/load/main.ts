@@ -10,7 +10,7 @@
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readCommandLine, refuse } from '../../scripts/command-line.mjs';
 import { ceilingScenarios } from './ceiling-scenario.ts';
 import { clientScenarios } from './client-scenario.ts';
 import { commitScenario } from './commit-scenario.ts';
@@ -45,7 +45,9 @@ const scenarios: readonly Scenario[] = [
   ...soakScenarios,
 ];
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readCommandLine({
+  usage:
+    'npm run bench:load -- [SCENARIO]… [--quick] [--rounds N] [--soak GB] [--only TEXT] [--profile DIR] [--data DIR] [--out DIR] [--json] [--list]',
   options: {
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -57,7 +59,7 @@ const { values, positionals } = parseArgs({
     data: { type: 'string' },
     out: { type: 'string' },
   },
-  allowPositionals: true,
+  takesNames: true,
 });
 const unknown = positionals.filter((name) => !scenarios.some((scenario) => scenario.name === name));
 if (values.list || unknown.length > 0) {
@@ -143,6 +145,5 @@ function numberOf(name: 'rounds' | 'soak', otherwise: number): number {
   if (text === undefined) return otherwise;
   const number = Number(text);
   if (number > 0 && (name === 'soak' || Number.isInteger(number))) return number;
-  console.error(`--${name} takes a number above 0, not ${JSON.stringify(text)}.`);
-  process.exit(1);
+  refuse(`--${name} takes a number above 0, not ${JSON.stringify(text)}.`);
 }

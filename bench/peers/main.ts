@@ -13,7 +13,7 @@
 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readCommandLine, refuse, wholeNumber } from '../../scripts/command-line.mjs';
 import { isDirty } from '../load/floor-verdict.ts';
 import { keepProfile } from '../load/kept-profile.ts';
 import { machineFacts, machineSentence } from '../load/machine.ts';
@@ -48,7 +48,9 @@ const chapters: readonly CaseChapter[] = [
 const cases = chapters.flatMap((chapter) => chapter.cases);
 const names = cases.map(({ name }) => name);
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readCommandLine({
+  usage:
+    'npm run bench:peers -- [CASE]… [--rounds N] [--slice N] [--json] [--quick] [--list] [--report] [--profile DIR] [--data DIR]',
   options: {
     rounds: { type: 'string' },
     slice: { type: 'string' },
@@ -59,13 +61,11 @@ const { values, positionals } = parseArgs({
     data: { type: 'string', default: tmpdir() },
     profile: { type: 'string' },
   },
-  allowPositionals: true,
+  takesNames: true,
 });
-const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
-const sliceCases = values.slice === undefined ? null : Number(values.slice);
+const rounds = wholeNumber('rounds', values.rounds ?? (values.quick ? '1' : '5'), 1);
+const sliceCases = values.slice === undefined ? null : wholeNumber('slice', values.slice, 1);
 const unknown = positionals.filter((wanted) => !names.some((name) => name.startsWith(wanted)));
-if (!Number.isInteger(rounds) || rounds < 1) stop(`--rounds takes a number from 1, not "${values.rounds}".`);
-if (sliceCases !== null && !(sliceCases >= 1)) stop(`--slice takes a number from 1, not "${values.slice}".`);
 if (values.list) {
   console.log(cases.map(({ name, title }) => `${name.padEnd(22)}${title}`).join('\n'));
   process.exit(0);
@@ -74,7 +74,7 @@ if (values.report) {
   keepPeerResults([], chapters);
   process.exit(0);
 }
-if (unknown.length > 0) stop(`No case begins with ${unknown.join(' or ')}. They are: ${names.join(', ')}`);
+if (unknown.length > 0) refuse(`No case begins with ${unknown.join(' or ')}. They are: ${names.join(', ')}`);
 
 const note = (text: string): void => console.error(`  ${text}`);
 const rivals: Record<Rival, () => ServerKind> = {
@@ -191,9 +191,4 @@ function matches(name: string, part: string): boolean {
 function remembered<Value>(make: () => Value): () => Value {
   let made: Value | null = null;
   return () => (made ??= make());
-}
-
-function stop(message: string): never {
-  console.error(message);
-  process.exit(1);
 }

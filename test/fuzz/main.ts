@@ -1,36 +1,22 @@
 /** The fuzzer as a program, started by scripts/fuzz.mjs: `npm run fuzz -- --seconds N [--seed S]`. Exits 1 for a finding. */
 
-import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
+import { readCommandLine, wholeNumber } from '../../scripts/command-line.mjs';
 import { fuzz, type FuzzProgress } from './fuzz-run.ts';
 
-const help = `npm run fuzz -- [--seconds N] [--seed S]
-
-Sends requests of every key and version, whole, changed and cut, to a real broker, and judges it.
+const { values } = readCommandLine({
+  usage: 'npm run fuzz -- [--seconds N] [--seed S]',
+  details: `Sends requests of every key and version, whole, changed and cut, to a real broker, and judges it.
 
   --seconds N   how long; default 60
-  --seed S      where the random numbers begin, default 1; what runs side by side still varies in time
-`;
-
-function integer(name: string, text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  process.stderr.write(`--${name} is a whole number, not ${JSON.stringify(text)}.\n`);
-  process.exit(1);
-}
-
-const { values } = parseArgs({
+  --seed S      where the random numbers begin, default 1; what runs side by side still varies in time`,
   options: {
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: '1' },
-    help: { type: 'boolean', default: false },
   },
 });
-if (values.help) {
-  process.stdout.write(help);
-  process.exit(0);
-}
-const seconds = integer('seconds', values.seconds);
-const seed = integer('seed', values.seed);
+const seconds = wholeNumber('seconds', values.seconds);
+const seed = wholeNumber('seed', values.seed);
 
 const write = (text: string): void => void process.stdout.write(`${text}\n`);
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1024 / 1024)} MB`;

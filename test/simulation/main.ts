@@ -4,15 +4,12 @@
  * it. Exits 1 where there was one.
  */
 
-import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
+import { readCommandLine, refuse, wholeNumber } from '../../scripts/command-line.mjs';
 import { plantedBugs } from './planted-bugs.ts';
 import { simulate, type SimulationResult } from './simulation.ts';
 
-const help = `Runs the whole broker in one thread under seeded schedulers, with crashes and faults, and judges it.
-
-  npm run simulate -- [--seeds COUNT] [--from SEED] [--keep-going] [--trace COUNT] [--bug NAME]
-  npm run simulate -- --seed SEED
+const details = `Runs the whole broker in one thread under seeded schedulers, with crashes and faults, and judges it.
 
   --seeds COUNT   how many seeds to run; 300
   --from SEED     the first of them; 1
@@ -38,12 +35,6 @@ function table(counts: ReadonlyMap<string, number>): void {
   for (const name of [...counts.keys()].toSorted()) {
     write(`  ${name.padEnd(width)}  ${counts.get(name)!.toLocaleString('en-US').padStart(12)}`);
   }
-}
-
-/** The value of a flag; throws a sentence where it is no whole number. */
-function wholeNumber(name: string, text: string): number {
-  if (!/^\d{1,10}$/.test(text)) throw new Error(`--${name} takes a whole number, not ${JSON.stringify(text)}.`);
-  return Number(text);
 }
 
 async function runSeed(seed: number, options: Parameters<typeof simulate>[1]): Promise<number> {
@@ -88,9 +79,11 @@ async function runSeeds(
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
+  const { values } = readCommandLine({
+    usage:
+      'npm run simulate -- [--seeds COUNT] [--from SEED] [--seed SEED] [--keep-going] [--trace COUNT] [--bug NAME]',
+    details,
     options: {
-      help: { type: 'boolean', default: false },
       seeds: { type: 'string', default: '300' },
       from: { type: 'string', default: '1' },
       seed: { type: 'string' },
@@ -99,21 +92,14 @@ async function main(): Promise<number> {
       'keep-going': { type: 'boolean', default: false },
     },
   });
-  if (values.help) {
-    write(help);
-    return 0;
-  }
   const bug = plantedBugs.find(({ name }) => name === values.bug);
-  if (values.bug !== undefined && bug === undefined) throw new Error(`There is no planted bug ${values.bug}.`);
+  if (values.bug !== undefined && bug === undefined) {
+    refuse(`There is no planted bug ${values.bug}: see npm run simulate -- --help.`);
+  }
   const options = { traceLength: wholeNumber('trace', values.trace), ...(bug === undefined ? {} : { bug }) };
   if (values.seed !== undefined) return runSeed(wholeNumber('seed', values.seed), options);
   const { seeds, from } = values;
   return runSeeds(wholeNumber('from', from), wholeNumber('seeds', seeds), values['keep-going'], options);
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  process.stderr.write(`${(error as Error).message}\nSee npm run simulate -- --help.\n`);
-  process.exitCode = 1;
-}
+process.exitCode = await main();
