@@ -14,9 +14,10 @@ import { bytes as plainBytes, type Serializer } from '../records/serializers.ts'
 import { range } from './assignors.ts';
 import type { Client } from './client.ts';
 import type { Cluster } from './cluster.ts';
-import { ConsumedPartition } from './consumed-partition.ts';
+import type { ConsumedPartition } from './consumed-partition.ts';
 import { ConsumerCommits } from './consumer-commits.ts';
-import type { AssignedPartition, ConsumerOptions, ConsumerRecord } from './consumer-options.ts';
+import type { ConsumerOptions, ConsumerRecord } from './consumer-options.ts';
+import { ConsumerPlaces } from './consumer-places.ts';
 import { Fetcher } from './fetcher.ts';
 import { GroupMember } from './group-member.ts';
 import { KafkaError } from './kafka-error.ts';
@@ -24,7 +25,6 @@ import {
   type CommittedOffset,
   type Committer,
   type Isolation,
-  listOffsets,
   nobody,
   type Place,
   placeName,
@@ -47,7 +47,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
   readonly #member: GroupMember | null;
   /** Null without a group. */
   readonly #commits: ConsumerCommits | null;
-  readonly #partitions = new Map<string, ConsumedPartition>();
+  readonly #places: ConsumerPlaces;
   readonly #loop: RecordLoop;
   readonly #closing = new AbortController();
   #isStarted = false;
@@ -77,22 +77,29 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
         maxInflatedBytes: options.maxInflatedBytes ?? 64 * 1024 * 1024,
       },
       {
-        partitions: () => this.#partitions.values(),
+        partitions: () => this.#places.all(),
         arrived: (partition) => this.#loop.has(partition),
-        outOfRange: (partition) => void this.#outOfRange(partition),
+        outOfRange: (partition) => void this.#places.outOfRange(partition),
         failed: (error) => this.#fail(error),
       },
     );
     this.#loop = this.#newLoop();
     this.#member = this.#newMember();
     this.#commits = this.#newCommits();
+    this.#places = new ConsumerPlaces(this.#cluster, options, this.#isolation, {
+      loop: this.#loop,
+      commits: this.#commits,
+      signal: this.#closing.signal,
+      wake: () => this.#fetcher.wake(),
+      failed: (error) => this.#fail(error),
+    });
     if (options.signal?.aborted === true) void this.close();
     else options.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   /** The partitions that it reads now. */
   get assignment(): readonly TopicPartition[] {
-    return this.#owned().map(({ topic, partition }) => ({ topic, partition }));
+    return this.#places.owned().map(({ topic, partition }) => ({ topic, partition }));
   }
 
   /** The member's id in its group; empty while it has none. */
@@ -112,7 +119,8 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
 
   /** Where the group would go on behind all that was handed out; partitions where it is already are left out. */
   handedOut(): CommittedOffset[] {
-    return this.#owned()
+    return this.#places
+      .owned()
       .filter(({ position, committed }) => position >= 0 && position !== committed)
       .map(({ topic, partition, position, leaderEpoch }) => ({ topic, partition, offset: position, leaderEpoch }));
   }
@@ -120,13 +128,13 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
   /** What was read ahead, in bytes. */
   get bufferedBytes(): number {
     let bytes = 0;
-    for (const partition of this.#partitions.values()) bytes += partition.bufferedBytes;
+    for (const partition of this.#places.all()) bytes += partition.bufferedBytes;
     return bytes;
   }
 
   /** The offset of the next record that the loop gets, or -1 while that is not known. */
-  position({ topic, partition }: TopicPartition): number {
-    return this.#partitions.get(placeName({ topic, partition }))?.position ?? -1;
+  position(partition: TopicPartition): number {
+    return this.#places.find(partition)?.position ?? -1;
   }
 
   /**
@@ -167,11 +175,11 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
 
   /** Hands nothing of `partitions` out until they are resumed; what was read ahead stays. */
   pause(partitions: readonly TopicPartition[]): void {
-    for (const partition of partitions) this.#partition(partition).isPaused = true;
+    for (const partition of partitions) this.#places.of(partition).isPaused = true;
   }
 
   resume(partitions: readonly TopicPartition[]): void {
-    for (const partition of partitions) this.#partition(partition).isPaused = false;
+    for (const partition of partitions) this.#places.of(partition).isPaused = false;
     this.#fetcher.wake();
     this.#loop.wake();
   }
@@ -180,17 +188,8 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
    * Goes on elsewhere. Rejects with a `KafkaError`: UNKNOWN_TOPIC_OR_PARTITION where the consumer does not read the
    * partition.
    */
-  async seek(partition: TopicPartition, to: Place | { readonly offset: number }): Promise<void> {
-    const sought = this.#partitions.get(placeName(partition));
-    if (sought?.isOwned !== true) {
-      throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `${placeName(partition)} is not read here`);
-    }
-    // At once, so that nothing of where it was is handed out meanwhile.
-    this.#move(sought, -1);
-    const { version } = sought;
-    const offset = await this.#offsetOf(sought, to);
-    if (sought.version === version) sought.moveTo(offset);
-    this.#fetcher.wake();
+  seek(partition: TopicPartition, to: Place | { readonly offset: number }): Promise<void> {
+    return this.#places.seek(partition, to);
   }
 
   /**
@@ -247,7 +246,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
         return loop.processing;
       },
       handedOut: () => this.handedOut(),
-      partition: (place) => this.#partition(place),
+      partition: (place) => this.#places.of(place),
       failed: (error) => this.#fail(error),
     });
   }
@@ -269,8 +268,8 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
       },
       {
         revoke: (partitions) => this.#revoke(partitions),
-        lose: (partitions) => this.#release(partitions),
-        assign: (partitions) => this.#assign(partitions),
+        lose: (partitions) => this.#places.release(partitions),
+        assign: (partitions) => this.#places.assign(partitions),
         failed: (error) => this.#fail(error),
       },
     );
@@ -280,7 +279,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
     if (this.#isStarted) return;
     this.#isStarted = true;
     if (this.#member !== null) this.#member.start();
-    else this.#assignByHand().catch((error: unknown) => this.#fail(error as Error));
+    else this.#places.assignByHand().catch((error: unknown) => this.#fail(error as Error));
     if (!this.#autoCommits) return;
     this.#commitTimer = setInterval(() => {
       // What fails for good is heard of by the loop.
@@ -319,100 +318,9 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
     this.#loop.wake();
   }
 
-  #owned(): ConsumedPartition[] {
-    return [...this.#partitions.values()].filter(({ isOwned }) => isOwned);
-  }
-
-  #partition({ topic, partition }: TopicPartition): ConsumedPartition {
-    const name = placeName({ topic, partition });
-    let consumed = this.#partitions.get(name);
-    if (consumed === undefined) {
-      consumed = new ConsumedPartition(topic, partition);
-      this.#partitions.set(name, consumed);
-    }
-    return consumed;
-  }
-
-  /** Goes on elsewhere; what the loop has in its hands says nothing of where it is any more. */
-  #move(partition: ConsumedPartition, offset: number): void {
-    partition.moveTo(offset);
-    this.#loop.moved(partition);
-  }
-
-  async #offsetOf(partition: TopicPartition, place: Place | { readonly offset: number }): Promise<number> {
-    if (typeof place === 'object' && 'offset' in place) return place.offset;
-    const { signal } = this.#closing;
-    const options = { signal, timeoutMs: Infinity };
-    return (await listOffsets(this.#cluster, [partition], place, this.#isolation, options))[0]!;
-  }
-
-  async #outOfRange(partition: ConsumedPartition): Promise<void> {
-    const policy = this.#options.outOfRange ?? 'fail';
-    const { version, position } = partition;
-    const lost = new KafkaError(
-      ErrorCode.OFFSET_OUT_OF_RANGE,
-      `${placeName(partition)} does not have offset ${position}: it was deleted, or the log was cut off; see outOfRange`,
-    );
-    // What was read ahead is still there to be handed out, unless all of it was.
-    if (policy === 'fail') return this.#fail(lost);
-    this.#cluster.settings.onRetry(lost);
-    try {
-      const offset = await this.#offsetOf(partition, policy);
-      if (partition.version === version) partition.moveTo(offset);
-      this.#fetcher.wake();
-    } catch (error) {
-      this.#fail(error as Error);
-    }
-  }
-
-  /** Begins to read: where the group, or `from`, says, or where this consumer was, if nobody else has committed since. */
-  async #assign(partitions: readonly AssignedPartition[]): Promise<void> {
-    if (partitions.length === 0) return;
-    // A commit that is under way may be heard of before the answer that does not know of it yet.
-    const before = partitions.map((assigned) => {
-      const { committed: last, uncertain } = this.#partition(assigned);
-      return { last, ours: new Set([last, ...uncertain]) };
-    });
-    const committed = await this.#commits?.committed(partitions, this.#isolation, this.#closing.signal);
-    const undecided: ConsumedPartition[] = [];
-    for (const [i, assigned] of partitions.entries()) {
-      const partition = this.#partition(assigned);
-      const known = committed?.get(placeName(assigned))?.offset ?? -1;
-      const { last, ours } = before[i]!;
-      // Also where the answer to a commit was lost.
-      const isNewest = partition.committed === known || partition.uncertain.has(known);
-      const isOurs = partition.position >= 0 && (isNewest || ours.has(known));
-      const isOvertaken = isOurs && partition.committed !== last;
-      if (!isOvertaken) {
-        partition.committed = known;
-        partition.uncertain.clear();
-      }
-      if (assigned.from !== undefined) this.#move(partition, await this.#offsetOf(assigned, assigned.from));
-      else if (!isOurs && known >= 0) this.#move(partition, known);
-      else if (!isOurs) undecided.push(partition);
-    }
-    await this.#beginUndecided(undecided);
-    for (const assigned of partitions) this.#partition(assigned).isOwned = true;
-    for (const topic of new Set(partitions.map(({ topic }) => topic))) {
-      await this.#cluster.topic(topic, false, { signal: this.#closing.signal, timeoutMs: Infinity });
-    }
-    this.#fetcher.wake();
-  }
-
-  async #beginUndecided(partitions: readonly ConsumedPartition[]): Promise<void> {
-    if (partitions.length === 0) return;
-    const { signal } = this.#closing;
-    const from = this.#options.from ?? 'earliest';
-    const offsets = await listOffsets(this.#cluster, partitions, from, this.#isolation, {
-      signal,
-      timeoutMs: Infinity,
-    });
-    partitions.forEach((partition, i) => this.#move(partition, offsets[i]!));
-  }
-
   /** Gives partitions up: nothing more of them is handed out, and what the loop has is waited for and committed. */
   async #revoke(partitions: readonly TopicPartition[]): Promise<void> {
-    const revoked = new Set(partitions.map((partition) => this.#partition(partition)));
+    const revoked = new Set(partitions.map((partition) => this.#places.of(partition)));
     const paused = [...revoked].filter(({ isPaused }) => !isPaused);
     for (const partition of paused) partition.isPaused = true;
     const isBusy = (): boolean => this.#loop.isBusy && revoked.has(this.#loop.processing!.partition);
@@ -423,37 +331,8 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncDisposable
     );
     while (isBusy() && !(await Promise.race([this.#loop.released().then(() => false), late])));
     if (this.#autoCommits) await this.#commits!.commitProcessed();
-    this.#release(partitions);
+    this.#places.release(partitions);
     for (const partition of paused) partition.isPaused = false;
-  }
-
-  #release(partitions: readonly TopicPartition[]): void {
-    for (const partition of partitions) this.#partition(partition).release();
-    this.#loop.forgetReleased();
-    this.#fetcher.wake();
-  }
-
-  /** Without a group's assignment: the partitions named, or all of the topics, and those that they get later. */
-  async #assignByHand(): Promise<void> {
-    const { partitions, topics = [] } = this.#options;
-    const { signal } = this.#closing;
-    if (partitions !== undefined) return this.#assign(partitions);
-    try {
-      for (let isFirst = true; ; isFirst = false) {
-        if (!isFirst)
-          await this.#cluster.retrying(() => this.#cluster.refresh(topics), { signal, timeoutMs: Infinity });
-        for (const topic of topics) {
-          const known = await this.#cluster.topic(topic, false, { signal, timeoutMs: Infinity });
-          const added = known.partitions.filter(({ partition }) => !this.#partition({ topic, partition }).isOwned);
-          // What appears later is new as a whole.
-          const from = isFirst ? {} : ({ from: 'earliest' } as const);
-          await this.#assign(added.map(({ partition }) => ({ topic, partition, ...from })));
-        }
-        await delay(this.#options.growthIntervalMs ?? 30_000, signal);
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
   }
 
   async #close(): Promise<void> {

@@ -12,7 +12,7 @@ import type { Broker } from '../broker/broker.ts';
 import { telemetryText } from '../broker/telemetry/telemetry-text.ts';
 import { serverApis } from '../protocol/generated/index.ts';
 import type { PartitionLog } from '../storage/partition-log.ts';
-import type { RecoverySummary } from '../storage/store-start.ts';
+import type { RecoverySummary } from '../storage/store-recovery.ts';
 import type { CountingLogger } from './counting-logger.ts';
 import { formatDoorAddress, type DoorAddress } from './door-address.ts';
 import type { DoorMeter, Doors } from './doors.ts';

@@ -10,7 +10,7 @@
 
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
-import { EnvironmentError, EnvironmentErrorCode, systemErrorCode } from '../base/environment-error.ts';
+import { systemErrorCode } from '../base/environment-error.ts';
 import type { Logger } from '../base/logger.ts';
 import { asAddress, firstOffset } from '../base/numbers.ts';
 import type { RandomSource } from '../base/random.ts';
@@ -22,7 +22,6 @@ import { attributesAt, batchHeaderSizeBytes } from '../records/record-batch.ts';
 import { inflateBatch } from './batch-inflater.ts';
 import { BufferPool } from './buffer-pool.ts';
 import type { CompactionSettings, Compactor } from './compactor.ts';
-import { cutSuffix } from './cut-files.ts';
 import type { DiskSpace, FileSystem } from './file-system.ts';
 import { FlushChannel } from './flush-channel.ts';
 import type { FlushExecutor } from './flush-executor.ts';
@@ -32,18 +31,19 @@ import { LocalLog, type LogOwner } from './local-log.ts';
 import type { LogConfig } from './log-config.ts';
 import { maxNamedProducers } from './named-producers.ts';
 import { OpenLogs } from './open-logs.ts';
-import { OverlayFileSystem } from './overlay-file-system.ts';
 import { PartitionDirectories } from './partition-directories.ts';
 import type { LogStore, PartitionLog } from './partition-log.ts';
-import type { PartitionState } from './partition-state.ts';
+import { emptyAt, type PartitionState } from './partition-state.ts';
 import { RecordValidator } from './record-validation.ts';
 import { scratchBodyAddress, scratchBodySizeBytes } from './scratch.ts';
 import { SegmentFiles } from './segment-files.ts';
-import { parsePartitionDirectoryName, partitionDirectoryName } from './segment-name.ts';
+import { partitionDirectoryName } from './segment-name.ts';
+import { startOrOnlyRead } from './start-or-only-read.ts';
 import type { StoreContext } from './store-context.ts';
-import { removeCleanStop, writeCleanStop, writeRecoveryPoints } from './store-files.ts';
-import { emptyAt, startStore, type RecoverySummary, type StoreStart } from './store-start.ts';
+import { writeCleanStop, writeRecoveryPoints } from './store-files.ts';
 import { StoreCompaction } from './store-compaction.ts';
+import type { RecoverySummary } from './store-recovery.ts';
+import type { StoreStart } from './store-start.ts';
 import { StoreUpkeep } from './store-upkeep.ts';
 import { Turns } from './turns.ts';
 import { TailSet } from './unsettled-tail.ts';
@@ -128,7 +128,7 @@ export class LocalLogStore implements LogStore, LogOwner {
    * checkpoints that cannot be read, DATA_DIRECTORY_NEWER, DISK_FULL and IO_FAILED where the file system refuses.
    */
   static async open(options: LocalLogStoreOptions): Promise<LocalLogStore> {
-    const { start, fileSystem, refusal } = await explainingFailures(options.directory, () => startOrOnlyRead(options));
+    const { start, fileSystem, refusal } = await startOrOnlyRead(options);
     const store = new LocalLogStore({ ...options, fileSystem }, start, refusal);
     options.executor.start(
       (workerIndex) => store.#drain(workerIndex),
@@ -406,70 +406,4 @@ export class LocalLogStore implements LogStore, LogOwner {
 
 function homelessKey({ topic, partition, topicId }: Pick<PartitionState, 'topic' | 'partition' | 'topicId'>): string {
   return `${topic}-${partition} ${topicId}`;
-}
-
-/** How a store was started: on what, and why it writes nothing, null where it does. */
-interface Started {
-  readonly start: StoreStart;
-  readonly fileSystem: FileSystem;
-  readonly refusal: string | null;
-}
-
-/**
- * Starts the store. After a crash that means to write (indexes, snapshots, the leader epoch), for which a full disk may
- * have no room. Then the logs are recovered all the same, but in memory, and nothing is written until the next start:
- * what consumers read is on disk, because the files of the logs themselves were written in place and synced, which needs
- * no room; and the leader epoch that clients hear of is the one that the next start raises to, with which nothing is
- * written before. Nothing else goes to the disk, so the next start finds what this one found.
- */
-async function startOrOnlyRead(options: LocalLogStoreOptions): Promise<Started> {
-  const { directory, fileSystem, logger } = options;
-  try {
-    const start = await startWriting(options);
-    removeCleanStop(fileSystem, directory);
-    return { start, fileSystem, refusal: null };
-  } catch (error) {
-    const hasLogs = fileSystem.list(directory).some((name) => parsePartitionDirectoryName(name) !== null);
-    if (!isFull(systemErrorCode(error)) || !hasLogs) throw error;
-    logger.warn({ error }, 'The disk has no room for what a start after a crash writes.');
-    const overlay = new OverlayFileSystem(fileSystem, (path) => !path.endsWith(cutSuffix));
-    const start = await startStore({ ...options, fileSystem: overlay, journalsTails: false });
-    const refusal =
-      'This run takes no writes, because the disk had no room for what a start after a crash writes. Reads go on. ' +
-      'Free some space and start the broker again.';
-    logger.error({ directory }, refusal);
-    return { start, fileSystem: overlay, refusal };
-  }
-}
-
-/** Starts the store; where the disk has no room for the journal of tails, without one, which takes longer. */
-async function startWriting(options: LocalLogStoreOptions): Promise<StoreStart> {
-  try {
-    return await startStore({ ...options, journalsTails: true });
-  } catch (error) {
-    if (!isFull(systemErrorCode(error))) throw error;
-    return startStore({ ...options, journalsTails: false });
-  }
-}
-
-function isFull(code: string | null): boolean {
-  return code === 'ENOSPC' || code === 'EDQUOT';
-}
-
-/** Runs `start`; refusals of the file system become sentences. */
-async function explainingFailures<T>(directory: string, start: () => Promise<T>): Promise<T> {
-  try {
-    return await start();
-  } catch (error) {
-    const code = systemErrorCode(error);
-    if (code === null || error instanceof EnvironmentError) throw error;
-    const full = isFull(code);
-    throw new EnvironmentError(
-      full ? EnvironmentErrorCode.DISK_FULL : EnvironmentErrorCode.IO_FAILED,
-      full
-        ? `The logs in ${directory} cannot be opened, because the disk has no room left (${code}): free some space.`
-        : `The logs in ${directory} cannot be opened (${code}): check the disk, and that all files are this user's.`,
-      error,
-    );
-  }
 }

@@ -28,3 +28,20 @@ export interface PartitionState {
   /** Null unless the partition takes no writes until someone decides. */
   readonly refusal: string | null;
 }
+
+/** A partition without files whose next record gets `offset`. */
+export function emptyAt(topic: string, partition: number, topicId: string | null, offset: Offset): PartitionState {
+  return {
+    topic,
+    partition,
+    topicId,
+    logStartOffset: offset,
+    endOffset: offset,
+    recoveryPoint: offset,
+    indexPoint: offset,
+    segments: [],
+    epochs: [],
+    producerSnapshot: null,
+    refusal: null,
+  };
+}

@@ -18,6 +18,7 @@ import { asOffset, firstOffset, type Offset, type Position } from '../base/numbe
 import type { AbortedCount } from './aborted-counts.ts';
 import { cutLog, setAside } from './cut-files.ts';
 import type { FileDescriptor } from './file-system.ts';
+import { FoundSegments } from './found-segments.ts';
 import { LeaderEpochs, type EpochStart } from './leader-epochs.ts';
 import { partitionMetadataName } from './partition-metadata.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -25,13 +26,7 @@ import { ProducerRecovery } from './producer-recovery.ts';
 import { recoverSegment } from './recovered-segment.ts';
 import { RecoveredTransactions } from './recovered-transactions.ts';
 import type { UnsyncedPartition } from './recovery-syncs.ts';
-import {
-  deletedFileSuffix,
-  parseSegmentFileName,
-  partitionDirectoryName,
-  segmentFileName,
-  temporarySuffix,
-} from './segment-name.ts';
+import { partitionDirectoryName, segmentFileName } from './segment-name.ts';
 import type { FileBatch } from './segment-scan.ts';
 import type { SegmentState } from './segment.ts';
 import type { JournaledTail } from './tail-journal.ts';
@@ -100,6 +95,7 @@ class Recovery {
   readonly #producers: ProducerRecovery;
   readonly #epochs: LeaderEpochs;
   readonly #transactions: RecoveredTransactions;
+  readonly #files: FoundSegments;
   readonly #unsyncedFiles: FileDescriptor[] = [];
   #recoveryPoint: Offset;
   /** The index point that holds afterwards; null where it is the log's end. */
@@ -122,12 +118,13 @@ class Recovery {
     this.#producers = new ProducerRecovery(tools, input.directory);
     this.#transactions = new RecoveredTransactions(tools.fileSystem, input.directory);
     this.#epochs = new LeaderEpochs(input.epochs);
+    this.#files = new FoundSegments(tools.fileSystem, input);
     if (!this.#producers.load(input.producerSnapshot)) this.#distrust('producer snapshot');
     tools.tails?.begin(partitionDirectoryName(input.topic, input.partition), input.topicId);
   }
 
   run(): RecoveryResult {
-    let baseOffsets = this.#withoutLeftovers(this.#withoutDeleted(this.#listSegments()));
+    let baseOffsets = this.#files.list((baseOffset) => this.#transactions.found(baseOffset));
     const segments: SegmentState[] = [];
     let cutBytes = 0;
     if (this.#beginsNowhere(baseOffsets)) {
@@ -160,7 +157,7 @@ class Recovery {
       if (nextBase !== null && nextBase <= this.#input.logStartOffset) {
         // Nobody reads here any more, and it was kept for its producers only: what follows is not its business.
         this.#problem = null;
-        for (const { baseOffset: before } of segments.splice(0)) this.#remove(before);
+        for (const { baseOffset: before } of segments.splice(0)) this.#files.remove(before);
         this.#endOffset = nextBase;
         continue;
       }
@@ -192,7 +189,7 @@ class Recovery {
     const unsynced = {
       directory,
       files: this.#unsyncedFiles,
-      hasNewNames: this.#hasNewNames || this.#isChanged,
+      hasNewNames: this.#hasNewNames || this.#isChanged || this.#files.isChanged,
       producers: this.#snapshot,
     };
     return { state, unsynced, tail: null, staleSnapshot, cutBytes, scannedBytes: this.#scannedBytes };
@@ -202,7 +199,8 @@ class Recovery {
   #journaledTail(state: PartitionState): JournaledTail | null {
     const { recoveryPoint, producerSnapshot } = this.#input;
     const { tails } = this.#tools;
-    const isSimple = !this.#isChanged && state.refusal === null && this.#recoveryPoint === recoveryPoint;
+    const isSimple =
+      !this.#isChanged && !this.#files.isChanged && state.refusal === null && this.#recoveryPoint === recoveryPoint;
     if (tails === null || this.#tail === null || !isSimple) return null;
     const { baseOffset, position } = this.#tail;
     // Those who write on know of the active segment's tail alone, and its index goes on without entries for it.
@@ -253,48 +251,6 @@ class Recovery {
     this.#producers.clear();
   }
 
-  /** The base offsets of the segments, ascending. What a deletion or a replacement left behind is removed. */
-  #listSegments(): Offset[] {
-    const { fileSystem } = this.#tools;
-    const { directory } = this.#input;
-    const baseOffsets: Offset[] = [];
-    for (const name of this.#input.names) {
-      if (name.endsWith(deletedFileSuffix) || name.endsWith(temporarySuffix)) fileSystem.remove(`${directory}/${name}`);
-      const parsed = parseSegmentFileName(name);
-      if (parsed?.kind === 'log') baseOffsets.push(parsed.baseOffset);
-      if (parsed?.kind === 'txnindex') this.#transactions.found(parsed.baseOffset);
-      const isSnapshot = parsed?.kind === 'snapshot' || parsed?.kind === 'named';
-      if (isSnapshot && parsed.baseOffset !== this.#input.producerSnapshot) {
-        fileSystem.remove(`${directory}/${name}`);
-      }
-    }
-    return baseOffsets.toSorted((a, b) => a - b);
-  }
-
-  /**
-   * Leaves out, and removes, the segments that end at or before the log's start: a deletion was not finished. Those
-   * that go beyond the recovery point stay, because their producers are not known yet.
-   */
-  #withoutDeleted(baseOffsets: readonly Offset[]): Offset[] {
-    const unneededBefore = Math.min(this.#input.logStartOffset, this.#input.recoveryPoint);
-    const kept = baseOffsets.filter((_, i) => !((baseOffsets[i + 1] ?? Infinity) <= unneededBefore));
-    for (const baseOffset of baseOffsets.slice(0, baseOffsets.length - kept.length)) this.#remove(baseOffset);
-    return kept;
-  }
-
-  /**
-   * Leaves out, and removes, empty segments in the middle: a segment that was to begin there could not be made, and the
-   * one before it went on past that offset.
-   */
-  #withoutLeftovers(baseOffsets: readonly Offset[]): Offset[] {
-    const { fileSystem } = this.#tools;
-    return baseOffsets.filter((baseOffset, i) => {
-      const isLeftover = i > 0 && i < baseOffsets.length - 1 && fileSystem.sizeAt(this.#logPath(baseOffset)) === 0;
-      if (isLeftover) this.#remove(baseOffset);
-      return !isLeftover;
-    });
-  }
-
   /**
    * The log ends before it begins: what was deleted was never durable. No offset that was deleted comes back, so the
    * log is empty and goes on at its start, as Kafka has it.
@@ -306,7 +262,7 @@ class Recovery {
       { topic, partition, logStartOffset, endOffset },
       'The log ended before the offset up to which its records were deleted: it is empty and begins there.',
     );
-    for (const { baseOffset } of segments) this.#remove(baseOffset);
+    for (const { baseOffset } of segments) this.#files.remove(baseOffset);
     this.#endOffset = logStartOffset;
     this.#isChanged = true;
   }
@@ -330,15 +286,6 @@ class Recovery {
       'The log has no beginning, which was not on disk yet; what followed is kept in .cut files.',
     );
     return cutBytes;
-  }
-
-  #remove(baseOffset: Offset): void {
-    const { fileSystem } = this.#tools;
-    for (const kind of ['log', 'index', 'timeindex', 'txnindex'] as const) {
-      const path = `${this.#input.directory}/${segmentFileName(baseOffset, kind)}`;
-      if (fileSystem.sizeAt(path) !== null) fileSystem.remove(path);
-    }
-    this.#isChanged = true;
   }
 
   /** Recovers a segment by scanning it. */
@@ -452,9 +399,5 @@ class Recovery {
       firstOpenTransaction: this.#producers.firstOpenTransaction,
       refusal,
     };
-  }
-
-  #logPath(baseOffset: Offset): string {
-    return `${this.#input.directory}/${segmentFileName(baseOffset, 'log')}`;
   }
 }

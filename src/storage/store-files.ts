@@ -23,7 +23,7 @@ import {
   writeCheckpointLines,
   writeCheckpointLinesLater,
 } from './checkpoint-file.ts';
-import { abortedCountsText, parseAbortedCounts, type AbortedCount } from './aborted-counts.ts';
+import { abortedCountsOf, abortedCountsText, parseAbortedCounts, type AbortedCount } from './aborted-counts.ts';
 import type { FileSystem } from './file-system.ts';
 import { parseLeaderEpochLines, type EpochStart } from './leader-epochs.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -54,6 +54,13 @@ export interface PartitionPoint {
   readonly indexPoint: Offset;
   /** What the transaction indexes have of what lies before `offset`. */
   readonly abortedCounts: readonly AbortedCount[];
+}
+
+/** The recovery point of a partition that is not written at the moment. */
+export function pointOf(state: PartitionState): PartitionPoint {
+  const { topic, partition, topicId, recoveryPoint, producerSnapshot, epochs, indexPoint, segments } = state;
+  const abortedCounts = abortedCountsOf(segments);
+  return { topic, partition, topicId, offset: recoveryPoint, producerSnapshot, epochs, indexPoint, abortedCounts };
 }
 
 /** A partition as a clean stop's file has it; the first releases wrote no index points. */

@@ -14,8 +14,7 @@ import { tailSettled } from './log-checkpoint.ts';
 import type { PartitionState } from './partition-state.ts';
 import { partitionDirectoryName } from './segment-name.ts';
 import type { StoreContext } from './store-context.ts';
-import { writeLogStartsLater, writeRecoveryPointsLater, type PartitionPoint } from './store-files.ts';
-import { pointOf } from './store-start.ts';
+import { pointOf, writeLogStartsLater, writeRecoveryPointsLater, type PartitionPoint } from './store-files.ts';
 import type { Turns } from './turns.ts';
 import { settledState, settleTail, takeReplaced, type TailProgress } from './unsettled-tail.ts';
 

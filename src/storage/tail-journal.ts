@@ -262,3 +262,9 @@ function corrupt(path: string, position: number): EnvironmentError {
       'which may be nowhere else on disk. Restore it from a copy, or remove it to go on with what is in the logs themselves.',
   );
 }
+
+/** Removes the journal, once nothing is in it that counts; one that comes back after a power cut has nothing either. */
+export function removeTails(fileSystem: FileSystem, directory: string): void {
+  const path = `${directory}/${tailsName}`;
+  if (fileSystem.sizeAt(path) !== null) fileSystem.remove(path);
+}

@@ -22,6 +22,7 @@ import { recoverPartition } from '../storage/recovery.ts';
 import {
   leaderEpochName,
   logStartsName,
+  pointOf,
   recoveryPointsName,
   removeCleanStop,
   writeLeaderEpoch,
@@ -29,7 +30,6 @@ import {
   writeRecoveryPoints,
   type PartitionPoint,
 } from '../storage/store-files.ts';
-import { pointOf } from '../storage/store-start.ts';
 import { replayTails } from '../storage/tail-replay.ts';
 import type { PartitionReport, VerifyReport } from './findings.ts';
 import { knownPartition, type StoreFiles } from './known-partition.ts';
