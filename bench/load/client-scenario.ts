@@ -121,7 +121,7 @@ async function run({ millrace, sizes, dataParent, includes, note }: ScenarioCont
     await createTopics(admin, [{ name, partitionCount }]);
     return name;
   };
-  for (const recordBytes of [100, 1024]) {
+  for (const recordBytes of sizes.recordBytes) {
     const load = { recordBytes, count: sizes.isQuick ? 500 : recordBytes === 100 ? 600_000 : 200_000 };
     const filled = await newTopic();
     await millraceClient.send(server.doors, filled, load);

@@ -26,7 +26,7 @@ const produce: Scenario = {
   name: 'produce',
   title: 'one connection, one partition, prepared batches',
   run: (context) => {
-    const cases = [100, 1024].flatMap((recordBytes) =>
+    const cases = context.sizes.recordBytes.flatMap((recordBytes) =>
       ([1, -1] as const).flatMap((acks) =>
         [usualBatch, largeBatch].map((batchBytes): ProduceCase => ({
           what: `${sizeName(recordBytes)}, ${acksName(acks)}${acks === -1 ? ' idempotent' : ''}, batches of ${sizeName(batchBytes)}`,
@@ -63,7 +63,7 @@ const recordSizes: Scenario = {
   title: 'records of 100 B to 100 KB, 12 partitions, acks=1',
   run: (context) => {
     const cases = [largeBatch, usualBatch].flatMap((batchBytes) =>
-      [100, 1024, 10_240, 100_000].map((recordBytes): ProduceCase => {
+      context.sizes.sweptRecordBytes.map((recordBytes): ProduceCase => {
         const batches = `batches of ${sizeName(batchBytes)}`;
         return {
           what: `${sizeName(recordBytes)}, ${batches}`,
@@ -104,7 +104,7 @@ const compressions: Scenario = {
   name: 'compression',
   title: 'none, lz4 and zstd, batches of 64 KiB before compression; bytes as they travel',
   run: (context) => {
-    const cases = [100, 1024].flatMap((recordBytes) =>
+    const cases = context.sizes.recordBytes.flatMap((recordBytes) =>
       (['none', 'lz4', 'zstd'] as const).map((compression): ProduceCase => ({
         what: `${sizeName(recordBytes)}, ${compression}`,
         recordBytes,

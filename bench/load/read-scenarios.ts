@@ -78,7 +78,7 @@ const catchUp: Scenario = {
   name: 'catch-up',
   title: 'everything that a topic holds, from its start, with the page cache warm',
   async run(context) {
-    const cases = [100, 1024].flatMap((recordBytes) =>
+    const cases = context.sizes.recordBytes.flatMap((recordBytes) =>
       (
         [
           ['tcp', 1],

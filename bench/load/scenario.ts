@@ -22,6 +22,9 @@ export interface Sizes {
   readonly manyPartitions: readonly number[];
   /** Of starts; those with ten thousand are `bench:peers`'s. */
   readonly startPartitions: number;
+  /** Of records, in bytes: those that most scenarios have, and those of the sweep over sizes. */
+  readonly recordBytes: readonly number[];
+  readonly sweptRecordBytes: readonly number[];
   /** Records a second at fixed rates. */
   readonly rates: readonly number[];
   /** What is produced before it is read. */
@@ -44,6 +47,8 @@ export const fullSizes: Sizes = {
   crowds: [10, 100, 1000],
   manyPartitions: [1, 12, 1000, 10_000],
   startPartitions: 1000,
+  recordBytes: [100, 1024],
+  sweptRecordBytes: [100, 1024, 10_240, 100_000],
   rates: [1000, 20_000],
   catchUpBytes: 1e9,
   soakBytes: 2e9,
@@ -58,8 +63,10 @@ export const quickSizes: Sizes = {
   rateMs: 60,
   requests: 20,
   crowds: [2, 20],
-  manyPartitions: [1, 12, 50],
+  manyPartitions: [1, 50],
   startPartitions: 50,
+  recordBytes: [100],
+  sweptRecordBytes: [100, 100_000],
   rates: [500],
   catchUpBytes: 4e6,
   soakBytes: 16e6,

@@ -49,7 +49,7 @@ async function produceTo(
 describe.skipIf(!hasPrlimit)('partitions that are more than descriptors', () => {
   it.each([
     [256, 600],
-    [1024, 1500],
+    [1024, 1100],
   ])(
     'are all written with a bound of %i and %i partitions, one after the other and at once',
     async (openFiles, count) => {
