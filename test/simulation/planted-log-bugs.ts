@@ -132,6 +132,7 @@ export const logBugs: readonly ExpectedBug[] = [
     name: 'a high watermark past unsynced acks=all',
     store: inLogs((log) => new EarlyReads(log)),
     found: /^lost-read/,
+    profile: { consumers: 2, powerCutChance: 1, crashEveryMs: 100, maxDiskMs: 40, maxNetworkMs: 1 },
   },
   { name: 'reads that skip', store: inLogs((log) => new SkippingReads(log)), found: /^skip/ },
   {
