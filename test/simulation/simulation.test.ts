@@ -42,10 +42,11 @@ const exercised = [
   ],
 ];
 
-function told(result: SimulationResult): string {
+function told(result: SimulationResult, profile?: Partial<Profile>): string {
   const events = result.trace.join('\n  ');
   const problems = result.problems.slice(0, 10).join('\n✗ ');
-  return `seed ${result.seed} (npm run simulate -- --seed ${result.seed})\n  ${events}\n✗ ${problems}`;
+  const again = profile === undefined ? `npm run simulate -- --seed ${result.seed}` : 'with the profile of this file';
+  return `seed ${result.seed} (${again})\n  ${events}\n✗ ${problems}`;
 }
 
 describe('the whole broker under seeded schedulers', () => {
@@ -58,7 +59,7 @@ describe('the whole broker under seeded schedulers', () => {
       // A test that has timed out must not go on: two simulations in one thread disturb each other.
       signal.throwIfAborted();
       const result = await simulate(seed, profile === undefined ? {} : { profile });
-      if (result.problems.length > 0) expect.fail(told(result));
+      if (result.problems.length > 0) expect.fail(told(result, profile));
       for (const [name, count] of result.counts) counts.set(name, (counts.get(name) ?? 0) + count);
       if (profile === undefined) runs.set(seed, result);
     }
