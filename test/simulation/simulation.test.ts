@@ -3,7 +3,7 @@ import type { Profile } from './profile.ts';
 import { simulate, type SimulationResult } from './simulation.ts';
 
 const seedsPerTest = 25;
-const seedCount = 150;
+const seedCount = 250;
 /**
  * Hardly any of the seeds draws what has a named producer's numbers refused: later ones on their way while the disk takes none
  * of the one before.
