@@ -40,6 +40,7 @@ import { CountingLogger } from './program/counting-logger.ts';
 import type { DoorAddress } from './program/door-address.ts';
 import { Doors } from './program/doors.ts';
 import { metricsOf } from './program/metrics.ts';
+import { ActiveClients } from './server/active-clients.ts';
 import { DescriptorShares, softDescriptorLimit } from './server/descriptor-shares.ts';
 import { lockDirectory } from './server/directory-lock.ts';
 import { loadNativePart, type NativePart } from './server/http-server.ts';
@@ -79,6 +80,11 @@ export interface StartOptions extends Omit<BrokerOptions, 'kafka' | 'http'> {
   readonly logger?: Logger;
   /** Whose level clients may see and change; default: they see no logger. */
   readonly levelledLog?: LevelledLog;
+  /**
+   * Whether nothing but the broker runs in this thread, as in the program: then it may wait for the disk itself while one
+   * client alone is there, who is answered the sooner. Default: no, so that the disk holds nothing else of the process up.
+   */
+  readonly ownsThread?: boolean;
   /** Hears that a part of the broker failed by a defect: it writes nothing any more, and should be closed. */
   readonly onDefect?: (error: Error) => void;
 }
@@ -250,7 +256,9 @@ async function start(
     ? openDataDirectory(storage.fileSystem, checked.dataDirectory, nodeId, systemRandom)
     : await takeDirectory(resolvePath(checked.dataDirectory), nodeId, undo);
   for (const name of config.inertNames) logger.warn({ name }, 'A setting of Kafka that was given has no effect here.');
-  const { broker, store, arena, descriptors } = await openBroker(directory, storage, config, logger, undo, options);
+  const clients = new ActiveClients(systemClock);
+  const opening = { ...options, clients };
+  const { broker, store, arena, descriptors } = await openBroker(directory, storage, config, logger, undo, opening);
   const gateway = new Gateway(broker);
   undo.add(async () => gateway.close());
   const version = releaseVersion();
@@ -264,6 +272,7 @@ async function start(
     version,
     config,
     descriptors,
+    clients,
     throttleMs: (clientHost) => broker.connectionRates.throttleMs(clientHost),
     waitMs: () => broker.connectionRates.waitMs(),
     logger,
@@ -349,7 +358,7 @@ async function openBroker(
   config: BrokerConfig,
   logger: Logger,
   undo: Undo,
-  { onDefect = () => {}, levelledLog }: StartOptions,
+  { onDefect = () => {}, levelledLog, ownsThread = false, clients }: StartOptions & { readonly clients: ActiveClients },
 ): Promise<{ broker: Broker; store: LocalLogStore; arena: Arena; descriptors: DescriptorShares }> {
   const arena = Arena.create(arenaOptions);
   const executor = executorOf(arena, fileSystem, config);
@@ -357,7 +366,10 @@ async function openBroker(
   const shared = { clock: systemClock, random: systemRandom, logger };
   const storage = { directory: path, fileSystem, arena, executor, compactor: compactor(fileSystem), onDefect };
   const onOpenLogs = (count: number): void => descriptors.logsAre(count);
-  const store = await explainingFailures(path, () => LocalLogStore.open({ ...storage, ...shared, onOpenLogs }));
+  const mayWait = (): boolean => ownsThread && clients.mayWait();
+  const store = await explainingFailures(path, () =>
+    LocalLogStore.open({ ...storage, ...shared, onOpenLogs, mayWait }),
+  );
   undo.add(() => store.close());
   const descriptors = new DescriptorShares({
     softLimit: softDescriptorLimit,

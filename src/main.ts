@@ -53,7 +53,13 @@ async function run(flags: Flags): Promise<number> {
     const asked = stopSignal();
     let fail: (error: Error) => void = () => {};
     const failed = new Promise<Error>((resolve) => (fail = resolve));
-    const broker = await startBroker({ ...options, logger: log, levelledLog: log, onDefect: (error) => fail(error) });
+    const broker = await startBroker({
+      ...options,
+      ownsThread: true,
+      logger: log,
+      levelledLog: log,
+      onDefect: (error) => fail(error),
+    });
     announce(broker, log);
     const reason = await Promise.race([asked, failed]);
     if (reason instanceof Error) log.error({ error: reason }, 'The broker stops because of a defect in it.');

@@ -6,9 +6,8 @@
  *   (how     (files)   (WRITTEN,   (what is written by now)                                   (SYNCED, CLOSED, …)
  *    many)              ring free)
  *
- * One sync is under way at a time and covers what was written before it began; the next starts when it has ended.
- * A failed write drops the partition's submissions until RESUME. A failed sync is final for the partition: the kernel
- * marks pages clean that never reached the disk, so a second sync would lie.
+ * One sync is under way at a time, and the next starts when it has ended (`partition-syncs.ts`).
+ * A failed write drops the partition's submissions until RESUME. A failed sync is final for the partition.
  * What would open more files than allowed waits untaken (`descriptor-limit.ts`): so the queue fills, then the ring, and
  * then producers wait.
  * It decides nothing about offsets, positions or segments, and does not sleep; see `flush-task.ts`.
@@ -16,27 +15,22 @@
 
 import { assert, present } from '../base/assert.ts';
 import {
-  blankCompletion,
   blankSubmission,
   CompletionKind,
-  FlushFailure,
-  type Completion,
   type FlushQueue,
-  noLog,
-  noSlot,
   type Submission,
   SubmissionFlag,
   SubmissionKind,
 } from '../memory/flush-queue.ts';
 import type { FileSystem } from '../storage/file-system.ts';
+import { flushFailureOf } from '../storage/flush-failure.ts';
 import { transactionEntrySizeBytes } from '../storage/transaction-index.ts';
 import { parseTailText } from '../storage/unsettled-tail.ts';
-import { DescriptorLimit, openedBy } from './descriptor-limit.ts';
+import { CompletionOutbox } from './completion-outbox.ts';
+import { type DescriptorLimit, openedBy } from './descriptor-limit.ts';
 import type { DirectWrites } from './direct-file.ts';
-import { flushFailureOf } from './flush-failure.ts';
+import { PartitionSyncs } from './partition-syncs.ts';
 import { maxSourcesPerWrite, PartitionWriter } from './partition-writer.ts';
-import { syncInPlace, syncPartitions, type PartitionSync } from './sync-round.ts';
-import { WantedSyncs } from './wanted-syncs.ts';
 
 /** Submissions of one round at most: more would keep the first ones' completions waiting. */
 const maxSubmissionsPerRound = 4096;
@@ -44,7 +38,6 @@ const maxSubmissionsPerRound = 4096;
 const defaultMaxOpenFiles = 128;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
-const progress: Completion = { ...blankCompletion(), kind: CompletionKind.PROGRESS, slot: noSlot };
 
 export interface FlushRoundOptions {
   readonly queue: FlushQueue;
@@ -57,6 +50,8 @@ export interface FlushRoundOptions {
   readonly direct?: DirectWrites;
   /** Files that may be open until a LIMIT says otherwise. */
   readonly maxOpenFiles?: number;
+  /** For how long syncs take, in milliseconds; they take no time, unless given. */
+  readonly nowMs?: () => number;
 }
 
 export class FlushRound {
@@ -69,8 +64,8 @@ export class FlushRound {
 
   /** Writers by slot, and those that were given up by a CLOSE and still have something to sync. */
   readonly #writers = new Map<number, PartitionWriter>();
-  readonly #syncs = new WantedSyncs();
-  readonly #descriptors: DescriptorLimit;
+  readonly #syncs: PartitionSyncs;
+  readonly #outbox: CompletionOutbox;
   /** Writers with a group, in the order of their first batch. */
   readonly #gathering = new Set<PartitionWriter>();
   /** Writers whose end moved since the last WRITTEN. */
@@ -80,13 +75,8 @@ export class FlushRound {
   /** One for all writers, of which there may be thousands. */
   readonly #onLogLeft = (): void => this.#queue.files.leaveLog();
 
-  /** Completions that are not published yet. */
-  #outbox: Completion[] = [];
   #taken = 0;
   #dealtWith = 0;
-  #sync: Promise<void> | null = null;
-  readonly #syncing = new Set<PartitionWriter>();
-  #defect: unknown = null;
   #stopped = false;
 
   constructor(options: FlushRoundOptions) {
@@ -96,13 +86,19 @@ export class FlushRound {
     this.#ringSizeBytes = options.ringSizeBytes;
     this.#files = options.fileSystem;
     this.#direct = options.direct ?? null;
-    const isBusy = (writer: PartitionWriter): boolean => this.#gathering.has(writer) || this.#syncing.has(writer);
-    this.#descriptors = new DescriptorLimit(options.maxOpenFiles ?? defaultMaxOpenFiles, isBusy, this.#syncs);
+    this.#outbox = new CompletionOutbox(options.queue);
+    this.#syncs = new PartitionSyncs({
+      fileSystem: options.fileSystem,
+      outbox: this.#outbox,
+      maxOpenFiles: options.maxOpenFiles ?? defaultMaxOpenFiles,
+      isGathering: (writer) => this.#gathering.has(writer),
+      nowMs: options.nowMs ?? (() => 0),
+    });
   }
 
   /** Whether nothing can be taken before the sync that is under way has ended. */
   get isHeld(): boolean {
-    return this.#descriptors.isHeld && this.#sync !== null;
+    return this.#descriptors.isHeld && this.#syncs.underWay !== null;
   }
 
   /** Whether STOP was dealt with. */
@@ -117,12 +113,12 @@ export class FlushRound {
 
   /** The sync that is under way: resolves when it has ended, never rejects. Null where there is none. */
   get syncUnderWay(): Promise<void> | null {
-    return this.#sync;
+    return this.#syncs.underWay;
   }
 
   /** Completions that found no room, or wait for `publish`. */
   get unpublished(): number {
-    return this.#outbox.length;
+    return this.#outbox.count;
   }
 
   /** Whether nothing is left to do but to wait for submissions. */
@@ -135,11 +131,9 @@ export class FlushRound {
     return (
       this.#taken === 0 &&
       this.#dealtWith === 0 &&
-      this.#outbox.length === 0 &&
-      this.#sync === null &&
-      this.#syncs.count === 0 &&
-      !this.#descriptors.hasLimitsToKeep &&
-      this.#defect === null
+      this.#outbox.count === 0 &&
+      this.#syncs.nothingLeft &&
+      !this.#descriptors.hasLimitsToKeep
     );
   }
 
@@ -147,7 +141,7 @@ export class FlushRound {
   take(): number {
     assert(this.#taken === 0, 'what was taken is written before more is taken');
     // Completions that wait for room come first; each submission causes at most one before its sync.
-    const room = this.#outbox.length > 0 || this.#stopped || this.isHeld ? 0 : this.#queue.freeCompletions;
+    const room = this.#outbox.count > 0 || this.#stopped || this.isHeld ? 0 : this.#queue.freeCompletions;
     this.#taken = Math.min(this.#queue.waitingSubmissions - this.#dealtWith, room, maxSubmissionsPerRound);
     return this.#taken;
   }
@@ -168,7 +162,7 @@ export class FlushRound {
     for (const writer of this.#gathering) this.#writeGroup(writer);
     this.#gathering.clear();
     this.#descriptors.endOfGroups();
-    for (const writer of this.#advanced) this.#complete(writer, CompletionKind.WRITTEN);
+    for (const writer of this.#advanced) this.#outbox.tell(writer, CompletionKind.WRITTEN);
     this.#advanced.clear();
     this.#dealtWith += this.#taken;
     this.#taken = 0;
@@ -176,13 +170,8 @@ export class FlushRound {
 
   /** Frees the slots and ring bytes of what was written, and shows as many completions as have room. */
   publish(): void {
-    if (this.#defect !== null) throw this.#defect;
-    if (this.#dealtWith > 0 && this.#outbox.length === 0) this.#outbox.push(progress);
-    const count = Math.min(this.#outbox.length, this.#queue.freeCompletions);
-    if (count === 0 && this.#dealtWith === 0) return;
-    for (let i = 0; i < count; i++) this.#queue.pushCompletion(this.#outbox[i]!, i);
-    this.#queue.publishCompletions(this.#dealtWith, count);
-    this.#outbox = count === this.#outbox.length ? [] : this.#outbox.slice(count);
+    this.#syncs.throwDefect();
+    this.#outbox.publish(this.#dealtWith);
     this.#dealtWith = 0;
   }
 
@@ -191,48 +180,21 @@ export class FlushRound {
    * one that is a single file's is over when this returns: two wake-ups of threads less, while nothing else is written.
    */
   startSync(inPlace = false): boolean {
-    if (this.#sync !== null) return false;
-    for (const slot of this.#descriptors.keepLimits()) {
-      this.#outbox.push({ ...progress, kind: CompletionKind.LIMITED, slot });
-    }
-    const syncs: PartitionSync[] = [];
-    for (const writer of this.#syncs.next()) {
-      const opensIndexes = writer.checkpointsWanted > 0 || writer.closeWanted;
-      const hasRoom = !opensIndexes || this.#descriptors.makeRoom(openedBy.indexes);
-      if (!hasRoom && syncs.length > 0) break;
-      this.#syncs.delete(writer);
-      if (writer.state === 'sync-failed') this.#refuseSync(writer);
-      else syncs.push(this.#beginSync(writer));
-    }
-    if (syncs.length === 0) return false;
-    if (inPlace && syncInPlace(this.#files, syncs)) {
-      this.#endSync(syncs[0]!);
-      return true;
-    }
-    this.#sync = syncPartitions(this.#files, syncs)
-      .then(() => {
-        for (const sync of syncs) this.#endSync(sync);
-      })
-      .catch((error: unknown) => {
-        // Not the disk's failure but a defect; the next step throws it.
-        this.#defect = error;
-      })
-      .finally(() => {
-        this.#sync = null;
-      });
-    return true;
+    if (this.#syncs.underWay !== null) return false;
+    for (const slot of this.#descriptors.keepLimits()) this.#outbox.tellLimited(slot);
+    return this.#syncs.start(inPlace);
   }
 
   /** Closes all descriptors; for the end, when no sync is under way. */
   closeFiles(): void {
-    assert(this.#sync === null, 'files are closed after the sync that uses them');
+    assert(this.#syncs.underWay === null, 'files are closed after the sync that uses them');
     for (const writer of this.#writers.values()) writer.close();
     this.#writers.clear();
   }
 
   /** Whether no more files than allowed will be open once `submission` is dealt with; else it waits for a sync. */
   #hasRoomFor({ kind, slot }: Submission): boolean {
-    const canWait = this.#sync !== null || this.#gathering.size > 0;
+    const canWait = this.#syncs.underWay !== null || this.#gathering.size > 0;
     switch (kind) {
       case SubmissionKind.WRITE: {
         const writer = this.#writerOf(slot);
@@ -257,12 +219,13 @@ export class FlushRound {
       return;
     }
     if (writer.gathered === maxSourcesPerWrite && !this.#writeGroup(writer)) return;
+    if (isWritten && !this.#countWritten(writer, submission)) return;
     const { sizeBytes, filePosition, endOffset } = submission;
-    const synced = (submission.flags & SubmissionFlag.SYNC) !== 0;
-    if (isWritten) writer.gatherWritten(sizeBytes, filePosition, endOffset);
-    else {
-      const start = this.#ringAddress + (submission.ringPosition % this.#ringSizeBytes);
+    const start = this.#ringAddress + (submission.ringPosition % this.#ringSizeBytes);
+    if (!isWritten) {
+      const synced = (submission.flags & SubmissionFlag.SYNC) !== 0;
       writer.gather(this.#bytes.subarray(start, start + sizeBytes), filePosition, endOffset, synced);
+      if (synced) this.#syncs.wanted.add(writer);
     }
     if ((submission.flags & SubmissionFlag.OFFSET_INDEX_ENTRY) !== 0) {
       writer.gatherIndexEntry(submission.indexRelativeOffset, submission.filePosition);
@@ -271,11 +234,20 @@ export class FlushRound {
       writer.gatherTimeIndexEntry(submission.timeIndexTimestamp, submission.timeIndexRelativeOffset);
     }
     if ((submission.flags & SubmissionFlag.TRANSACTION_INDEX_ENTRY) !== 0) {
-      const behind = this.#ringAddress + (submission.ringPosition % this.#ringSizeBytes) + sizeBytes;
+      const behind = start + sizeBytes;
       writer.gatherTransactionEntry(this.#bytes.slice(behind, behind + transactionEntrySizeBytes));
     }
     this.#gathering.add(writer);
-    if (synced) this.#syncs.add(writer);
+  }
+
+  /** Counts what the I/O thread has written, and synced where it did. Returns whether the partition goes on. */
+  #countWritten(writer: PartitionWriter, { sizeBytes, filePosition, endOffset, flags, failure }: Submission): boolean {
+    writer.gatherWritten(sizeBytes, filePosition, endOffset, (flags & SubmissionFlag.SYNCED) !== 0);
+    if ((flags & SubmissionFlag.SYNC_FAILED) === 0) return true;
+    // Whatever waits for its indexes is for the next start to find.
+    this.#gathering.delete(writer);
+    this.#syncs.failedElsewhere(writer, failure);
+    return false;
   }
 
   #control(submission: Submission): void {
@@ -298,11 +270,11 @@ export class FlushRound {
         this.#roll(writer, submission);
         return;
       case SubmissionKind.SYNC:
-        this.#syncs.addUnhurried(writer);
+        this.#syncs.wanted.addUnhurried(writer);
         return;
       case SubmissionKind.CHECKPOINT:
         writer.checkpointsWanted++;
-        this.#syncs.addUnhurried(writer);
+        this.#syncs.wanted.addUnhurried(writer);
         return;
       case SubmissionKind.CLOSE:
         this.#close(writer, (submission.flags & SubmissionFlag.DISCARD) !== 0);
@@ -363,33 +335,17 @@ export class FlushRound {
     assert(submission.filePosition === writer.position, 'writing resumes after the last whole batch');
     const cut = (): void => {
       writer.cut();
-      const { indexSizeBytes, timeIndexSizeBytes, transactionIndexSizeBytes } = submission;
-      writer.cutIndexes(indexSizeBytes, timeIndexSizeBytes, transactionIndexSizeBytes);
+      writer.cutIndexes(submission);
     };
     if (!this.#attempt(writer, cut)) return;
     writer.state = 'open';
-    this.#complete(writer, CompletionKind.RESUMED);
+    this.#outbox.tell(writer, CompletionKind.RESUMED);
   }
 
   #close(writer: PartitionWriter, discard: boolean): void {
     this.#writers.delete(writer.slot);
-    writer.closeWanted = true;
-    if (!discard) {
-      // Not only when it is synced: who has these files next, perhaps in this round, goes on behind its entries.
-      this.#appendLast(writer);
-      this.#syncs.add(writer);
-      return;
-    }
-    this.#syncs.delete(writer);
-    // A sync may be using the descriptors; it closes them when it ends.
-    if (!this.#syncing.has(writer)) this.#finishClose(writer);
-  }
-
-  #finishClose(writer: PartitionWriter, failure: FlushFailure = FlushFailure.NONE): void {
-    if (this.#advanced.delete(writer)) this.#complete(writer, CompletionKind.WRITTEN);
-    writer.close();
-    this.#descriptors.files.recount(writer);
-    this.#complete(writer, CompletionKind.CLOSED, failure);
+    if (this.#advanced.delete(writer)) this.#outbox.tell(writer, CompletionKind.WRITTEN);
+    this.#syncs.close(writer, discard);
   }
 
   #writeGroup(writer: PartitionWriter): boolean {
@@ -417,99 +373,13 @@ export class FlushRound {
       this.#descriptors.files.recount(writer);
       // WRITE_FAILED says what is written, so a WRITTEN after it would only repeat that.
       this.#advanced.delete(writer);
-      this.#complete(writer, CompletionKind.WRITE_FAILED, failure);
+      this.#outbox.tell(writer, CompletionKind.WRITE_FAILED, failure);
       return false;
     }
   }
 
-  #beginSync(writer: PartitionWriter): PartitionSync {
-    const withIndexes = writer.checkpointsWanted > 0 || writer.closeWanted;
-    const sideFailure = withIndexes ? this.#appendLast(writer) : FlushFailure.NONE;
-    const sync: PartitionSync = {
-      writer,
-      dirty: writer.takeDirty(),
-      endOffset: writer.endOffset,
-      position: writer.position,
-      segmentBaseOffset: writer.segmentBaseOffset,
-      checkpoints: writer.checkpointsWanted,
-      close: writer.closeWanted,
-      sideFailure,
-      failure: FlushFailure.NONE,
-    };
-    writer.checkpointsWanted = 0;
-    this.#syncing.add(writer);
-    this.#descriptors.files.recount(writer);
-    this.#descriptors.files.gaveAway(sync.dirty.givenAway.length);
-    return sync;
-  }
-
-  /** Brings the files to what the writer says of them. What is written is unharmed by a failure, which is returned. */
-  #appendLast(writer: PartitionWriter): FlushFailure {
-    try {
-      // Who opens these files next takes their size for the log's.
-      if (writer.closeWanted) writer.trim();
-      writer.appendIndexes();
-      return FlushFailure.NONE;
-    } catch (error) {
-      const failure = flushFailureOf(error);
-      if (failure === null) throw error;
-      return failure;
-    } finally {
-      this.#descriptors.files.recount(writer);
-    }
-  }
-
-  #endSync(sync: PartitionSync): void {
-    const { writer } = sync;
-    this.#syncing.delete(writer);
-    for (const file of sync.dirty.givenAway) this.#files.close(file);
-    this.#descriptors.files.closedAway(sync.dirty.givenAway.length);
-    const failed = sync.failure !== FlushFailure.NONE;
-    if (failed) {
-      writer.state = 'sync-failed';
-      // It says what is written by now, because later writes are dropped without another word.
-      this.#complete(writer, CompletionKind.SYNC_FAILED, sync.failure);
-    } else {
-      this.#outbox.push({
-        kind: CompletionKind.SYNCED,
-        slot: writer.slot,
-        generation: writer.generation,
-        failure: FlushFailure.NONE,
-        endOffset: sync.endOffset,
-        filePosition: sync.position,
-        segmentBaseOffset: sync.segmentBaseOffset,
-        log: noLog,
-        logsLeft: 0,
-      });
-    }
-    for (let i = 0; i < sync.checkpoints && !sync.close && !failed; i++) {
-      this.#complete(writer, CompletionKind.CHECKPOINTED, sync.sideFailure);
-    }
-    // A CLOSE that came while this sync ran has its own, unless there is nothing to keep.
-    if (writer.closeWanted && !this.#syncs.has(writer)) {
-      this.#finishClose(writer, failed ? sync.failure : sync.sideFailure);
-    }
-  }
-
-  /** Answers a sync of a partition whose last one failed. */
-  #refuseSync(writer: PartitionWriter): void {
-    writer.checkpointsWanted = 0;
-    this.#complete(writer, CompletionKind.SYNC_FAILED, FlushFailure.IO);
-    if (writer.closeWanted) this.#finishClose(writer, FlushFailure.IO);
-  }
-
-  #complete(writer: PartitionWriter, kind: CompletionKind, failure: FlushFailure = FlushFailure.NONE): void {
-    this.#outbox.push({
-      kind,
-      slot: writer.slot,
-      generation: writer.generation,
-      failure,
-      endOffset: writer.endOffset,
-      filePosition: writer.position,
-      segmentBaseOffset: writer.segmentBaseOffset,
-      log: writer.log ?? noLog,
-      logsLeft: this.#queue.files.logsLeft,
-    });
+  get #descriptors(): DescriptorLimit {
+    return this.#syncs.descriptors;
   }
 
   #writerOf(slot: number): PartitionWriter {

@@ -53,6 +53,7 @@ export default async function runFlushTask({ ticket, directWriting, workerIndex 
     ringAddress: layout.ringAddress,
     ringSizeBytes: layout.ringSizeBytes,
     fileSystem: nodeFileSystem,
+    nowMs: () => performance.now(),
     direct: {
       way: new WayOfWriting(directWriting, () => performance.now()),
       staging: {

@@ -20,25 +20,23 @@ import { systemErrorCode } from '../base/environment-error.ts';
 import { asOffset } from '../base/numbers.ts';
 import type { RecencyLinks } from '../base/recency-list.ts';
 import type { FileDescriptor, FileSystem } from '../storage/file-system.ts';
-import { partitionMetadataName, partitionMetadataText } from '../storage/partition-metadata.ts';
 import { segmentFileName } from '../storage/segment-name.ts';
-import { tailsName, writeTail } from '../storage/tail-journal.ts';
 import type { TailToWrite } from '../storage/unsettled-tail.ts';
+import { ActiveIndexes, type IndexSizes } from './active-indexes.ts';
 import { DirectFile, type DirectWrites } from './direct-file.ts';
-import { IndexAppender, type IndexKind, type IndexOwner } from './index-appender.ts';
+import type { IndexOwner } from './index-appender.ts';
+import { cutShort, noProgress, openMetadata, parentOf, writeMetadata, writeTailAgain } from './partition-opening.ts';
 import { RoomAhead } from './room-ahead.ts';
+import { UnsyncedFiles, type DirtyFiles } from './unsynced-files.ts';
 import { WriteGroup } from './write-group.ts';
 
 /** More sources than this in one gathered write would be cut by the kernel (IOV_MAX). */
 export const maxSourcesPerWrite = 1024;
 
-const noPaths: readonly string[] = [];
-const noFiles: readonly FileDescriptor[] = [];
-
 /** How a submission may end for a partition's later ones. */
 export type WriterState = 'open' | 'write-failed' | 'sync-failed';
 
-export interface PartitionWriterOptions {
+export interface PartitionWriterOptions extends IndexSizes {
   readonly slot: number;
   readonly generation: number;
   readonly directory: string;
@@ -51,9 +49,6 @@ export interface PartitionWriterOptions {
   readonly segmentBaseOffset: number;
   readonly endOffset: number;
   readonly position: number;
-  readonly indexSizeBytes: number;
-  readonly timeIndexSizeBytes: number;
-  readonly transactionIndexSizeBytes: number;
   /** What a start found at the segment's end and only the journal has for certain; null where there is no such thing. */
   readonly tail: TailToWrite | null;
   /** Called before the log's descriptor stops being the one that batches go to. */
@@ -88,19 +83,11 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
   #log: FileDescriptor | null = null;
   /** The log's file was open and was closed because nothing had to be synced. */
   #isParked = false;
-  #logDirty = false;
+  readonly #unsynced = new UnsyncedFiles();
   readonly #directWrites: DirectWrites | null;
   /** The log's file as large groups are written to it; made with the first of them. */
   #direct: DirectFile | null = null;
-  #index: IndexAppender;
-  #timeIndex: IndexAppender;
-  /** Null until it gets an entry: few partitions have aborted transactions. */
-  #transactionIndex: IndexAppender | null = null;
-  #transactionIndexSizeBytes: number;
-  // Replaced, never changed: most of the time there are none, of any partition.
-  #dirtyDirectories: readonly string[] = noPaths;
-  #sealed: readonly FileDescriptor[] = noFiles;
-
+  readonly #indexes: ActiveIndexes;
   /** What the next gathered write takes; null where nothing was gathered since the last. */
   #group: WriteGroup | null = null;
   readonly #room = new RoomAhead();
@@ -119,9 +106,7 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
     this.endOffset = options.endOffset;
     this.position = options.position;
     const { segmentBaseOffset, indexesUnsure } = options;
-    this.#index = this.#indexAt(segmentBaseOffset, 'index', options.indexSizeBytes, indexesUnsure);
-    this.#timeIndex = this.#indexAt(segmentBaseOffset, 'timeindex', options.timeIndexSizeBytes, indexesUnsure);
-    this.#transactionIndexSizeBytes = options.transactionIndexSizeBytes;
+    this.#indexes = new ActiveIndexes(fileSystem, this, segmentBaseOffset, options, indexesUnsure);
   }
 
   /** Batches that wait for their write. */
@@ -138,24 +123,31 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
     return this.state === 'open' ? this.#log : null;
   }
 
+  /** As `log`, where that file is all that would have to be synced: then another thread may do it behind a write. */
+  get loneLog(): FileDescriptor | null {
+    return this.#unsynced.isLogAtMost ? this.log : null;
+  }
+
+  /** Up to where writes do not change the log's size. */
+  get roomEndPosition(): number {
+    return this.#room.endPosition;
+  }
+
   /** Descriptors that it holds: the log, sealed files, indexes that were appended to. */
   get openFileCount(): number {
-    const transactions = this.#transactionIndex?.isOpen === true ? 1 : 0;
-    const indexes = (this.#index.isOpen ? 1 : 0) + (this.#timeIndex.isOpen ? 1 : 0) + transactions;
     const direct = this.#direct?.isOpen === true ? 1 : 0;
-    return (this.#log === null ? 0 : 1) + direct + this.#sealed.length + indexes;
+    return (this.#log === null ? 0 : 1) + direct + this.#unsynced.sealedCount + this.#indexes.openCount;
   }
 
   /** Whether what it holds must be synced before it can be closed; nothing is promised of one whose sync failed. */
   get needsSync(): boolean {
     if (this.state === 'sync-failed') return false;
-    const hasOpenIndex = this.#index.isOpen || this.#timeIndex.isOpen || this.#transactionIndex?.isOpen === true;
-    return this.#logDirty || this.#sealed.length > 0 || hasOpenIndex;
+    return this.#unsynced.hasLog || this.#unsynced.sealedCount > 0 || this.#indexes.openCount > 0;
   }
 
   /** Whether so many index entries wait that they are worth a write. */
   get hasFullIndexes(): boolean {
-    return this.#index.isFull || this.#timeIndex.isFull || this.#transactionIndex?.isFull === true;
+    return this.#indexes.isFull;
   }
 
   /** Adds a batch to the group; it goes to `filePosition`, which must follow what is there. `synced`: a sync follows. */
@@ -166,14 +158,15 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
     group.add(batch, endOffset, synced);
   }
 
-  /** Counts a batch that is in the file already: the I/O thread wrote it while this thread slept. */
-  gatherWritten(sizeBytes: number, filePosition: number, endOffset: number): void {
+  /** Counts a batch that is in the file already, perhaps synced: the I/O thread wrote it while this thread slept. */
+  gatherWritten(sizeBytes: number, filePosition: number, endOffset: number, isSynced: boolean): void {
     assert(filePosition === this.position && this.gathered === 0, 'a batch continues where the segment ends');
     assert(this.#log !== null, 'a batch is written to a descriptor of the worker');
-    this.#logDirty = true;
+    this.#unsynced.hasLog = !isSynced;
     this.position += sizeBytes;
     this.endOffset = endOffset;
     this.#room.reached(this.position);
+    if (isSynced) this.#room.tookSynced(sizeBytes);
   }
 
   /** An offset index entry for the batch that was gathered last. */
@@ -208,8 +201,8 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
     try {
       const log = this.#openLog();
       // From here on bytes may be in the file, whole or not.
-      this.#logDirty = true;
-      const path = this.#path(this.segmentBaseOffset, 'log');
+      this.#unsynced.hasLog = true;
+      const path = this.#logPath(this.segmentBaseOffset);
       const isDirect = this.#directFor(group)?.begin(path, group.sizeBytes, mayOpen) ?? false;
       const zeros = isDirect || group.sources.length === maxSourcesPerWrite ? null : this.#zerosBehind(group);
       let rest: readonly Uint8Array[] = zeros === null ? group.sources : [...group.sources, zeros];
@@ -236,40 +229,35 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
     assert(this.gathered === 0, 'a group is written before its segment ends');
     this.#openLog();
     this.#cutRoom();
-    if (lastTimeEntry !== null) this.#timeIndex.addTimeEntry(lastTimeEntry.timestamp, lastTimeEntry.relativeOffset);
+    if (lastTimeEntry !== null) this.#indexes.addLastTime(lastTimeEntry);
     this.appendIndexes();
-    const next = this.#files.open(this.#path(baseOffset, 'log'), 'create');
-    this.#markDirectory(this.directory);
+    const next = this.#files.open(this.#logPath(baseOffset), 'create');
+    this.hasNewName();
     try {
       // An attempt that failed half-way may have left a file.
       this.#files.truncate(next, 0);
     } catch (error) {
       this.#files.close(next);
-      this.#removeHalfMade(this.#path(baseOffset, 'log'));
+      this.#removeHalfMade(this.#logPath(baseOffset));
       throw error;
     }
     if (this.#log !== null) {
       this.#onLogLeft();
-      this.#seal([this.#log]);
+      this.#unsynced.seal([this.#log]);
     }
-    this.#seal(this.#releaseIndexes());
+    this.#unsynced.seal(this.#indexes.release());
     this.#direct?.close();
     this.#log = next;
-    this.#logDirty = true;
+    this.#unsynced.hasLog = true;
     this.#room.begin();
     this.segmentBaseOffset = baseOffset;
     this.position = 0;
-    this.#index = this.#indexAt(baseOffset, 'index', 0);
-    this.#timeIndex = this.#indexAt(baseOffset, 'timeindex', 0);
-    this.#transactionIndex = null;
-    this.#transactionIndexSizeBytes = 0;
+    this.#indexes.begin(baseOffset);
   }
 
   /** Forgets index entries beyond so many bytes: those of a segment's end that did not come. */
-  cutIndexes(indexSizeBytes: number, timeIndexSizeBytes: number, transactionIndexSizeBytes: number): void {
-    this.#index.cut(indexSizeBytes);
-    this.#timeIndex.cut(timeIndexSizeBytes);
-    this.#transactionIndex?.cut(transactionIndexSizeBytes);
+  cutIndexes(sizes: IndexSizes): void {
+    this.#indexes.cut(sizes);
   }
 
   /** Where even that fails, recovery takes an empty segment for what it is. */
@@ -286,7 +274,7 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
     // Where the log was never opened nothing was written; opening cuts as well.
     if (this.#log === null && !this.#isParked) return;
     this.#files.truncate(this.#openLog(), this.position);
-    this.#logDirty = true;
+    this.#unsynced.hasLog = true;
     this.#room.cut();
   }
 
@@ -307,14 +295,12 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
 
   /** As `IndexOwner`. */
   hasNewName(): void {
-    this.#markDirectory(this.directory);
+    this.#unsynced.markDirectory(this.directory);
   }
 
   /** Appends all index entries that wait. */
   appendIndexes(): void {
-    this.#index.append();
-    this.#timeIndex.append();
-    this.#transactionIndex?.append();
+    this.#indexes.append();
   }
 
   /**
@@ -322,13 +308,7 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
    * from now on belongs to the next sync. Sealed segments, and indexes that were appended to, are given away.
    */
   takeDirty(): DirtyFiles {
-    const givenAway = [...this.#sealed, ...this.#releaseIndexes()];
-    const dirty: DirtyFiles = { files: [...givenAway], givenAway, directories: this.#dirtyDirectories };
-    this.#sealed = noFiles;
-    this.#dirtyDirectories = noPaths;
-    if (this.#logDirty && this.#log !== null) dirty.files.push(this.#log);
-    this.#logDirty = false;
-    return dirty;
+    return this.#unsynced.take(this.#log, this.#indexes.release());
   }
 
   /** Closes every descriptor until the next write, which goes on where the file ends. No sync may be under way. */
@@ -342,26 +322,10 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
   /** Closes every descriptor. What is not synced is left to the kernel. */
   close(): void {
     if (this.#log !== null) this.#onLogLeft();
-    for (const file of [this.#log, ...this.#sealed, ...this.#releaseIndexes()])
+    for (const file of [this.#log, ...this.#unsynced.takeSealed(), ...this.#indexes.release()])
       if (file !== null) this.#files.close(file);
     this.#direct?.close();
     this.#log = null;
-    this.#sealed = noFiles;
-  }
-
-  /** The descriptors of the indexes that are open, which are the caller's from now on. */
-  #releaseIndexes(): FileDescriptor[] {
-    const files: FileDescriptor[] = [];
-    for (const index of [this.#index, this.#timeIndex, this.#transactionIndex]) {
-      const file = index?.release() ?? null;
-      if (file !== null) files.push(file);
-    }
-    return files;
-  }
-
-  /** Keeps `files` open until they are synced. */
-  #seal(files: readonly FileDescriptor[]): void {
-    if (files.length > 0) this.#sealed = [...this.#sealed, ...files];
   }
 
   #directFor({ sizeBytes }: WriteGroup): DirectFile | null {
@@ -380,29 +344,19 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
     const whole = group.wholeBatches(writtenBytes);
     if (whole.count > 0) this.endOffset = group.endOffsets[whole.count - 1]!;
     this.position += whole.sizeBytes;
-    for (const entry of group.offsetEntries) {
-      if (entry.at < whole.count) this.#index.addOffsetEntry(entry.relativeOffset, entry.position);
-    }
-    for (const entry of group.timeEntries) {
-      if (entry.at < whole.count) this.#timeIndex.addTimeEntry(entry.timestamp, entry.relativeOffset);
-    }
-    for (const { at, entry } of group.transactionEntries) {
-      if (at >= whole.count) continue;
-      this.#transactionIndex ??= this.#indexAt(this.segmentBaseOffset, 'txnindex', this.#transactionIndexSizeBytes);
-      this.#transactionIndex.addEntry(entry);
-    }
+    this.#indexes.add(group, whole.count);
   }
 
   #openLog(): FileDescriptor {
     if (this.#log !== null) return this.#log;
-    const path = this.#path(this.segmentBaseOffset, 'log');
+    const path = this.#logPath(this.segmentBaseOffset);
     if (this.#create) {
       if (!this.#files.isDirectory(this.directory)) {
         this.#files.makeDirectory(this.directory);
-        this.#markDirectory(parentOf(this.directory));
+        this.#unsynced.markDirectory(parentOf(this.directory));
       }
-      this.#markDirectory(this.directory);
-      this.#writeMetadata();
+      this.hasNewName();
+      this.#unsynced.seal([writeMetadata(this.#files, this.directory, this.#topicId)]);
     }
     const log = this.#files.open(path, this.#create ? 'create' : 'write');
     try {
@@ -413,7 +367,7 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
       const hasZeros = this.#isParked && this.state === 'open' && sizeBytes === this.#room.endPosition;
       if (sizeBytes > this.position && !hasZeros) {
         this.#files.truncate(log, this.position);
-        this.#logDirty = true;
+        this.#unsynced.hasLog = true;
         this.#room.cut();
       }
       if (this.#tail !== null) this.#writeTail(log, this.#tail);
@@ -428,58 +382,16 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
 
   /** Writes the tail again, so that the next sync makes it durable with what follows, and the names that it needs. */
   #writeTail(log: FileDescriptor, tail: TailToWrite): void {
-    try {
-      writeTail(this.#files, `${parentOf(this.directory)}/${tailsName}`, tail, log);
-    } catch (error) {
-      // The journal goes once all of it is settled.
-      if (systemErrorCode(error) !== 'ENOENT') throw error;
-    }
-    if (tail.hasNewMetadata) {
-      const metadata = this.#files.open(`${this.directory}/${partitionMetadataName}`, 'write');
-      this.#sealed = [...this.#sealed, metadata];
-    }
-    if (tail.hasNewMetadata || tail.hasNewNames) this.#markDirectory(this.directory);
-    this.#logDirty = true;
+    writeTailAgain(this.#files, this.directory, tail, log);
+    if (tail.hasNewMetadata) this.#unsynced.seal([openMetadata(this.#files, this.directory)]);
+    if (tail.hasNewMetadata || tail.hasNewNames) this.hasNewName();
+    this.#unsynced.hasLog = true;
     this.#tail = null;
   }
 
-  /** Says whose partition this is; an attempt that failed half-way may have left a part of it. */
-  #writeMetadata(): void {
-    const file = this.#files.open(`${this.directory}/${partitionMetadataName}`, 'create');
-    try {
-      this.#files.truncate(file, 0);
-      const bytes = new TextEncoder().encode(partitionMetadataText(this.#topicId));
-      let written = 0;
-      while (written < bytes.length) {
-        const size = this.#files.write(file, [bytes.subarray(written)], written);
-        if (size <= 0) throw noProgress(this.directory);
-        written += size;
-      }
-    } catch (error) {
-      this.#files.close(file);
-      throw error;
-    }
-    this.#seal([file]);
+  #logPath(baseOffset: number): string {
+    return `${this.directory}/${segmentFileName(asOffset(baseOffset), 'log')}`;
   }
-
-  #indexAt(baseOffset: number, kind: IndexKind, sizeBytes: number, isUnsure = false): IndexAppender {
-    return new IndexAppender(this.#files, this, kind, baseOffset, sizeBytes, isUnsure);
-  }
-
-  #markDirectory(path: string): void {
-    if (!this.#dirtyDirectories.includes(path)) this.#dirtyDirectories = [...this.#dirtyDirectories, path];
-  }
-
-  #path(baseOffset: number, kind: 'log' | 'index' | 'timeindex' | 'txnindex'): string {
-    return `${this.directory}/${segmentFileName(asOffset(baseOffset), kind)}`;
-  }
-}
-
-/** What a sync has to make durable. `givenAway` are those of `files` that are closed afterwards. */
-export interface DirtyFiles {
-  readonly files: FileDescriptor[];
-  readonly givenAway: readonly FileDescriptor[];
-  readonly directories: readonly string[];
 }
 
 /** `sources` without their first `sizeBytes`. */
@@ -491,20 +403,4 @@ function without(sources: readonly Uint8Array[], sizeBytes: number): Uint8Array[
     first++;
   }
   return [sources[first]!.subarray(skipBytes), ...sources.slice(first + 1)];
-}
-
-function parentOf(path: string): string {
-  const slash = Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\'));
-  return slash <= 0 ? '/' : path.slice(0, slash);
-}
-
-/** The error for a file that lost bytes while nobody had it open; as a system error, because the disk is at fault. */
-function cutShort(path: string, sizeBytes: number, wantedBytes: number): Error {
-  const message = `The file ${path} has ${sizeBytes} bytes, and ${wantedBytes} had been written.`;
-  return Object.assign(new Error(message), { code: 'EIO' });
-}
-
-/** The error for a write that took no bytes; as a system error, because the disk is at fault. */
-function noProgress(path: string): Error {
-  return Object.assign(new Error(`A write below ${path} took no bytes.`), { code: 'EIO' });
 }

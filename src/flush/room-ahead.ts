@@ -51,6 +51,11 @@ export class RoomAhead {
     this.#endPosition = 0;
   }
 
+  /** A group was written and synced within the room there is. */
+  tookSynced(groupBytes: number): void {
+    this.#smallBytes += groupBytes;
+  }
+
   /**
    * The zeros to be written behind a group of `groupBytes` at `position`, up to a page's end; null for none, because
    * there is room or none is worth it. `synced` where a sync follows the group.

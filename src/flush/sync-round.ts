@@ -8,8 +8,9 @@
 import { syncsAtOnce, threadPoolSetting } from '../base/thread-pool.ts';
 import { FlushFailure } from '../memory/flush-queue.ts';
 import type { FileSystem } from '../storage/file-system.ts';
-import { flushFailureOf } from './flush-failure.ts';
-import type { DirtyFiles, PartitionWriter } from './partition-writer.ts';
+import { flushFailureOf } from '../storage/flush-failure.ts';
+import type { PartitionWriter } from './partition-writer.ts';
+import type { DirtyFiles } from './unsynced-files.ts';
 
 /** Partitions that are synced at once. */
 const concurrency = syncsAtOnce(process.env[threadPoolSetting]);

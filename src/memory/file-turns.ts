@@ -1,6 +1,6 @@
 /**
  * Whose turn it is with the partitions' files: the flush worker's, which has them while it is awake, or the I/O thread's,
- * for the time of one small write. Two words of a flush queue's header, one for each worker.
+ * for the time of one small write and perhaps its sync. Two words of a flush queue's header, one for each worker.
  *
  *                 wakes up                    has a small write
  *   the worker's ◄──────── ── nobody's ── ─────────────────────► the I/O thread's

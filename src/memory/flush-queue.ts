@@ -6,14 +6,14 @@
  *     0 u32 submissionTail (I/O thread)    64 u32 submissionHead (worker)
  *   128 u32 completionTail (worker)       192 u32 completionHead (I/O thread)
  *   256 whose turn it is with the files (`file-turns.ts`)
- *   then submission slots of 96 bytes, then twice as many completion slots of 48 bytes
+ *   then submission slots of 96 bytes, then twice as many completion slots of 64 bytes
  *
  * Counters only grow, modulo 2^32; a slot is `counter % capacity`. A writer fills slots and publishes them with one
  * atomic store of its counter, a reader that loads the counter sees them whole. `submissionHead` moves when a
  * submission has been dealt with (written), not when it was looked at: the ring's bytes are needed until then.
  * The doorbells lie in the same lines as the counters that they announce: waiting is on the counter itself.
- * What the I/O thread has written to a file itself it submits all the same, marked, so that the worker's books stay true,
- * but wakes nobody up for it.
+ * What the I/O thread has written to a file itself, and perhaps synced, it submits all the same, marked, so that the
+ * worker's books stay true, but wakes nobody up for it.
  * It does not know what a submission does; see `flush/`.
  */
 
@@ -21,9 +21,13 @@ import { assert } from '../base/assert.ts';
 import { FileTurns } from './file-turns.ts';
 
 export const submissionSizeBytes = 96;
-export const completionSizeBytes = 48;
+export const completionSizeBytes = 64;
 const headerSizeBytes = 320;
 const turnsPlace = 256;
+
+/** Why a write or a sync failed, as it crosses the threads. */
+export const FlushFailure = { NONE: 0, NO_SPACE: 1, IO: 2, OTHER: 3 } as const;
+export type FlushFailure = (typeof FlushFailure)[keyof typeof FlushFailure];
 
 /** What a submission asks for. All of one partition are dealt with in the order in which they were pushed. */
 export const SubmissionKind = {
@@ -66,6 +70,10 @@ export const SubmissionFlag = {
   TRANSACTION_INDEX_ENTRY: 64,
   /** With OPEN: the index files may hold more than what counts, and may have held more on the disk. */
   INDEXES_UNSURE: 128,
+  /** With WRITTEN: the I/O thread has synced the file since. */
+  SYNCED: 256,
+  /** With WRITTEN: its sync failed, and `failure` says why; that is as final as where one of the worker's fails. */
+  SYNC_FAILED: 512,
 } as const;
 
 /** What a completion reports. */
@@ -118,6 +126,7 @@ const submission = {
   timeIndexSizeBytes: 72, // u32: OPEN, RESUME: bytes of the time index that count
   transactionIndexSizeBytes: 76, // u32: OPEN, RESUME: bytes of the transaction index that count
   ringEndPosition: 80, // f64: the ring is free up to here once this is dealt with
+  failure: 88, // u32: FlushFailure, with SYNC_FAILED
 } as const;
 
 /** Byte places in a completion slot. */
@@ -129,13 +138,11 @@ const completion = {
   endOffset: 16, // f64
   filePosition: 24, // f64: bytes of the active segment that count (WRITTEN, WRITE_FAILED, SYNC_FAILED)
   segmentBaseOffset: 32, // f64: of the active segment
-  log: 40, // i32: the descriptor of the active segment, or noLog
+  log: 40, // i32: the descriptor of the active segment, or noLog; SYNCED: noLog unless it is all that is to be synced
   logsLeft: 44, // u32: `FileTurns.logsLeft` as of then
+  roomEndPosition: 48, // f64: SYNCED: up to where writes change no size; 0 where that is not known
+  durationMs: 56, // f64: SYNCED: how long the sync took
 } as const;
-
-/** Why a write or a sync failed, as it crosses the threads. */
-export const FlushFailure = { NONE: 0, NO_SPACE: 1, IO: 2, OTHER: 3 } as const;
-export type FlushFailure = (typeof FlushFailure)[keyof typeof FlushFailure];
 
 /** A submission as fields; `FlushQueue.push` copies them out, so one object can serve all. */
 export interface Submission {
@@ -155,6 +162,7 @@ export interface Submission {
   timeIndexSizeBytes: number;
   transactionIndexSizeBytes: number;
   ringEndPosition: number;
+  failure: FlushFailure;
 }
 
 /** A completion as fields; `FlushQueue` fills one object again and again. */
@@ -168,6 +176,8 @@ export interface Completion {
   segmentBaseOffset: number;
   log: number;
   logsLeft: number;
+  roomEndPosition: number;
+  durationMs: number;
 }
 
 export function blankSubmission(): Submission {
@@ -188,6 +198,7 @@ export function blankSubmission(): Submission {
     timeIndexSizeBytes: 0,
     transactionIndexSizeBytes: 0,
     ringEndPosition: 0,
+    failure: FlushFailure.NONE,
   };
 }
 
@@ -202,6 +213,8 @@ export function blankCompletion(): Completion {
     segmentBaseOffset: 0,
     log: noLog,
     logsLeft: 0,
+    roomEndPosition: 0,
+    durationMs: 0,
   };
 }
 
@@ -260,6 +273,7 @@ export class FlushQueue {
     view.setUint32(at + submission.timeIndexSizeBytes, fields.timeIndexSizeBytes, true);
     view.setUint32(at + submission.transactionIndexSizeBytes, fields.transactionIndexSizeBytes, true);
     view.setFloat64(at + submission.ringEndPosition, fields.ringEndPosition, true);
+    view.setUint32(at + submission.failure, fields.failure, true);
   }
 
   /** Makes `count` pushed submissions visible and wakes the worker if it sleeps. */
@@ -268,12 +282,20 @@ export class FlushQueue {
     Atomics.notify(this.#counters, submissionTailIndex);
   }
 
-  /** As `publish` for WRITEs whose bytes are in their file already: marks them so, and leaves the worker asleep. */
-  publishWritten(count: number): void {
+  /**
+   * As `publish` for WRITEs whose bytes are in their file already: marks them so, and leaves the worker asleep. `sync` is
+   * how a sync behind the last of them went; null where there was none.
+   */
+  publishWritten(count: number, sync: FlushFailure | null): void {
     const tail = this.#load(submissionTailIndex);
     for (let i = 0; i < count; i++) {
-      const at = headerSizeBytes + (((tail + i) >>> 0) & (this.capacity - 1)) * submissionSizeBytes + submission.flags;
-      this.#view.setUint32(at, this.#view.getUint32(at, true) | SubmissionFlag.WRITTEN, true);
+      const at = headerSizeBytes + (((tail + i) >>> 0) & (this.capacity - 1)) * submissionSizeBytes;
+      let flags = this.#view.getUint32(at + submission.flags, true) | SubmissionFlag.WRITTEN;
+      if (i === count - 1 && sync !== null) {
+        flags |= sync === FlushFailure.NONE ? SubmissionFlag.SYNCED : SubmissionFlag.SYNC_FAILED;
+        this.#view.setUint32(at + submission.failure, sync, true);
+      }
+      this.#view.setUint32(at + submission.flags, flags, true);
     }
     Atomics.add(this.#counters, submissionTailIndex, count);
   }
@@ -303,6 +325,8 @@ export class FlushQueue {
     into.segmentBaseOffset = view.getFloat64(at + completion.segmentBaseOffset, true);
     into.log = view.getInt32(at + completion.log, true);
     into.logsLeft = view.getUint32(at + completion.logsLeft, true);
+    into.roomEndPosition = view.getFloat64(at + completion.roomEndPosition, true);
+    into.durationMs = view.getFloat64(at + completion.durationMs, true);
   }
 
   /** Gives `count` completion slots back. */
@@ -362,6 +386,7 @@ export class FlushQueue {
     into.timeIndexSizeBytes = view.getUint32(at + submission.timeIndexSizeBytes, true);
     into.transactionIndexSizeBytes = view.getUint32(at + submission.transactionIndexSizeBytes, true);
     into.ringEndPosition = view.getFloat64(at + submission.ringEndPosition, true);
+    into.failure = view.getUint32(at + submission.failure, true) as FlushFailure;
   }
 
   /** Fills a completion slot; `publishCompletions` makes it visible. */
@@ -379,6 +404,8 @@ export class FlushQueue {
     view.setFloat64(at + completion.segmentBaseOffset, fields.segmentBaseOffset, true);
     view.setInt32(at + completion.log, fields.log, true);
     view.setUint32(at + completion.logsLeft, fields.logsLeft, true);
+    view.setFloat64(at + completion.roomEndPosition, fields.roomEndPosition, true);
+    view.setFloat64(at + completion.durationMs, fields.durationMs, true);
   }
 
   /** Declares `count` submissions dealt with, then shows `completionCount` completions and rings the I/O thread. */

@@ -9,6 +9,7 @@ import type { BrokerConfig } from '../broker/broker-config.ts';
 import { configList } from '../broker/config-definition.ts';
 import { AddressBounds } from '../broker/quotas/address-bounds.ts';
 import type { Gateway } from '../gateway/gateway.ts';
+import type { ActiveClients } from '../server/active-clients.ts';
 import { AssemblyBudget } from '../server/assembly-budget.ts';
 import { ConnectionQuota } from '../server/connection-quota.ts';
 import type { DescriptorShares } from '../server/descriptor-shares.ts';
@@ -40,6 +41,8 @@ export interface DoorsOptions {
   readonly config: BrokerConfig;
   /** How many connections the system's bound on open files leaves room for. */
   readonly descriptors: DescriptorShares;
+  /** Hears of what clients send. */
+  readonly clients: ActiveClients;
   /** As in `ConnectionBounds`. */
   readonly throttleMs: (clientHost: string) => number;
   /** As `ConnectionBounds.waitMs`. */
@@ -153,6 +156,7 @@ export class Doors {
       ...http,
       logger: shared.logger,
       quota: shared.quota,
+      clients: shared.clients,
       idleMs: shared.idleMs,
       advertised: advertisedHttp,
       allowedOrigins: configList(this.#options.config.text('millrace.allowed.origins') ?? ''),
@@ -188,6 +192,7 @@ export class Doors {
       },
       logger,
       quota: this.#quota,
+      clients: this.#options.clients,
       idleMs: config.number('connections.max.idle.ms'),
     };
   }

@@ -35,6 +35,8 @@ export interface SocketLink extends Living {
 
 /** Who opened a WebSocket. */
 export interface Peer<Asked = unknown> {
+  /** Its own among the connections of all doors. */
+  readonly id: number;
   /** By which name and port it reached the broker, or the one that clients are told to use. */
   readonly advertisedHost: string;
   readonly advertisedPort: number;

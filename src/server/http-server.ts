@@ -20,7 +20,9 @@ import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-erro
 import { ErrorCode } from '../base/error-code.ts';
 import type { Logger } from '../base/logger.ts';
 import { PlacedList } from '../base/placed-list.ts';
+import type { ActiveClients } from './active-clients.ts';
 import type { ConnectionQuota } from './connection-quota.ts';
+import { nextConnectionId } from './connection.ts';
 import { problemOf, problemText, problemType, statusLine } from './http-api/problem.ts';
 import { answerText } from './http-route.ts';
 import type { HttpHandler, HttpMethod, HttpPart, Living, Peer, RouteTable, WebSocketRoute } from './http-route.ts';
@@ -49,6 +51,8 @@ export interface HttpServerOptions {
   readonly allowedOrigins?: readonly string[];
   /** WebSockets beyond it are refused. */
   readonly quota: ConnectionQuota;
+  /** Hears of what clients send. Default: nobody does. */
+  readonly clients?: ActiveClients;
   /** As for `sweepIdle` (`connections.max.idle.ms`). */
   readonly idleMs: number;
   readonly ready: () => boolean;
@@ -180,10 +184,12 @@ export class HttpServer implements RouteTable {
         // From here on it counts as a WebSocket.
         this.#options.quota.countOnly(-1);
         this.#options.quota.add(peer.clientHost);
-        this.began(peer.link);
+        this.#live.add(peer.link);
       },
       message: (socket, message, isBinary) => {
-        const link = socket.getUserData().link!;
+        const peer = socket.getUserData();
+        const link = peer.link!;
+        this.#options.clients?.active(peer.id);
         try {
           if (link.caller?.isCharged === true) link.caller.timed(() => link.message(message, isBinary));
           else link.message(message, isBinary);
@@ -203,7 +209,7 @@ export class HttpServer implements RouteTable {
         this.#webSocketCount--;
         this.#options.quota.remove(peer.clientHost);
         link.closed();
-        this.ended(link);
+        this.#gone(link);
       },
     });
     this.http('get', route.pattern, (response) => answerText(response, '426 Upgrade Required', `${route.hint}\n`));
@@ -232,10 +238,16 @@ export class HttpServer implements RouteTable {
   }
 
   began(living: Living): void {
+    this.#options.clients?.began();
     this.#live.add(living);
   }
 
   ended(living: Living): void {
+    this.#options.clients?.ended();
+    this.#gone(living);
+  }
+
+  #gone(living: Living): void {
     this.#live.delete(living);
     if (this.#live.size === 0) this.#emptied?.();
   }
@@ -363,6 +375,7 @@ export class HttpServer implements RouteTable {
     const reading = route.read(request);
     if ('status' in reading) return answerText(response, reading.status, `${reading.reason}\n`);
     const peer: Peer<Asked> = {
+      id: nextConnectionId(),
       advertisedHost: advertised?.host ?? reached.host,
       advertisedPort: advertised?.port ?? reached.port,
       clientHost,

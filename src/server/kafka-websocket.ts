@@ -13,7 +13,7 @@ import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { AssemblyBudget } from './assembly-budget.ts';
-import { DoorConnection, nextConnectionId } from './connection.ts';
+import { DoorConnection } from './connection.ts';
 import type { Peer, PeerSocket, RouteTable, SocketLink } from './http-route.ts';
 import { RequestPipeline } from './request-pipeline.ts';
 import type { PipelineLimits, RequestService, Transport } from './request-pipeline.ts';
@@ -196,7 +196,7 @@ export class KafkaWebSocket {
   #open(socket: PeerSocket<null>, peer: Peer<null>): SocketLink {
     const { service, budget, limits, logger, clock = systemClock } = this.#options;
     const connection = new DoorConnection({
-      id: nextConnectionId(),
+      id: peer.id,
       listener: listenerName,
       advertisedHost: peer.advertisedHost,
       advertisedPort: peer.advertisedPort,

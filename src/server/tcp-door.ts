@@ -17,6 +17,7 @@ import type { AddressInfo, OnReadOpts, Server, SocketConstructorOpts } from 'nod
 import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import type { ActiveClients } from './active-clients.ts';
 import { AdmissionQueue } from './admission-queue.ts';
 import type { AssemblyBudget } from './assembly-budget.ts';
 import type { ConnectionQuota } from './connection-quota.ts';
@@ -38,6 +39,8 @@ export interface TcpDoorOptions {
   readonly advertised?: { readonly host: string; readonly port: number } | null;
   /** Connections beyond it are closed at once, and those that come too early after a while. */
   readonly quota: ConnectionQuota;
+  /** Hears of what clients send. Default: nobody does. */
+  readonly clients?: ActiveClients;
   /** As for `sweepIdle` (`connections.max.idle.ms`). */
   readonly idleMs: number;
   readonly clock?: Clock;
@@ -172,8 +175,10 @@ export class TcpDoor {
       onread: {
         buffer: () => pipeline?.readTarget ?? this.#readBuffer,
         callback: (byteCount, buffer) => {
-          if (buffer === this.#readBuffer) pipeline?.receive(this.#readBuffer.subarray(0, byteCount));
-          else pipeline?.filled(byteCount);
+          if (pipeline === null) return true;
+          this.#options.clients?.active(pipeline.connection.id);
+          if (buffer === this.#readBuffer) pipeline.receive(this.#readBuffer.subarray(0, byteCount));
+          else pipeline.filled(byteCount);
           return true;
         },
       },

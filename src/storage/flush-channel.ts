@@ -1,7 +1,7 @@
 /**
  * The I/O thread's end of one flush queue: submits in order, publishes what one tick submitted in one go, hands
  * completions to the partition that each is for, and knows from where on the ring is still needed. I/O thread.
- * A tick's small group may be written in place (`in-place-writer.ts`), and is then answered at its end.
+ * A tick's small group may be written in place, and synced (`in-place-writer.ts`), and is then answered at its end.
  * It does not decide anything about partitions.
  */
 
@@ -92,14 +92,14 @@ export class FlushChannel {
     const count = this.#unpublished;
     const isAlone = this.#written === this.#submitted - count || this.#queue.waitingSubmissions === 0;
     this.#unpublished = 0;
-    const written = this.#inPlace?.write(isAlone) ?? null;
-    if (written === null) {
+    const answers = this.#inPlace?.write(isAlone) ?? null;
+    if (answers === null) {
       this.#queue.publish(count);
       this.#options.onPublished?.();
       return;
     }
     this.#written = this.#submitted;
-    this.#owners.get(written.slot)?.completed(written);
+    for (const answer of answers) this.#owners.get(answer.slot)?.completed(answer);
     this.#options.onWritten?.();
   }
 

@@ -2,21 +2,24 @@
  * Writes a small group of batches itself, where the flush worker sleeps: two wake-ups of threads less before it is
  * acknowledged. I/O thread, one per flush queue.
  *
- *   WRITEs of one partition, nobody waits for a sync, nothing else under way, the files nobody's,
- *   the log's descriptor told by the worker and not left since, the disk quick of late
- *      └─► one gathered write ──whole──► submitted as written, for the worker's books; it sleeps on
+ *   WRITEs of one partition, nothing else under way, the files nobody's, the disk quick of late,
+ *   the log's descriptor told by the worker and not left since; nobody waits for a sync, or that may be done here too
+ *      └─► one gathered write ──whole──► the sync ──► submitted as written and synced, for the worker's books; it sleeps on
+ *               │                          └─ failed ─► submitted as such: the worker is woken, and tells
  *               └─ failed, or short ───► submitted as ever: the worker writes the same bytes to the same place
  *
- * A failure is never told here: the worker meets it again, and tells. A write that took long has the next ones go by way
- * of the worker, until several of those came back soon. It does not know what is answered.
+ * A failure is never told here: the worker meets it again, or hears of it, and tells. A write that took long has the next
+ * ones go by way of the worker, until several of those came back soon. Who may wait for a sync here says `lone-sync.ts`; it
+ * covers all that the partition was promised by then, because nothing else of it was to be synced when the worker told of
+ * its log, and nothing but the log has changed since that an acknowledgement needs. It does not know what is answered.
  */
 
-import type { Clock } from '../base/clock.ts';
 import { systemErrorCode } from '../base/environment-error.ts';
 import { QuickCalls } from '../base/quick-calls.ts';
 import {
   blankCompletion,
   CompletionKind,
+  FlushFailure,
   noLog,
   type Completion,
   type FlushQueue,
@@ -24,24 +27,24 @@ import {
   SubmissionFlag,
   SubmissionKind,
 } from '../memory/flush-queue.ts';
-import type { FileSystem } from './file-system.ts';
+import { LoneSync, maxLoneGroupBytes, type LoneSyncOptions } from './lone-sync.ts';
 
-export interface InPlaceWriterOptions {
+export interface InPlaceWriterOptions extends LoneSyncOptions {
   readonly queue: FlushQueue;
-  readonly fileSystem: FileSystem;
-  readonly clock: Clock;
   /** The whole arena. */
   readonly bytes: Uint8Array;
   readonly ringAddress: number;
   readonly ringSizeBytes: number;
 }
 
-/** What the worker told of a partition's files. */
+/** What the worker told of a partition's files last. */
 interface KnownLog {
-  readonly generation: number;
-  readonly segmentBaseOffset: number;
-  readonly log: number;
-  readonly logsLeft: number;
+  generation: number;
+  segmentBaseOffset: number;
+  log: number;
+  logsLeft: number;
+  /** Up to where a write that is synced here may go; 0 where more than the log is to be synced. */
+  syncedRoomEnd: number;
 }
 
 /** Larger groups are worth a worker's wake-up, which then works beside this thread. */
@@ -56,11 +59,17 @@ export class InPlaceWriter {
   readonly #options: InPlaceWriterOptions;
   readonly #logs = new Map<number, KnownLog>();
   readonly #calls = new QuickCalls(quickMs, true);
+  readonly #loneSync: LoneSync;
   readonly #written: Completion = { ...blankCompletion(), kind: CompletionKind.WRITTEN };
+  /** Apart from `#written`, which who is told of that may have filled with the next group's. */
+  readonly #synced: Completion = { ...blankCompletion(), kind: CompletionKind.SYNCED };
+  readonly #writtenOnly: readonly Completion[] = [this.#written];
+  readonly #writtenAndSynced: readonly Completion[] = [this.#written, this.#synced];
   readonly #ringPositions: number[] = [];
   readonly #sizes: number[] = [];
   // What was submitted since the last publication.
   #isGroup = true;
+  #wantsSync = false;
   #filePosition = 0;
   #groupBytes = 0;
   /** When a group went by way of the worker whose return is to be timed; NaN where none did. */
@@ -68,17 +77,49 @@ export class InPlaceWriter {
 
   constructor(options: InPlaceWriterOptions) {
     this.#options = options;
+    this.#loneSync = new LoneSync(options);
   }
 
   /** A completion came. */
   told(completion: Completion): void {
-    if (completion.kind !== CompletionKind.WRITTEN) return;
-    const { slot, generation, segmentBaseOffset, log, logsLeft } = completion;
-    const known = this.#logs.get(slot);
-    if (log === noLog) this.#logs.delete(slot);
-    else if (known?.logsLeft !== logsLeft || known.generation !== generation) {
-      this.#logs.set(slot, { generation, segmentBaseOffset, log, logsLeft });
+    switch (completion.kind) {
+      case CompletionKind.WRITTEN:
+        return this.#toldWritten(completion);
+      case CompletionKind.SYNCED:
+        return this.#toldSynced(completion);
+      case CompletionKind.WRITE_FAILED:
+      case CompletionKind.SYNC_FAILED:
+        // The worker drops what comes now, and must not find it written.
+        this.forget(completion.slot);
     }
+  }
+
+  #toldWritten(completion: Completion): void {
+    const known = this.#logs.get(completion.slot);
+    const isNew = known?.logsLeft !== completion.logsLeft || known.generation !== completion.generation;
+    if (completion.log === noLog) this.forget(completion.slot);
+    else if (isNew) this.#know(completion, known).syncedRoomEnd = 0;
+  }
+
+  /** Where the worker tells of a log, a sync of that file alone will cover what is written next. */
+  #toldSynced(completion: Completion): void {
+    this.#loneSync.took(completion.durationMs);
+    const known = this.#logs.get(completion.slot);
+    if (completion.log !== noLog) this.#know(completion, known).syncedRoomEnd = completion.roomEndPosition;
+    else if (known !== undefined) known.syncedRoomEnd = 0;
+  }
+
+  #know({ slot, generation, segmentBaseOffset, log, logsLeft }: Completion, known: KnownLog | undefined): KnownLog {
+    if (known === undefined) {
+      const told = { generation, segmentBaseOffset, log, logsLeft, syncedRoomEnd: 0 };
+      this.#logs.set(slot, told);
+      return told;
+    }
+    known.generation = generation;
+    known.segmentBaseOffset = segmentBaseOffset;
+    known.log = log;
+    known.logsLeft = logsLeft;
+    return known;
   }
 
   /** Nothing more is written to `slot`. */
@@ -100,9 +141,8 @@ export class InPlaceWriter {
     const follows = written.slot === fields.slot && this.#filePosition + this.#groupBytes === fields.filePosition;
     this.#isGroup &&=
       fields.kind === SubmissionKind.WRITE &&
-      (fields.flags & SubmissionFlag.SYNC) === 0 &&
       (isFirst || follows) &&
-      this.#groupBytes + fields.sizeBytes <= maxGroupBytes &&
+      this.#groupBytes + fields.sizeBytes <= maxLoneGroupBytes &&
       this.#sizes.length < maxGroupBatches;
     if (!this.#isGroup) return;
     if (isFirst) {
@@ -110,6 +150,7 @@ export class InPlaceWriter {
       written.generation = fields.generation;
       this.#filePosition = fields.filePosition;
     }
+    if ((fields.flags & SubmissionFlag.SYNC) !== 0) this.#wantsSync = true;
     this.#groupBytes += fields.sizeBytes;
     written.endOffset = fields.endOffset;
     this.#ringPositions.push(fields.ringPosition);
@@ -117,37 +158,55 @@ export class InPlaceWriter {
   }
 
   /**
-   * Writes what was added, and publishes it where that went well; then returns what a worker would have answered, until
-   * the next call. Null where it is to be published as ever. `isAlone`: nothing is under way that is not in its file.
+   * Writes what was added, and publishes it where that went well; then returns what a worker would have answered, in
+   * order, until the next call. Null where it is to be published as ever. `isAlone`: nothing is under way that is not in
+   * its file.
    */
-  write(isAlone: boolean): Completion | null {
-    const written = isAlone && this.#isGroup ? this.#tryWrite() : null;
-    if (written === null && isAlone && !this.#calls.areQuick) this.#sentMs = this.#options.clock.monotonicMs();
+  write(isAlone: boolean): readonly Completion[] | null {
+    const answers = isAlone && this.#isGroup ? this.#tryWrite() : null;
+    if (answers === null && isAlone && !this.#calls.areQuick) this.#sentMs = this.#options.clock.monotonicMs();
     this.#isGroup = true;
+    this.#wantsSync = false;
     this.#groupBytes = 0;
     this.#ringPositions.length = 0;
     this.#sizes.length = 0;
-    return written;
+    return answers;
   }
 
-  #tryWrite(): Completion | null {
+  #tryWrite(): readonly Completion[] | null {
     const { queue } = this.#options;
     const written = this.#written;
     const known = this.#logs.get(written.slot);
     if (known === undefined || known.generation !== written.generation || !this.#calls.areQuick) return null;
+    const endPosition = this.#filePosition + this.#groupBytes;
+    if (this.#wantsSync ? endPosition > known.syncedRoomEnd : this.#groupBytes > maxGroupBytes) return null;
+    let sync: FlushFailure | null = null;
     if (!queue.files.tryTake()) return null;
     try {
       // Completions that nobody has read yet may say that things are not as they were told.
       if (queue.waitingCompletions > 0 || queue.files.logsLeft !== known.logsLeft) return null;
+      if (this.#wantsSync && !this.#loneSync.isAllowed()) return null;
       if (!this.#writeTo(known.log)) return null;
-      queue.publishWritten(this.#sizes.length);
+      if (this.#wantsSync) sync = this.#loneSync.sync(known.log);
+      queue.publishWritten(this.#sizes.length, sync);
     } finally {
       queue.files.leave();
     }
-    if (queue.waitingSubmissions >= Math.min(wakeAt, queue.capacity >>> 2)) queue.publish(0);
-    written.filePosition = this.#filePosition + this.#groupBytes;
+    written.filePosition = endPosition;
     written.segmentBaseOffset = known.segmentBaseOffset;
-    return written;
+    const hasFailed = sync !== null && sync !== FlushFailure.NONE;
+    // From here on the worker alone says what holds of it.
+    if (hasFailed) this.forget(written.slot);
+    const waiting = queue.waitingSubmissions;
+    if (hasFailed || waiting >= Math.min(wakeAt, queue.capacity >>> 2)) queue.publish(0);
+    if (sync !== FlushFailure.NONE) return this.#writtenOnly;
+    const synced = this.#synced;
+    synced.slot = written.slot;
+    synced.generation = written.generation;
+    synced.endOffset = written.endOffset;
+    synced.filePosition = endPosition;
+    synced.segmentBaseOffset = known.segmentBaseOffset;
+    return this.#writtenAndSynced;
   }
 
   /** Whether all bytes of the group are in the file. */

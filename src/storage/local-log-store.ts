@@ -67,6 +67,8 @@ export interface LocalLogStoreOptions {
   readonly sealedIndexBytesMax?: number;
   /** Names that producers may have in all partitions together. */
   readonly maxNamedProducers?: number;
+  /** As in `LoneSyncOptions`. */
+  readonly mayWait?: () => boolean;
   /** Hears of a flush worker that ended by a defect: nothing is written any more, and the broker should end. */
   readonly onDefect?: (error: Error) => void;
 }
@@ -353,12 +355,12 @@ export class LocalLogStore implements LogStore, LogOwner {
   }
 
   #makeChannel(address: number, workerIndex: number): FlushChannel {
-    const { arena, fileSystem, clock, executor } = this.#options;
+    const { arena, executor } = this.#options;
     const { ringAddress, ringSizeBytes, queueCapacity } = arena.layout;
     const queue = new FlushQueue(arena.memory.buffer, address, queueCapacity);
     return new FlushChannel({
       queue,
-      inPlace: new InPlaceWriter({ queue, fileSystem, clock, bytes: arena.bytes, ringAddress, ringSizeBytes }),
+      inPlace: new InPlaceWriter({ ...this.#options, queue, bytes: arena.bytes, ringAddress, ringSizeBytes }),
       onPublished: () => executor.submitted?.(workerIndex),
       onWritten: () => this.#releaseRing(),
       onDefect: (error) => this.#workerFailed(error, workerIndex),

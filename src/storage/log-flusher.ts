@@ -11,7 +11,6 @@
  */
 
 import { assert, present } from '../base/assert.ts';
-import type { Timer } from '../base/clock.ts';
 import { type Offset } from '../base/numbers.ts';
 import { LazySet } from '../base/lazy-map.ts';
 import {
@@ -24,18 +23,16 @@ import {
   SubmissionKind,
 } from '../memory/flush-queue.ts';
 import type { FlushChannel, SlotOwner } from './flush-channel.ts';
+import { rollBackLog } from './log-rollback.ts';
 import type { LogState } from './log-state.ts';
 import { PendingBatches } from './pending-batches.ts';
+import { RoomWatch } from './room-watch.ts';
 import type { Segment } from './segment.ts';
 import { tailText } from './unsettled-tail.ts';
 
 const noSlot = -1;
-/** How long a partition without room waits before it looks again. */
-const retryMs = 250;
 /** How long files that could not be closed are left alone. */
 const closeAgainAfterMs = 1000;
-/** Writing goes on once so much is free: less would be used up by the next batches. */
-const resumeFreeBytes = 1024 * 1024;
 
 const encoder = new TextEncoder();
 /** Serves all logs: `FlushChannel.submit` copies it. */
@@ -59,7 +56,8 @@ export class LogFlusher implements SlotOwner {
   /** Which worker has the slots of this log, one after the other: each finds what the CLOSE of the last one left. */
   #worker = -1;
   #generation = 0;
-  #retry: Timer | null = null;
+  /** There from the first time that the disk is full. */
+  #roomWatch: RoomWatch | null = null;
   /** The disk failed in this run, so what it holds is not known for sure. */
   #diskFailed = false;
   /** A SYNC was submitted and not answered, and what it will cover. */
@@ -180,7 +178,7 @@ export class LogFlusher implements SlotOwner {
   async close(discard: boolean): Promise<FlushFailure> {
     assert(this.#state !== 'closed', 'a log is closed once');
     this.#state = 'closed';
-    this.#retry?.cancel();
+    this.#roomWatch?.stop();
     const failure = this.#slot === noSlot ? FlushFailure.NONE : await this.#closeSlot(discard);
     // A checkpoint that the closing overtook has no completion of its own.
     this.#answerCheckpoints(FlushFailure.OTHER);
@@ -339,7 +337,13 @@ export class LogFlusher implements SlotOwner {
     // Answers come last: who is told may append again, and must meet the new state.
     this.#takeBack(completion);
     this.#answerCheckpoints(failure);
-    if (this.#state === 'full') this.#scheduleRetry();
+    if (this.#state !== 'full') return;
+    this.#roomWatch ??= new RoomWatch(
+      this.#log.context,
+      () => this.#state === 'full',
+      () => this.#resume(),
+    );
+    this.#roomWatch.start();
   }
 
   /** Forgets what was appended and not written. */
@@ -347,18 +351,7 @@ export class LogFlusher implements SlotOwner {
     const log = this.#log;
     const endOffset = completion.endOffset as Offset;
     if (endOffset > log.progress.written) this.#written(endOffset);
-    log.settleProducers(endOffset);
-    log.rollBackProducers(endOffset);
-    log.recent.cut(endOffset);
-    log.segments.dropAfter(completion.segmentBaseOffset as Offset);
-    this.pending.settleUpTo(endOffset);
-    this.pending.rollBackTo(endOffset);
-    const active = present(log.segments.active, 'a log that was written has a segment');
-    log.context.indexes.keep(active);
-    active.sizeBytes = completion.filePosition;
-    active.index?.cut(active.offsetIndexSizeBytes, active.timeIndexSizeBytes);
-    active.transactions?.cut(active.transactionIndexSizeBytes);
-    if (log.epochs.truncateFromEnd(endOffset)) log.epochsChanged = true;
+    rollBackLog(log, this.pending, completion);
     // What asked for a sync may be among what was dropped, with what was written before it.
     if (this.#syncAskedUpTo > log.progress.synced) this.#syncAskedUpTo = log.progress.synced;
     log.progress.rollBackToWritten();
@@ -381,23 +374,6 @@ export class LogFlusher implements SlotOwner {
     log.refusal = `${this.#name} takes no writes: ${reason}. ${advice}`;
     log.context.logger.error({ topic: log.topic, partition: log.partition, reason }, 'A partition failed.');
     this.#owner.advanced();
-  }
-
-  #scheduleRetry(): void {
-    const { context, directory } = this.#log;
-    this.#retry = context.clock.setTimer(retryMs, () => {
-      context.fileSystem.spaceLater(context.directory).then(
-        ({ freeBytes }) => {
-          if (this.#state !== 'full') return;
-          if (freeBytes >= resumeFreeBytes) this.#resume();
-          else this.#scheduleRetry();
-        },
-        (error: unknown) => {
-          context.logger.warn({ directory, error }, 'The free space of the disk could not be read.');
-          if (this.#state === 'full') this.#scheduleRetry();
-        },
-      );
-    });
   }
 
   /** Takes writes again; should the worker's cut fail, WRITE_FAILED of the new generation follows. */

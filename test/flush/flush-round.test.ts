@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CompletionKind, FlushFailure, noSlot, SubmissionFlag, SubmissionKind } from '../../src/memory/flush-queue.ts';
+import {
+  type Completion,
+  CompletionKind,
+  FlushFailure,
+  noLog,
+  noSlot,
+  SubmissionFlag,
+  SubmissionKind,
+} from '../../src/memory/flush-queue.ts';
 import { systemError } from './fake-file-system.ts';
 import { directory, logOf, metadata, RoundHarness, topicId } from './round-harness.ts';
 
@@ -166,6 +174,76 @@ describe('syncing', () => {
     harness.submit({ kind: SubmissionKind.SYNC });
     await harness.settle();
     expect(harness.files.synced.length).toBe(before);
+  });
+
+  it('tells of the log once nothing beside it is to be synced, and how far it goes ahead', async () => {
+    const harness = new RoundHarness();
+    const firstSynced = async (): Promise<Completion> => {
+      await harness.settle();
+      return harness.completions().find(({ kind }) => kind === CompletionKind.SYNCED)!;
+    };
+    const flags = SubmissionFlag.SYNC;
+    harness.open();
+    harness.write('x'.repeat(4096), 0, 0, { flags });
+    const first = await firstSynced();
+    expect(first).toMatchObject({ endOffset: 4096, roomEndPosition: 8192 });
+    expect(harness.files.opened.get(first.log)).toBe(logOf(0));
+    // What begins while a sync is under way needs another one, of more than the log.
+    harness.write('de', 4096, 4096, { flags });
+    harness.step();
+    harness.round.startSync();
+    harness.submit({ kind: SubmissionKind.ROLL, baseOffset: 4098 });
+    harness.step();
+    expect(await firstSynced()).toMatchObject({ endOffset: 4098, log: noLog });
+  });
+
+  it('counts what another thread wrote and synced, and syncs it no more', async () => {
+    const harness = new RoundHarness();
+    harness.open();
+    harness.write('abc', 0, 0, { flags: SubmissionFlag.SYNC });
+    await harness.settle();
+    harness.completions();
+    harness.files.synced.length = 0;
+    const written = SubmissionFlag.SYNC | SubmissionFlag.WRITTEN;
+    harness.write('de', 3, 3, { flags: SubmissionFlag.WRITTEN });
+    harness.write('f', 5, 5, { flags: written | SubmissionFlag.SYNCED });
+    await harness.settle();
+    expect(harness.completions()).toMatchObject([{ kind: CompletionKind.PROGRESS }]);
+    harness.submit({ kind: SubmissionKind.SYNC });
+    await harness.settle();
+    expect(harness.completions()).toMatchObject([{}, { kind: CompletionKind.SYNCED, endOffset: 6, filePosition: 6 }]);
+    expect(harness.files.synced).toEqual([]);
+    harness.write('gh', 6, 6, { flags: SubmissionFlag.SYNC });
+    await harness.settle();
+    expect(harness.files.synced).toEqual([logOf(0)]);
+  });
+
+  it('takes the failed sync of another thread for final, with what was written by then', async () => {
+    const harness = new RoundHarness();
+    harness.open();
+    harness.write('abc', 0, 0, { flags: SubmissionFlag.SYNC });
+    await harness.settle();
+    harness.completions();
+    harness.files.synced.length = 0;
+    const flags = SubmissionFlag.SYNC | SubmissionFlag.WRITTEN | SubmissionFlag.SYNC_FAILED;
+    const entry = { flags: SubmissionFlag.WRITTEN | SubmissionFlag.OFFSET_INDEX_ENTRY, indexRelativeOffset: 3 };
+    harness.write('d', 3, 3, entry);
+    harness.write('ef', 4, 4, { flags, failure: FlushFailure.NO_SPACE });
+    harness.write('gh', 6, 6, { flags: SubmissionFlag.SYNC });
+    await harness.settle();
+    expect(harness.completions()).toMatchObject([
+      { kind: CompletionKind.SYNC_FAILED, failure: FlushFailure.NO_SPACE, endOffset: 6, filePosition: 6, log: noLog },
+    ]);
+    harness.submit({ kind: SubmissionKind.CHECKPOINT });
+    harness.submit({ kind: SubmissionKind.CLOSE });
+    await harness.settle();
+    expect(harness.completions().map(({ kind, failure }) => [kind, failure])).toEqual([
+      [CompletionKind.PROGRESS, FlushFailure.NONE],
+      [CompletionKind.SYNC_FAILED, FlushFailure.IO],
+      [CompletionKind.CLOSED, FlushFailure.IO],
+    ]);
+    expect(harness.files.synced).toEqual([]);
+    expect(harness.files.opened.size).toBe(0);
   });
 
   it('never syncs a partition again whose sync failed', async () => {

@@ -31,6 +31,14 @@ describe('room ahead', () => {
     }
   });
 
+  it('grows with what is written and synced in it as well', () => {
+    const room = new RoomAhead();
+    room.reached(page + room.zerosBehind(0, page, true)!.length);
+    expect(room.endPosition).toBe(2 * page);
+    for (let i = 0; i < 4; i++) room.tookSynced(page / 4);
+    expect(room.zerosBehind(2 * page, 1, true)!.length).toBe(3 * page - 1);
+  });
+
   it('is not made for what is not synced, or large', () => {
     const room = new RoomAhead();
     expect(room.zerosBehind(0, 60_000, false)).toBeNull();

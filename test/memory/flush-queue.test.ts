@@ -8,6 +8,7 @@ import {
   FlushQueue,
   flushQueueSizeBytes,
   type Submission,
+  SubmissionFlag,
   SubmissionKind,
 } from '../../src/memory/flush-queue.ts';
 
@@ -25,7 +26,7 @@ const anySubmission: fc.Arbitrary<Submission> = fc.record({
   kind: fc.constantFrom(...Object.values(SubmissionKind)),
   slot: fc.nat(),
   generation: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
-  flags: fc.nat(127),
+  flags: fc.nat(1023),
   ringPosition: fc.maxSafeNat(),
   sizeBytes: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
   indexRelativeOffset: fc.nat(),
@@ -38,6 +39,7 @@ const anySubmission: fc.Arbitrary<Submission> = fc.record({
   timeIndexSizeBytes: fc.nat(),
   transactionIndexSizeBytes: fc.nat(),
   ringEndPosition: fc.maxSafeNat(),
+  failure: fc.constantFrom(...Object.values(FlushFailure)),
 });
 
 describe('FlushQueue', () => {
@@ -81,6 +83,23 @@ describe('FlushQueue', () => {
     expect(queue.freeSubmissions).toBe(1);
   });
 
+  it.each([
+    ['nothing of a sync', null, 0, FlushFailure.NONE],
+    ['that it was synced', FlushFailure.NONE, SubmissionFlag.SYNCED, FlushFailure.NONE],
+    ['that a sync failed', FlushFailure.IO, SubmissionFlag.SYNC_FAILED, FlushFailure.IO],
+  ] as const)('says of what is written already, and of the last of it %s', (_, sync, flag, failure) => {
+    const queue = queuePair(-1);
+    for (let i = 0; i < 3; i++) queue.push({ ...blankSubmission(), slot: i, flags: SubmissionFlag.SYNC }, i);
+    queue.publishWritten(3, sync);
+    const told = [0, 1, 2].map((i) => {
+      const into = blankSubmission();
+      queue.readSubmission(i, into);
+      return [into.flags & ~SubmissionFlag.SYNC, into.failure];
+    });
+    const written = [SubmissionFlag.WRITTEN, FlushFailure.NONE];
+    expect(told).toEqual([written, written, [SubmissionFlag.WRITTEN | flag, failure]]);
+  });
+
   it('carries completions back, twice as many as submissions', () => {
     const queue = queuePair(-5);
     const sent = Array.from({ length: capacity * 2 }, (_, i) => ({
@@ -93,6 +112,8 @@ describe('FlushQueue', () => {
       segmentBaseOffset: i * 3,
       log: i - 1,
       logsLeft: 2 ** 32 - 1 - i,
+      roomEndPosition: 2 ** 31 + i,
+      durationMs: i / 7,
     }));
     sent.forEach((fields, i) => queue.pushCompletion(fields, i));
     queue.publishCompletions(0, sent.length);

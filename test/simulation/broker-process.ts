@@ -55,6 +55,8 @@ export interface BrokerProcessOptions {
   readonly maxFlushStepMs: number;
   /** Groups from so many bytes on are written past the page cache. */
   readonly directFromBytes: number;
+  /** The chance that a client counts as the only one there, each time that this matters. */
+  readonly loneChance: number;
   /** The process died in a call of the file system. */
   readonly died: () => void;
   /** A flush worker ended by a defect, or an event of the process threw. */
@@ -144,6 +146,7 @@ export class BrokerProcess {
       arena,
       executor: this.#executor,
       compactor: wraps.compactor(this.#compactor()),
+      mayWait: () => this.#options.scheduler.random.chance(this.#options.loneChance),
       onDefect: (error) => {
         if (this.#isAlive) defect(error);
       },

@@ -8,12 +8,14 @@ import { compactionBugs } from './planted-compaction-bugs.ts';
 import { diskBugs } from './planted-disk-bugs.ts';
 import { groupBugs } from './planted-group-bugs.ts';
 import { logBugs } from './planted-log-bugs.ts';
+import { loneBugs } from './planted-lone-bugs.ts';
 import { shareBugs } from './planted-share-bugs.ts';
 import { transactionBugs } from './planted-transaction-bugs.ts';
 
 export const plantedBugs: readonly ExpectedBug[] = [
   ...logBugs,
   ...diskBugs,
+  ...loneBugs,
   ...groupBugs,
   ...shareBugs,
   ...transactionBugs,

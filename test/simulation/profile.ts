@@ -50,6 +50,8 @@ export interface Profile {
   /** Share groups, each with a topic of its own, and how many members each has. */
   readonly shares: number;
   readonly sharers: number;
+  /** Chance that a client that waits for a sync counts as the only one there, so that the broker syncs in its own thread. */
+  readonly loneChance: number;
 }
 
 /** Draws a profile. */
@@ -88,5 +90,6 @@ export function drawProfile(random: SeededRandom): Profile {
     shares: pick(0, 1),
     sharers: 1 + random.below(3),
     streamers: pick(0, 0, 3),
+    loneChance: pick(0, 0.5, 1),
   };
 }

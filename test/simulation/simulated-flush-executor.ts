@@ -5,8 +5,8 @@
  *   submissions wait ─► take ─► write ─► publish ─► startSync ─ ─ (the simulated disk) ─ ─► publish …
  *                                           └──► completions: the I/O thread is rung
  *
- * Between rounds, with no sync under way, the files are left, and the I/O thread may write in place. What it wrote so
- * does not wake a worker; now and then one wakes all the same.
+ * Between rounds, with no sync under way, the files are left, and the I/O thread may write in place, and sync. What it wrote
+ * so does not wake a worker, unless a sync failed; now and then one wakes all the same.
  *
  * Once the process has died `end` is called, and no step happens any more.
  */
@@ -162,6 +162,7 @@ class Worker {
     for (let i = 0; i < count; i++) {
       this.#queue.readSubmission(i, submission);
       if ((submission.flags & SubmissionFlag.WRITTEN) === 0) return true;
+      if ((submission.flags & SubmissionFlag.SYNC_FAILED) !== 0) return true;
     }
     return count > 0 && this.#options.scheduler.random.chance(wakesByItself);
   }

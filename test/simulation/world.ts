@@ -265,6 +265,7 @@ export class World {
       disk: this.#disk,
       maxFlushStepMs: profile.maxFlushStepMs,
       directFromBytes: profile.directFromBytes,
+      loneChance: profile.loneChance,
       died: () => {
         this.count('deaths within a call');
         // Not within the call: what the process still does must find its disk as it was.

@@ -118,6 +118,7 @@ export interface StoreHarnessOptions {
   readonly ringSizeBytes?: number;
   readonly heapSizeBytes?: number;
   readonly compactor?: Compactor;
+  readonly mayWait?: () => boolean;
 }
 
 /** One directory and the stores that were opened on it, one after the other. */
@@ -134,7 +135,7 @@ export class StoreHarness {
 
   async open(): Promise<LocalLogStore> {
     const { fileSystem = nodeFileSystem, clock = systemClock, logger = silentLogger } = this.options;
-    const { ringSizeBytes, heapSizeBytes, compactor } = this.options;
+    const { ringSizeBytes, heapSizeBytes, compactor, mayWait } = this.options;
     this.arena = Arena.create({
       flushWorkerCount: 1,
       queueCapacity: 256,
@@ -152,6 +153,7 @@ export class StoreHarness {
       arena: this.arena,
       executor: this.executor,
       ...(compactor === undefined ? {} : { compactor }),
+      ...(mayWait === undefined ? {} : { mayWait }),
     });
     return this.store;
   }

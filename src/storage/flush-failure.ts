@@ -1,5 +1,5 @@
 /**
- * What a failure of the disk is called where it crosses the threads. Flush thread.
+ * What a failure of the disk is called where it crosses the threads. Any thread.
  * A defect is no failure of the disk and has no name here.
  */
 
