@@ -9,6 +9,7 @@
  * `--side` runs one of both, and keeps what the other had. What suites print is kept in build/suites.
  */
 
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Missing } from '../build/bench/peers/cache.js';
@@ -28,6 +29,7 @@ const { values } = readCommandLine({
 if (!['kafka', 'millrace', undefined].includes(values.side)) refuse('--side is kafka or millrace.');
 const suites = [franzGo, sarama, ...librdkafkaSuites, kafkaJs, kafkaPython, aiokafka, ...confluentSuites];
 const logs = fileURLToPath(new URL('../build/suites/', import.meta.url));
+mkdirSync(logs, { recursive: true });
 
 async function runOn(side, suite, folder) {
   const server = await (side === 'kafka' ? startKafka : startMillrace)(suite.settings);

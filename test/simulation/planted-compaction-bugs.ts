@@ -67,7 +67,12 @@ export const compactionBugs: readonly ExpectedBug[] = [
     found: /^keyed.*is the newest, but/,
     profile: {
       keyed: 1,
+      topics: 1,
+      producers: 1,
       groups: 0,
+      reconciling: 0,
+      named: 0,
+      publishers: 0,
       copies: 0,
       crashEveryMs: 1000,
       thinkMs: 80,
