@@ -11,8 +11,7 @@
  * 3. Where the file system refuses, everything goes through the cache.
  *
  * What makes the page cache the slower way is memory that the machine has to fetch first: in a virtual machine whose free
- * memory went back to its host, a fresh page cost 2 CPU seconds per GB, one that it still had 0.22, and a write past the
- * cache 0.1.
+ * memory went back to its host, a fresh page costs many times what one does that it still had (`bench:load -- stages`).
  */
 
 /** As `millrace.direct.writes` has it. */

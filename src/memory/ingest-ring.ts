@@ -67,7 +67,10 @@ export class IngestRing {
     return asAddress(this.#address + (position % this.capacityBytes));
   }
 
-  /** Whether the bytes from `position` have not been overwritten; a reader checks before and after it copied. */
+  /**
+   * Whether the bytes from `position` have not been overwritten; a reader asks before it copies, in the thread that fills the
+   * ring.
+   */
   holds(position: RingPosition): boolean {
     return position >= this.#furthestHead - this.capacityBytes && position < this.#head;
   }

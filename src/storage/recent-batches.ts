@@ -1,7 +1,7 @@
 /**
  * Where a partition's newest batches lie in the ingest ring, so that tail readers are served without touching a file.
  * I/O thread. A circular table, oldest batch first; offsets and ring positions only grow along it. The ring may have
- * overwritten what the table names: the reader asks `IngestRing.holds` before and after it copied.
+ * overwritten what the table names: the reader asks `IngestRing.holds` before it copies.
  *
  *   slot: endOffset │ ringPosition │ sizeBytes         a batch begins where the one before it ends
  */

@@ -5,7 +5,8 @@
  *     → read into the answers → what the client does not know yet → response, released once its bytes have left
  *
  * Where there are many partitions, they are examined and read in turns with others (fetch-turns.ts).
- * Records go from the log's buffers into the response's chunks without a copy.
+ * Records of some KiB go from the log's buffers into the response's chunks without a copy; fewer are copied by the `Writer`,
+ * and small responses once more, into one write (server/request-pipeline.ts).
  */
 
 import { ErrorCode } from '../../base/error-code.ts';
