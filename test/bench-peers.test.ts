@@ -7,7 +7,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { KeptResult } from '../bench/peers/peer-report.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -19,11 +19,6 @@ function node(args: readonly string[], environment: Readonly<Record<string, stri
   const env = { ...process.env, ...environment };
   return spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', env });
 }
-
-beforeAll(() => {
-  const { status, stdout } = node(['node_modules/typescript/bin/tsc', '-p', 'bench']);
-  expect(status, stdout).toBe(0);
-}, 120_000);
 
 it.runIf(hasKafka)(
   'loads Millrace and Apache Kafka in turn, and keeps nothing',

@@ -72,8 +72,13 @@ export class PartitionSyncs {
     const syncs = this.#take();
     if (syncs.length === 0) return false;
     const ended = (): void => {
-      const durationMs = this.#nowMs() - startedMs;
-      for (const sync of syncs) this.#end(sync, durationMs);
+      // Told once, and not of partitions of which nothing was to be synced: that says nothing of the disk.
+      let durationMs = this.#nowMs() - startedMs;
+      for (const sync of syncs) {
+        const waited = sync.dirty.files.length > 0;
+        this.#end(sync, waited ? durationMs : Number.NaN);
+        if (waited) durationMs = Number.NaN;
+      }
     };
     if (inPlace && syncInPlace(this.#files, syncs)) {
       ended();

@@ -39,6 +39,8 @@ export class Caller {
   readonly #broker: Broker;
   /** Most are never asked for. */
   #context: RequestContext | null = null;
+  /** Within `timed`. */
+  #isTimed = false;
 
   constructor(broker: Broker, clientId: string, clientHost: string) {
     this.#broker = broker;
@@ -88,14 +90,16 @@ export class Caller {
     if (quotas.isActive && sizeBytes > 0) quotas.hold(rate, sizeBytes, this.#asContext());
   }
 
-  /** Runs `step` for it, and counts the time that this takes. */
+  /** Runs `step` for it, and counts the time that this takes; within another step that is counted already. */
   timed(step: () => void): void {
     const { quotas, clock } = this.#broker;
-    if (!quotas.isActive) return step();
+    if (!quotas.isActive || this.#isTimed) return step();
+    this.#isTimed = true;
     const startMs = clock.monotonicMs();
     try {
       step();
     } finally {
+      this.#isTimed = false;
       const usedPercent = ((clock.monotonicMs() - startMs) / 1000) * 100;
       quotas.hold('request_percentage', usedPercent, this.#asContext());
     }

@@ -141,7 +141,7 @@ const completion = {
   log: 40, // i32: the descriptor of the active segment, or noLog; SYNCED: noLog unless it is all that is to be synced
   logsLeft: 44, // u32: `FileTurns.logsLeft` as of then
   roomEndPosition: 48, // f64: SYNCED: up to where writes change no size; 0 where that is not known
-  durationMs: 56, // f64: SYNCED: how long the sync took
+  durationMs: 56, // f64: SYNCED: how long the sync took, NaN where that is told of another partition, or none was
 } as const;
 
 /** A submission as fields; `FlushQueue.push` copies them out, so one object can serve all. */

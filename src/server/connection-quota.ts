@@ -1,8 +1,8 @@
 /**
  * How many connections there may be: of all doors together (`max.connections`), from each client's address
  * (`max.connections.per.ip`), where a connection over which only HTTP is spoken counts while it has a request under way,
- * and from an address, and to all doors, in a second (KIP-612). I/O thread. All bounds may change while the broker runs; connections that are
- * there stay.
+ * and in a second: from an address over all doors, and over TCP together (KIP-612). I/O thread. All bounds may change while
+ * the broker runs; connections that are there stay.
  * It does not know sockets: a door asks before it takes a connection, and says when that has ended.
  */
 

@@ -20,7 +20,7 @@ import type { Logger } from '../base/logger.ts';
 import type { ActiveClients } from './active-clients.ts';
 import { AdmissionQueue } from './admission-queue.ts';
 import type { AssemblyBudget } from './assembly-budget.ts';
-import type { ConnectionQuota } from './connection-quota.ts';
+import type { ConnectionBound, ConnectionQuota } from './connection-quota.ts';
 import { DoorConnection, nextConnectionId, unwrapMappedAddress } from './connection.ts';
 import { sweepIdle } from './idle-sweep.ts';
 import { listenError } from './listen-error.ts';
@@ -147,6 +147,9 @@ export class TcpDoor {
   #arrive(accepted: Socket): void {
     const { quota, logger } = this.#options;
     accepted.on('error', () => accepted.destroy());
+    // Who waits holds a descriptor too.
+    const setting = quota.refusalOfAll(quota.count);
+    if (setting !== null) return this.#refuse(accepted, setting);
     quota.countOnly(1);
     if (this.#queue.enter(accepted)) return;
     quota.countOnly(-1);
@@ -154,15 +157,18 @@ export class TcpDoor {
     accepted.destroy();
   }
 
-  #accept(accepted: Socket): void {
+  #refuse(accepted: Socket, setting: ConnectionBound): void {
     const { quota, logger } = this.#options;
+    const client = unwrapMappedAddress(accepted.remoteAddress ?? '');
+    logger.warn({ client, connections: quota.count, setting }, 'A connection was refused.');
+    accepted.destroy();
+  }
+
+  #accept(accepted: Socket): void {
+    const { quota } = this.#options;
     const clientHost = unwrapMappedAddress(accepted.remoteAddress ?? '');
     const setting = quota.refusal(clientHost);
-    if (setting !== null) {
-      logger.warn({ client: clientHost, connections: quota.count, setting }, 'A connection was refused.');
-      accepted.destroy();
-      return;
-    }
+    if (setting !== null) return this.#refuse(accepted, setting);
     const throttleMs = quota.throttleMs(clientHost);
     if (throttleMs > 0) return this.#holdUp(accepted, clientHost, throttleMs);
     const owner = accepted as unknown as HandleOwner;

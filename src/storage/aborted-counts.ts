@@ -5,8 +5,9 @@
  *
  *   aborted=0:3,4096:1     base offset of the segment, entries that end before the point; segments without any are left out
  *
- * Deletion and compaction may have taken some since it was written. Of a segment that is gone nothing is asked; where there
- * are fewer, the log is read again, which costs time and nothing else.
+ * Of a segment that is gone since it was written nothing is asked. Compaction takes entries of segments that stay, so that a
+ * log that is compacted has no counts on disk, and one that had some waits for them to go (`log-compaction.ts`). Where there are
+ * fewer entries than counted, the log is read again.
  */
 
 import { asOffset, type Offset } from '../base/numbers.ts';

@@ -103,7 +103,7 @@ export class InPlaceWriter {
 
   /** Where the worker tells of a log, a sync of that file alone will cover what is written next. */
   #toldSynced(completion: Completion): void {
-    this.#loneSync.took(completion.durationMs);
+    if (!Number.isNaN(completion.durationMs)) this.#loneSync.took(completion.durationMs);
     const known = this.#logs.get(completion.slot);
     if (completion.log !== noLog) this.#know(completion, known).syncedRoomEnd = completion.roomEndPosition;
     else if (known !== undefined) known.syncedRoomEnd = 0;
@@ -141,6 +141,8 @@ export class InPlaceWriter {
     const follows = written.slot === fields.slot && this.#filePosition + this.#groupBytes === fields.filePosition;
     this.#isGroup &&=
       fields.kind === SubmissionKind.WRITE &&
+      // The worker takes the entry from behind the batch in the ring, whose place is free once all is in its file.
+      (fields.flags & SubmissionFlag.TRANSACTION_INDEX_ENTRY) === 0 &&
       (isFirst || follows) &&
       this.#groupBytes + fields.sizeBytes <= maxLoneGroupBytes &&
       this.#sizes.length < maxGroupBatches;

@@ -326,9 +326,10 @@ export class LocalLog implements PartitionLog, Closable, FlusherOwner {
     return checkpoint;
   }
 
-  /** The recovery point `offset` is on disk. */
-  recoveryPointSaved(offset: Offset): void {
+  /** The recovery point `offset` is on disk, and beside it counts of aborted transactions where it `hasCounts`. */
+  recoveryPointSaved(offset: Offset, hasCounts: boolean): void {
     this.state.savedRecoveryPoint = offset;
+    this.state.hasSavedCounts = hasCounts;
     this.#retention.deleteUnneeded();
   }
 

@@ -75,9 +75,15 @@ export class LogCompaction {
 
   /** What compaction would find at `nowMs`; null where there is nothing that may be compacted. */
   need(nowMs: number): CompactionNeed | null {
-    const { config, segments, refusal, needsRecovery } = this.#log;
+    const { config, segments, refusal, needsRecovery, hasSavedCounts } = this.#log;
     if (!config.compactPolicy || this.#problem !== null || this.#stopped || this.isUnderWay) return null;
     if (refusal !== null || needsRecovery) return null;
+    if (hasSavedCounts) {
+      // A start would miss the entries that go with what was aborted, and take the index for damaged.
+      this.#log.checkpointWanted = true;
+      this.#log.context.checkpointSoon();
+      return null;
+    }
     this.#rollOverdue(nowMs);
     const endOffset = this.#compactableEnd(nowMs);
     const firstDirty = this.#firstDirty;
@@ -261,12 +267,12 @@ export class LogCompaction {
     return groups;
   }
 
-  /** Puts the cleaned segment in the place of `group`, which ends at `endOffset`; false where retention deleted some of it. */
+  /** Puts the cleaned segment in the place of `group`, which ends at `endOffset`; false where retention deleted some of it, or it is compacted no more. */
   async #install(group: readonly Segment[], state: SegmentState, endOffset: Offset): Promise<boolean> {
     const log = this.#log;
     const { directory, context, segments } = log;
     const { fileSystem } = context;
-    if (!group.every((segment) => segments.has(segment))) return false;
+    if (log.hasSavedCounts || !group.every((segment) => segments.has(segment))) return false;
     const logPath = `${directory}/${segmentFileName(state.baseOffset, 'log')}`;
     log.isSwapping = true;
     try {

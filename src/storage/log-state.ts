@@ -65,6 +65,8 @@ export class LogState {
   abortedCounts: readonly AbortedCount[];
   /** The recovery point that is on disk, from which a start after a crash would go on. */
   savedRecoveryPoint: Offset;
+  /** Whether counts of aborted transactions may stand beside the recovery point that is on disk. */
+  hasSavedCounts: boolean;
   /** The segment that the worker certainly has as its active one, or a later one: what it told last. */
   confirmedSegment: Offset;
   /** Whether the partition's directory and its active segment's file are there. */
@@ -94,6 +96,7 @@ export class LogState {
     this.indexPoint = known.indexPoint;
     this.abortedCounts = abortedCountsOf(known.segments);
     this.savedRecoveryPoint = known.recoveryPoint;
+    this.hasSavedCounts = this.abortedCounts.length > 0;
     this.confirmedSegment = known.segments.at(-1)?.baseOffset ?? firstOffset;
     this.hasFiles = known.segments.length > 0;
     this.needsMetadata = this.hasFiles && known.topicId === null;

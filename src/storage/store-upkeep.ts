@@ -8,9 +8,10 @@
  */
 
 import type { Timer } from '../base/clock.ts';
-import { nothingAborted, remainingCounts } from './aborted-counts.ts';
+import { nothingAborted, remainingCounts, type AbortedCount } from './aborted-counts.ts';
 import type { LocalLog } from './local-log.ts';
 import { tailSettled } from './log-checkpoint.ts';
+import type { LogState } from './log-state.ts';
 import type { PartitionState } from './partition-state.ts';
 import { partitionDirectoryName } from './segment-name.ts';
 import type { StoreContext } from './store-context.ts';
@@ -129,7 +130,7 @@ export class StoreUpkeep {
         producerSnapshot,
         epochs: epochs.starts,
         indexPoint,
-        abortedCounts: remainingCounts(state.abortedCounts, state.segments.all()),
+        abortedCounts: countsOf(state),
       };
       points.push(ofLog);
     }
@@ -232,10 +233,12 @@ export class StoreUpkeep {
   async #saveRecoveryPoints(): Promise<void> {
     const { fileSystem, directory, tails } = this.#context;
     const stale = this.#takeStaleSnapshots();
-    const saved = Array.from(this.#logs(), (log) => ({ log, offset: log.state.recoveryPoint }));
+    const saved = Array.from(this.#logs(), (log) => {
+      return { log, offset: log.state.recoveryPoint, hasCounts: countsOf(log.state).length > 0 };
+    });
     const points = this.recoveryPoints();
     await writeRecoveryPointsLater(fileSystem, directory, points);
-    for (const { log, offset } of saved) log.recoveryPointSaved(offset);
+    for (const { log, offset, hasCounts } of saved) log.recoveryPointSaved(offset, hasCounts);
     for (const path of stale) void this.#remove(path);
     this.tailsSaved(points);
     if (!this.#hasJournal || tails.size > 0) return;
@@ -299,3 +302,8 @@ export class StoreUpkeep {
 
 /** Whoever asked hears of the failure; who only waits for the end does not. */
 function ignoreHere(): void {}
+
+/** What stands beside the log's recovery point: nothing that compaction could make untrue. */
+function countsOf({ config, abortedCounts, segments }: LogState): readonly AbortedCount[] {
+  return config.compactPolicy ? nothingAborted : remainingCounts(abortedCounts, segments.all());
+}

@@ -1,5 +1,6 @@
 /** What HTTP clients must not do: each gets a clear error, and others go on. */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
@@ -24,6 +25,35 @@ afterEach(async () => {
 });
 
 describe('a request that is wrong', () => {
+  it('has all its reports by REST Proxy v3, also where they are read later than they are written', async () => {
+    const roomy = await HttpHarness.open();
+    const wrong = '{"partition_id":"x"}\n'.repeat(60_000);
+    const head =
+      'POST /v3/clusters/c/topics/t/records HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n';
+    const client = roomy.raw();
+    client.socket.pause();
+    client.send(`${head}content-length: ${wrong.length}\r\n\r\n${wrong}`);
+    await sleep(300);
+    client.socket.resume();
+    await client.until(() => client.received.endsWith('\r\n0\r\n\r\n') || client.closed);
+    expect(client.received.match(/"error_code":422/g)).toHaveLength(60_000);
+    await roomy.close();
+  });
+
+  it('may not have more headers than are worth reading, by REST Proxy v3 either', async () => {
+    const roomy = await HttpHarness.open();
+    const header = '{"name":"a"}';
+    const record = (count: number): string => `{"headers":[${Array(count).fill(header).join(',')}]}`;
+    const text = await (await roomy.post('/v3/clusters/c/topics/t/records', record(10_000) + record(10_001))).text();
+    expect(
+      text
+        .trim()
+        .split('\r\n')
+        .map((line) => JSON.parse(line).error_code),
+    ).toEqual([200, 422]);
+    await roomy.close();
+  });
+
   it('gets a problem that says what is wrong', async () => {
     const cases: [path: string, body: string | Uint8Array<ArrayBuffer>, status: number][] = [
       ['/topics/t', '{', 400],

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { silentLogger } from '../../src/base/logger.ts';
 import { asOffset } from '../../src/base/numbers.ts';
 import {
   abortedCountsOf,
@@ -6,9 +7,12 @@ import {
   parseAbortedCounts,
   remainingCounts,
 } from '../../src/storage/aborted-counts.ts';
+import { readWholeFile } from '../../src/storage/checkpoint-file.ts';
+import type { LogConfig } from '../../src/storage/log-config.ts';
 import { markerRoomBytes, type AppendResult } from '../../src/storage/partition-log.ts';
 import { transactionEntrySizeBytes } from '../../src/storage/transaction-index.ts';
 import { expectCommittedReads, expectedReads } from './committed-reads.ts';
+import { compacted, compactionSettings, keyed, settled } from './compaction-harness.ts';
 import { FaultHarness } from './fault-harness.ts';
 import { append, batchOf } from './store-harness.ts';
 
@@ -108,4 +112,38 @@ describe('a start after a crash, where the transaction index of a segment before
       }
     });
   }
+});
+
+const pointsText = ({ disk }: FaultHarness): string =>
+  Buffer.from(readWholeFile(disk, '/data/millrace.recovery-points', 65_536) ?? []).toString();
+
+describe('a log that is compacted', () => {
+  test('has no counts, and is left alone while the file still has those of before', async () => {
+    const harness = new FaultHarness(8);
+    await harness.open();
+    await abortInSegments(harness);
+    expect(pointsText(harness)).toContain(' aborted=');
+    harness.kill();
+    await harness.open();
+    const compacting: Partial<LogConfig> = { ...compacted, fileDeleteDelayMs: 0 };
+    const log = harness.log(0, compacting);
+    const before = harness.disk.list('/data/orders-0');
+    await settled(harness, harness.store.compactDirtiest(compactionSettings));
+    expect(harness.disk.list('/data/orders-0')).toEqual(before);
+    await harness.pass(checkpointMs);
+    expect(pointsText(harness)).not.toContain(' aborted=');
+    for (let i = 0; i < 4; i++) await settled(harness, append(log, keyed([['key', `${i}`]])));
+    await harness.pass(checkpointMs);
+    while (await settled(harness, harness.store.compactDirtiest(compactionSettings)));
+    await harness.pass(1000);
+    expect(indexPaths(harness).length).toBe(0);
+    const warned = vi.spyOn(silentLogger, 'warn');
+    onTestFinished(() => warned.mockRestore());
+    harness.kill();
+    await harness.open();
+    expect(warned.mock.calls.map(([, text]) => text).filter((text) => /transaction index/.test(String(text)))).toEqual(
+      [],
+    );
+    await expectCommittedReads(harness.log(0, compacting), 'after compaction');
+  });
 });

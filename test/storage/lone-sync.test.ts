@@ -7,7 +7,7 @@ import { SeededRandom } from '../../src/base/random.ts';
 import type { FileDescriptor, FileSystem } from '../../src/storage/file-system.ts';
 import type { LogConfig } from '../../src/storage/log-config.ts';
 import { nodeFileSystem } from '../../src/storage/node-file-system.ts';
-import type { AppendResult, PartitionLog } from '../../src/storage/partition-log.ts';
+import { markerRoomBytes, type AppendResult, type PartitionLog } from '../../src/storage/partition-log.ts';
 import { ManualClock } from '../broker/manual-clock.ts';
 import { append, batchOf, StoreHarness, valuesFrom } from './store-harness.ts';
 
@@ -160,6 +160,24 @@ describe('a sync in the I/O thread', () => {
     await write(log);
     expect(inPlace).toEqual([]);
     expect(byWorker.some((path) => path.endsWith('.log'))).toBe(true);
+  });
+
+  it('is not done for a marker with which an entry of the transaction index goes, which the worker takes from the ring', async () => {
+    const log = await warmLog(0, { segmentMs: Infinity });
+    const mark = (outcome: 'commit' | 'abort'): Promise<AppendResult> =>
+      new Promise((resolve) => {
+        const marker = { producerId: 1, producerEpoch: 0, coordinatorEpoch: 0, outcome } as const;
+        harness.store.whenRoom(markerRoomBytes, () => log.appendMarker(marker, resolve));
+      });
+    for (const [i, outcome] of (['commit', 'abort'] as const).entries()) {
+      const options = { producerId: 1, producerEpoch: 0, baseSequence: i, transactional: true };
+      expect((await append(log, batchOf(['a'], options), 'synced')).errorCode).toBe(ErrorCode.NONE);
+      await turns(3);
+      byWorker.length = 0;
+      inPlace.length = 0;
+      expect((await mark(outcome)).errorCode).toBe(ErrorCode.NONE);
+      expect([inPlace.length, byWorker.length > 0], outcome).toEqual(outcome === 'commit' ? [1, false] : [0, true]);
+    }
   });
 
   it('is not done in a segment whose name, and what was left for it, are not on disk yet', async () => {

@@ -164,7 +164,7 @@ function textOrJson(walker: JsonWalker): Uint8Array | null {
 }
 
 /** More headers would take longer to read than their records are worth. */
-const mostHeaders = 10_000;
+export const mostHeaders = 10_000;
 
 /** The headers of an envelope; null where they are none. */
 function headersOf(walker: JsonWalker): RecordHeader[] | 'too many' | null {

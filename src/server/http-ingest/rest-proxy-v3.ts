@@ -29,6 +29,7 @@ import {
   cameBefore,
   emptyDraft,
   jsonOf,
+  mostHeaders,
   stringOf,
   takePartition,
   takeTimestamp,
@@ -111,6 +112,8 @@ export class ProxyV3Ingest implements PublishListener {
       writable: () => {
         this.#flowing = true;
         this.#send();
+        // Where all reports were written before, nothing else would.
+        if (!this.#isFull) this.body?.resume();
       },
     });
   }
@@ -330,6 +333,7 @@ function takeHeaders(walker: JsonWalker, draft: RecordDraft): string | null {
       else if (name === 'value') value = bytesOf(members);
     }
     if (key === null || value === undefined) return wrongHeaders;
+    if (headers.length === mostHeaders) return `A record has at most ${mostHeaders} headers.`;
     headers.push({ key, value });
   }
   draft.headers = headers;
