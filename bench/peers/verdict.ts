@@ -106,7 +106,9 @@ function judged(floor: Floor, found: Found): Judged {
   }
   if (missed('peer') > 0) {
     const remark = `the rival misses the rate ${inRounds('peer')}`;
-    return { ...nothing, isMet: latencies.has(figure) ? true : null, remark };
+    // A latency is bounded where there is a rate at all, unless the rival misses it by chance.
+    const isBeaten = latencies.has(figure) && missed('peer') * 2 > found.rounds.peer.length;
+    return { ...nothing, isMet: isBeaten ? true : null, remark };
   }
   if (found.medians.millrace[figure] === undefined) return { ...nothing, isMet: null, remark: 'not measured' };
   if ('atMostAbsolute' in floor) return judgedAbsolute(floor, bound, found);

@@ -166,8 +166,8 @@ export class HttpSender implements Sender {
       if (this.#random.chance(0.5)) await this.#resume(origin);
       while (!enough()) await this.#post(origin, 1 + this.#random.below(20));
     } catch (error) {
-      // What fetch says when the connection ends; anything else is a defect.
-      if (!(error instanceof TypeError)) throw error;
+      // What fetch says when the connection ends, with why; anything else is a defect.
+      if (!(error instanceof TypeError) || error.cause === undefined) throw error;
     }
   }
 
