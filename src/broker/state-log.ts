@@ -11,9 +11,9 @@
  * that will, stands in the log after the first slice itself. So a start reads one snapshot and the changes since, and a
  * crash at any moment leaves a log that still reads right.
  *
- * Changes of one turn of the event loop go as one batch, and so do those that come while a batch is on its way: they would
- * be synced no sooner by themselves. So a thousand commits at once are one write, and there are as many batches as the disk
- * takes. It does not know what the records mean.
+ * Changes of one turn of the event loop go as one batch, and so do those that come while a batch is on its way: by
+ * themselves they would be synced no sooner, unless others keep the disk busy too. So a thousand commits at once are one
+ * write, and there are as many batches as the disk takes. It does not know what the records mean.
  */
 
 import { assert, present } from '../base/assert.ts';

@@ -9,6 +9,7 @@ import type { FileDescriptor, FileSystem } from '../storage/file-system.ts';
 import { partitionMetadataName, partitionMetadataText } from '../storage/partition-metadata.ts';
 import { tailsName, writeTail } from '../storage/tail-journal.ts';
 import type { TailToWrite } from '../storage/unsettled-tail.ts';
+import { writeFully } from '../storage/whole-transfers.ts';
 
 /**
  * Says whose partition this is; an attempt that failed half-way may have left a part of it. Returns the file, open, to be
@@ -18,13 +19,7 @@ export function writeMetadata(files: FileSystem, directory: string, topicId: str
   const file = files.open(`${directory}/${partitionMetadataName}`, 'create');
   try {
     files.truncate(file, 0);
-    const bytes = new TextEncoder().encode(partitionMetadataText(topicId));
-    let written = 0;
-    while (written < bytes.length) {
-      const size = files.write(file, [bytes.subarray(written)], written);
-      if (size <= 0) throw noProgress(directory);
-      written += size;
-    }
+    writeFully(files, file, new TextEncoder().encode(partitionMetadataText(topicId)), 0);
     return file;
   } catch (error) {
     files.close(file);

@@ -50,7 +50,7 @@ export class RoomAhead {
     this.#endPosition = 0;
   }
 
-  /** A group was written and synced within the room there is. */
+  /** The last batch of a group that was written and synced within the room there is. */
   tookSynced(groupBytes: number): void {
     this.#smallBytes += groupBytes;
   }
