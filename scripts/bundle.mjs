@@ -20,6 +20,7 @@ import { rolldown } from 'rolldown';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = `${root}dist/`;
+const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
 const cachePattern = /^program-.*\.cache$/;
 const longestStartMs = 60_000;
 const lookAgainMs = 50;
@@ -63,7 +64,7 @@ await joined(
     charset: 'ascii',
     dynamicImportInCjs: false,
   },
-  {},
+  { RELEASE_VERSION: JSON.stringify(version) },
   (code) => `(function (exports, require, __filename) { "use strict"; ${code}\n})`,
 );
 const hash = createHash('sha256')

@@ -14,15 +14,13 @@ import { systemClock } from './base/clock.ts';
 import { EnvironmentError, EnvironmentErrorCode, systemErrorCode } from './base/environment-error.ts';
 import { ErrorCode } from './base/error-code.ts';
 import { silentLogger, type LevelledLog, type Logger } from './base/logger.ts';
-import { systemRandom } from './base/random.ts';
+import { distinctRandom, systemRandom } from './base/random.ts';
 import { BrokerConfig } from './broker/broker-config.ts';
 import { Broker } from './broker/broker.ts';
 import { Dispatcher } from './broker/dispatcher.ts';
 import { handlers } from './broker/handlers/index.ts';
 import { checkOptions, type BrokerOptions, type CheckedOptions } from './config.ts';
-import { InThreadCompactor } from './compaction/in-thread-compactor.ts';
 import { WorkerCompactor } from './compaction/worker-compactor.ts';
-import { InThreadExecutor } from './flush/in-thread-executor.ts';
 import type { DirectWriting } from './flush/way-of-writing.ts';
 import { WorkerExecutor } from './flush/worker-executor.ts';
 import { BrokerError } from './gateway/broker-error.ts';
@@ -50,7 +48,6 @@ import type { FileSystem } from './storage/file-system.ts';
 import type { Compactor } from './storage/compactor.ts';
 import type { FlushExecutor } from './storage/flush-executor.ts';
 import { LocalLogStore } from './storage/local-log-store.ts';
-import { MemoryFileSystem } from './storage/memory-file-system.ts';
 import { nodeFileSystem } from './storage/node-file-system.ts';
 import { releaseVersion } from './version.ts';
 
@@ -192,8 +189,14 @@ function brokerOptions({ kafka, http, storage, settings, data, ...rest }: StartO
   };
 }
 
-function storageFor({ storage = 'disk', memoryBytes = defaultMemoryBytes }: StartOptions): Storage {
+/** What only memory as storage needs is loaded for that alone. */
+async function storageFor({ storage = 'disk', memoryBytes = defaultMemoryBytes }: StartOptions): Promise<Storage> {
   if (storage === 'memory') {
+    const [{ MemoryFileSystem }, { InThreadExecutor }, { InThreadCompactor }] = await Promise.all([
+      import('./storage/memory-file-system.ts'),
+      import('./flush/in-thread-executor.ts'),
+      import('./compaction/in-thread-compactor.ts'),
+    ]);
     return {
       fileSystem: new MemoryFileSystem(memoryBytes),
       arena: memoryArena,
@@ -241,7 +244,7 @@ async function start(
   undo: Undo,
 ): Promise<RunningBroker> {
   const inMemory = options.storage === 'memory';
-  const storage = storageFor(options);
+  const storage = await storageFor(options);
   const config = new BrokerConfig(checked.settings);
   const nodeId = config.number('node.id');
   const httpNecessary = checked.httpNecessary && options.http !== undefined;
@@ -253,7 +256,7 @@ async function start(
   );
   for (const problem of await Promise.all(probes)) if (problem !== null) throw problem;
   const directory = inMemory
-    ? openDataDirectory(storage.fileSystem, checked.dataDirectory, nodeId, systemRandom)
+    ? openDataDirectory(storage.fileSystem, checked.dataDirectory, nodeId, distinctRandom)
     : await takeDirectory(resolvePath(checked.dataDirectory), nodeId, undo);
   for (const name of config.inertNames) logger.warn({ name }, 'A setting of Kafka that was given has no effect here.');
   const clients = new ActiveClients(systemClock);
@@ -347,9 +350,9 @@ async function nativePart(necessary: boolean): Promise<NativePart | EnvironmentE
 /** Makes, locks and opens the data directory at `path`. */
 async function takeDirectory(path: string, nodeId: number, undo: Undo): Promise<DataDirectory> {
   makeDataDirectory(nodeFileSystem, path, nodeId);
-  const lock = await lockDirectory(nodeFileSystem, path, systemRandom);
+  const lock = await lockDirectory(nodeFileSystem, path, distinctRandom);
   undo.add(() => lock.release());
-  return openDataDirectory(nodeFileSystem, path, nodeId, systemRandom);
+  return openDataDirectory(nodeFileSystem, path, nodeId, distinctRandom);
 }
 
 async function openBroker(

@@ -17,7 +17,6 @@ import { Script } from 'node:vm';
 import type * as Program from './bundle.ts';
 import { systemErrorCode } from './base/environment-error.ts';
 import { present } from './base/assert.ts';
-import { crc32c } from './records/crc32c.ts';
 import { readWholeFile, replaceFile } from './storage/checkpoint-file.ts';
 import { nodeFileSystem } from './storage/node-file-system.ts';
 
@@ -48,11 +47,16 @@ export function loadProgram(): typeof Program {
   return exported;
 }
 
-/** What V8 may refuse another's code for, but for the processor; its own tag would take loading `node:v8`. */
+/**
+ * What V8 may refuse another's code for, but for the processor; its own tag would take loading `node:v8`. The hash is FNV-1a
+ * (RFC 9923), which needs no tables.
+ */
 function tag(): string {
   const { version, arch, execArgv, env } = process;
   const text = JSON.stringify([version, arch, execArgv, env['NODE_OPTIONS'] ?? '']);
-  return crc32c(new TextEncoder().encode(text)).toString(16).padStart(8, '0');
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
 }
 
 /** Null where there is none, or none that this user may read. */

@@ -14,6 +14,7 @@ import { startBroker, type RunningBroker } from './index.ts';
 import { commands } from './program/commands.ts';
 import { ProgramLog } from './program/program-log.ts';
 import { startBlock } from './program/start-block.ts';
+import { print } from './program/standard-output.ts';
 import { readWholeFile } from './storage/checkpoint-file.ts';
 import { nodeFileSystem } from './storage/node-file-system.ts';
 import { releaseVersion } from './version.ts';
@@ -25,15 +26,17 @@ async function main(args: readonly string[]): Promise<number> {
   const line = parseCommandLine(args);
   switch (line.kind) {
     case 'version':
-      process.stdout.write(`${releaseVersion()}\n`);
+      print(`${releaseVersion()}\n`);
       return 0;
     case 'help': {
       const { helpText } = await import('./program/help.ts');
-      process.stdout.write(helpText(releaseVersion(), commands));
+      print(helpText(releaseVersion(), commands));
       return 0;
     }
     case 'command': {
       const command = commands.get(line.name);
+      // Who started the program may not read on.
+      process.stdout.on('error', () => {});
       if (command !== undefined) return (await command.load()).run(line.args);
       process.stderr.write(`millrace: There is no command ${line.name}: see millrace --help.\n`);
       return 1;
@@ -46,7 +49,7 @@ async function main(args: readonly string[]): Promise<number> {
 /** Starts a broker and resolves once it was told to stop and has done so. */
 async function run(flags: Flags): Promise<number> {
   const { options, logLevel, unknown } = gatherOptions(flags, process.env, readText);
-  const log = new ProgramLog(logLevel, process.stderr.isTTY);
+  const log = new ProgramLog(logLevel, () => process.stderr.isTTY);
   try {
     for (const { name, source } of unknown) log.warn({ name, source }, 'A setting is not known and has no effect.');
     // From here on a signal must not cut anything short.
@@ -75,8 +78,9 @@ async function run(flags: Flags): Promise<number> {
 }
 
 function announce(broker: RunningBroker, log: ProgramLog): void {
-  const startedInMs = performance.now();
-  process.stdout.write(startBlock({ ...broker, startedInMs }));
+  // What `performance` is made of takes a millisecond to load.
+  const startedInMs = process.uptime() * 1000;
+  print(startBlock({ ...broker, startedInMs }));
   const { kafka, http, dataDirectory, clusterId, nodeId, version, missingHttp } = broker;
   if (missingHttp !== null) log.warn({}, missingHttp);
   log.info({ kafka, http, dataDirectory, clusterId, nodeId, version, startedInMs }, 'The broker serves.');
@@ -115,8 +119,6 @@ export async function runProgram(): Promise<never> {
     process.stderr.write(explain(error));
     process.exit(1);
   });
-  // Who started the program may not read on.
-  process.stdout.on('error', () => {});
   let exitCode: number;
   try {
     exitCode = await main(process.argv.slice(2));

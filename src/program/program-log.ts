@@ -32,7 +32,7 @@ const loadAfterMs = 100;
 
 export class ProgramLog implements Logger, LevelledLog {
   #threshold: number;
-  readonly #pretty: boolean;
+  readonly #isForPerson: () => boolean;
   #waiting: Line[] = [];
   #sink: Sink | null = null;
   #loading: Promise<void> | null = null;
@@ -40,10 +40,10 @@ export class ProgramLog implements Logger, LevelledLog {
   /** Ends the wait before loading. */
   readonly #hurry = new AbortController();
 
-  /** `pretty`: for a person at a terminal. */
-  constructor(level: LogLevel, pretty: boolean) {
+  /** `isForPerson`, at a terminal, is asked once, when the first line is due. */
+  constructor(level: LogLevel, isForPerson: () => boolean) {
     this.#threshold = logLevels.indexOf(level);
-    this.#pretty = pretty;
+    this.#isForPerson = isForPerson;
   }
 
   /** The lowest level whose lines are written. */
@@ -97,7 +97,7 @@ export class ProgramLog implements Logger, LevelledLog {
 
   async #load(): Promise<void> {
     await setTimeout(loadAfterMs, undefined, { signal: this.#hurry.signal, ref: false }).catch(() => {});
-    const sink = await openSink(this.#pretty);
+    const sink = await openSink(this.#isForPerson());
     for (const line of this.#waiting.splice(0)) sink.write(line);
     this.#sink = sink;
   }

@@ -20,6 +20,7 @@ import { EnvironmentError, EnvironmentErrorCode, systemErrorCode } from '../base
 import type { RandomSource } from '../base/random.ts';
 import { lockPrefix } from '../storage/data-directory.ts';
 import type { FileSystem } from '../storage/file-system.ts';
+import { listenOnPath } from './direct-listen.ts';
 
 const tokenBytes = 8;
 const newSuffix = '.new';
@@ -27,6 +28,8 @@ const attempts = 5;
 /** Someone who accepts a connection but says nothing for so long is alive, only stuck. */
 const answerTimeoutMs = 2000;
 const longestMessage = 64;
+/** Who asks at once: a few starts at most. */
+const backlog = 128;
 /** What fits into a socket address on Linux (108) and macOS (104), less the final zero. */
 const longestSocketPathBytes = 103;
 const lockNamePattern = /^millrace\.lock\.([0-9a-f]{16})(\.new)?$/;
@@ -92,10 +95,11 @@ class Claim {
   listen(address: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(address, () => {
+      this.#server.once('listening', () => {
         this.#server.off('error', reject);
         resolve();
       });
+      listenOnPath(this.#server, address, backlog);
     });
   }
 

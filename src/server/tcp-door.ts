@@ -22,6 +22,7 @@ import { AdmissionQueue } from './admission-queue.ts';
 import type { AssemblyBudget } from './assembly-budget.ts';
 import type { ConnectionBound, ConnectionQuota } from './connection-quota.ts';
 import { DoorConnection, nextConnectionId, unwrapMappedAddress } from './connection.ts';
+import { listenOnPort } from './direct-listen.ts';
 import { sweepIdle } from './idle-sweep.ts';
 import { listenError } from './listen-error.ts';
 import { RequestPipeline } from './request-pipeline.ts';
@@ -47,6 +48,8 @@ export interface TcpDoorOptions {
 }
 
 const readBufferBytes = 256 * 1024;
+/** Connections that the system keeps until they are taken. */
+const backlog = 1024;
 /** Written bytes that the kernel has not taken, at which a peer counts as slow. */
 const slowPeerBytes = 1024 * 1024;
 const closeWithinMs = 800;
@@ -114,7 +117,7 @@ export class TcpDoor {
     return new Promise((resolve, reject) => {
       const failed = (error: Error): void => reject(listenError(error, host, port));
       this.#server.once('error', failed);
-      this.#server.listen({ host, port, backlog: 1024 }, () => {
+      this.#server.once('listening', () => {
         this.#server.off('error', failed);
         this.#server.on('error', (error) => logger.error({ error }, 'Taking a connection failed.'));
         this.#stopSweep = sweepIdle(
@@ -125,6 +128,7 @@ export class TcpDoor {
         );
         resolve();
       });
+      listenOnPort(this.#server, host, port, backlog);
     });
   }
 

@@ -8,13 +8,13 @@
  *   zstd     node:zlib where it has it, else `zstd-module.ts`            one copy, or two
  */
 
-import * as zlib from 'node:zlib';
 import { assert } from '../base/assert.ts';
 import type { Address } from '../base/numbers.ts';
 import type { Arena } from '../memory/arena.ts';
 import { deflateLz4Frame, lz4FrameBound } from '../records/lz4-frame-writer.ts';
 import { Compression } from '../records/record-batch.ts';
 import { deflateSnappy, snappyBound } from '../records/snappy-framing-writer.ts';
+import { nodeZlib } from './node-zlib.ts';
 import { callZstd } from './zstd-module.ts';
 
 /** How hard the codecs try, as topics' settings say; LZ4 and Snappy have one way here. */
@@ -29,7 +29,6 @@ export const defaultCompressionLevels: CompressionLevels = { gzip: -1, zstd: 3 }
 
 type CompressSync = (source: Uint8Array, options: { params: Record<number, number> }) => Uint8Array;
 
-const nativeCompress = (zlib as { zstdCompressSync?: CompressSync }).zstdCompressSync;
 /** ZSTD_c_compressionLevel */
 const zstdLevelParameter = 100;
 /** Gzip's header and trailer, and a DEFLATE block's header for each that is stored. */
@@ -71,10 +70,11 @@ export function deflateBatch(
       return deflateLz4Frame(bytes, source, sourceSizeBytes, target, table, core);
     case Compression.GZIP: {
       const input = bytes.subarray(source, source + sourceSizeBytes);
-      return placed(bytes, zlib.gzipSync(input, { level: levels.gzip }), target);
+      return placed(bytes, nodeZlib().gzipSync(input, { level: levels.gzip }), target);
     }
     case Compression.ZSTD: {
       const input = bytes.subarray(source, source + sourceSizeBytes);
+      const nativeCompress = (nodeZlib() as { zstdCompressSync?: CompressSync }).zstdCompressSync;
       if (nativeCompress !== undefined) {
         const params = { [zstdLevelParameter]: levels.zstd };
         return placed(bytes, nativeCompress(input, { params }), target);

@@ -10,13 +10,13 @@
  * It knows nothing of records; `record-validation.ts` does.
  */
 
-import { gunzipSync } from 'node:zlib';
 import type { Address } from '../base/numbers.ts';
 import type { Arena } from '../memory/arena.ts';
 import { InflationFailure } from '../records/inflation.ts';
 import { inflateLz4Frame } from '../records/lz4-frame.ts';
 import { Compression, compressionOf } from '../records/record-batch.ts';
 import { inflateSnappy } from '../records/snappy-framing.ts';
+import { nodeZlib } from './node-zlib.ts';
 import { inflateZstd } from './zstd-inflater.ts';
 
 /** A byte of DEFLATE stands for at most this many (RFC 1951: a match of 258 bytes takes two bits at least). */
@@ -65,7 +65,7 @@ function inflateGzip(
   const possibleBytes = Math.min(capacityBytes, sourceSizeBytes * maxDeflateRatio);
   const chunkSize = Math.max(Math.min(stated, possibleBytes) + 1, smallestChunkBytes);
   try {
-    const inflated = gunzipSync(input, { maxOutputLength: Math.max(capacityBytes, 1), chunkSize });
+    const inflated = nodeZlib().gunzipSync(input, { maxOutputLength: Math.max(capacityBytes, 1), chunkSize });
     if (inflated.length > capacityBytes) return InflationFailure.TOO_LARGE;
     bytes.set(inflated, target);
     return inflated.length;

@@ -57,7 +57,8 @@ export function openDataDirectory(
       probeWriting(fileSystem, path);
       return { ...existing, path, created: false };
     }
-    makeDurably(fileSystem, path);
+    // Where `makeDataDirectory` was here before, its name is on disk already.
+    if (!fileSystem.isDirectory(path)) makeDurably(fileSystem, path);
     const meta: DataDirectoryMeta = { clusterId: randomUuid(random), nodeId };
     replaceFile(fileSystem, `${path}/${metaPropertiesName}`, new TextEncoder().encode(formatMeta(meta)));
     return { ...meta, path, created: true };

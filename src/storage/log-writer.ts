@@ -12,6 +12,7 @@ import { assert, present } from '../base/assert.ts';
 import { systemErrorCode } from '../base/environment-error.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import { asOffset, asPosition, noOffset, type Address, type Offset, type RingPosition } from '../base/numbers.ts';
+import type { RandomSource } from '../base/random.ts';
 import { SubmissionFlag, type Submission } from '../memory/flush-queue.ts';
 import { readIdentity, type RecordIdentity } from '../records/named-records.ts';
 import { attributeBit, batchHeaderSizeBytes, isTransactional } from '../records/record-batch.ts';
@@ -219,9 +220,7 @@ export class LogWriter {
 
   #begin(baseOffset: Offset): Segment {
     const { segments, context, config } = this.#log;
-    const random = new Uint8Array(4);
-    context.random.fill(random);
-    this.#jitterMs = Math.floor((new DataView(random.buffer).getUint32(0) / 2 ** 32) * config.segmentJitterMs);
+    this.#jitterMs = config.segmentJitterMs === 0 ? 0 : jitterMs(context.random, config.segmentJitterMs);
     return segments.add(emptySegment(baseOffset, context.clock.nowMs()));
   }
 
@@ -448,6 +447,13 @@ export class LogWriter {
       recordErrors,
     };
   }
+}
+
+/** A whole number of milliseconds from 0 to below `mostMs`. */
+function jitterMs(random: RandomSource, mostMs: number): number {
+  const bytes = new Uint8Array(4);
+  random.fill(bytes);
+  return Math.floor((new DataView(bytes.buffer).getUint32(0) / 2 ** 32) * mostMs);
 }
 
 function producedBatch(scanned: ScannedBatch) {

@@ -19,6 +19,8 @@ const openFlags: Record<OpenMode, number> = {
 const fileMode = 0o640;
 const directoryMode = 0o750;
 
+const standardOutput = 1;
+
 /** How long to wait for a descriptor, and how often. */
 const descriptorWaitMs = 100;
 const descriptorTries = 100;
@@ -136,6 +138,11 @@ export const nodeFileSystem: FileSystem = {
     return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
   },
 };
+
+/** Writes up to all of `bytes` to standard output, and returns how many it took. Throws Node's error, such as EAGAIN or EPIPE. */
+export function writeStandardOutput(bytes: Uint8Array): number {
+  return fs.writeSync(standardOutput, bytes);
+}
 
 /**
  * Opens a directory in order to sync it. Where the process may open no more files it tries again for a while: unlike a

@@ -3,17 +3,19 @@
  * producers write, else through a WebAssembly build (`zstd-module.ts`). Any thread.
  */
 
-import * as zlib from 'node:zlib';
-import { assert } from '../base/assert.ts';
 import { InflationFailure } from '../records/inflation.ts';
 import { walkZstdFrames } from '../records/zstd-frame.ts';
+import { nodeZlib } from './node-zlib.ts';
 import { callZstd } from './zstd-module.ts';
 
 type DecompressSync = (source: Uint8Array, options: { maxOutputLength: number; chunkSize: number }) => Uint8Array;
 
 const smallestChunkBytes = 1024;
 
-const nativeDecompress = (zlib as { zstdDecompressSync?: DecompressSync }).zstdDecompressSync;
+/** Null where this Node has none. */
+function nativeDecompress(): DecompressSync | null {
+  return (nodeZlib() as { zstdDecompressSync?: DecompressSync }).zstdDecompressSync ?? null;
+}
 
 /**
  * Inflates the frames at `source` of `bytes` to `target` of the same bytes, at most `capacityBytes`; the size or an
@@ -26,7 +28,7 @@ export function inflateZstd(
   sourceSizeBytes: number,
   target: number,
   capacityBytes: number,
-  useNative = nativeDecompress !== undefined,
+  mayUseNode = true,
 ): number {
   const frames = walkZstdFrames(bytes, source, sourceSizeBytes);
   if (typeof frames === 'number') return frames;
@@ -34,22 +36,21 @@ export function inflateZstd(
   const input = bytes.subarray(source, source + sourceSizeBytes);
   const output = bytes.subarray(target, target + roomBytes);
   // node:zlib stops after the first frame without a word.
-  const isForNode = useNative && frames.frameCount === 1;
-  const size = isForNode ? inflateWithNode(input, output) : inflateWithModule(input, output);
+  const decompress = mayUseNode && frames.frameCount === 1 ? nativeDecompress() : null;
+  const size = decompress === null ? inflateWithModule(input, output) : inflateWithNode(decompress, input, output);
   if (size >= 0) return size;
   return frames.boundBytes > capacityBytes ? InflationFailure.TOO_LARGE : InflationFailure.MALFORMED;
 }
 
 /** The size, or -1 for any error. */
-function inflateWithNode(input: Uint8Array, output: Uint8Array): number {
-  assert(nativeDecompress !== undefined, 'this Node has zstd');
+function inflateWithNode(decompress: DecompressSync, input: Uint8Array, output: Uint8Array): number {
   try {
     const options = {
       maxOutputLength: Math.max(output.length, 1),
       // One byte more than comes out spares node:zlib a second chunk.
       chunkSize: Math.max(output.length + 1, smallestChunkBytes),
     };
-    const inflated = nativeDecompress(input, options);
+    const inflated = decompress(input, options);
     if (inflated.length > output.length) return -1;
     output.set(inflated);
     return inflated.length;

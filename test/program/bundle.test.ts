@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as index from '../../src/index.ts';
+import { ProgramProcess } from './program-process.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const dist = `${root}dist/`;
@@ -49,6 +50,53 @@ describe('dist/program.js', () => {
 
   it('is ASCII, as who loads it takes for granted', () => {
     expect(readFileSync(`${dist}program.js`).every((byte) => byte < 128)).toBe(true);
+  });
+});
+
+describe('dist/main.cjs', () => {
+  let directory: string;
+  let program: ProgramProcess | null = null;
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'millrace-loaded-'));
+  });
+
+  afterEach(async () => {
+    await program?.stop('SIGKILL');
+    rmSync(directory, { recursive: true });
+  });
+
+  it('serves before any of those modules of Node is loaded that take long', async () => {
+    // Workers are started a moment later, or before a start ends that takes long: they are left out.
+    writeFileSync(
+      join(directory, 'piscina.cjs'),
+      'exports.Piscina = class { on() {} run() { return new Promise(() => {}); } };',
+    );
+    writeFileSync(
+      join(directory, 'preload.cjs'),
+      `
+      const fs = require('node:fs');
+      const Module = require('node:module');
+      const { _resolveFilename: resolve } = Module;
+      Module._resolveFilename = (request, ...rest) =>
+        request === 'piscina' ? ${JSON.stringify(join(directory, 'piscina.cjs'))} : resolve(request, ...rest);
+      const before = new Set(process.moduleLoadList);
+      const { writeSync } = fs;
+      fs.writeSync = (descriptor, ...rest) => {
+        const loaded = process.moduleLoadList.filter((name) => !before.has(name));
+        if (descriptor === 1) writeSync(2, JSON.stringify(loaded) + '\\n');
+        return writeSync(descriptor, ...rest);
+      };
+      `,
+    );
+    program = await ProgramProcess.serving(join(directory, 'data'), [], {
+      nodeArgs: ['-r', join(directory, 'preload.cjs')],
+    });
+    await program.until(() => program!.stderr.includes('\n'));
+    const loaded = JSON.parse(program.stderr.slice(0, program.stderr.indexOf('\n'))) as string[];
+    expect(loaded).toContain('NativeModule net');
+    const slow = ['child_process', 'cluster', 'crypto', 'dns', 'internal/crypto/webcrypto', 'perf_hooks', 'v8', 'zlib'];
+    expect(slow.filter((name) => loaded.includes(`NativeModule ${name}`))).toEqual([]);
   });
 });
 

@@ -30,7 +30,7 @@ const linesOf = (said: string): unknown[] =>
 describe('ProgramLog', () => {
   it('writes lines as JSON, in order, with the times at which they came', async () => {
     const said = await output(`
-      const log = new ProgramLog('info', false);
+      const log = new ProgramLog('info', () => false);
       const before = Date.now();
       log.debug({}, 'not this');
       log.info({ count: 1 }, 'first');
@@ -54,7 +54,7 @@ describe('ProgramLog', () => {
 
   it('writes for people where they read', async () => {
     const said = await output(`
-      const log = new ProgramLog('info', true);
+      const log = new ProgramLog('info', () => true);
       log.warn({ topic: 'orders' }, 'Something happened.');
       await log.close();
     `);
@@ -64,7 +64,7 @@ describe('ProgramLog', () => {
 
   it('is silent where it should be, and loads nothing for it', async () => {
     const said = await output(`
-      const log = new ProgramLog('silent', false);
+      const log = new ProgramLog('silent', () => false);
       log.error({}, 'nobody hears');
       await log.close();
     `);
@@ -73,7 +73,7 @@ describe('ProgramLog', () => {
 
   it('gives up on a reader that does not read, and holds nobody up', async () => {
     const child = run(`
-      const log = new ProgramLog('info', false);
+      const log = new ProgramLog('info', () => false);
       for (let i = 0; i < 10_000; i++) log.info({ text: 'x'.repeat(1000) }, 'A long line.');
       console.log(await log.close());
       process.kill(process.pid, 'SIGKILL');

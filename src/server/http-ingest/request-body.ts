@@ -11,7 +11,7 @@
  * when the server's sweep of idle connections comes by. It knows bytes, not what they say.
  */
 
-import { createGunzip, type Gunzip } from 'node:zlib';
+import type { Gunzip } from 'node:zlib';
 import type { HttpRequest } from 'uWebSockets.js';
 import { assert } from '../../base/assert.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
@@ -19,6 +19,7 @@ import { ErrorCode } from '../../base/error-code.ts';
 import { PlacedList, type Placed } from '../../base/placed-list.ts';
 import { InflationFailure } from '../../records/inflation.ts';
 import { walkZstdFrames } from '../../records/zstd-frame.ts';
+import { nodeZlib } from '../../storage/node-zlib.ts';
 import { inflateZstd } from '../../storage/zstd-inflater.ts';
 import type { Exchange } from '../http-api/exchange.ts';
 import { badRequest, problemOf, type Problem } from '../http-api/problem.ts';
@@ -311,7 +312,7 @@ export class BodyReader implements Placed {
   }
 
   #startGunzip(): Gunzip {
-    const gunzip = createGunzip();
+    const gunzip = nodeZlib().createGunzip();
     gunzip.on('data', (bytes: Buffer) => this.#exchange.guard(() => this.#inflated(gunzip, bytes)));
     gunzip.on('drain', () => this.#exchange.letFlow());
     gunzip.on('end', () =>
