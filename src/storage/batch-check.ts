@@ -36,6 +36,8 @@ export interface Refusal {
   readonly recordErrors: readonly RecordError[];
 }
 
+export const noRecordErrors: readonly RecordError[] = [];
+
 const compressionMask = 0x07;
 const controlMask = 0x20;
 /** Kafka takes it of a producer that is not known yet, and so is it taken here. */
@@ -64,6 +66,21 @@ export function readScanRow(view: DataView, address: number): ScannedBatch {
 /** Whether the records of the batch are compressed, so that the scan could not look at them. */
 export function isCompressed(batch: ScannedBatch): boolean {
   return (batch.attributes & compressionMask) !== 0;
+}
+
+/** Null where a batch of `sizeBytes` from a client or coordinator is not too large; else the refusal. */
+export function refusalOfSize(sizeBytes: number, origin: 'client' | 'coordinator', config: LogConfig): Refusal | null {
+  if (sizeBytes > config.maxMessageBytes && origin === 'client') {
+    return refuse(
+      ErrorCode.MESSAGE_TOO_LARGE,
+      `The record batch has ${sizeBytes} bytes, and ${config.maxMessageBytes} are allowed (max.message.bytes).`,
+    );
+  }
+  if (sizeBytes <= config.segmentBytes) return null;
+  return refuse(
+    ErrorCode.RECORD_LIST_TOO_LARGE,
+    `The record batch has ${sizeBytes} bytes, and a segment holds ${config.segmentBytes} (segment.bytes).`,
+  );
 }
 
 /**
@@ -169,6 +186,7 @@ function timestampRefusal(batch: ScannedBatch, config: LogConfig, nowMs: number)
   return null;
 }
 
-function refuse(errorCode: ErrorCode, message: string): Refusal {
-  return { errorCode, message, recordErrors: [] };
+/** A refusal of a batch as a whole. */
+export function refuse(errorCode: ErrorCode, message: string): Refusal {
+  return { errorCode, message, recordErrors: noRecordErrors };
 }

@@ -11,31 +11,24 @@
 import { assert, present } from '../base/assert.ts';
 import { systemErrorCode } from '../base/environment-error.ts';
 import { ErrorCode } from '../base/error-code.ts';
-import { asOffset, asPosition, noOffset, type Address, type Offset, type RingPosition } from '../base/numbers.ts';
+import { asOffset, noOffset, type Address, type Offset, type RingPosition } from '../base/numbers.ts';
 import type { RandomSource } from '../base/random.ts';
-import { SubmissionFlag, type Submission } from '../memory/flush-queue.ts';
+import { SubmissionFlag } from '../memory/flush-queue.ts';
 import { readIdentity, type RecordIdentity } from '../records/named-records.ts';
 import { attributeBit, batchHeaderSizeBytes, isTransactional } from '../records/record-batch.ts';
 import { encodeMarker, markerSizeBytes } from '../records/transaction-marker.ts';
 import type { Stage } from './append-progress.ts';
-import type { Refusal, ScannedBatch } from './batch-check.ts';
+import { noRecordErrors, refusalOfSize, refuse, type Refusal, type ScannedBatch } from './batch-check.ts';
+import { addLastTime, indexAborted, indexBatch, lacksLastTime, noteTimestamp } from './batch-indexing.ts';
 import { needsRecompression, recompressBatch } from './batch-recompression.ts';
 import { scanProduced } from './batch-scan.ts';
 import type { LogFlusher } from './log-flusher.ts';
 import type { LogState } from './log-state.ts';
-import type {
-  AppendListener,
-  AppendOptions,
-  AppendResult,
-  NamedAppend,
-  RecordError,
-  TransactionMarker,
-} from './partition-log.ts';
+import type { AppendListener, AppendOptions, AppendResult, NamedAppend, TransactionMarker } from './partition-log.ts';
 import { markerRoomBytes } from './partition-log.ts';
 import type { EndMarker } from './producer-rules.ts';
-import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
 import { emptySegment, type Segment } from './segment.ts';
-import { transactionEntrySizeBytes, writeTransactionEntry, type TransactionEntry } from './transaction-index.ts';
+import { transactionEntrySizeBytes, type TransactionEntry } from './transaction-index.ts';
 
 /** A batch that stands in the ring. */
 interface PlacedBatch {
@@ -49,7 +42,6 @@ interface PlacedBatch {
 /** What a reservation may take beyond its bytes. */
 const ringAlignmentBytes = 8;
 
-const noRecordErrors: readonly RecordError[] = [];
 const markerOptions: AppendOptions = { durability: 'synced', origin: 'coordinator', sealed: false };
 
 export class LogWriter {
@@ -169,18 +161,8 @@ export class LogWriter {
       return refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, 'The partition is being closed.');
     }
     if (refusal !== null) return refuse(ErrorCode.KAFKA_STORAGE_ERROR, refusal);
-    if (sizeBytes > config.maxMessageBytes && origin === 'client') {
-      return refuse(
-        ErrorCode.MESSAGE_TOO_LARGE,
-        `The record batch has ${sizeBytes} bytes, and ${config.maxMessageBytes} are allowed (max.message.bytes).`,
-      );
-    }
-    if (sizeBytes > config.segmentBytes) {
-      return refuse(
-        ErrorCode.RECORD_LIST_TOO_LARGE,
-        `The record batch has ${sizeBytes} bytes, and a segment holds ${config.segmentBytes} (segment.bytes).`,
-      );
-    }
+    const problem = refusalOfSize(sizeBytes, origin, config);
+    if (problem !== null) return problem;
     if (!this.#hasRoom(roomBytes)) {
       return refuse(
         ErrorCode.KAFKA_STORAGE_ERROR,
@@ -326,16 +308,11 @@ export class LogWriter {
 
   #roll(baseOffset: Offset): void {
     const sealed = present(this.#log.segments.active, 'a segment is there to be ended');
-    const index = present(sealed.index, 'the active segment has its index');
-    const withTimeEntry = sealed.largestTimestampMs > index.lastTimestampMs;
+    const withTimeEntry = lacksLastTime(sealed);
     this.#flusher.roll(sealed, withTimeEntry, baseOffset);
     const next = this.#begin(baseOffset);
     next.timeIndexSizeBeforeBytes = sealed.timeIndexSizeBytes;
-    // The worker writes this entry in any case, because a recovery takes the segment's largest timestamp from it.
-    if (withTimeEntry) {
-      index.appendTime(sealed.largestTimestampMs, asOffset(sealed.offsetOfLargestTimestamp));
-      sealed.timeIndexSizeBytes += timeEntrySizeBytes;
-    }
+    if (withTimeEntry) addLastTime(sealed);
     this.#log.context.indexes.of(next, this.#log.directory, true);
     this.#log.context.indexes.of(sealed, this.#log.directory, false);
   }
@@ -350,13 +327,7 @@ export class LogWriter {
   ): void {
     const segment = present(this.#log.segments.active, 'a segment is there to be written');
     this.#flusher.pending.add(endOffset, segment);
-    if (segment.sizeBytes === 0) segment.firstTimestampMs = scanned.maxTimestamp;
-    // A client may send up to 2^63 - 1 where the topic allows it; an index holds what a double holds exactly.
-    const largestMs = Math.min(scanned.maxTimestamp, Number.MAX_SAFE_INTEGER);
-    if (largestMs > segment.largestTimestampMs) {
-      segment.largestTimestampMs = largestMs;
-      segment.offsetOfLargestTimestamp = endOffset - 1;
-    }
+    noteTimestamp(segment, scanned.maxTimestamp, endOffset);
     const fields = this.#flusher.writeFields();
     fields.flags = synced ? SubmissionFlag.SYNC : 0;
     fields.ringPosition = placed.position;
@@ -365,39 +336,12 @@ export class LogWriter {
     fields.endOffset = endOffset;
     fields.filePosition = segment.sizeBytes;
     fields.ringEndPosition = placed.position + placed.reservedBytes;
-    if (segment.bytesSinceIndexEntry > this.#log.config.indexIntervalBytes) this.#index(segment, endOffset, fields);
-    if (aborted !== null) this.#indexTransaction(segment, aborted, placed, fields);
+    if (segment.bytesSinceIndexEntry > this.#log.config.indexIntervalBytes) indexBatch(segment, endOffset, fields);
+    if (aborted !== null) indexAborted(this.#log, segment, aborted, placed.address + placed.sizeBytes, fields);
     segment.bytesSinceIndexEntry += placed.sizeBytes;
     segment.sizeBytes += placed.sizeBytes;
     this.#log.bytesSinceCheckpoint += placed.sizeBytes;
     this.#flusher.write(fields);
-  }
-
-  /** Adds index entries for the batch that ends at `endOffset` and is about to be added, here and in its WRITE. */
-  #index(segment: Segment, endOffset: Offset, fields: Submission): void {
-    const index = present(segment.index, 'the active segment has its index');
-    segment.bytesSinceIndexEntry = 0;
-    if (index.appendOffset(asOffset(endOffset - 1), asPosition(segment.sizeBytes))) {
-      segment.offsetIndexSizeBytes += offsetEntrySizeBytes;
-      fields.flags |= SubmissionFlag.OFFSET_INDEX_ENTRY;
-      fields.indexRelativeOffset = endOffset - 1 - segment.baseOffset;
-    }
-    const { largestTimestampMs, offsetOfLargestTimestamp } = segment;
-    if (largestTimestampMs <= index.lastTimestampMs) return;
-    if (!index.appendTime(largestTimestampMs, asOffset(offsetOfLargestTimestamp))) return;
-    segment.timeIndexSizeBytes += timeEntrySizeBytes;
-    fields.flags |= SubmissionFlag.TIME_INDEX_ENTRY;
-    fields.timeIndexTimestamp = largestTimestampMs;
-    fields.timeIndexRelativeOffset = offsetOfLargestTimestamp - segment.baseOffset;
-  }
-
-  /** Notes the aborted transaction here, and behind its marker in the ring for the worker. */
-  #indexTransaction(segment: Segment, entry: TransactionEntry, placed: PlacedBatch, fields: Submission): void {
-    const { context, directory } = this.#log;
-    context.indexes.transactionsOf(segment, directory, false).append(entry);
-    segment.transactionIndexSizeBytes += transactionEntrySizeBytes;
-    writeTransactionEntry(context.arena.bytes, placed.address + placed.sizeBytes, entry);
-    fields.flags |= SubmissionFlag.TRANSACTION_INDEX_ENTRY;
   }
 
   /** Whether `flush.messages` asks for a sync with this batch, whatever its acks. */
@@ -481,8 +425,4 @@ function passes({ errorCode }: Refusal): boolean {
 
 function isIdentityOf({ name, lastNumber }: NamedAppend, found: RecordIdentity | null): boolean {
   return found !== null && found.name === name && found.number === lastNumber;
-}
-
-function refuse(errorCode: ErrorCode, message: string): Refusal {
-  return { errorCode, message, recordErrors: noRecordErrors };
 }
