@@ -20,6 +20,8 @@ import { offsetKey, OffsetRecord, type CommittedOffset } from './group-records.t
 import type { OffsetSlot, OffsetStore, PendingSlot } from './offset-store.ts';
 
 const batchBytes = 1024 * 1024;
+/** What the metadata of all offsets of all groups may have together, in characters: it is kept in memory. */
+const maxMetadataLength = 64 * 1024 * 1024;
 
 /** A change of a group's offsets that is not durable yet. */
 interface Change extends Placed {
@@ -66,6 +68,8 @@ export class OffsetCommits {
   readonly #options: OffsetCommitsOptions;
   /** By group. */
   readonly #underWay = new Map<string, PlacedList<Change>>();
+  /** By producer id: what is about to be pending in its transaction. */
+  readonly #ofProducers = new Map<number, Set<Promise<ErrorCode>>>();
 
   constructor(options: OffsetCommitsOptions) {
     this.#options = options;
@@ -77,7 +81,7 @@ export class OffsetCommits {
     committer: Committer,
     offsets: readonly OffsetToCommit[],
   ): Promise<readonly ErrorCode[]> {
-    const { broker, coordinator } = this.#options;
+    const { coordinator } = this.#options;
     const isMember = committer.generation >= 0;
     const rebalance = isMember ? coordinator.find(groupId) : coordinator.findOrCreate(groupId);
     if (rebalance === null) return offsets.map(() => missingGroup(committer));
@@ -91,16 +95,31 @@ export class OffsetCommits {
       // A commit says as well as a heartbeat that the member is alive; one of a producer says nothing of it.
       if (member !== undefined) rebalance.touch(member);
     }
-    const longest = broker.config.number('offset.metadata.max.bytes');
-    const fitting = offsets.filter(({ metadata }) => metadata.length <= longest);
+    const fits = this.#fits(groupId, offsets);
+    const fitting = offsets.filter((_, i) => fits[i]);
     const { producerId, retentionMs } = committer;
-    const written = await this.#write(groupId, fitting, (offset) => {
+    const writing = this.#write(groupId, fitting, (offset) => {
       const { topicId, partition } = offset;
       const name = { group: groupId, topicId, partition, producerId };
       return [new OffsetRecord(name, this.#committed(offset, retentionMs))];
     });
+    if (producerId !== null) this.#follow(producerId, writing);
+    const written = await writing;
     if (rebalance.kind === 'classic') coordinator.forgetIfUnused(rebalance.group);
-    return offsets.map(({ metadata }) => (metadata.length <= longest ? written : ErrorCode.OFFSET_METADATA_TOO_LARGE));
+    return fits.map((isFitting) => (isFitting ? written : ErrorCode.OFFSET_METADATA_TOO_LARGE));
+  }
+
+  /** Which of the offsets have no more metadata than one may have, and no more beyond what was there than there is room for. */
+  #fits(groupId: string, committing: readonly OffsetToCommit[]): boolean[] {
+    const { broker, offsets } = this.#options;
+    const longest = broker.config.number('offset.metadata.max.bytes');
+    let room = maxMetadataLength - offsets.metadataLength;
+    return committing.map(({ topicId, partition, metadata: { length } }) => {
+      const addedLength = length - (offsets.get(groupId, topicId, partition)?.metadata.length ?? 0);
+      const isFitting = length <= longest && (addedLength <= 0 || addedLength <= room);
+      if (isFitting) room -= addedLength;
+      return isFitting;
+    });
   }
 
   /** The group's offset in the partition, or null. */
@@ -157,7 +176,8 @@ export class OffsetCommits {
 
   /**
    * Makes what the producer's transaction committed valid, or drops it, for the groups whose names fall to one of
-   * `partitions`; resolves once that is durable. An offset that was committed later without a transaction stays.
+   * `partitions`; resolves once that is durable. An offset that was committed later without a transaction stays. What was
+   * let into the transaction and is on its way, though its client may have given it up, belongs to it as well.
    */
   async completeTransaction(
     producerId: number,
@@ -165,6 +185,7 @@ export class OffsetCommits {
     outcome: TransactionOutcome,
   ): Promise<ErrorCode> {
     const { offsets, broker } = this.#options;
+    await Promise.all(this.#ofProducers.get(producerId) ?? []);
     const partitionCount = broker.config.number('offsets.topic.num.partitions');
     const groups = new Set<string>();
     for (const { group } of offsets.pendingOf(producerId)) {
@@ -172,6 +193,18 @@ export class OffsetCommits {
     }
     const errorCodes = await Promise.all([...groups].map((group) => this.#completeIn(group, producerId, outcome)));
     return errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE;
+  }
+
+  #follow(producerId: number, writing: Promise<ErrorCode>): void {
+    let ofProducer = this.#ofProducers.get(producerId);
+    if (ofProducer === undefined) this.#ofProducers.set(producerId, (ofProducer = new Set()));
+    ofProducer.add(writing);
+    const end = (): void => {
+      ofProducer.delete(writing);
+      if (ofProducer.size === 0 && this.#ofProducers.get(producerId) === ofProducer)
+        this.#ofProducers.delete(producerId);
+    };
+    writing.then(end, end);
   }
 
   async #completeIn(groupId: string, producerId: number, outcome: TransactionOutcome): Promise<ErrorCode> {

@@ -37,6 +37,8 @@ export interface PendingSlot {
 type SlotsByPartition = Map<number, OffsetSlot>;
 
 export class OffsetStore {
+  /** What the metadata of all offsets has together, of those that are pending too, in characters. */
+  metadataLength = 0;
   readonly #groups = new Map<string, Map<Uuid, SlotsByPartition>>();
   /** By producer id: slots with an offset that is pending in its transaction. */
   readonly #pending = new Map<number, Map<OffsetSlot, PendingSlot>>();
@@ -81,6 +83,7 @@ export class OffsetStore {
     const slot = this.#slotFor(group, topicId, partition);
     if (producerId !== null) this.#applyPending(group, slot, producerId, committed);
     else {
+      this.metadataLength += lengthOf(committed) - lengthOf(slot.committed);
       slot.committed = committed;
       // The order of the log decides; wall clocks jump.
       if (committed !== null) for (const pending of slot.pending.values()) pending.isSuperseded = true;
@@ -90,6 +93,7 @@ export class OffsetStore {
 
   #applyPending(group: string, slot: OffsetSlot, producerId: number, pending: CommittedOffset | null): void {
     const ofProducer = this.#pending.get(producerId);
+    this.metadataLength += lengthOf(pending) - lengthOf(slot.pending.get(producerId)?.offset ?? null);
     slot.pending.delete(producerId);
     if (pending !== null) {
       slot.pending.set(producerId, { offset: pending, isSuperseded: false });
@@ -141,4 +145,8 @@ export class OffsetStore {
     if (partitions.size === 0) topics.delete(slot.topicId);
     if (topics.size === 0) this.#groups.delete(group);
   }
+}
+
+function lengthOf(offset: CommittedOffset | null): number {
+  return offset?.metadata.length ?? 0;
 }

@@ -60,6 +60,41 @@ describe.each([true, false])('with transactions V2: %s', (isV2) => {
     }
   });
 
+  test.each([true, false])(
+    'an offset that is on its way when the transaction ends goes with it, commit: %s',
+    async (committed) => {
+      const harness = await BrokerHarness.open();
+      const topic = await harness.createTopic('topic');
+      const producer = new TestProducer(harness, 'id', isV2);
+      await producer.init();
+      if (!isV2) await producer.addOffsets('group');
+      const rooms: (() => void)[] = [];
+      harness.store.waitingForRoom = rooms;
+      const given = producer.commitOffset('group', topic, 7);
+      await settle();
+      if (isV2) {
+        // The group is added to the transaction.
+        rooms.shift()!();
+        await settle();
+      }
+      const append = rooms.shift()!;
+      // Its client does not wait for it any more.
+      const ended = producer.end(committed);
+      await settle();
+      rooms.shift()!();
+      expect((await ended).errorCode).toBe(ErrorCode.NONE);
+      await settle();
+      harness.store.waitingForRoom = null;
+      append();
+      expect(await given).toBe(ErrorCode.NONE);
+      await settle();
+      expect(await producer.describe()).toMatchObject({
+        transactionState: committed ? 'CompleteCommit' : 'CompleteAbort',
+      });
+      expect(await offsetOf(harness, 'group', topic, true)).toEqual([committed ? 7 : -1, ErrorCode.NONE]);
+    },
+  );
+
   test('another producer of the id aborts what is ongoing and fences it', async () => {
     const harness = await BrokerHarness.open();
     const topic = await harness.createTopic('topic');
