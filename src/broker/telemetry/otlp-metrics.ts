@@ -6,7 +6,8 @@
  *   point: 7 attributes, 4 double, 6 int;  sum: 2 temporality, 3 monotonic
  *
  * Only what is shown is read: numbers of gauges and sums. Histograms and what else there is are stepped over, as
- * Protocol Buffers have it. Every length is checked against what is left, and points beyond a bound are an error.
+ * Protocol Buffers have it. Every length is checked against what is left; points and fields beyond a bound are an error, for
+ * a few compressed bytes can be millions of fields that say nothing.
  */
 
 export interface MetricPoint {
@@ -23,6 +24,8 @@ export class MalformedMetrics extends Error {
 }
 
 const maxPoints = 20_000;
+/** Of a whole push, in messages within messages too: some twenty for each point. */
+const maxFields = 400_000;
 const maxAttributes = 16;
 const maxTextBytes = 1024;
 
@@ -31,23 +34,31 @@ const deltaTemporality = 1;
 
 const decoder = new TextDecoder();
 
+/** How many fields may still come, in all messages of a push together. */
+interface FieldAllowance {
+  left: number;
+}
+
 /** The fields of one message, one after the other. `next` moves to a field; the rest tells of the field it is at. */
 class FieldReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  readonly #allowance: FieldAllowance;
   #position = 0;
   field = 0;
   #wireType = 0;
   #number = 0;
   #start = 0;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, allowance: FieldAllowance) {
     this.#bytes = bytes;
+    this.#allowance = allowance;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   next(): boolean {
     if (this.#position === this.#bytes.length) return false;
+    if (--this.#allowance.left < 0) throw new MalformedMetrics(`more than ${maxFields} fields`);
     const key = this.#varint();
     this.field = Math.floor(key / 8);
     this.#wireType = key % 8;
@@ -66,7 +77,7 @@ class FieldReader {
   }
 
   message(): FieldReader {
-    return new FieldReader(this.bytes());
+    return new FieldReader(this.bytes(), this.#allowance);
   }
 
   text(): string {
@@ -119,7 +130,7 @@ class FieldReader {
 /** The points that `bytes` hold. Throws `MalformedMetrics`. */
 export function readMetrics(bytes: Uint8Array): MetricPoint[] {
   const points: MetricPoint[] = [];
-  for (const resource of messagesOf(new FieldReader(bytes), 1)) {
+  for (const resource of messagesOf(new FieldReader(bytes, { left: maxFields }), 1)) {
     for (const scope of messagesOf(resource, 2)) {
       for (const metric of messagesOf(scope, 2)) readMetric(metric, points);
     }
@@ -133,16 +144,17 @@ function* messagesOf(reader: FieldReader, field: number): Generator<FieldReader>
 
 function readMetric(reader: FieldReader, points: MetricPoint[]): void {
   let name = '';
-  const data: { readonly bytes: Uint8Array; readonly isSum: boolean }[] = [];
+  const data: { readonly reader: FieldReader; readonly isSum: boolean }[] = [];
   while (reader.next()) {
     if (reader.field === 1) name = reader.text();
     // The name may come behind the data.
-    else if (reader.field === 5 || reader.field === 7) data.push({ bytes: reader.bytes(), isSum: reader.field === 7 });
+    else if (reader.field === 5 || reader.field === 7) {
+      data.push({ reader: reader.message(), isSum: reader.field === 7 });
+    }
   }
-  for (const { bytes, isSum } of data) {
+  for (const { reader: reading, isSum } of data) {
     let temporality = 0;
     const readers: FieldReader[] = [];
-    const reading = new FieldReader(bytes);
     while (reading.next()) {
       if (reading.field === 1) readers.push(reading.message());
       else if (reading.field === 2 && isSum) temporality = reading.varint();

@@ -227,6 +227,24 @@ test('series with long texts stay within what all clients may take together', as
   expect(kept).toBeLessThan(pushed);
 });
 
+const times = (count: number, part: Buffer) => Buffer.alloc(count * part.length, part);
+
+test.each([
+  ['metrics', () => pushOf(times(4_000_000, field(2, [])))],
+  ['data of one metric', () => pushOf(field(2, times(4_000_000, field(5, []))))],
+  ['names of one metric', () => pushOf(field(2, times(4_000_000, field(1, []))))],
+  ['points', () => pushOf(gauge('g', ...Array.from({ length: 20_001 }, () => double(4, 1))))],
+  ['values of one point', () => pushOf(gauge('g', times(4_000_000, Buffer.from([3 * 8, 0]))))],
+  ['values of one attribute', () => pushOf(gauge('g', field(7, times(4_000_000, field(2, [])))))],
+])('a push that is a bomb of %s is refused, however small it was', async (_, message) => {
+  const harness = await subscribed({ metrics: '*' });
+  const { subscriptionId } = await ask(harness);
+  const metrics = gzipSync(message());
+  expect(metrics.length).toBeLessThan(64 * 1024);
+  expect(await push(harness, subscriptionId, metrics, { compressionType: 1 })).toBe(ErrorCode.INVALID_RECORD);
+  expect(text(harness)).toBe('');
+});
+
 test('damaged messages are refused, whatever is wrong with them', () => {
   const good = pushOf(gauge('g', Buffer.concat([attribute('a', 'b'), double(4, 1)])), sum('s', 1, integer(6, 1n)));
   expect(readMetrics(good)).toHaveLength(2);
