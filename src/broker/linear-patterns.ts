@@ -3,7 +3,7 @@
  * and what clients say of themselves (KIP-714). I/O thread.
  * The engine is re2js, a port of RE2: its time grows with the text and the program, whatever the expression, and Kafka's
  * re2j is of the same descent. It is loaded with the first expression. What is longer than an expression of everyday use
- * is refused, and many names are looked through in slices, so that nobody is held up by another's expression.
+ * is refused, and many expressions and names are gone through in slices, so that nobody is held up by another's expression.
  */
 
 import type { RE2JSSyntaxException } from 're2js';
@@ -19,8 +19,10 @@ const longestWrittenOut = 16_384;
 const mostRepetitions = 1000;
 /** Matching one name takes up to some ten nanoseconds for each instruction and character. */
 const largestProgram = 4096;
-/** What a slice may cost, in instructions for each name. */
+/** What a slice may cost, in instructions that are held against a name: some ten milliseconds at most. */
 const sliceInstructions = 5000;
+/** What a character costs that is compiled, in the same measure. */
+const instructionsPerCharacter = 40;
 
 type Engine = typeof import('re2js');
 
@@ -33,14 +35,14 @@ export interface LinearPattern {
 }
 
 export class LinearPatterns {
-  readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #turns: Turns;
   #engine: Engine | null = null;
   #loading: Promise<void> | null = null;
 
   constructor(clock: Clock, logger: Logger) {
-    this.#clock = clock;
     this.#logger = logger;
+    this.#turns = new Turns(clock);
   }
 
   /** Resolves with true once expressions can be compiled; with false where the engine is not installed, and says so. */
@@ -64,18 +66,19 @@ export class LinearPatterns {
   async match(patterns: readonly string[], names: readonly string[]): Promise<Map<string, Set<string>>> {
     await this.#load();
     const matched = new Map<string, Set<string>>();
-    for (const pattern of patterns) matched.set(pattern, await this.#matchOne(pattern, names));
-    return matched;
-  }
-
-  async #matchOne(pattern: string, names: readonly string[]): Promise<Set<string>> {
-    const matched = new Set<string>();
-    const compiled = this.compile(pattern);
-    if (typeof compiled === 'string') return matched;
-    const sliceLength = Math.max(Math.floor(sliceInstructions / compiled.programSize()), 1);
-    for (const [i, name] of names.entries()) {
-      if (i > 0 && i % sliceLength === 0) await this.#othersTurn();
-      if (compiled.matches(name)) matched.add(name);
+    const slices = new Slices(this.#turns);
+    for (const pattern of patterns) {
+      const found = new Set<string>();
+      matched.set(pattern, found);
+      await slices.spend(writtenOutLength(pattern) * instructionsPerCharacter);
+      const compiled = this.compile(pattern);
+      if (typeof compiled === 'string') continue;
+      const instructions = compiled.programSize();
+      for (const name of names) {
+        const othersTurn = slices.spend(instructions);
+        if (othersTurn !== null) await othersTurn;
+        if (compiled.matches(name)) found.add(name);
+      }
     }
     return matched;
   }
@@ -84,7 +87,7 @@ export class LinearPatterns {
   compile(pattern: string): LinearPattern | string {
     const { RE2JS, RE2JSSyntaxException } = present(this.#engine, 'the engine is loaded');
     if (pattern.length > longestPattern) return `it is longer than ${longestPattern} characters`;
-    if (pattern.length * repetitionsIn(pattern) > longestWrittenOut) return 'it repeats too much';
+    if (writtenOutLength(pattern) > longestWrittenOut) return 'it repeats too much';
     try {
       const compiled = RE2JS.compile(pattern);
       return compiled.programSize() > largestProgram ? 'it repeats too much' : compiled;
@@ -100,17 +103,58 @@ export class LinearPatterns {
     });
     return this.#loading;
   }
+}
 
-  #othersTurn(): Promise<void> {
-    return new Promise((resolve) => void this.#clock.setTimer(0, resolve));
+/** Lets one after the other go on, one in a turn of the event loop. */
+class Turns {
+  readonly #clock: Clock;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      if (this.#waiting.length === 1) this.#wait();
+    });
+  }
+
+  #wait(): void {
+    this.#clock.setTimer(0, () => {
+      this.#waiting.shift()?.();
+      if (this.#waiting.length > 0) this.#wait();
+    });
   }
 }
 
-/** At most how often any part of the expression stands in it once it is written out. */
-function repetitionsIn(pattern: string): number {
-  let product = 1;
-  for (const [, least = '1', most = ''] of pattern.matchAll(/\{(\d+)(?:,(\d*))?\}/g)) {
-    product = Math.min(product * Math.max(Number(least), Number(most), 1), mostRepetitions);
+/** Work in slices, between which others have their turn: many small pieces in one, and a large one by itself. */
+class Slices {
+  readonly #turns: Turns;
+  #left = sliceInstructions;
+
+  constructor(turns: Turns) {
+    this.#turns = turns;
   }
-  return product;
+
+  /** To be called before a piece of work of that cost: null where it goes on at once, or what it waits for. */
+  spend(cost: number): Promise<void> | null {
+    const isBegun = this.#left < sliceInstructions;
+    if (!isBegun || cost <= this.#left) {
+      this.#left -= cost;
+      return null;
+    }
+    this.#left = sliceInstructions - cost;
+    return this.#turns.next();
+  }
+}
+
+/** At most how many characters the expression has once what it repeats is written out. */
+function writtenOutLength(pattern: string): number {
+  let repetitions = 1;
+  for (const [, least = '1', most = ''] of pattern.matchAll(/\{(\d+)(?:,(\d*))?\}/g)) {
+    repetitions = Math.min(repetitions * Math.max(Number(least), Number(most), 1), mostRepetitions);
+  }
+  return pattern.length * repetitions;
 }

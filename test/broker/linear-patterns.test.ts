@@ -45,3 +45,46 @@ test('what takes others for ever takes no time', async () => {
   const matched = await patterns.match(['(a+)+b', '(a|a)*b', '(.*)*(.*)*(.*)*x'], [name]);
   expect([...matched.values()].map(({ size }) => size)).toEqual([0, 0, 0]);
 });
+
+/** Goes through the names with all of the expressions; how many turns of the event loop that takes together. */
+async function turnsFor(jobs: readonly { expressions: string[]; names: string[] }[]): Promise<number> {
+  const timers: (() => void)[] = [];
+  const setTimer = (_delayMs: number, callback: () => void) => {
+    timers.push(callback);
+    return { cancel: () => {} };
+  };
+  const patterns = new LinearPatterns({ ...systemClock, setTimer }, silentLogger);
+  await patterns.ready();
+  const found: Set<string>[] = [];
+  let left = jobs.length;
+  for (const { expressions, names } of jobs) {
+    void patterns.match(expressions, names).then((matched) => {
+      found.push(...matched.values());
+      left--;
+    });
+  }
+  for (let turns = 1; ; turns++) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    if (left === 0) {
+      expect(found.every((names) => names.has('topic-0'))).toBe(true);
+      return turns;
+    }
+    expect(timers, 'what is not done waits for its turn, one at a time').toHaveLength(1);
+    timers.shift()!();
+  }
+}
+
+const jobOf = (expressionCount: number, nameCount: number) => ({
+  expressions: Array.from({ length: expressionCount }, (_, i) => `topic-${i}-[a-z]*|topic-0`),
+  names: Array.from({ length: nameCount }, (_, i) => `topic-${i}`),
+});
+
+test.each([
+  ['many expressions over one name', jobOf(300, 1)],
+  ['one expression over many names', jobOf(1, 3000)],
+])('%s are gone through in slices, between which others have their turn', async (_, job) => {
+  const turns = await turnsFor([job]);
+  expect(turns).toBeGreaterThan(5);
+  // Those of several groups as well.
+  expect(await turnsFor([job, job, job])).toBeGreaterThan(2.5 * turns);
+});
