@@ -67,7 +67,7 @@ export const describeTopicPartitionsHandler: ApiHandler<
       left -= Math.max(end - first, 0);
     }
     // Nobody is told whether they are there.
-    if (request.topics.length > 0) response.topics.push(...forbidden.map(forbiddenTopic));
+    if (request.topics.length > 0) for (const name of forbidden) response.topics.push(forbiddenTopic(name));
     return response;
   },
 };

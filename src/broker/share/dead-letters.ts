@@ -38,6 +38,8 @@ const causes = {
 } as const;
 /** A record is read to be copied at most so many bytes at once, a batch that is larger as a whole. */
 const readBytes = 1024 * 1024;
+/** So many records are copied before they are written: a batch of a megabyte may be millions. */
+const maxCopies = 50_000;
 const utf8 = new TextEncoder();
 
 export class DeadLetters {
@@ -139,7 +141,7 @@ export class DeadLetters {
     }
   }
 
-  /** Copies of the records in `bytes`; a batch that does not inflate has none. */
+  /** Copies of the records in `bytes`, as many as may be at once; a batch that does not inflate has none. */
   #recordsIn(bytes: Uint8Array, offset: number, lastOffset: number): Source {
     const records = new Map<number, Copied>();
     let last = offset - 1;
@@ -152,8 +154,10 @@ export class DeadLetters {
       try {
         const reader = new RecordReader(bytes, at, at + sizeBytes, body);
         while (reader.next()) {
-          if (reader.offset < offset || reader.offset > lastOffset) continue;
+          if (reader.offset < offset) continue;
+          if (reader.offset > lastOffset) break;
           records.set(reader.offset, copyOf(reader));
+          if (records.size === maxCopies) return { records, lastOffset: reader.offset };
         }
       } catch (error) {
         if (!(error instanceof MalformedRecordsError)) throw error;

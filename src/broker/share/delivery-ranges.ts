@@ -13,6 +13,9 @@ import type { ChangedRange } from '../groups/share/stored-partition.ts';
 import { ChangedOffsets } from './changed-offsets.ts';
 import { canJoin, DeliveryState, isTerminal, splitOff, type DeliveryRange } from './delivery-range.ts';
 
+/** So many ranges can be the arguments of one call, whatever the stack is. */
+const fewRanges = 1000;
+
 export class DeliveryRanges {
   #ranges: DeliveryRange[] = [];
   #startOffset: number;
@@ -87,6 +90,29 @@ export class DeliveryRanges {
     return at + 1;
   }
 
+  /**
+   * Makes ranges begin at each of the offsets, which rise and lie behind the start offset and before the end offset. However
+   * many they are, the list is copied once.
+   */
+  splitAtAll(offsets: readonly number[]): void {
+    if (offsets.length === 0) return;
+    const start = this.indexOf(offsets[0]!);
+    const split: DeliveryRange[] = [];
+    let at = start;
+    for (let next = 0; next < offsets.length; at++) {
+      let range = this.#ranges[at]!;
+      split.push(range);
+      for (; next < offsets.length && offsets[next]! < range.end; next++) {
+        const offset = offsets[next]!;
+        if (offset === range.first) continue;
+        this.touch(range);
+        range = splitOff(range, offset);
+        split.push(range);
+      }
+    }
+    this.#replace(start, at, split);
+  }
+
   /** The index of the range that holds `offset`; the number of ranges where none does. */
   indexOf(offset: number): number {
     let low = 0;
@@ -125,10 +151,16 @@ export class DeliveryRanges {
       const isFirstDone = start === 0 && tidied.length === 0;
       if (isFirstDone && at + 1 === stop && stop < this.#ranges.length && isTerminal(this.#ranges[stop]!)) stop++;
     }
-    if (tidied.length < stop - start) this.#ranges.splice(start, stop - start, ...tidied);
+    if (tidied.length < stop - start) this.#replace(start, stop, tidied);
     const { length } = this.#ranges;
     assert(length === 0 || this.#ranges[0]!.first === this.#startOffset, 'ranges begin at the start offset');
     if (length === 0) this.#endOffset = this.#startOffset;
+  }
+
+  /** Puts `ranges` in the place of those from `start` to before `stop`. */
+  #replace(start: number, stop: number, ranges: readonly DeliveryRange[]): void {
+    if (ranges.length <= fewRanges) this.#ranges.splice(start, stop - start, ...ranges);
+    else this.#ranges = this.#ranges.slice(0, start).concat(ranges, this.#ranges.slice(stop));
   }
 
   /** All of it as it is to be stored. It counts as stored from here on. */

@@ -24,6 +24,14 @@ import { lastOfBatch, throttledCount, throttledFrom, type AcquiredRange, type Ac
 import { DeliveryState, isTerminal, type DeliveryRange } from './delivery-range.ts';
 import { DeliveryRanges } from './delivery-ranges.ts';
 
+/** So many ranges may members make of a partition by what they say; all of them are written as one record now and then. */
+const maxRanges = 250_000;
+
+const tooManyRanges: AcknowledgeProblem = {
+  kind: 'state',
+  message: `The members have said so many different things of the partition's records that it has ${maxRanges} ranges: acknowledge runs of records alike.`,
+};
+
 export class SharePartition {
   readonly #ranges: DeliveryRanges;
   /** Whether a range may be available; false where none is. */
@@ -123,13 +131,16 @@ export class SharePartition {
   ): AcknowledgeProblem | readonly GivenUp[] {
     const problem = this.#problemOf(memberId, batches, rules);
     if (problem !== null) return problem;
+    const cuts = this.#cutsOf(batches);
+    if (this.#ranges.all.length + cuts.length > maxRanges) return tooManyRanges;
+    this.#ranges.splitAtAll(cuts);
     const givenUp: GivenUp[] = [];
-    for (const { firstOffset, lastOffset, acknowledgeTypes } of batches) {
+    for (const batch of batches) {
+      const { firstOffset, lastOffset, acknowledgeTypes } = batch;
       const from = Math.max(firstOffset, this.startOffset);
       for (let offset = from; offset <= lastOffset;) {
         const type = typeAt(acknowledgeTypes, offset - firstOffset);
-        let end = acknowledgeTypes.length === 1 ? lastOffset + 1 : offset + 1;
-        while (end <= lastOffset && typeAt(acknowledgeTypes, end - firstOffset) === type) end++;
+        const end = endOfType(batch, offset);
         for (const range of this.#ranges.cut(offset, end)) this.#settle(range, type, rules, givenUp);
         offset = end;
       }
@@ -299,6 +310,17 @@ export class SharePartition {
     return null;
   }
 
+  /** Where ranges have to begin for the batches, of which nothing is wrong: at each change of what they say. */
+  #cutsOf(batches: readonly AcknowledgementBatch[]): number[] {
+    const cuts: number[] = [];
+    for (const batch of batches) {
+      let offset = Math.max(batch.firstOffset, this.startOffset);
+      for (; offset <= batch.lastOffset; offset = endOfType(batch, offset)) cuts.push(offset);
+      if (offset < this.endOffset && offset > this.startOffset) cuts.push(offset);
+    }
+    return cuts;
+  }
+
   #settle(range: DeliveryRange, type: number, rules: AcknowledgeRules, givenUp: GivenUp[]): void {
     if (type === AcknowledgeType.RENEW) this.#renew(range, rules.lockedUntilMs);
     else if (type === AcknowledgeType.ACCEPT) this.#ranges.finish(range, DeliveryState.ACKNOWLEDGED);
@@ -343,4 +365,13 @@ export class SharePartition {
 function givenUpOf(first: number, end: number, deliveryCount: number, isRejected: boolean): GivenUp {
   const cause = isRejected ? 'rejected' : 'delivered too often';
   return { firstOffset: first, lastOffset: end - 1, deliveryCount, cause };
+}
+
+/** The offset after the last that the batch says the same of as of `offset`, without a gap. */
+function endOfType({ firstOffset, lastOffset, acknowledgeTypes }: AcknowledgementBatch, offset: number): number {
+  if (acknowledgeTypes.length === 1) return lastOffset + 1;
+  const type = typeAt(acknowledgeTypes, offset - firstOffset);
+  let end = offset + 1;
+  while (end <= lastOffset && typeAt(acknowledgeTypes, end - firstOffset) === type) end++;
+  return end;
 }

@@ -10,7 +10,7 @@ import { asOffset } from '../../../src/base/numbers.ts';
 import { incrementalAlterConfigsApi, produceApi } from '../../../src/protocol/generated/index.ts';
 import { BatchBuilder } from '../../../src/records/batch-builder.ts';
 import { crc32c } from '../../../src/records/crc32c.ts';
-import { Compression } from '../../../src/records/record-batch.ts';
+import { batchSizeAt, Compression } from '../../../src/records/record-batch.ts';
 import { RecordReader } from '../../../src/records/record-reader.ts';
 import type { PartitionLog } from '../../../src/storage/partition-log.ts';
 import { batchOf, BrokerHarness, type HarnessOptions } from '../broker-harness.ts';
@@ -204,6 +204,39 @@ describe('share groups at the edges', () => {
     expect(letter.next()).toBe(true);
     expect(Buffer.from(letter.value!).toString()).toBe('bad');
     expect(letter.next()).toBe(false);
+  });
+
+  it('set more records aside than are copied at once, each with what it was', async () => {
+    const configs = {
+      'errors.deadletterqueue.topic.name': 'dlq.group',
+      'errors.deadletterqueue.copy.record.enable': 'true',
+    };
+    const harness = await open(configs, { config: { 'errors.deadletterqueue.auto.create.topics.enable': 'true' } });
+    const count = 60_000;
+    const builder = new BatchBuilder(crc32c);
+    for (let i = 0; i < count; i++) builder.append({ key: null, value: Buffer.from(`${i}`), timestampMs: 1 });
+    const records = builder.sealCompressed(Compression.GZIP, gzipSync(builder.body));
+    const topicId = harness.broker.topics.topic('topic')!.id;
+    const topicData = [{ topicId, name: 'topic', partitionData: [{ index: 0, records }] }];
+    await harness.request(produceApi, 9, { acks: -1, timeoutMs: 1000, topicData });
+    const member = await joined(harness);
+    await member.fetchResponse();
+    expect(await member.acknowledge([[0, count - 1, reject]])).toBe(ErrorCode.NONE);
+    await vi.waitUntil(() => (letters(harness)?.highWatermark ?? 0) === count, { timeout: 30_000 });
+    const log = letters(harness)!;
+    let expected = 0;
+    while (expected < count) {
+      const read = await log.read({
+        offset: asOffset(expected),
+        ...{ maxBytes: 1_000_000, minOneBatch: true, isolation: 'read_uncommitted' },
+      });
+      const size = batchSizeAt(read.records, 0, read.records.length);
+      const reader = new RecordReader(read.records, 0, size);
+      while (reader.next()) {
+        const value = Buffer.from(reader.value!).toString();
+        if (value !== `${expected++}`) throw new Error(`letter ${expected - 1} is of record ${value}`);
+      }
+    }
   });
 });
 

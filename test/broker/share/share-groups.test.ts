@@ -135,6 +135,24 @@ describe('share groups', () => {
     expect(await a.fetch()).toEqual([]);
   });
 
+  it('go by their settings as these change', async () => {
+    const harness = await open();
+    await harness.createTopic('topic');
+    const member = await joined(harness);
+    await produce(harness, ['1']);
+    expect(briefly(await member.fetch())).toEqual(['1×1']);
+    expect(await member.acknowledge([[0, 0, renew]])).toBe(ErrorCode.NONE);
+    await set(harness, { 'share.renew.acknowledge.enable': 'false' });
+    expect(await member.acknowledge([[0, 0, renew]])).toBe(ErrorCode.INVALID_RECORD_STATE);
+    expect((await member.beat()).heartbeatIntervalMs).toBe(5000);
+    await set(harness, { 'share.heartbeat.interval.ms': '6000', 'share.session.timeout.ms': '60000' });
+    expect((await member.beat()).heartbeatIntervalMs).toBe(6000);
+    harness.clock.advance(59_999);
+    expect((await member.beat()).errorCode).toBe(ErrorCode.NONE);
+    harness.clock.advance(60_000);
+    expect((await member.beat()).errorCode).toBe(ErrorCode.UNKNOWN_MEMBER_ID);
+  });
+
   it('give back what a lock ends for, what a session ends with, and what a connection takes with it', async () => {
     const harness = await open({ 'share.record.lock.duration.ms': '15000' });
     await harness.createTopic('topic');

@@ -13,6 +13,7 @@ import {
   placeName,
   type ShareRecordKey,
 } from '../../../src/broker/groups/share/share-records.ts';
+import type { KeyedRecord } from '../../../src/broker/keyed-batch.ts';
 import { ShareState } from '../../../src/broker/groups/share/share-state.ts';
 import { AcknowledgeType, type AcknowledgementBatch } from '../../../src/broker/share/acknowledging.ts';
 import type { LogBatch } from '../../../src/broker/share/acquiring.ts';
@@ -334,6 +335,63 @@ describe('a share partition', () => {
     expect(say('b', 0, AcknowledgeType.GAP)).toEqual([]);
     expect(partition.startOffset).toBe(3);
     expect(partition.ranges).toEqual([]);
+  });
+
+  it('takes as many different acknowledgements at once as a request may have, up to what it may hold, and all or none', () => {
+    const recordCount = 300_000;
+    const partition = new SharePartition(0);
+    partition.acquire({
+      memberId: 'a',
+      mode: 'batch optimized',
+      batchSize: recordCount,
+      maxRecords: 1,
+      maxLocks: 2000,
+      deliveryLimit,
+      lockedUntilMs: lockMs,
+      fetchOffset: 0,
+      batches: [{ baseOffset: 0, lastOffset: recordCount - 1 }],
+    });
+    const rules = { deliveryLimit, setsAside: false, mayRenew: true, lockedUntilMs: lockMs };
+    const turns = [AcknowledgeType.RELEASE, AcknowledgeType.ACCEPT];
+    const mixed = (firstOffset: number, count: number): AcknowledgementBatch => ({
+      firstOffset,
+      lastOffset: firstOffset + count - 1,
+      acknowledgeTypes: Array.from({ length: count }, (_, i) => turns[i % 2]!),
+    });
+    expect(partition.acknowledge('a', [mixed(0, 200_000)], rules)).toEqual([]);
+    expect(partition.ranges).toHaveLength(200_001);
+    const stored = new ShareState();
+    const store = ({ key, value }: KeyedRecord): void => stored.apply(readGroupRecordKey(key) as ShareRecordKey, value);
+    store(partitionRecord(group, place, { ...partition.takeWhole(), leaderEpoch: 7 }));
+    expect(partition.ranges.at(-2)).toMatchObject({ first: 199_999, end: 200_000, state: DeliveryState.ACKNOWLEDGED });
+    expect(partition.acknowledge('a', [mixed(200_000, 100_000)], rules)).toMatchObject({ kind: 'state' });
+    expect(partition.ranges).toHaveLength(200_001);
+    const rest = { firstOffset: 200_000, lastOffset: recordCount - 1, acknowledgeTypes: [AcknowledgeType.ACCEPT] };
+    expect(partition.acknowledge('a', [rest], rules)).toEqual([]);
+    store(partitionChangeRecord(group, place, { ...partition.takeChanges(), leaderEpoch: 7 }));
+    const restored = SharePartition.restore(stored.partition(group, placeName(place)), recordCount);
+    expect(restored.ranges.length).toBe(partition.ranges.length);
+    // A change at the beginning leaves all the rest as it was.
+    partition.acquire({
+      memberId: 'a',
+      mode: 'record limit',
+      batchSize: 1,
+      maxRecords: 1,
+      maxLocks: 2000,
+      deliveryLimit,
+      lockedUntilMs: lockMs,
+      fetchOffset: 0,
+      batches: [{ baseOffset: 0, lastOffset: recordCount - 1 }],
+    });
+    const first = { firstOffset: 0, lastOffset: 0, acknowledgeTypes: [AcknowledgeType.ACCEPT] };
+    expect(partition.acknowledge('a', [first], rules)).toEqual([]);
+    store(partitionChangeRecord(group, place, { ...partition.takeChanges(), leaderEpoch: 7 }));
+    expect(stored.partition(group, placeName(place))).toMatchObject({ startOffset: 2 });
+    expect(restored.ranges.at(-1)).toMatchObject({
+      first: 199_999,
+      end: recordCount,
+      state: DeliveryState.ACKNOWLEDGED,
+    });
   });
 
   it('is what a model says that knows every record by itself', () => {

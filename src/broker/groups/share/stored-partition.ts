@@ -80,7 +80,7 @@ function overlaid(ranges: readonly ChangedRange[], changed: readonly ChangedRang
     while (rest !== undefined && endOf(rest) <= endOf(change)) next();
     if (rest !== undefined && rest.firstOffset < endOf(change)) rest = from(rest, endOf(change));
   }
-  if (rest !== undefined) merged.push(rest, ...ranges.slice(at + 1));
+  for (; rest !== undefined; next()) merged.push(rest);
   return merged;
 }
 
