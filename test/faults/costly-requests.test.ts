@@ -5,7 +5,9 @@ import { present } from '../../src/base/assert.ts';
 import { ErrorCode } from '../../src/base/error-code.ts';
 import { zeroUuid } from '../../src/base/uuid.ts';
 import {
+  consumerGroupHeartbeatApi,
   createTopicsApi,
+  defaultConsumerGroupHeartbeatRequest,
   defaultCreateTopicsRequest,
   defaultDescribeConfigsRequest,
   defaultJoinGroupRequest,
@@ -13,6 +15,7 @@ import {
   defaultOffsetCommitRequest,
   defaultOffsetFetchRequest,
   defaultProduceRequest,
+  defaultShareGroupHeartbeatRequest,
   describeConfigsApi,
   describeGroupsApi,
   fetchApi,
@@ -24,6 +27,7 @@ import {
   offsetCommitApi,
   offsetFetchApi,
   produceApi,
+  shareGroupHeartbeatApi,
 } from '../../src/protocol/generated/index.ts';
 import { maxStringBytes } from '../../src/protocol/reader.ts';
 import { bomb } from '../fuzz/record-bytes.ts';
@@ -147,6 +151,36 @@ describe('a request of few bytes', () => {
       'it is answered',
     );
     expect(groups.groups).toMatchObject([{ groupState: 'Dead' }]);
+  });
+
+  it('cannot have a group keep very many small things of a member either', async () => {
+    const protocols = Array.from({ length: 10_000 }, (_, i) => ({ name: `${i}`, metadata: new Uint8Array(0) }));
+    const joining = {
+      ...defaultJoinGroupRequest(),
+      groupId: 'crowded',
+      sessionTimeoutMs: 10_000,
+      rebalanceTimeoutMs: 100,
+      protocolType: 'consumer',
+      protocols,
+    };
+    expect(await ask(broker, joinGroupApi, 3, joining)).toMatchObject({ errorCode: ErrorCode.INVALID_REQUEST });
+    const subscribedTopicNames = Array.from({ length: 40_000 }, (_, i) => `${i}`);
+    const memberId = 'BBBBBBBBBBBBBBBBBBBBBA';
+    const consuming = {
+      ...defaultConsumerGroupHeartbeatRequest(),
+      groupId: 'crowded',
+      memberId,
+      rebalanceTimeoutMs: 1000,
+      subscribedTopicNames,
+      topicPartitions: [],
+    };
+    expect(await ask(broker, consumerGroupHeartbeatApi, 1, consuming)).toMatchObject({
+      errorCode: ErrorCode.INVALID_REQUEST,
+    });
+    const sharing = { ...defaultShareGroupHeartbeatRequest(), groupId: 'crowded', memberId, subscribedTopicNames };
+    expect(await ask(broker, shareGroupHeartbeatApi, 1, sharing)).toMatchObject({
+      errorCode: ErrorCode.INVALID_REQUEST,
+    });
   });
 
   it('is answered though the name that it made up is as long as a name can be', async () => {

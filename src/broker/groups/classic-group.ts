@@ -19,7 +19,7 @@ import { descriptionSizeBytes, type GroupMember, type MemberDescription } from '
 /** The names are the wire's. */
 export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead';
 
-/** What the members of all groups say of themselves, together. */
+/** What the members of all groups say of themselves and are assigned, together. */
 export interface MemberMemory {
   sizeBytes: number;
 }
@@ -37,11 +37,10 @@ export class ClassicGroup {
   /** What the generation's members subscribe to; null where that cannot be told. */
   subscribedTopics: ReadonlySet<string> | null = null;
   readonly members = new Map<string, GroupMember>();
-  /** Member ids that were given (KIP-394) and have not joined yet, with the end of each. */
-  readonly pendingJoins = new Map<string, Deadline>();
   /** Members of this generation that have not sent a SyncGroup yet. */
   readonly pendingSyncs = new Set<string>();
   readonly #memberIdsByInstance = new Map<string, string>();
+  readonly #pendingJoins = new Map<string, Deadline>();
   /** How many members support each protocol. */
   readonly #protocolSupport = new Map<string, number>();
   #state: GroupState = 'Empty';
@@ -53,6 +52,11 @@ export class ClassicGroup {
     this.id = id;
     this.#memory = memory;
     this.stateSinceMs = nowMs;
+  }
+
+  /** Member ids that were given (KIP-394) and have not joined yet, with the end of each. */
+  get pendingJoins(): ReadonlyMap<string, Deadline> {
+    return this.#pendingJoins;
   }
 
   get state(): GroupState {
@@ -69,7 +73,7 @@ export class ClassicGroup {
   }
 
   get hasAllJoined(): boolean {
-    return this.#joinedCount === this.members.size && this.pendingJoins.size === 0;
+    return this.#joinedCount === this.members.size && this.#pendingJoins.size === 0;
   }
 
   /** The longest that any member allows a rebalance to take. */
@@ -131,7 +135,7 @@ export class ClassicGroup {
     if (member.instanceId !== null) this.#memberIdsByInstance.set(member.instanceId, member.id);
     this.leaderId ??= member.id;
     this.members.set(member.id, member);
-    this.#countProtocols(member, 1);
+    this.#count(member, 1);
     if (member.hasJoined) this.#joinedCount++;
     this.removePending(member.id);
   }
@@ -144,15 +148,25 @@ export class ClassicGroup {
     if (member === undefined) return;
     member.session.clear();
     this.members.delete(memberId);
-    this.#countProtocols(member, -1);
+    this.#count(member, -1);
     if (member.hasJoined) this.#joinedCount--;
     if (member.instanceId !== null) this.#memberIdsByInstance.delete(member.instanceId);
     if (this.leaderId === memberId) this.leaderId = firstOf(this.members.keys());
   }
 
+  /** Keeps a member id that was given, until it joins or `session` ends. */
+  addPending(memberId: string, session: Deadline): void {
+    this.removePending(memberId);
+    this.#pendingJoins.set(memberId, session);
+    this.#memory.sizeBytes += pendingSizeBytes(memberId);
+  }
+
   removePending(memberId: string): void {
-    this.pendingJoins.get(memberId)?.clear();
-    this.pendingJoins.delete(memberId);
+    const session = this.#pendingJoins.get(memberId);
+    if (session === undefined) return;
+    session.clear();
+    this.#pendingJoins.delete(memberId);
+    this.#memory.sizeBytes -= pendingSizeBytes(memberId);
   }
 
   /** Puts `member`, which has the same instance id, in the place of the static member `oldId`. */
@@ -163,16 +177,22 @@ export class ClassicGroup {
     const wasLeader = this.isLeader(oldId);
     this.remove(oldId);
     this.members.set(member.id, member);
-    this.#countProtocols(member, 1);
+    this.#count(member, 1);
     if (member.hasJoined) this.#joinedCount++;
     this.#memberIdsByInstance.set(instanceId, member.id);
     if (wasLeader) this.leaderId = member.id;
   }
 
+  /** Gives a member of the group its part of the assignment. */
+  assign(member: GroupMember, assignment: Uint8Array): void {
+    this.#memory.sizeBytes += assignment.length - member.assignment.length;
+    member.assignment = assignment;
+  }
+
   describe(member: GroupMember, description: MemberDescription): void {
-    this.#countProtocols(member, -1);
+    this.#count(member, -1);
     member.description = description;
-    this.#countProtocols(member, 1);
+    this.#count(member, 1);
   }
 
   /** The member's JoinGroup came (or, with null, is answered). */
@@ -232,14 +252,20 @@ export class ClassicGroup {
     this.subscribedTopics = all;
   }
 
-  #countProtocols({ description }: GroupMember, change: 1 | -1): void {
-    this.#memory.sizeBytes += change * descriptionSizeBytes(description);
+  #count({ id, instanceId, description, assignment }: GroupMember, change: 1 | -1): void {
+    const namesLength = id.length + (instanceId?.length ?? 0);
+    this.#memory.sizeBytes += change * (namesLength + descriptionSizeBytes(description) + assignment.length);
     for (const name of new Set(description.protocols.map((protocol) => protocol.name))) {
       const count = (this.#protocolSupport.get(name) ?? 0) + change;
       if (count === 0) this.#protocolSupport.delete(name);
       else this.#protocolSupport.set(name, count);
     }
   }
+}
+
+/** What a member id that was given takes, in bytes, roughly: a deadline and its timer beside its text. */
+function pendingSizeBytes(memberId: string): number {
+  return 512 + memberId.length;
 }
 
 function firstOf<T>(values: Iterable<T>): T | null {

@@ -42,7 +42,9 @@ import { StreamsGroups } from './streams/streams-groups.ts';
 
 /** What one member may say of itself, in bytes: Kafka's bound on the record of a whole group. */
 const maxMemberBytes = 1024 * 1024;
-/** What all members may say of themselves together, in bytes. */
+/** The same of members that name their topics: many short texts take half as much again beside their characters. */
+const maxSubscriberBytes = 1.5 * 1024 * 1024;
+/** What all members may say of themselves, and be assigned by leaders of classic groups, together, in bytes. */
 const maxMembersBytes = 256 * 1024 * 1024;
 
 export class GroupCoordinator {
@@ -75,7 +77,14 @@ export class GroupCoordinator {
       random,
       config,
       logger,
-      write: (group, assignments) => append([groupRecord(group, assignments)]),
+      write: async (group, assignments) => {
+        let addedBytes = 0;
+        for (const { id, assignment } of group.members.values()) {
+          addedBytes += (assignments.get(id)?.length ?? 0) - assignment.length;
+        }
+        const fits = addedBytes <= 0 || this.#memory.sizeBytes + addedBytes <= maxMembersBytes;
+        return fits ? append([groupRecord(group, assignments)]) : ErrorCode.GROUP_MAX_SIZE_REACHED;
+      },
       memberGone: (group) => this.forgetIfUnused(group),
     };
     this.#topics = new TopicView(broker.topics);
@@ -96,7 +105,7 @@ export class GroupCoordinator {
         append,
       },
       reload: (run) => this.#reload(run),
-      maxMemberBytes,
+      maxMemberBytes: maxSubscriberBytes,
       maxMembersBytes,
     });
     this.streams = new StreamsGroups({
@@ -145,7 +154,7 @@ export class GroupCoordinator {
         reload: (run) => this.#reload(run),
       },
       placeGone: (groupId, name) => this.sharePartitions.close(groupId, name),
-      maxMemberBytes,
+      maxMemberBytes: maxSubscriberBytes,
       maxMembersBytes,
     });
     this.#stopListening = broker.topics.onDeleted((topic) => this.#forgetTopic(topic));
@@ -187,7 +196,8 @@ export class GroupCoordinator {
   /** Serves a JoinGroup: a group comes into being with the first member that has no id yet. */
   join(id: string, joining: Joining): void {
     const isNew = joining.memberId === '';
-    const sizeBytes = descriptionSizeBytes(joining.description);
+    // The id of a static member begins with its instance id.
+    const sizeBytes = descriptionSizeBytes(joining.description) + 2 * (joining.instanceId?.length ?? 0);
     if (sizeBytes > maxMemberBytes || this.#memory.sizeBytes + sizeBytes > maxMembersBytes) {
       const errorCode = sizeBytes > maxMemberBytes ? ErrorCode.INVALID_REQUEST : ErrorCode.GROUP_MAX_SIZE_REACHED;
       joining.response.answer(joinError(errorCode, joining.memberId));
@@ -237,9 +247,13 @@ export class GroupCoordinator {
   async deleteAll(): Promise<ErrorCode> {
     const removals: KeyedRecord[] = [];
     this.sharePartitions.closeAll();
-    for (const id of this.#state.offsets.groups()) removals.push(...this.#offsetRemovals(id));
+    for (const id of this.#state.offsets.groups()) {
+      for (const removal of this.#offsetRemovals(id)) removals.push(removal);
+    }
     for (const run of [...this.groups()]) {
-      if (run.kind !== 'classic' || this.#state.hasGroup(run.group.id)) removals.push(...removalsOf(run));
+      if (run.kind !== 'classic' || this.#state.hasGroup(run.group.id)) {
+        for (const removal of removalsOf(run)) removals.push(removal);
+      }
       this.#forget(run);
     }
     return coordinatorError(await this.#appendRemovals(removals));

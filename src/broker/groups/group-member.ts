@@ -26,11 +26,18 @@ export interface MemberDescription {
 
 /** What a member takes beside what it says. */
 const memberOverheadBytes = 1024;
+/** What a protocol takes beside its name and metadata. */
+const protocolOverheadBytes = 256;
 
 /** What a member with this description takes in memory, in bytes, roughly. */
 export function descriptionSizeBytes({ clientId, protocols }: MemberDescription): number {
-  let sizeBytes = memberOverheadBytes + clientId.length;
-  for (const { name, metadata } of protocols) sizeBytes += name.length + metadata.length;
+  return memberOverheadBytes + clientId.length + protocolsSizeBytes(protocols);
+}
+
+/** What the protocols take in memory, in bytes, roughly. */
+export function protocolsSizeBytes(protocols: readonly MemberProtocol[]): number {
+  let sizeBytes = 0;
+  for (const { name, metadata } of protocols) sizeBytes += protocolOverheadBytes + name.length + metadata.length;
   return sizeBytes;
 }
 
@@ -41,6 +48,7 @@ export class GroupMember {
   /** The `group.instance.id` of a static member (KIP-345), null for a dynamic one. */
   readonly instanceId: string | null;
   description: MemberDescription;
+  /** Of a member that is in a group set by that group alone, which counts what it takes. */
   assignment: Uint8Array = noAssignment;
   /** Ends the member's session where nothing is heard from it. */
   readonly session: Deadline;

@@ -80,7 +80,7 @@ function joinDynamic(rebalance: Rebalance, joining: Joining): void {
   }
   const session = rebalance.newSession(memberId);
   session.set(joining.description.sessionTimeoutMs);
-  group.pendingJoins.set(memberId, session);
+  group.addPending(memberId, session);
   joining.response.answer(joinError(ErrorCode.MEMBER_ID_REQUIRED, memberId));
 }
 

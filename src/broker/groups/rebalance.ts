@@ -163,7 +163,7 @@ export class Rebalance {
   assign(assignments: ReadonlyMap<string, Uint8Array>): void {
     const { group } = this;
     for (const member of group.members.values()) {
-      member.assignment = assignments.get(member.id) ?? noAssignment;
+      group.assign(member, assignments.get(member.id) ?? noAssignment);
       // Its session could not end while it waited, so it begins anew.
       if (this.answerSync(member, this.assignmentFor(member))) this.touch(member);
     }
@@ -173,7 +173,7 @@ export class Rebalance {
   /** Whoever waits for an assignment gets the error instead. */
   assignNothing(errorCode: ErrorCode): void {
     for (const member of this.group.members.values()) {
-      member.assignment = noAssignment;
+      this.group.assign(member, noAssignment);
       if (this.answerSync(member, { ...defaultSyncGroupResponse(), errorCode })) this.touch(member);
     }
   }

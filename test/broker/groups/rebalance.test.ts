@@ -1,7 +1,11 @@
 import { describe, expect, it, test } from 'vitest';
 import { ErrorCode } from '../../../src/base/error-code.ts';
+import { ClassicGroup } from '../../../src/broker/groups/classic-group.ts';
+import { Deadline } from '../../../src/broker/groups/deadline.ts';
+import { GroupMember } from '../../../src/broker/groups/group-member.ts';
 import { describeGroupsApi, leaveGroupApi } from '../../../src/protocol/generated/index.ts';
 import { BrokerHarness } from '../broker-harness.ts';
+import { ManualClock } from '../manual-clock.ts';
 import { isWaiting, settle, stableGroup, TestMember } from './test-member.ts';
 
 const withoutDelay = { config: { 'group.initial.rebalance.delay.ms': '0' } };
@@ -342,4 +346,34 @@ test('heartbeats of a large group cost no timers', async () => {
   }
   expect(harness.clock.pendingCount).toBe(timers);
   expect(timers).toBeLessThanOrEqual(members.length + 5);
+});
+
+test('what a member says of itself and is assigned counts for as long as it is in its group', () => {
+  const memory = { sizeBytes: 0 };
+  const group = new ClassicGroup('group', 0, memory);
+  const member = new GroupMember(
+    'm',
+    null,
+    {
+      clientId: 'client',
+      clientHost: '/127.0.0.1',
+      rebalanceTimeoutMs: 1000,
+      sessionTimeoutMs: 1000,
+      protocols: [{ name: 'range', metadata: new Uint8Array(100) }],
+    },
+    new Deadline(new ManualClock(), () => {}),
+  );
+  group.add(member, 'consumer');
+  const saidBytes = memory.sizeBytes;
+  expect(saidBytes).toBeGreaterThan(100);
+  group.assign(member, new Uint8Array(5000));
+  expect(memory.sizeBytes).toBe(saidBytes + 5000);
+  group.assign(member, new Uint8Array(10));
+  expect(memory.sizeBytes).toBe(saidBytes + 10);
+  group.addPending('given', new Deadline(new ManualClock(), () => {}));
+  expect(memory.sizeBytes).toBeGreaterThan(saidBytes + 10);
+  group.remove('given');
+  expect(memory.sizeBytes).toBe(saidBytes + 10);
+  group.remove('m');
+  expect(memory.sizeBytes).toBe(0);
 });

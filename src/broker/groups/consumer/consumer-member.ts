@@ -8,7 +8,8 @@
  */
 
 import { equalBytes } from '../equal-bytes.ts';
-import type { MemberProtocol } from '../group-member.ts';
+import { protocolsSizeBytes, type MemberProtocol } from '../group-member.ts';
+import { textsSizeBytes } from '../text-sizes.ts';
 import { noEpochedPartitions, sameEpochedPartitions, type EpochedPartitions } from './partitions.ts';
 
 /** In the order of the numbers that records have for them. */
@@ -123,10 +124,8 @@ export function sameTopics(a: ReadonlySet<string>, b: ReadonlySet<string>): bool
 /** What a member takes in memory, in bytes, roughly. */
 export function memberSizeBytes({ id, clientId, rackId, instanceId, ...rest }: ConsumerMember): number {
   let sizeBytes = memberOverheadBytes + id.length + clientId.length + (rackId?.length ?? 0) + (instanceId?.length ?? 0);
-  sizeBytes += rest.subscribedRegex.length;
-  for (const topic of rest.subscribedTopics) sizeBytes += topic.length;
-  for (const { name, metadata } of rest.classic?.protocols ?? []) sizeBytes += name.length + metadata.length;
-  return sizeBytes;
+  sizeBytes += rest.subscribedRegex.length + textsSizeBytes(rest.subscribedTopics);
+  return sizeBytes + protocolsSizeBytes(rest.classic?.protocols ?? []);
 }
 
 function sameClassicPart(a: ClassicPart | null, b: ClassicPart | null): boolean {

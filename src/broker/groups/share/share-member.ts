@@ -5,6 +5,7 @@
 
 import { sameTopics } from '../consumer/consumer-member.ts';
 import { noPartitions, samePartitions, type Partitions } from '../consumer/partitions.ts';
+import { textsSizeBytes } from '../text-sizes.ts';
 
 export interface ShareMember {
   readonly id: string;
@@ -50,7 +51,6 @@ export function sameShareMember(a: ShareMember, b: ShareMember): boolean {
 
 /** What a member takes in memory, in bytes, roughly. */
 export function shareMemberSizeBytes({ id, clientId, rackId, subscribedTopics }: ShareMember): number {
-  let sizeBytes = memberOverheadBytes + id.length + clientId.length + (rackId?.length ?? 0);
-  for (const topic of subscribedTopics) sizeBytes += topic.length;
-  return sizeBytes;
+  const sizeBytes = memberOverheadBytes + id.length + clientId.length + (rackId?.length ?? 0);
+  return sizeBytes + textsSizeBytes(subscribedTopics);
 }

@@ -270,6 +270,7 @@ test('settings of the group take effect with the next heartbeat', async () => {
   const configs = [
     { name: 'streams.num.standby.replicas', configOperation: 0, value: '1' },
     { name: 'streams.heartbeat.interval.ms', configOperation: 0, value: '6000' },
+    { name: 'streams.session.timeout.ms', configOperation: 0, value: '60000' },
   ];
   await harness.request(incrementalAlterConfigsApi, 1, {
     resources: [{ resourceType: 32, resourceName: 'app', configs }],
@@ -278,6 +279,10 @@ test('settings of the group take effect with the next heartbeat', async () => {
   await reconcileStreams(harness, members);
   expect(members.flatMap((member) => member.named('standbyTasks')).toSorted()).toEqual(['1_0', '1_1']);
   expect((await members[0]!.send()).heartbeatIntervalMs).toBe(6000);
+  harness.clock.advance(59_999);
+  expect((await members[0]!.send()).errorCode).toBe(ErrorCode.NONE);
+  harness.clock.advance(60_000);
+  expect((await members[0]!.send()).errorCode).toBe(ErrorCode.UNKNOWN_MEMBER_ID);
 });
 
 test('a restart finds members, epochs, topology and assignments, and a snapshot has all of them', async () => {

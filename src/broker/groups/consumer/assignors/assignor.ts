@@ -1,5 +1,7 @@
 /**
  * What assigns the partitions of topics to the members of a consumer group, on the broker's side (KIP-848). Any thread.
+ * Where members and replicas stand (racks) is kept and told, and not looked at here: neither do Kafka 4.4's range, uniform
+ * and simple assignors.
  */
 
 import type { Uuid } from '../../../../base/uuid.ts';
