@@ -142,4 +142,70 @@ describe('compaction', () => {
     const next = keyed([['same', '4']], 1000, { ...options, baseSequence: 4 });
     expect(await settled(harness, append(again, next))).toMatchObject({ errorCode: 0, baseOffset: 16 });
   });
+
+  test('is due once more of a log is dirty than min.cleanable.dirty.ratio, or has waited for max.compaction.lag.ms', async () => {
+    const harness = await opened();
+    const lagMs = 60_000;
+    const log = harness.log(0, { ...compacted, minCleanableRatio: 0.5, maxCompactionLagMs: lagMs });
+    let written = 0;
+    const write = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) {
+        const pair = [`key-${written % 20}`, `${written++}`] as const;
+        await settled(harness, append(log, keyed([pair], harness.clock.nowMs())));
+      }
+      await harness.pass(5250);
+    };
+    const compacts = () => settled(harness, harness.store.compactDirtiest(compactionSettings));
+    await write(40);
+    expect(await compacts(), 'all is dirty').toBe(true);
+    await write(10);
+    expect(await compacts(), 'less than half is dirty').toBe(false);
+    await harness.pass(lagMs);
+    // What is overdue ends the active segment as well, which may be compacted once that is on disk.
+    let runs = 0;
+    for (let i = 0; i < 5; i++) {
+      if (await compacts()) runs++;
+      await harness.pass(5250);
+    }
+    expect(runs).toBeGreaterThan(0);
+    const newest = Array.from({ length: 20 }, (_, i) => written - 20 + i);
+    expect(await contents(harness, log)).toEqual(newest.map((n) => `${n}:key-${n % 20}=${n}`));
+    await write(4);
+    expect(await compacts(), 'little is dirty').toBe(false);
+    await write(40);
+    expect(await compacts(), 'most is dirty').toBe(true);
+  });
+
+  test('goes beside retention.ms where both are asked for, and alone where they are not', async () => {
+    const harness = await opened();
+    const both = harness.log(0, { ...compacted, deletePolicy: true, retentionMs: 60_000 });
+    const one = harness.log(1, { ...compacted, retentionMs: 60_000 });
+    const write = async (value: string): Promise<void> => {
+      for (const log of [both, one]) {
+        for (let i = 0; i < 10; i++) {
+          await settled(harness, append(log, keyed([[`key-${i % 5}`, `${value} ${i}`]], harness.clock.nowMs())));
+        }
+      }
+      await harness.pass(5250);
+    };
+    const compactAll = async (): Promise<void> => {
+      while (await settled(harness, harness.store.compactDirtiest(compactionSettings))) await harness.pass(100);
+    };
+    await write('first');
+    await write('second');
+    await compactAll();
+    for (const log of [both, one]) {
+      const found = await contents(harness, log);
+      expect(found.filter((text) => text.includes('first'))).toEqual([]);
+      expect(found.slice(-5)).toEqual([15, 16, 17, 18, 19].map((i) => `${i}:key-${i - 15}=second ${i - 10}`));
+    }
+    await harness.pass(60_001);
+    for (const log of [both, one]) await settled(harness, log.enforceRetention());
+    await harness.pass(5250);
+    for (const log of [both, one]) await settled(harness, log.enforceRetention());
+    expect(await contents(harness, both)).toEqual([]);
+    expect(both.logStartOffset).toBe(20);
+    expect((await contents(harness, one)).slice(-5)[0]).toBe('15:key-0=second 5');
+    expect(one.logStartOffset).toBe(0);
+  });
 });
