@@ -57,13 +57,13 @@ function decideEndV0({ image, pending }: Transaction, { producerId, producerEpoc
 }
 
 function decideEndV2(transaction: Transaction, { producerId, producerEpoch, outcome }: EndRequest): EndDecision {
-  const { image, pending } = transaction;
+  const { image, isBusy } = transaction;
   const isRetryBehindNewId =
     image.previousProducerId === producerId && producerEpoch === lastProducerEpoch && image.producerEpoch === 0;
   const isRetry = image.producerEpoch === producerEpoch + 1 || isRetryBehindNewId;
   if (image.producerId !== producerId && !isRetryBehindNewId) return refuse(ErrorCode.INVALID_PRODUCER_ID_MAPPING);
   if (!isEpochValid(transaction, producerEpoch, isRetry)) return refuse(ErrorCode.PRODUCER_FENCED);
-  if (pending !== null || isPrepared(image.state)) return refuse(ErrorCode.CONCURRENT_TRANSACTIONS);
+  if (isBusy) return refuse(ErrorCode.CONCURRENT_TRANSACTIONS);
   if (image.state === 'Ongoing') return { kind: 'prepare' };
   if (isRetry) return image.state === completed[outcome] ? { kind: 'done' } : invalid;
   return outcome === 'abort' ? { kind: 'prepare' } : invalid;

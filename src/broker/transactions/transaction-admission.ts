@@ -101,6 +101,8 @@ export class TransactionAdmission {
       const errorCode = await this.#coordinator.addPartitions(request, request.version);
       if (errorCode !== ErrorCode.CONCURRENT_TRANSACTIONS) return errorCode;
       const transaction = this.#coordinator.find(request.transactionalId);
+      // A step that ended since wakes nobody any more.
+      if (transaction?.isBusy === false) continue;
       const leftMs = deadlineMs - clock.monotonicMs();
       if (transaction === null || leftMs <= 0) return errorCode;
       await new Promise<void>((resolve) => {

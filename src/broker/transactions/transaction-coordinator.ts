@@ -120,8 +120,8 @@ export class TransactionCoordinator {
     const transaction = this.#isActive ? this.find(request.transactionalId) : null;
     const problem = this.#problemOf(transaction, request);
     if (problem !== ErrorCode.NONE || transaction === null) return problem;
-    const { image, pending } = transaction;
-    if (pending !== null || isPrepared(image.state)) return ErrorCode.CONCURRENT_TRANSACTIONS;
+    const { image, isBusy } = transaction;
+    if (isBusy) return ErrorCode.CONCURRENT_TRANSACTIONS;
     if (image.state === 'Ongoing' && request.partitions.every((partition) => image.partitions.has(partition))) {
       return ErrorCode.NONE;
     }

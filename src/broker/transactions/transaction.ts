@@ -10,7 +10,7 @@
 import { assert } from '../../base/assert.ts';
 import type { TransactionOutcome } from '../../records/transaction-marker.ts';
 import { TransactionPartitions, type PartitionName } from './transaction-partitions.ts';
-import { mayFollow, type TransactionState } from './transaction-state.ts';
+import { isPrepared, mayFollow, type TransactionState } from './transaction-state.ts';
 
 /** The highest epoch that a producer is given: one more must be left to fence it. */
 export const lastProducerEpoch = 32_766;
@@ -72,6 +72,11 @@ export class Transaction {
   constructor(id: string, image: TransactionImage) {
     this.id = id;
     this.image = image;
+  }
+
+  /** Whether a step is on its way, or markers are, so that no other may begin. */
+  get isBusy(): boolean {
+    return this.pending !== null || isPrepared(this.image.state);
   }
 
   /** Whether the producer id has no epoch left to give. */

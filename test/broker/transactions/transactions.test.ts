@@ -366,6 +366,32 @@ test('a write behind the end of the last transaction waits for its markers, in o
   expect(texts).toEqual(['a record', undefined, 'one', 'two', 'three']);
 });
 
+test('a write goes on once the last transaction is complete, at whatever step of it it came', async () => {
+  const harness = await BrokerHarness.open();
+  const topic = await harness.createTopic('topic');
+  const producer = new TestProducer(harness, 'id');
+  await producer.init();
+  let written = 0;
+  // The clock stands: what misses that the transaction has become complete waits for ever.
+  for (let steps = 0; steps < 60; steps++) {
+    expect(await producer.write(topic)).toBe(ErrorCode.NONE);
+    const ending = producer.end(true);
+    for (let i = 0; i < steps; i++) await null;
+    const next = new TestProducer(harness, 'id');
+    Object.assign(next, { producerId: producer.producerId, producerEpoch: steps * 2 + 1 });
+    const errorCode = await next.write(topic);
+    expect((await ending).errorCode).toBe(ErrorCode.NONE);
+    // Before the end is durable nobody has the next epoch.
+    if (errorCode === ErrorCode.NONE) written++;
+    else expect(errorCode).toBe(ErrorCode.INVALID_PRODUCER_EPOCH);
+    await settle();
+    await next.end(false);
+    await settle();
+    Object.assign(producer, next.identity);
+  }
+  expect(written).toBeGreaterThan(0);
+});
+
 test('a write that waits too long for the last transaction hears of it', async () => {
   const harness = await BrokerHarness.open();
   const topic = await harness.createTopic('topic');
