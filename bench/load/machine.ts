@@ -14,14 +14,25 @@ export interface MachineFacts {
   readonly node: string;
   /** The file system that data is kept on, and its disk; absent in results that were kept before it was asked for. */
   readonly disk?: string;
-  /** With a + where files differ from it; null where it is not known. */
+  /** The last that changed what is measured; with a + where those files differ from it; null where it is not known. */
   readonly commit: string | null;
   /** ISO 8601, UTC. */
   readonly date: string;
 }
 
 const mounts = '/proc/mounts';
-const resultPaths = ['bench/results', 'bench/README.md'];
+/** What a figure can depend on: neither texts nor tests, and results that are being written make no other program. */
+const measuredPaths = [
+  'assembly',
+  'bench',
+  'package-lock.json',
+  'package.json',
+  'scripts/build*.mjs',
+  'scripts/bundle.mjs',
+  'scripts/generate-codecs.mjs',
+  'src',
+];
+const resultPaths = ['bench/results', 'bench/README.md', 'src/README.md'];
 
 /** `dataParent`: where servers keep their data. */
 export function machineFacts(dataParent = tmpdir()): MachineFacts {
@@ -32,7 +43,7 @@ export function machineFacts(dataParent = tmpdir()): MachineFacts {
     system: `${type()} ${release()}`,
     node: process.versions.node,
     disk: diskOf(resolve(dataParent)),
-    commit: commit(),
+    commit: measuredCommit(projectRoot),
     date: new Date().toISOString(),
   };
 }
@@ -62,21 +73,18 @@ function diskOf(folder: string): string {
   return found.words;
 }
 
-function commit(): string | null {
+/**
+ * The short hash of the last commit of the repository in `root` that changed what a figure can depend on, so that rounds of
+ * one build count together whatever else was committed between them; with a + where those files differ from it; null where
+ * there is none.
+ */
+export function measuredCommit(root: string): string | null {
   const git = (...args: string[]): string | null => {
-    const { status, stdout } = spawnSync('git', args, { cwd: projectRoot, encoding: 'utf8' });
+    const { status, stdout } = spawnSync('git', args, { cwd: root, encoding: 'utf8' });
     return status === 0 ? stdout.trim() : null;
   };
-  const hash = git('rev-parse', '--short', 'HEAD');
-  if (hash === null) return null;
-  // Results that are being written make no other program.
-  const status = git(
-    'status',
-    '--porcelain',
-    '--untracked-files=no',
-    '--',
-    '.',
-    ...resultPaths.map((path) => `:!${path}`),
-  );
-  return status === '' ? hash : `${hash}+`;
+  const paths = ['--', ...measuredPaths, ...resultPaths.map((path) => `:!${path}`)];
+  const hash = git('log', '-1', '--format=%h', ...paths);
+  if (hash === null || hash === '') return null;
+  return git('status', '--porcelain', '--untracked-files=no', ...paths) === '' ? hash : `${hash}+`;
 }

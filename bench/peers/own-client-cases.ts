@@ -90,7 +90,7 @@ export const ownClientCases: readonly PeerCase[] = [
       name: `latency-${rate / 1000}k-linger`,
       rate: 1000 / lingerMs,
       title: `acks=1, ${rate} records/s of 1 KiB, ${1000 / lingerMs} requests/s (linger ${lingerMs} ms, which is not counted)`,
-      ...produce(lingering(rate), latencyFigures),
+      ...produce((sizes) => lingering(rate, sizes), latencyFigures),
       floors: halved('p99Ms'),
     },
   ]),
@@ -195,11 +195,15 @@ function connectionsFor(rate: number): string {
   return rate > 1000 ? '10 connections' : '1 connection';
 }
 
-/** A client with a linger sends what came within it as one batch; how long a record waited for that is the client's. */
-function lingering(recordsPerSecond: number): Shape {
+/**
+ * A client with a linger sends what came within it as one batch; how long a record waited for that is the client's. Twice
+ * as long as other loads, or there were too few requests for a p99.
+ */
+function lingering(recordsPerSecond: number, { loadMs }: PeerSizes): Shape {
   const requestsPerSecond = 1000 / lingerMs;
   const records = recordsPerSecond / requestsPerSecond;
-  return { recordBytes: kibibyte, batchBytes: Math.ceil(records * (kibibyte + 18)), requestsPerSecond, inFlight: 64 };
+  const batchBytes = Math.ceil(records * (kibibyte + 18));
+  return { recordBytes: kibibyte, batchBytes, requestsPerSecond, inFlight: 64, durationMs: 2 * loadMs };
 }
 
 function inTurn(partitionCount: number, acks: -1 | 1): Shape {

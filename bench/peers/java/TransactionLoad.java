@@ -11,7 +11,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 /**
  * One transactional producer, one transaction after the other: TransactionLoad ADDRESS TOPIC TRANSACTIONS RECORDS BYTES.
  * As many again go before them, uncounted. It prints the records, the milliseconds they took, and the median and 99th
- * percentile of what `commitTransaction` took, which sends what is left of the transaction's records first.
+ * percentile of what a commit took from the last record on, so that it sends what is left of the transaction's records first.
  */
 public class TransactionLoad {
     public static void main(String[] args) throws Exception {
@@ -49,6 +49,9 @@ public class TransactionLoad {
             sent.clear();
             for (int j = 0; j < records; j++) sent.add(producer.send(new ProducerRecord<>(topic, value)));
             long before = System.nanoTime();
+            // Else the client may end the transaction before it has sent its records: it asks whether any are left before
+            // it looks what to do next, and all of a transaction may come in between.
+            producer.flush();
             producer.commitTransaction();
             commits[i] = System.nanoTime() - before;
             for (Future<RecordMetadata> each : sent) each.get();
