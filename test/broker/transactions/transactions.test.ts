@@ -376,7 +376,7 @@ test('a write goes on once the last transaction is complete, at whatever step of
   for (let steps = 0; steps < 60; steps++) {
     expect(await producer.write(topic)).toBe(ErrorCode.NONE);
     const ending = producer.end(true);
-    for (let i = 0; i < steps; i++) await null;
+    for (let i = 0; i < steps; i++) await Promise.resolve();
     const next = new TestProducer(harness, 'id');
     Object.assign(next, { producerId: producer.producerId, producerEpoch: steps * 2 + 1 });
     const errorCode = await next.write(topic);
