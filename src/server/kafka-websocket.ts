@@ -3,9 +3,10 @@
  *
  *   GET /kafka, upgrade, subprotocol kafka   binary messages: a byte stream of size-prefixed requests, and of responses
  *
- * Message borders mean nothing, so any proxy between TCP and WebSocket can stand in front. uWebSockets.js reads and
- * writes; it cannot stop reading one socket, so what a client sends while the broker is behind is kept up to a bound,
- * and beyond it the connection ends, with code 1013, "try again later".
+ * Message borders mean nothing, so any proxy between TCP and WebSocket can stand in front. What comes within one turn of
+ * the event loop is served together (`gathered-messages.ts`). uWebSockets.js reads and writes; it cannot stop reading one
+ * socket, so what a client sends while the broker is behind is kept up to a bound, and beyond it the connection ends, with
+ * code 1013, "try again later".
  * It does not know frames nor requests: see `request-pipeline.ts`.
  */
 
@@ -14,6 +15,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { AssemblyBudget } from './assembly-budget.ts';
 import { DoorConnection } from './connection.ts';
+import { GatheredMessages, type MessageTaker } from './gathered-messages.ts';
 import type { Peer, PeerSocket, RouteTable, SocketLink } from './http-route.ts';
 import { RequestPipeline } from './request-pipeline.ts';
 import type { PipelineLimits, RequestService, Transport } from './request-pipeline.ts';
@@ -38,6 +40,7 @@ const tryAgainLater = 1013;
 class SocketTransport implements Transport {
   readonly #socket: PeerSocket<null>;
   #open = true;
+  #cut = false;
   #paused = false;
   #unsent: (() => void)[] = [];
 
@@ -88,7 +91,13 @@ class SocketTransport implements Transport {
   }
 
   destroy(): void {
+    this.#cut = true;
     if (this.#open) this.#socket.close();
+  }
+
+  /** The connection was ended at once, by this side: what came before is not served any more. */
+  get isCut(): boolean {
+    return this.#cut;
   }
 
   /** Whether all that was written has left. */
@@ -111,19 +120,22 @@ class SocketTransport implements Transport {
 }
 
 /** One open WebSocket and its pipeline. */
-class KafkaLink implements SocketLink {
+class KafkaLink implements SocketLink, MessageTaker {
   place = -1;
+  readonly #gathered: GatheredMessages;
   readonly #pipeline: RequestPipeline;
   readonly #transport: SocketTransport;
   readonly #options: KafkaWebSocketOptions;
   readonly #ended: () => void;
 
   constructor(
+    gathered: GatheredMessages,
     pipeline: RequestPipeline,
     transport: SocketTransport,
     options: KafkaWebSocketOptions,
     ended: () => void,
   ) {
+    this.#gathered = gathered;
     this.#pipeline = pipeline;
     this.#transport = transport;
     this.#options = options;
@@ -135,9 +147,18 @@ class KafkaLink implements SocketLink {
   }
 
   message(message: ArrayBuffer, isBinary: boolean): void {
+    if (isBinary) return this.#gathered.add(this, new Uint8Array(message));
+    this.#gathered.passOn();
+    this.#pipeline.fail('it sent a text message; requests are binary');
+  }
+
+  takeBytes(bytes: Uint8Array): void {
     const pipeline = this.#pipeline;
-    if (!isBinary) return pipeline.fail('it sent a text message; requests are binary');
-    pipeline.receive(new Uint8Array(message));
+    try {
+      pipeline.receive(bytes);
+    } catch (error) {
+      return pipeline.fail('what it sent could not be taken', error);
+    }
     if (!this.#transport.paused) return;
     if (pipeline.keptBytes <= (this.#options.aheadBytes ?? 32 * 1024 * 1024)) return;
     this.#options.logger.warn(
@@ -152,6 +173,7 @@ class KafkaLink implements SocketLink {
   }
 
   finish(): void {
+    this.#gathered.passOn();
     this.#pipeline.finish();
   }
 
@@ -161,6 +183,8 @@ class KafkaLink implements SocketLink {
 
   closed(): void {
     this.#transport.closed();
+    // Requests that want no answer count, also where their client goes right behind them.
+    if (!this.#transport.isCut) this.#gathered.passOn();
     this.#pipeline.closed();
     this.#ended();
   }
@@ -169,6 +193,7 @@ class KafkaLink implements SocketLink {
 /** The part of the HTTP server that speaks Kafka's protocol. */
 export class KafkaWebSocket {
   readonly #options: KafkaWebSocketOptions;
+  readonly #gathered = new GatheredMessages();
   #connectionCount = 0;
 
   constructor(options: KafkaWebSocketOptions) {
@@ -206,6 +231,6 @@ export class KafkaWebSocket {
     const nowMs = (): number => clock.monotonicMs();
     const pipeline = new RequestPipeline(connection, service, transport, budget, limits, logger, nowMs);
     this.#connectionCount++;
-    return new KafkaLink(pipeline, transport, this.#options, () => void this.#connectionCount--);
+    return new KafkaLink(this.#gathered, pipeline, transport, this.#options, () => void this.#connectionCount--);
   }
 }

@@ -204,6 +204,43 @@ describe('KafkaWebSocket in an HttpServer', () => {
     expect(await client.read(stream.length)).toEqual(stream);
   });
 
+  it('serves what came before its client went', async () => {
+    const served: string[] = [];
+    const door = await openDoor({
+      serve: (frame) => {
+        served.push(Buffer.from(frame).toString());
+        return null;
+      },
+    });
+    // As many as one turn serves.
+    const count = 15;
+    for (let round = 0; round < 10; round++) {
+      const client = await new Client(door).opened();
+      for (let i = 0; i < count; i++) client.socket.send(prefixed(`${i}`));
+      client.socket.close();
+      await once(client.socket, 'close');
+      await until(() => door.webSocketCount === 0);
+      expect(served.splice(0)).toEqual(Array.from({ length: count }, (_, i) => `${i}`));
+    }
+  });
+
+  it('serves nothing more of a connection that it ended', async () => {
+    const served: string[] = [];
+    const door = await openDoor({
+      serve: (frame, connection) => {
+        served.push(Buffer.from(frame).toString());
+        if (served.length === 3) connection.drop('it has had enough');
+        return null;
+      },
+    });
+    const client = await new Client(door).opened();
+    const frames = Array.from({ length: 50 }, (_, i) => prefixed(`${i}`));
+    for (const frame of frames) client.socket.send(frame);
+    await client.read(1);
+    await until(() => door.webSocketCount === 0);
+    expect(served).toEqual(['0', '1', '2']);
+  });
+
   it('ends connections that bring garbage, text or too much, and no other', async () => {
     const door = await openDoor(echo, { largestMessageBytes: 100_000 });
     const good = await new Client(door).opened();
