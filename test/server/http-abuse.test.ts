@@ -260,6 +260,72 @@ describe('a request that is wrong', () => {
     await slow.close();
   });
 
+  it('has others served while an array of many records is taken, and is stored whole and in order', async () => {
+    let timeMs = 0;
+    const slow = await HttpHarness.open({ clockOf: () => ({ ...systemClock, monotonicMs: () => (timeMs += 60) }) });
+    await slow.broker.createTopic('t');
+    const count = 50_000;
+    const body = `[${Array.from({ length: count }, (_, i) => i).join()}]`;
+    const head = 'POST /topics/t?acks=1 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n';
+    const client = slow.raw(`${head}Content-Length: ${body.length}\r\n\r\n`, body);
+    while ((await slow.stored('t')).length === 0) await new Promise((resolve) => setImmediate(resolve));
+    // By this clock a turn takes 64 records.
+    expect((await slow.fetch('/topics')).status).toBe(200);
+    expect((await slow.stored('t')).length).toBeLessThan(count);
+    expect(client.received).toBe('');
+    const answer = await client.until((text) => text.includes(`"offset":${count - 1}}`));
+    expect(answer).toContain('200 OK');
+    const values = (await slow.stored('t')).map(({ value }) => Number(value));
+    expect(values).toEqual(Array.from({ length: count }, (_, i) => i));
+    await slow.close();
+  });
+
+  it('leaves no room taken where its client goes while its records are taken', async () => {
+    let timeMs = 0;
+    const slow = await HttpHarness.open({
+      bodyLimits: { largestBodyBytes: 1 << 20, allBodiesBytes: 1 << 20, stillMs: 30_000 },
+      clockOf: () => ({ ...systemClock, monotonicMs: () => (timeMs += 60) }),
+    });
+    await slow.broker.createTopic('t');
+    const body = `[${'0,'.repeat(90_000)}0]`;
+    const head = `POST /topics/t?acks=1 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${body.length}\r\n\r\n`;
+    // All ten together would be more than all bodies may take.
+    for (let i = 0; i < 10; i++) {
+      const before = (await slow.stored('t')).length;
+      const client = slow.raw(head.replace('Host', 'Content-Type: application/json\r\nHost'), body);
+      while ((await slow.stored('t')).length === before) await new Promise((resolve) => setImmediate(resolve));
+      client.end();
+      expect((await slow.fetch('/topics')).status).toBe(200);
+    }
+    // This one is collected, in two parts.
+    const last = slow.raw(head.replace('Host', 'Content-Type: application/json\r\nHost'), body.slice(0, 50_000));
+    expect((await slow.fetch('/topics')).status).toBe(200);
+    last.send(body.slice(50_000));
+    expect(await last.until((text) => text.includes('\r\n\r\n'))).toContain('200 OK');
+    await slow.close();
+  });
+
+  it('has no other record of a named producer in between', async () => {
+    let timeMs = 0;
+    const slow = await HttpHarness.open({ clockOf: () => ({ ...systemClock, monotonicMs: () => (timeMs += 60) }) });
+    await slow.broker.createTopic('t');
+    const count = 20_000;
+    const body = (from: number, to: number): string =>
+      `[${Array.from({ length: to - from }, (_, i) => from + i).join()}]`;
+    const named = (first: number): Record<string, string> => ({
+      'millrace-producer': 'p',
+      'millrace-sequence': String(first),
+    });
+    const long = slow.post('/topics/t', body(0, count), 'application/json', named(0));
+    while ((await slow.stored('t')).length === 0) await new Promise((resolve) => setImmediate(resolve));
+    // Larger numbers have smaller ones that come behind them taken for stored.
+    const short = await slow.post('/topics/t', body(count, count + 10), 'application/json', named(count));
+    expect([short.status, (await long).status]).toEqual([200, 200]);
+    const values = (await slow.stored('t')).map(({ value }) => Number(value));
+    expect(values).toEqual(Array.from({ length: count + 10 }, (_, i) => i));
+    await slow.close();
+  });
+
   it('may not stand still half-way', async () => {
     const client = http.raw('POST /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nabc');
     expect(await client.until((text) => text.includes('}'))).toContain('408 Request Timeout');

@@ -40,7 +40,8 @@ import type { BodyReaders } from './request-body.ts';
 import { proxyV2Answer, proxyV2Shape, proxyV2Type, recordsOf } from './rest-proxy-v2.ts';
 import { ProxyV3Ingest } from './rest-proxy-v3.ts';
 import { SingleRecords, type SingleListener } from './single-records.ts';
-import { checkJson, hasTooManyRecords, mostRecords, WholeIngest, type SettledRecord } from './whole-ingest.ts';
+import { WholeBody } from './whole-body.ts';
+import { checkJson, WholeIngest, type SettledRecord } from './whole-ingest.ts';
 
 export interface IngestOptions {
   readonly broker: Broker;
@@ -223,8 +224,8 @@ class Ingest {
   }
 
   #whole(exchange: Exchange, request: HttpRequest, topic: string, records: RecordArguments, kind: BodyKind): void {
-    let ingest: WholeIngest | null = null;
-    exchange.wait({ aborted: () => ingest?.close() });
+    let whole: WholeBody | null = null;
+    exchange.wait({ aborted: () => whole?.close() });
     this.#bodyOf(exchange, request, (body) => {
       const text = checkJson(body);
       if ('status' in text) return exchange.fail(text);
@@ -240,17 +241,24 @@ class Ingest {
         return this.#single(exchange, topic, records);
       } else if (kind === 'cloud-events' && !isArray) return exchange.fail(noBatch);
       else if (kind === 'cloud-event' && isArray) return exchange.fail(aBatch);
-      if (hasTooManyRecords(body, start)) return exchange.fail(tooManyRecords);
-      if (!this.#mayCreate(exchange, topic)) return;
-      exchange.owing = true;
-      ingest = new WholeIngest(this.#publisher, topic, records, () => exchange.destroy());
-      ingest.addAll(body, start, text.end, shapes[kind]!);
-      ingest.settle((settled) => {
-        if (kind === 'proxy-json' || kind === 'proxy-binary') {
-          exchange.answer(200, proxyV2Answer(settled), proxyV2Type);
-        } else if (kind === 'cloud-event' || (kind === 'envelope' && !isArray)) answerOne(exchange, topic, settled[0]!);
-        else answerMany(exchange, topic, settled);
+      whole = new WholeBody({
+        exchange,
+        bodies: this.#bodies,
+        shape: shapes[kind]!,
+        begin: () => {
+          if (!this.#mayCreate(exchange, topic)) return null;
+          exchange.owing = true;
+          return new WholeIngest(this.#publisher, topic, records, () => exchange.destroy());
+        },
+        settled: (settled) => {
+          if (kind === 'proxy-json' || kind === 'proxy-binary') {
+            exchange.answer(200, proxyV2Answer(settled), proxyV2Type);
+          } else if (kind === 'cloud-event' || (kind === 'envelope' && !isArray)) {
+            answerOne(exchange, topic, settled[0]!);
+          } else answerMany(exchange, topic, settled);
+        },
       });
+      whole.take(body, start, text.end, records.producer === null);
     });
   }
 
@@ -281,10 +289,6 @@ const shapes: Readonly<Partial<Record<BodyKind, RecordShape>>> = {
   'proxy-binary': proxyV2Shape('binary'),
 };
 
-const tooManyRecords = problemOf(
-  ErrorCode.RECORD_LIST_TOO_LARGE,
-  `A body has at most ${mostRecords} records, but for NDJSON, which may have any number.`,
-);
 const noBatch = badRequest('A batch of CloudEvents is an array.');
 const aBatch = badRequest('One CloudEvent is an object; a batch of them is application/cloudevents-batch+json.');
 

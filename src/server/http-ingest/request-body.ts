@@ -33,12 +33,12 @@ import {
   type BodyRoom,
   type BodySink,
 } from './body-sink.ts';
+import { WorkTurns, type TurnWork } from './work-turns.ts';
 
 /** uWebSockets.js ends connections whose bodies come slowly, unless it is told every so often that they are held. */
 const heldPeriodMs = 4000;
-/** What a stream gives at once, in bytes; and for how long it goes on before others come, in milliseconds. */
+/** What a stream gives at once, in bytes. */
 const partBytes = 32 * 1024;
-const turnMs = 50;
 /** A compressed body may inflate to so many bytes for each of its own, beyond the first of them. */
 const mostInflation = 100;
 const freelyInflatedBytes = 16 * 1024 * 1024;
@@ -49,6 +49,8 @@ type Coding = 'identity' | 'gzip' | 'zstd';
 export class BodyReaders implements BodyRoom {
   readonly limits: BodyLimits;
   readonly clock: Clock;
+  /** In which streams are given, and what is made of whole bodies. */
+  readonly turns: WorkTurns;
   readonly #reading = new PlacedList<BodyReader>();
   #collectedBytes = 0;
   #timer: Timer | null = null;
@@ -56,6 +58,7 @@ export class BodyReaders implements BodyRoom {
   constructor(clock: Clock, limits: BodyLimits = defaultBodyLimits) {
     this.clock = clock;
     this.limits = limits;
+    this.turns = new WorkTurns(clock);
   }
 
   /** What bodies that are being collected take, and lines that are not whole, in bytes. */
@@ -106,9 +109,14 @@ export class BodyReaders implements BodyRoom {
     return reader;
   }
 
+  /** Whether `sizeBytes` more could be kept. */
+  hasRoom(sizeBytes: number): boolean {
+    return this.#collectedBytes + sizeBytes <= this.limits.allBodiesBytes;
+  }
+
   /** Keeps `sizeBytes` more; false where all bodies take too much already. */
   keep(sizeBytes: number): boolean {
-    if (this.#collectedBytes + sizeBytes > this.limits.allBodiesBytes) return false;
+    if (!this.hasRoom(sizeBytes)) return false;
     this.#collectedBytes += sizeBytes;
     return true;
   }
@@ -163,7 +171,7 @@ function codingOf(request: HttpRequest): Coding | null {
 }
 
 /** One body on its way. */
-export class BodyReader implements Placed {
+export class BodyReader implements Placed, TurnWork {
   /** Of all that are read. */
   place = -1;
   readonly #readers: BodyReaders;
@@ -181,7 +189,8 @@ export class BodyReader implements Placed {
   #waiting: Uint8Array[] = [];
   /** Nothing follows what waits. */
   #isLast = false;
-  #turnScheduled = false;
+  /** It is among what goes on in the turns to come, or goes on just now. */
+  #goesOn = false;
 
   constructor(readers: BodyReaders, exchange: Exchange, coding: Coding, sink: BodySink, isWhole: boolean) {
     this.#readers = readers;
@@ -250,7 +259,12 @@ export class BodyReader implements Placed {
       this.#sink.chunk(bytes);
       return;
     }
-    const taken = this.#waiting.length > 0 ? 0 : this.#giveParts(bytes);
+    const { turns } = this.#readers;
+    const isNext = this.#waiting.length === 0;
+    let taken = isNext && !turns.isOver ? this.#giveParts(bytes, turns.endMs) : 0;
+    // Others would rather wait than see this one refused.
+    const mustGive = isNext && !this.#over && !this.#sinkIsFull && !this.#readers.hasRoom(bytes.length - taken);
+    if (mustGive) taken += this.#giveParts(bytes.subarray(taken), Infinity);
     if (taken === bytes.length || this.#over) return;
     // What it has read already still comes.
     const rest = bytes.slice(taken);
@@ -260,10 +274,9 @@ export class BodyReader implements Placed {
     this.#goOnLater();
   }
 
-  /** Gives as much as the sink takes within a turn; how much that was. */
-  #giveParts(bytes: Uint8Array): number {
+  /** Gives as much as the sink takes until `endMs`, one part at least; how much that was. */
+  #giveParts(bytes: Uint8Array, endMs: number): number {
     const { clock } = this.#readers;
-    const endMs = clock.monotonicMs() + turnMs;
     for (let at = 0; at < bytes.length;) {
       const end = Math.min(at + partBytes, bytes.length);
       const isTaken = this.#sink.chunk(bytes.subarray(at, end));
@@ -273,29 +286,33 @@ export class BodyReader implements Placed {
         this.#sinkIsFull = true;
         this.#exchange.holdBack();
       }
-      if (!isTaken || clock.monotonicMs() > endMs) return at;
+      if (!isTaken || clock.monotonicMs() >= endMs) return at;
     }
     return bytes.length;
   }
 
   #goOnLater(): void {
-    if (this.#turnScheduled || this.#sinkIsFull) return;
-    this.#turnScheduled = true;
-    setImmediate(() => {
-      this.#turnScheduled = false;
-      this.#exchange.guard(() => this.#goOn());
-    });
+    if (this.#goesOn || this.#sinkIsFull) return;
+    this.#goesOn = true;
+    this.#readers.turns.later(this);
   }
 
-  #goOn(): void {
+  /** As `TurnWork`. */
+  goOn(endMs: number): boolean {
+    this.#exchange.guard(() => this.#goOn(endMs));
+    this.#goesOn = !this.#over && !this.#sinkIsFull && this.#waiting.length > 0;
+    return this.#goesOn;
+  }
+
+  #goOn(endMs: number): void {
     const bytes = this.#waiting[0];
     if (this.#over || bytes === undefined) return;
-    const taken = this.#giveParts(bytes);
+    const taken = this.#giveParts(bytes, endMs);
     if (this.#over) return;
     this.#readers.giveUp(taken);
     if (taken < bytes.length) this.#waiting[0] = bytes.subarray(taken);
     else this.#waiting.shift();
-    if (this.#waiting.length > 0) return this.#goOnLater();
+    if (this.#waiting.length > 0) return;
     if (this.#isLast) this.#ended();
     else if (!this.#sinkIsFull) this.#exchange.letFlow();
   }

@@ -12,7 +12,6 @@ import type { PublishTarget } from '../../gateway/publish-target.ts';
 import type { RecordPublisher } from '../../gateway/record-publisher.ts';
 import { badRequest, type Problem } from '../http-api/problem.ts';
 import { JsonScanner } from '../json/json-scanner.ts';
-import { JsonWalker } from '../json/json-walker.ts';
 import type { RecordArguments } from './record-arguments.ts';
 import { begin, emptyDraft, type RecordShape } from './record-shape.ts';
 
@@ -27,21 +26,7 @@ export interface SettledRecord {
   wasStored: boolean;
 }
 
-const openArray = 0x5b;
 const scanner = new JsonScanner();
-
-/** More records in one body are refused: what becomes of each is kept until all are settled. NDJSON may have any number. */
-export const mostRecords = 100_000;
-
-/** Whether the array at `start` of a checked body has more elements than `mostRecords`. */
-export function hasTooManyRecords(body: Uint8Array, start: number): boolean {
-  // Each takes two bytes at least.
-  if (body[start] !== openArray || body.length <= 2 * mostRecords) return false;
-  const walker = new JsonWalker(body, start);
-  let count = 0;
-  while (count <= mostRecords && walker.next()) count++;
-  return count > mostRecords;
-}
 
 /** Where the one JSON value of `body` begins and ends, or what is wrong with it. */
 export function checkJson(body: Uint8Array): { readonly start: number; readonly end: number } | Problem {
@@ -74,13 +59,6 @@ export class WholeIngest implements PublishListener {
     this.#target = publisher.target(topic);
     // The body is in memory already, and its bound bounds this.
     this.#stream = publisher.openStream(this, { durability: records.durability, maxWaitingBytes: Infinity });
-  }
-
-  /** Hands in each element of the array at `start` of `body`, which was checked, or the value where it is none. */
-  addAll(body: Uint8Array, start: number, end: number, shape: RecordShape): void {
-    if (body[start] !== openArray) return this.add(body, start, end, shape);
-    const walker = new JsonWalker(body, start);
-    while (walker.next()) this.add(body, walker.start, walker.end, shape);
   }
 
   /** Hands in one record; its bytes are copied. */
