@@ -7,8 +7,8 @@
  *
  * Once for all that came at once: what follows from a request after it was answered, and what nobody asked for, must not keep
  * the next one waiting. So whoever comes beside a client that was alone waits for a single sync, and for another at most
- * where that client has sent ahead. A client is a connection here. Who only listens over a WebSocket does not count: what is pushed
- * to him was written by the one who is alone. A stream of events is a request over HTTP for as long as it is open. It does not know sockets.
+ * where that client has sent ahead. A client is a connection here. Who only listens, over a WebSocket or to a stream of events, does
+ * not count: what is pushed to him was written by the one who is alone. It does not know sockets.
  */
 
 import type { Clock } from '../base/clock.ts';
@@ -44,10 +44,11 @@ export class ActiveClients {
     this.#exchanges++;
   }
 
-  /** It has ended. */
+  /** It has ended, or its client only listens from here on. */
   ended(): void {
     this.#exchanges--;
-    this.#othersMs = this.#clock.monotonicMs();
+    // While there are others nobody asks since when.
+    if (this.#exchanges === 0) this.#othersMs = this.#clock.monotonicMs();
   }
 
   /** Whether this thread may wait for the disk once; who is told so is taken to do it. */

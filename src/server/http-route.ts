@@ -18,6 +18,8 @@ export interface Living extends Placed {
   finish(): void;
   /** End at once. */
   destroy(): void;
+  /** Its client has asked for all that it will, and is sent what others write. */
+  readonly onlyListens?: boolean;
   /** Since when nothing has moved, by the server's monotonic clock, in milliseconds; now while the broker owes something. */
   readonly idleSinceMs: number;
 }
@@ -93,6 +95,8 @@ export interface RouteTable {
   readonly stopping: boolean;
   /** Something that a close waits for, within its time, begins; WebSockets are counted by the server itself. */
   began(living: Living): void;
+  /** `living`, which began and has not ended, has come to where it only listens. */
+  listens(living: Living): void;
   ended(living: Living): void;
 }
 

@@ -13,7 +13,7 @@
  */
 
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, us_socket_context_t } from 'uWebSockets.js';
-import { present } from '../base/assert.ts';
+import { assert, present } from '../base/assert.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
@@ -242,8 +242,13 @@ export class HttpServer implements RouteTable {
     this.#live.add(living);
   }
 
-  ended(living: Living): void {
+  listens(living: Living): void {
+    assert(living.onlyListens === true, 'who is told of as listening says so until the end');
     this.#options.clients?.ended();
+  }
+
+  ended(living: Living): void {
+    if (living.onlyListens !== true) this.#options.clients?.ended();
     this.#gone(living);
   }
 

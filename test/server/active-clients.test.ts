@@ -99,6 +99,45 @@ describe('a broker', () => {
     expect(await syncedInPlace(write)).toBe(0);
   });
 
+  /** A client that is alone, beside what comes over the HTTP port. */
+  async function besideHttp() {
+    vi.spyOn(QuickCalls.prototype, 'areQuick', 'get').mockReturnValue(true);
+    const time = vi.spyOn(systemClock, 'monotonicMs').mockReturnValue(1000);
+    const broker = await start({ ownsThread: true, http: '127.0.0.1:0' });
+    const client = await connected(broker);
+    await client.createTopic('orders');
+    const value = 'x'.repeat(500);
+    const url = `http://127.0.0.1:${broker.http!.port}/topics/orders`;
+    return { time, url, produce: () => client.produce('orders', value) };
+  }
+
+  it('syncs in its own thread beside who only listens to events', async () => {
+    const { time, url, produce } = await besideHttp();
+    const ending = new AbortController();
+    const events = await fetch(`${url}/events`, { signal: ending.signal });
+    ends.push(() => ending.abort());
+    expect(events.status).toBe(200);
+    const reader = events.body!.getReader();
+    await reader.read();
+    // Right behind its request the thread waits for nothing.
+    expect(await syncedInPlace(produce)).toBe(0);
+    time.mockReturnValue(2000);
+    expect(await syncedInPlace(produce)).toBeGreaterThan(100);
+    expect((await reader.read()).value!.length).toBeGreaterThan(0);
+  });
+
+  it('leaves syncs to its workers while requests over HTTP are served', async () => {
+    const { url, produce } = await besideHttp();
+    expect(await syncedInPlace(produce)).toBeGreaterThan(100);
+    const post = async (): Promise<void> => {
+      const response = await fetch(url, { method: 'POST', body: '1', headers: { 'content-type': 'application/json' } });
+      expect(response.status).toBe(200);
+      await response.text();
+    };
+    await post();
+    expect(await syncedInPlace((round) => (round % 2 === 0 ? post() : produce()))).toBe(0);
+  });
+
   it('leaves syncs to its workers in a process that has more to do', async () => {
     const broker = await start({});
     const client = await connected(broker);

@@ -70,6 +70,7 @@ export class Exchange implements Living {
   #listener: ExchangeListener | null = null;
   #over = false;
   #streaming = false;
+  #onlyListens = false;
   #movedMs = 0;
   /** Nothing is read of the body at the moment. */
   #heldBack = false;
@@ -99,6 +100,10 @@ export class Exchange implements Living {
 
   get streaming(): boolean {
     return this.#streaming;
+  }
+
+  get onlyListens(): boolean {
+    return this.#onlyListens;
   }
 
   get headOnly(): boolean {
@@ -240,6 +245,14 @@ export class Exchange implements Living {
     this.response.cork(() => {
       this.#writeHead(200, type, headers);
     });
+  }
+
+  /** From here on the client is sent what others write, and asks for nothing more; once, after `stream`. */
+  listen(): void {
+    assert(this.#streaming && !this.#onlyListens, 'what listens streams, and begins to once');
+    if (this.#over) return;
+    this.#onlyListens = true;
+    this.#server.listens(this);
   }
 
   /** Writes a part of a streamed response. False asks to write no more until `writable`. */

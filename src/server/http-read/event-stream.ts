@@ -200,6 +200,7 @@ class EventStream implements ReaderListener, Placed {
     }
     this.#exchange.stream('text/event-stream', [['cache-control', 'no-store']]);
     if (this.#exchange.over) return this.#close();
+    this.#exchange.listen();
     this.#write(`retry: ${retryMs}\nid: ${positionsText(this.#positions)}\n\n`);
     for (const [partition, offset, next] of this.#lost) this.#tellLost(partition, offset, next);
     this.#reader.grant(aheadRecords, aheadBytes);
