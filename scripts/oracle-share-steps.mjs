@@ -156,6 +156,35 @@ export async function shareMemberLeaves(target) {
   await other.begin('another gets the rest', of());
 }
 
+/** Acknowledgements that name records twice, or records of others, are taken as a whole or not at all. */
+export async function shareOverlaps(target) {
+  const { topic, groupId, of } = await prepared(target, 'share-overlaps');
+  const member = new ShareMember(target, groupId, [topic]);
+  const other = new ShareMember(target, groupId, [topic], 2);
+  await member.join('joins');
+  await other.beat('another joins', { memberEpoch: 0, subscribedTopicNames: [topic] });
+  await member.begin('begins', of());
+  await other.fetch('another finds nothing', of());
+  await member.acknowledge('one offset twice', of([batch(0, 1, Type.ACCEPT), batch(1, 2, Type.RELEASE)]));
+  await member.acknowledge('the same twice', of([batch(1, 1, Type.ACCEPT), batch(1, 1, Type.ACCEPT)]));
+  await member.acknowledge('the last twice', of([batch(0, 2, Type.ACCEPT), batch(2, 2, Type.REJECT)]));
+  await member.acknowledge('one within another', of([batch(0, 2, Type.ACCEPT), batch(1, 1, Type.REJECT)]));
+  await member.acknowledge('partly beyond', of([batch(0, 0, Type.ACCEPT), batch(1, 5, Type.ACCEPT)]));
+  await member.acknowledge('before the log', of([batch(-5, -2, Type.ACCEPT)]));
+  await member.acknowledge('from before the log', of([batch(-1, 0, Type.RELEASE, Type.RELEASE)]));
+  await member.acknowledge('without an end', of([batch(0, Number.MAX_SAFE_INTEGER, Type.ACCEPT)]));
+  await other.acknowledge('what another member has', of([batch(0, 0, Type.ACCEPT)]));
+  await member.fetch('one offset twice, with a fetch', of([batch(0, 1, Type.ACCEPT), batch(1, 2, Type.ACCEPT)]));
+  await member.acknowledge('a partition twice', [
+    ...of([batch(0, 0, Type.ACCEPT)]),
+    ...of([batch(1, 1, Type.RELEASE)]),
+  ]);
+  await member.fetch('gets what it has released');
+  await member.acknowledge('all that it has', of([batch(0, 2, Type.ACCEPT)]));
+  await member.acknowledge('all once more', of([batch(0, 2, Type.ACCEPT)]));
+  await member.fetch('ends', [], { shareSessionEpoch: -1 });
+}
+
 async function mistakes(member, of) {
   await member.acknowledge('beyond', of([batch(2, 9, Type.ACCEPT)]));
   await member.acknowledge('inverted', of([batch(3, 1, Type.ACCEPT)]));

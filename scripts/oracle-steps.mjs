@@ -60,6 +60,7 @@ import {
   writeMarkers,
 } from './oracle-transaction-steps.mjs';
 import {
+  fencedOffsets,
   transactionalFetch,
   transactionalOffsets,
   transactionalProduce,
@@ -72,6 +73,7 @@ import {
   shareGroupOffsets,
   shareIsolation,
   shareMemberLeaves,
+  shareOverlaps,
 } from './oracle-share-steps.mjs';
 
 export const scenarios = [
@@ -117,6 +119,7 @@ export const scenarios = [
   { name: 'Transactions, Produce', run: transactionalProduce },
   { name: 'Transactions, Fetch', run: transactionalFetch },
   { name: 'Transactions, TxnOffsetCommit', run: transactionalOffsets },
+  { name: 'Transactions, fenced offsets', run: fencedOffsets },
   { name: 'Transactions, ListTransactions', run: listTransactions },
   { name: 'Transactions, WriteTxnMarkers', run: writeMarkers },
   { name: 'FindCoordinator', run: findCoordinators },
@@ -134,6 +137,7 @@ export const scenarios = [
   { name: 'ShareGroupHeartbeat', run: shareGroupHeartbeat },
   { name: 'ShareFetch', run: shareFetch },
   { name: 'ShareFetch after leaving', run: shareMemberLeaves },
+  { name: 'ShareAcknowledge overlaps', run: shareOverlaps },
   { name: 'ShareFetch isolation', run: shareIsolation },
   { name: 'ShareGroup offsets', run: shareGroupOffsets },
   { name: 'ShareGroupState in use', run: shareGroupStateInUse },

@@ -155,3 +155,41 @@ export async function transactionalOffsets(target) {
     await fetched('committed');
   }
 }
+
+/** A producer whose id another one has taken over, with offsets that were pending, comes back at every step of the other. */
+export async function fencedOffsets(target) {
+  const where = await place(target, 'fenced-offsets');
+  for (const version of range(3, 6)) {
+    const v2 = version >= 5;
+    const producer = new Producer(target, `fenced-offsets-${version}`);
+    const group = target.topic(`fenced-group-${version}`);
+    const fetched = async (label) => {
+      for (const requireStable of [false, true]) {
+        const topics = [{ name: where.name, topicId: where.id, partitionIndexes: [0] }];
+        const groups = [{ groupId: group, memberId: null, memberEpoch: -1, topics }];
+        await target.ask(`${label}, stable ${requireStable}`, Key.OFFSET_FETCH, 8, { groups, requireStable });
+      }
+    };
+    await producer.init('producer');
+    if (!v2) await producer.addOffsets('added', 3, group);
+    await producer.commitOffsets('pending', version, group, where);
+    const before = producer.identity;
+    const comesBack = async (when) => {
+      await producer.addOffsets(`the old one adds, ${when}`, v2 ? 4 : 3, group, before);
+      await producer.commitOffsets(`the old one commits, ${when}`, version, group, where, before);
+      await fetched(when);
+    };
+    await producer.init('takes over');
+    await producer.complete();
+    await comesBack('taken over');
+    await producer.reinit('has taken over');
+    await comesBack('has taken over');
+    if (!v2) await producer.addOffsets('the new one adds', 3, group);
+    await producer.commitOffsets('the new one commits', version, group, where);
+    await comesBack('the new one has committed');
+    await producer.end('the old one ends', v2 ? 5 : 4, true, before);
+    await producer.describe('the old one ends');
+    await producer.end('the new one ends', v2 ? 5 : 4, true);
+    await comesBack('the new one has ended');
+  }
+}
