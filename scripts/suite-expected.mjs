@@ -31,7 +31,6 @@ export function reasonForTest(suite, test) {
 /** Suites that are not run, and why. */
 export const absentSuites = [
   ['Apache Kafka (Java)', 'its integration tests start brokers of their own within the test, and take no address'],
-  ['librdkafka (share groups)', 'its tests are set up here, and have not come to their end yet'],
   [
     '@platformatic/kafka',
     'its package has no tests, and they want three brokers with SASL in Docker; `test/clients` uses it',

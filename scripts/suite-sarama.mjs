@@ -28,7 +28,11 @@ const proxyCount = 5;
 export const sarama = {
   name: 'Sarama',
   version,
-  settings: { 'advertised.listeners': `PLAINTEXT://${loopback}:${firstPort}` },
+  settings: {
+    'advertised.listeners': `PLAINTEXT://${loopback}:${firstPort}`,
+    // As Sarama's own brokers have it: what asks for a topic that is missing is not to make it.
+    'auto.create.topics.enable': 'false',
+  },
   install(onNote) {
     return installed(`suite-sarama-${version}`, onNote, (into) => {
       needs('Sarama', 'go');
