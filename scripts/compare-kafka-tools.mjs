@@ -16,6 +16,7 @@ import { kafkaCommandsClassPath } from '../build/bench/peers/kafka-jars.js';
 import { readCommandLine } from './command-line.mjs';
 import { areasOf } from './kafka-tools-commands.mjs';
 import { expected } from './kafka-tools-expected.mjs';
+import { startStreamsGroup } from './kafka-tools-streams-group.mjs';
 import { OracleClient } from './oracle-client.mjs';
 
 const { values } = readCommandLine({
@@ -156,15 +157,23 @@ async function compare(name, [file, ...args], input) {
 const [kafka, millrace] = await servers();
 let differing = 0;
 let ran = 0;
+/** Each ends what runs on. */
 let running = [];
 const stop = async () => {
-  for (const child of running) {
+  for (const end of running) await end();
+  running = [];
+};
+
+/** Starts a tool that runs on; what ends it. */
+function startTool(file, args, address) {
+  const child = start(file, args, address);
+  for (const stream of [child.stdout, child.stderr]) stream.resume();
+  return async () => {
     const closed = new Promise((resolve) => child.once('close', resolve));
     child.kill('SIGTERM');
     await closed;
-  }
-  running = [];
-};
+  };
+}
 /** Commands that have been run. */
 const done = new Set();
 
@@ -192,12 +201,17 @@ async function runArea(commands) {
       await stop();
       continue;
     }
+    if (options.streams !== undefined) {
+      const { streams, topic } = options;
+      for (const { address } of [kafka, millrace]) running.push(await startStreamsGroup(address, streams, topic));
+      for (const { address } of [kafka, millrace]) await untilStable(address, streams);
+      continue;
+    }
     const name = `${command[0].replace(/^.*\./, '')} ${command.slice(1).join(' ').replaceAll(folder, '')}`.trim();
     if (!name.includes(values.only)) continue;
     if (options.group !== undefined) {
       const [file, ...args] = command;
-      running = [kafka, millrace].map(({ address }) => start(file, args, address));
-      for (const child of running) for (const stream of [child.stdout, child.stderr]) stream.resume();
+      running = [kafka, millrace].map(({ address }) => startTool(file, args, address));
       for (const { address } of [kafka, millrace]) await untilStable(address, options.group);
       continue;
     }

@@ -8,6 +8,7 @@
  *
  *   { input: 'text' }        its standard input
  *   { group: 'name' }        it runs on while the commands behind it do, until `stop`; they begin once the group is stable
+ *   { streams: 'name', topic } no command: a member of the streams group reads the topic until `stop`
  *   { stop: true }           ends what runs
  */
 

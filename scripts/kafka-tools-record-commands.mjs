@@ -218,6 +218,7 @@ export function recordAreas(fileOf) {
     [shareGroups, '--list'],
   ];
 
+  const words = ['--group', 'words'];
   const ofStreamsGroups = [
     [streamsGroups, '--list'],
     [streamsGroups, '--list', '--state'],
@@ -226,6 +227,33 @@ export function recordAreas(fileOf) {
     [streamsGroups, '--delete', '--group', 'none'],
     [streamsGroups, '--reset-offsets', '--group', 'none', '--input-topic', 'flow', '--to-earliest', '--execute'],
     [streamsGroups, '--delete-offsets', '--group', 'none', '--input-topic', 'flow'],
+    [{ streams: 'words', topic: 'flow' }],
+    [streamsGroups, '--list'],
+    [streamsGroups, '--list', '--state'],
+    [streamsGroups, '--list', '--state', 'stable'],
+    [streamsGroups, '--describe', ...words],
+    [streamsGroups, '--describe', ...words, '--verbose'],
+    [streamsGroups, '--describe', ...words, '--state', '--verbose'],
+    [streamsGroups, '--describe', ...words, '--members', '--verbose'],
+    [streamsGroups, '--describe', '--all-groups', '--state'],
+    [streamsGroups, '--delete', ...words],
+    [streamsGroups, '--reset-offsets', ...words, '--input-topic', 'flow', '--to-earliest', '--execute'],
+    [streamsGroups, '--delete-offsets', ...words, '--input-topic', 'flow'],
+    [groups, '--describe', ...words],
+    [tool('GroupsCommand'), '--list', '--streams'],
+    [{ stop: true }],
+    [streamsGroups, '--describe', ...words],
+    [streamsGroups, '--describe', ...words, '--members'],
+    [streamsGroups, '--reset-offsets', ...words, '--input-topic', 'flow', '--to-latest', '--dry-run'],
+    [streamsGroups, '--reset-offsets', ...words, '--all-input-topics', '--to-offset', '2', '--execute'],
+    [streamsGroups, '--reset-offsets', ...words, '--input-topic', 'none', '--to-earliest', '--execute'],
+    [streamsGroups, '--describe', ...words, '--offsets'],
+    [streamsGroups, '--delete-offsets', ...words, '--input-topic', 'none'],
+    [streamsGroups, '--delete-offsets', ...words, '--all-input-topics'],
+    [streamsGroups, '--describe', ...words, '--offsets'],
+    [streamsGroups, '--delete', ...words],
+    [streamsGroups, '--list'],
+    [topics, '--list'],
   ];
 
   return [
