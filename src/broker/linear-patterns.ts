@@ -17,10 +17,13 @@ const longestPattern = 2048;
 const longestWrittenOut = 16_384;
 /** RE2 repeats no more than this, repetitions within repetitions included. */
 const mostRepetitions = 1000;
-/** Matching one name takes up to some ten nanoseconds for each instruction and character. */
+/** A class of Unicode has hundreds of ranges, each of which is gone through while it is compiled. */
+const mostUnicodeClasses = 64;
+/** Matching one name takes some ten nanoseconds for each instruction and character, and in the worst case some hundred. */
 const largestProgram = 4096;
-/** What a slice may cost, in instructions that are held against a name: some ten milliseconds at most. */
+/** What a slice may cost, in instructions that are held against a name, and in time, after which no other piece begins. */
 const sliceInstructions = 5000;
+const sliceMs = 5;
 /** What a character costs that is compiled, in the same measure. */
 const instructionsPerCharacter = 40;
 
@@ -35,12 +38,14 @@ export interface LinearPattern {
 }
 
 export class LinearPatterns {
+  readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #turns: Turns;
   #engine: Engine | null = null;
   #loading: Promise<void> | null = null;
 
   constructor(clock: Clock, logger: Logger) {
+    this.#clock = clock;
     this.#logger = logger;
     this.#turns = new Turns(clock);
   }
@@ -66,7 +71,7 @@ export class LinearPatterns {
   async match(patterns: readonly string[], names: readonly string[]): Promise<Map<string, Set<string>>> {
     await this.#load();
     const matched = new Map<string, Set<string>>();
-    const slices = new Slices(this.#turns);
+    const slices = new Slices(this.#turns, this.#clock);
     for (const pattern of patterns) {
       const found = new Set<string>();
       matched.set(pattern, found);
@@ -88,6 +93,7 @@ export class LinearPatterns {
     const { RE2JS, RE2JSSyntaxException } = present(this.#engine, 'the engine is loaded');
     if (pattern.length > longestPattern) return `it is longer than ${longestPattern} characters`;
     if (writtenOutLength(pattern) > longestWrittenOut) return 'it repeats too much';
+    if ((pattern.match(/\\p/gi)?.length ?? 0) > mostUnicodeClasses) return 'it has too many classes of Unicode';
     try {
       const compiled = RE2JS.compile(pattern);
       return compiled.programSize() > largestProgram ? 'it repeats too much' : compiled;
@@ -132,21 +138,30 @@ class Turns {
 /** Work in slices, between which others have their turn: many small pieces in one, and a large one by itself. */
 class Slices {
   readonly #turns: Turns;
+  readonly #clock: Clock;
   #left = sliceInstructions;
+  #endMs: number;
 
-  constructor(turns: Turns) {
+  constructor(turns: Turns, clock: Clock) {
     this.#turns = turns;
+    this.#clock = clock;
+    this.#endMs = clock.monotonicMs() + sliceMs;
   }
 
   /** To be called before a piece of work of that cost: null where it goes on at once, or what it waits for. */
   spend(cost: number): Promise<void> | null {
     const isBegun = this.#left < sliceInstructions;
-    if (!isBegun || cost <= this.#left) {
+    if (!isBegun || (cost <= this.#left && this.#clock.monotonicMs() < this.#endMs)) {
       this.#left -= cost;
       return null;
     }
+    return this.#next(cost);
+  }
+
+  async #next(cost: number): Promise<void> {
+    await this.#turns.next();
     this.#left = sliceInstructions - cost;
-    return this.#turns.next();
+    this.#endMs = this.#clock.monotonicMs() + sliceMs;
   }
 }
 

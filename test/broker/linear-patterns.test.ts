@@ -33,6 +33,7 @@ test.each([
   ['(?:.{400}b{400}){9}', 'it repeats too much'],
   ['(a?){1000}'.repeat(200), 'it repeats too much'],
   [`(?:${'topic-'.repeat(100)}){1000}`, 'it repeats too much'],
+  [String.raw`\pL\PN`.repeat(40), 'it has too many classes of Unicode'],
 ])('%s is refused', async (pattern, problem) => {
   const patterns = new LinearPatterns(systemClock, silentLogger);
   await patterns.ready();
@@ -47,13 +48,17 @@ test('what takes others for ever takes no time', async () => {
 });
 
 /** Goes through the names with all of the expressions; how many turns of the event loop that takes together. */
-async function turnsFor(jobs: readonly { expressions: string[]; names: string[] }[]): Promise<number> {
+async function turnsFor(jobs: readonly { expressions: string[]; names: string[] }[], msPerPiece = 0): Promise<number> {
+  let nowMs = 0;
   const timers: (() => void)[] = [];
   const setTimer = (_delayMs: number, callback: () => void) => {
     timers.push(callback);
     return { cancel: () => {} };
   };
-  const patterns = new LinearPatterns({ ...systemClock, setTimer }, silentLogger);
+  const patterns = new LinearPatterns(
+    { ...systemClock, setTimer, monotonicMs: () => (nowMs += msPerPiece) },
+    silentLogger,
+  );
   await patterns.ready();
   const found: Set<string>[] = [];
   let left = jobs.length;
@@ -77,6 +82,12 @@ async function turnsFor(jobs: readonly { expressions: string[]; names: string[] 
 const jobOf = (expressionCount: number, nameCount: number) => ({
   expressions: Array.from({ length: expressionCount }, (_, i) => `topic-${i}-[a-z]*|topic-0`),
   names: Array.from({ length: nameCount }, (_, i) => `topic-${i}`),
+});
+
+test('a slice ends when its time is up, however little its pieces were thought to cost', async () => {
+  const job = jobOf(1, 100);
+  expect(await turnsFor([job])).toBe(1);
+  expect(await turnsFor([job], 3)).toBeGreaterThan(40);
 });
 
 test.each([
