@@ -32,10 +32,15 @@ export function assignSimply({ members, partitionCounts, isHomogeneous }: Assign
     spread(members, [...(members[0]?.topicIds ?? [])], partitionCounts, assignment);
     return assignment;
   }
-  for (const topicId of new Set(members.flatMap(({ topicIds }) => [...topicIds]))) {
-    const subscribers = members.filter(({ topicIds }) => topicIds.has(topicId));
-    spread(subscribers, [topicId], partitionCounts, assignment);
+  const subscribers = new Map<Uuid, AssignableMember[]>();
+  for (const member of members) {
+    for (const topicId of member.topicIds) {
+      const known = subscribers.get(topicId);
+      if (known === undefined) subscribers.set(topicId, [member]);
+      else known.push(member);
+    }
   }
+  for (const [topicId, ofTopic] of subscribers) spread(ofTopic, [topicId], partitionCounts, assignment);
   return assignment;
 }
 
@@ -46,20 +51,15 @@ function spread(
   partitionCounts: ReadonlyMap<Uuid, number>,
   into: ReadonlyMap<string, Map<Uuid, Set<number>>>,
 ): void {
-  const places = topicIds.flatMap((topicId) =>
-    Array.from({ length: partitionCounts.get(topicId) ?? 0 }, (_, partition): Place => ({
-      topicId,
-      partition,
-      holders: new Set(),
-    })),
-  );
+  const placesOf = new Map(topicIds.map((topicId) => [topicId, placesIn(topicId, partitionCounts)]));
+  const places = [...placesOf.values()].flat();
   if (places.length === 0 || members.length === 0) return;
   const sharing = Math.ceil(members.length / places.length);
   const holders = members.map((_, index) => ({
     wantedCount: wanted(index, members.length, places.length),
     places: new Set<Place>(),
   }));
-  keep(members, places, holders);
+  keep(members, placesOf, holders);
   for (const place of places) dropBeyond(place, sharing, holders);
   for (const [index, holder] of holders.entries()) {
     for (const place of holder.places) {
@@ -71,6 +71,11 @@ function spread(
   for (const [index, { places: has }] of holders.entries()) put(has, into.get(members[index]!.id)!);
 }
 
+function placesIn(topicId: Uuid, partitionCounts: ReadonlyMap<Uuid, number>): Place[] {
+  const length = partitionCounts.get(topicId) ?? 0;
+  return Array.from({ length }, (_, partition) => ({ topicId, partition, holders: new Set() }));
+}
+
 /** How many partitions the member with that index is to have, where each goes to equally many. */
 function wanted(index: number, memberCount: number, placeCount: number): number {
   const each = (Math.ceil(memberCount / placeCount) * placeCount) / memberCount;
@@ -78,13 +83,21 @@ function wanted(index: number, memberCount: number, placeCount: number): number 
 }
 
 /** What each member has already. */
-function keep(members: readonly AssignableMember[], places: readonly Place[], holders: readonly Holder[]): void {
+function keep(
+  members: readonly AssignableMember[],
+  placesOf: ReadonlyMap<Uuid, readonly Place[]>,
+  holders: readonly Holder[],
+): void {
   for (const [index, { target }] of members.entries()) {
     if (target.size === 0) continue;
-    for (const place of places) {
-      if (target.get(place.topicId)?.has(place.partition) !== true) continue;
-      place.holders.add(index);
-      holders[index]!.places.add(place);
+    for (const [topicId, places] of placesOf) {
+      // In ascending order, whatever the order of the target: what is dropped first hangs on it.
+      for (const partition of [...(target.get(topicId) ?? [])].toSorted((a, b) => a - b)) {
+        const place = places[partition];
+        if (place === undefined) continue;
+        place.holders.add(index);
+        holders[index]!.places.add(place);
+      }
     }
   }
 }
@@ -110,7 +123,7 @@ function drop(place: Place, index: number, holders: readonly Holder[]): void {
  * only such are left, the partition stays with fewer.
  */
 function fill(places: readonly Place[], sharing: number, holders: readonly Holder[]): void {
-  let hungry = holders.flatMap(({ places: has, wantedCount }, index) => (has.size < wantedCount ? [index] : []));
+  const hungry = holders.flatMap(({ places: has, wantedCount }, index) => (has.size < wantedCount ? [index] : []));
   let turn = 0;
   for (const place of places) {
     let passed = 0;
@@ -127,7 +140,7 @@ function fill(places: readonly Place[], sharing: number, holders: readonly Holde
       place.holders.add(index);
       has.add(place);
       if (has.size < wantedCount) turn++;
-      else hungry = hungry.toSpliced(turn, 1);
+      else hungry.splice(turn, 1);
     }
     if (hungry.length === 0) return;
   }
