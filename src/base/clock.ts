@@ -15,6 +15,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Calls `callback` once after at least `delayMs` milliseconds. Timers do not keep a process alive. */
   setTimer(delayMs: number, callback: () => void): Timer;
+  /** Calls `callback` once behind this turn of the event loop: where a timer asks, after all was read that has come in. */
+  afterTurn(callback: () => void): void;
 }
 
 const longestDelayMs = 2 ** 31 - 1;
@@ -27,4 +29,6 @@ export const systemClock: Clock = {
     handle.unref();
     return { cancel: () => clearTimeout(handle) };
   },
+  // Immediates come behind the phase of Node's event loop that reads, and timers before it.
+  afterTurn: (callback) => void setImmediate(callback),
 };

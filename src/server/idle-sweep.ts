@@ -1,9 +1,11 @@
 /**
  * Ends connections over which nothing has moved for too long; one sweep for all of a door's. I/O thread.
- * A connection to which the broker owes a response is not idle, one that does not read its responses is.
+ * A connection to which the broker owes a response is not idle, one that does not read its responses is. A time in which
+ * this thread was held up, and read nothing, is not held against anybody.
  */
 
 import type { Clock, Timer } from '../base/clock.ts';
+import { setPatientTimer } from '../base/patient-timer.ts';
 
 const longestPeriodMs = 30_000;
 
@@ -20,9 +22,9 @@ export function sweepIdle<Connection extends { readonly idleSinceMs: number }>(
   if (idleMs < 0) return () => {};
   let timer: Timer;
   const schedule = (): void => {
-    timer = clock.setTimer(Math.max(1, Math.min(idleMs / 4, longestPeriodMs)), () => {
-      const nowMs = clock.monotonicMs();
-      const idle = [...connections()].filter((connection) => nowMs - connection.idleSinceMs > idleMs);
+    timer = setPatientTimer(clock, Math.max(1, Math.min(idleMs / 4, longestPeriodMs)), (heldUpMs) => {
+      const idleFromMs = clock.monotonicMs() - heldUpMs - idleMs;
+      const idle = [...connections()].filter(({ idleSinceMs }) => idleSinceMs < idleFromMs);
       for (const connection of idle) end(connection);
       schedule();
     });

@@ -10,7 +10,8 @@
  * and is over in the time of one access.
  *
  * It measures what it does itself and what the worker tells of its own syncs, so that it comes back once the disk is quick
- * again. A sync that failed is never tried again, here or there; who wrote tells the worker. It writes nothing.
+ * again; after one that hung, not before a while is over. A sync that failed is never tried again, here or there; who wrote
+ * tells the worker. It writes nothing.
  */
 
 import type { Clock } from '../base/clock.ts';
@@ -26,6 +27,9 @@ export const maxLoneGroupBytes = 64 * 1024;
 const quickMs = 0.5;
 /** Where syncs take a quarter of a millisecond, one in twenty takes twice as long, which says nothing of the next. */
 const slowInARow = 3;
+/** Nothing is served while this thread waits for a disk that hangs, and what hung once may soon hang again. */
+const hungMs = 50;
+const restMs = 10_000;
 
 export interface LoneSyncOptions {
   readonly fileSystem: FileSystem;
@@ -37,6 +41,8 @@ export interface LoneSyncOptions {
 export class LoneSync {
   readonly #options: LoneSyncOptions;
   readonly #syncs = new QuickCalls(quickMs, false, slowInARow);
+  /** Until then the worker alone syncs. */
+  #restsUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LoneSyncOptions) {
     this.#options = options;
@@ -44,12 +50,14 @@ export class LoneSync {
 
   /** Whether a sync may be done here now; who is told so does it. */
   isAllowed(): boolean {
-    return this.#syncs.areQuick && (this.#options.mayWait?.() ?? false);
+    const { clock, mayWait } = this.#options;
+    return this.#syncs.areQuick && clock.monotonicMs() >= this.#restsUntilMs && (mayWait?.() ?? false);
   }
 
-  /** The worker's syncs take so long at the moment. */
+  /** A sync, of the worker or here, took so long. */
   took(durationMs: number): void {
     this.#syncs.took(durationMs);
+    if (durationMs >= hungMs) this.#restsUntilMs = this.#options.clock.monotonicMs() + restMs;
   }
 
   /** Syncs `log`. Returns how that went; throws for a defect alone. */
@@ -65,7 +73,7 @@ export class LoneSync {
       if (failure === null || systemErrorCode(error) === 'EBADF') throw error;
       return failure;
     } finally {
-      this.#syncs.took(clock.monotonicMs() - startedMs);
+      this.took(clock.monotonicMs() - startedMs);
     }
   }
 }

@@ -53,3 +53,25 @@ it('ends nobody where the time is negative', () => {
   clock.advance(1_000_000);
   expect(ended).toEqual([]);
 });
+
+it('takes nobody for idle over a time in which nothing was read', async () => {
+  const clock = new ManualClock();
+  const startMs = clock.monotonicMs();
+  let heardMs = startMs;
+  const { ended, stop } = sweep(clock, 1000, [() => startMs, () => heardMs]);
+  clock.advance(750);
+  await clock.stall(5000, () => (heardMs = clock.monotonicMs()));
+  expect(ended).toEqual([]);
+  clock.advance(250);
+  expect(ended).toEqual([0]);
+  stop();
+});
+
+it('ends nobody any more where it is stopped by what was read first', async () => {
+  const clock = new ManualClock();
+  const { ended, stop } = sweep(clock, 1000, [() => 0]);
+  clock.advance(1000);
+  await clock.stall(5000, stop);
+  expect(ended).toEqual([]);
+  expect(clock.pendingCount).toBe(0);
+});

@@ -28,6 +28,7 @@ import type { Compactor } from '../../src/storage/compactor.ts';
 import type { FileSystem } from '../../src/storage/file-system.ts';
 import { LocalLogStore } from '../../src/storage/local-log-store.ts';
 import type { LogStore } from '../../src/storage/partition-log.ts';
+import { LoneSyncWatch } from './lone-sync-watch.ts';
 import { MortalFileSystem } from './mortal-file-system.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SimulatedConnection } from './simulated-connection.ts';
@@ -57,6 +58,8 @@ export interface BrokerProcessOptions {
   readonly directFromBytes: number;
   /** The chance that a client counts as the only one there, each time that this matters. */
   readonly loneChance: number;
+  /** The I/O thread synced a log itself. */
+  readonly loneSynced: () => void;
   /** The process died in a call of the file system. */
   readonly died: () => void;
   /** A flush worker ended by a defect, or an event of the process threw. */
@@ -131,29 +134,29 @@ export class BrokerProcess {
 
   /** Opens all that the broker is made of. Rejects where the disk does not let it, or where it died meanwhile. */
   async start(): Promise<void> {
-    const { arena, wraps, settings, defect } = this.#options;
+    const { arena, wraps, settings, scheduler, loneChance, loneSynced, defect } = this.#options;
     const { fileSystem, clock, random, logger } = this;
+    const loneSyncs = new LoneSyncWatch(fileSystem, loneSynced);
     const config = new BrokerConfig(settings);
     const nodeId = config.number('node.id');
     makeDataDirectory(fileSystem, dataPath, nodeId);
     const directory = openDataDirectory(fileSystem, dataPath, nodeId, random);
     const store = await LocalLogStore.open({
       directory: directory.path,
-      fileSystem,
+      fileSystem: loneSyncs,
       clock,
       random,
       logger,
       arena,
       executor: this.#executor,
       compactor: wraps.compactor(this.#compactor()),
-      mayWait: () => this.#options.scheduler.random.chance(this.#options.loneChance),
+      mayWait: () => loneSyncs.expect(scheduler.random.chance(loneChance)),
       onDefect: (error) => {
         if (this.#isAlive) defect(error);
       },
     });
     this.#store = wraps.store(store);
     const { clusterId } = directory;
-    const { scheduler } = this.#options;
     const afterTurn = (callback: () => void): void =>
       void scheduler.schedule('end of turn', 0, () => this.#run(callback));
     this.#broker = await Broker.open({ store: this.#store, config, clusterId, clock, random, logger, afterTurn });
@@ -241,6 +244,7 @@ export class BrokerProcess {
       nowMs: () => clock.nowMs(),
       monotonicMs: () => clock.monotonicMs(),
       setTimer: (delayMs, callback): Timer => clock.setTimer(delayMs, () => this.#run(callback)),
+      afterTurn: (callback) => clock.afterTurn(() => this.#run(callback)),
     };
   }
 

@@ -40,14 +40,14 @@ class WorkersAtFiles {
   }
 }
 
-const workers = new WorkersAtFiles();
-
 /** What the I/O thread syncs is told of, and never done. */
 class EarlyLoneSyncs extends WrappedFileSystem {
   readonly #logs = new Set<FileDescriptor>();
+  readonly #workers: WorkersAtFiles;
 
-  constructor(inner: FileSystem) {
+  constructor(inner: FileSystem, workers: WorkersAtFiles) {
     super(inner);
+    this.#workers = workers;
     workers.begin();
   }
 
@@ -59,7 +59,7 @@ class EarlyLoneSyncs extends WrappedFileSystem {
   }
 
   override sync(file: FileDescriptor): void {
-    if (!this.#logs.has(file) || !workers.areAllAsleep) super.sync(file);
+    if (!this.#logs.has(file) || !this.#workers.areAllAsleep) super.sync(file);
   }
 }
 
@@ -100,11 +100,19 @@ const alone: Pick<ExpectedBug, 'found' | 'profile'> = {
   },
 };
 
+const early = 'a sync in the I/O thread that is told and not done';
+
 export const loneBugs: readonly ExpectedBug[] = [
   {
-    name: 'a sync in the I/O thread that is told and not done',
-    fileSystem: (inner) => new EarlyLoneSyncs(inner),
-    queue: (inner) => workers.watch(inner),
+    name: early,
+    plant: () => {
+      const workers = new WorkersAtFiles();
+      return {
+        name: early,
+        fileSystem: (inner) => new EarlyLoneSyncs(inner, workers),
+        queue: (inner) => workers.watch(inner),
+      };
+    },
     ...alone,
   },
   {

@@ -84,6 +84,7 @@ function withoutLockEnds(inner: Clock): Clock {
     nowMs: () => inner.nowMs(),
     monotonicMs: () => inner.monotonicMs(),
     setTimer: (delayMs, callback) => inner.setTimer(delayMs, isLock(delayMs) ? () => {} : callback),
+    afterTurn: (callback) => inner.afterTurn(callback),
   };
 }
 
@@ -93,6 +94,7 @@ function hurried(inner: Clock): Clock {
     nowMs: () => inner.nowMs(),
     monotonicMs: () => inner.monotonicMs() * 2,
     setTimer: (delayMs, callback) => inner.setTimer(delayMs / 2, callback),
+    afterTurn: (callback) => inner.afterTurn(callback),
   };
 }
 

@@ -64,6 +64,7 @@ export class Scheduler {
       nowMs: () => Math.floor(this.#wallOffsetMs + this.#nowMs),
       monotonicMs: () => this.#nowMs,
       setTimer: (delayMs, callback) => this.schedule('timer', delayMs, callback),
+      afterTurn: (callback) => void this.schedule('after the turn', 0, callback),
     };
   }
 

@@ -41,6 +41,8 @@ import { TunedLogStore } from './wrapped-log-store.ts';
 /** A bug between the broker and what it runs on, to see that it is found. */
 export interface PlantedBug {
   readonly name: string;
+  /** The bug of one run, where its parts share something. */
+  plant?(): PlantedBug;
   fileSystem?(inner: FileSystem): FileSystem;
   store?(inner: LogStore): LogStore;
   queue?(inner: FlushQueue): FlushQueue;
@@ -87,7 +89,7 @@ function arena(): Arena {
 
 /** Runs the seed. Rejects only for defects of the simulation itself; what the broker does wrong is in the result. */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
-  const { bug } = options;
+  const bug = options.bug?.plant?.() ?? options.bug;
   const drawing = new Scheduler(seed);
   const profile = { ...drawProfile(drawing.random), ...options.profile };
   const scheduler = new Scheduler(seed, {

@@ -266,6 +266,7 @@ export class World {
       maxFlushStepMs: profile.maxFlushStepMs,
       directFromBytes: profile.directFromBytes,
       loneChance: profile.loneChance,
+      loneSynced: () => this.count('lone syncs'),
       died: () => {
         this.count('deaths within a call');
         // Not within the call: what the process still does must find its disk as it was.

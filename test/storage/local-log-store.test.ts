@@ -1,10 +1,9 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ErrorCode } from '../../src/base/error-code.ts';
 import { asOffset, noOffset } from '../../src/base/numbers.ts';
 import { defaultLogConfig } from '../../src/storage/log-config.ts';
-import { append, batchOf, StoreHarness, topicId, valuesFrom } from './store-harness.ts';
+import { append, batchOf, segmentLog, StoreHarness, topicId, until, valuesFrom } from './store-harness.ts';
 
 let harness: StoreHarness;
 beforeEach(async () => {
@@ -12,13 +11,6 @@ beforeEach(async () => {
   await harness.open();
 });
 afterEach(() => harness.remove());
-
-/** Lets the store go on until `condition` holds. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await setImmediate();
-}
-
-const segment = (offset: number): string => `${String(offset).padStart(20, '0')}.log`;
 
 describe('a log', () => {
   test('gives back what was appended, with its offsets, from the ring', async () => {
@@ -100,7 +92,7 @@ describe('a damaged length in a segment', () => {
     const log = harness.log('orders', 0, config);
     for (let i = 0; i < 10; i++) await append(log, batchOf([large]), 'written');
     await harness.store.close();
-    const path = `${harness.directory}/orders-0/${segment(0)}`;
+    const path = `${harness.directory}/orders-0/${segmentLog(0)}`;
     const bytes = readFileSync(path);
     bytes.writeInt32BE(9 * 1024 * 1024, 8);
     writeFileSync(path, bytes);

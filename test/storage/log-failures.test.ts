@@ -9,7 +9,7 @@ import type { FileSystem } from '../../src/storage/file-system.ts';
 import { defaultLogConfig } from '../../src/storage/log-config.ts';
 import { nodeFileSystem } from '../../src/storage/node-file-system.ts';
 import { ManualClock } from '../broker/manual-clock.ts';
-import { append, batchOf, StoreHarness, valuesFrom } from './store-harness.ts';
+import { append, batchOf, StoreHarness, until, valuesFrom } from './store-harness.ts';
 
 const systemError = (code: string): Error => Object.assign(new Error(code), { code });
 
@@ -56,10 +56,6 @@ beforeEach(async () => {
   await harness.open();
 });
 afterEach(() => harness.remove());
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await setImmediate();
-}
 
 /** Holds syncs up from now on; what is returned ends them all, with an error where one is given. */
 function holdSyncs(): { readonly waiting: () => number; end(error?: Error): void } {

@@ -21,6 +21,8 @@ let inPlace: string[];
 let byWorker: string[];
 let isOneAlone: boolean;
 let onSync: () => void;
+/** How long each of the worker's takes. */
+let workerMs: number;
 
 beforeEach(async () => {
   clock = new ManualClock();
@@ -28,6 +30,7 @@ beforeEach(async () => {
   byWorker = [];
   isOneAlone = true;
   onSync = () => {};
+  workerMs = 0;
   const paths = new Map<FileDescriptor, string>();
   const fileSystem: FileSystem = {
     ...nodeFileSystem,
@@ -46,7 +49,7 @@ beforeEach(async () => {
     },
     syncLater: (file) => {
       byWorker.push(paths.get(file)!);
-      return nodeFileSystem.syncLater(file);
+      return nodeFileSystem.syncLater(file).then(() => clock.pass(workerMs));
     },
   };
   harness = new StoreHarness({ clock, fileSystem, mayWait: () => isOneAlone });
@@ -210,6 +213,58 @@ describe('a sync in the I/O thread', () => {
       ways.push(inPlace.length > 0);
     }
     expect(ways).toEqual([true, true, true, true, true, false, false, false, false, true, true, true]);
+  });
+
+  it('is not done while those of the worker are slow, and again once several in a row were quick', async () => {
+    const log = await warmLog();
+    const other = await warmLog(1);
+    /** What is written for others goes by way of the worker. */
+    const syncByWorker = async (durationMs: number, times: number): Promise<void> => {
+      isOneAlone = false;
+      workerMs = durationMs;
+      for (let i = 0; i < times; i++) {
+        await append(other, batchOf(['a']), 'synced');
+        await turns(3);
+      }
+      isOneAlone = true;
+      workerMs = 0;
+    };
+    await syncByWorker(1, 3);
+    inPlace.length = 0;
+    await append(log, batchOf(['a']), 'synced');
+    expect(inPlace).toEqual([]);
+    await turns(3);
+    await syncByWorker(0, 3);
+    await append(log, batchOf(['a']), 'synced');
+    expect(inPlace).toHaveLength(1);
+  });
+
+  it.each(['here', 'in the worker'])('rests after one that hung %s, however quick others are', async (where) => {
+    const log = await warmLog();
+    const ways = async (count: number): Promise<boolean[]> => {
+      const found: boolean[] = [];
+      for (let i = 0; i < count; i++) {
+        inPlace.length = 0;
+        await append(log, batchOf(['a']), 'synced');
+        await turns(3);
+        found.push(inPlace.length > 0);
+      }
+      return found;
+    };
+    if (where === 'here') onSync = () => clock.pass(5000);
+    else {
+      isOneAlone = false;
+      workerMs = 5000;
+    }
+    expect(await ways(1)).toEqual([where === 'here']);
+    onSync = () => {};
+    isOneAlone = true;
+    workerMs = 0;
+    expect(new Set(await ways(10))).toEqual(new Set([false]));
+    clock.advance(9999);
+    expect(new Set(await ways(10))).toEqual(new Set([false]));
+    clock.advance(1);
+    expect(await ways(3)).toContain(true);
   });
 });
 

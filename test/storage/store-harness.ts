@@ -26,8 +26,19 @@ import { LocalLogStore } from '../../src/storage/local-log-store.ts';
 import { defaultLogConfig, type LogConfig } from '../../src/storage/log-config.ts';
 import { nodeFileSystem } from '../../src/storage/node-file-system.ts';
 import type { AppendOptions, AppendResult, PartitionLog } from '../../src/storage/partition-log.ts';
+import { segmentFileName } from '../../src/storage/segment-name.ts';
 
 export const topicId = 'FQ0JpJ3yR5iTtAqp5Vbaqg';
+
+/** Lets the store go on until `condition` holds. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await setImmediate();
+}
+
+/** The name of the log of the segment that begins at `offset`. */
+export function segmentLog(offset: number): string {
+  return segmentFileName(asOffset(offset), 'log');
+}
 
 /**
  * Runs flush rounds in this thread, one a turn of the event loop. Where nothing is left to do it leaves the files, as a
@@ -42,7 +53,8 @@ export class InlineExecutor implements FlushExecutor {
   #held = false;
   #loop: Promise<void> = Promise.resolve();
 
-  constructor(arena: Arena, fileSystem: FileSystem) {
+  /** `clock` is what it times its syncs with; unless given all take no time. */
+  constructor(arena: Arena, fileSystem: FileSystem, clock: Pick<Clock, 'monotonicMs'> = { monotonicMs: () => 0 }) {
     const { layout, memory } = arena;
     this.#queues = layout.queueAddresses.map((address) => new FlushQueue(memory.buffer, address, layout.queueCapacity));
     for (const queue of this.#queues) queue.files.take();
@@ -54,6 +66,7 @@ export class InlineExecutor implements FlushExecutor {
           ringAddress: layout.ringAddress,
           ringSizeBytes: layout.ringSizeBytes,
           fileSystem,
+          nowMs: () => clock.monotonicMs(),
         }),
     );
   }
@@ -143,7 +156,7 @@ export class StoreHarness {
       scratchSizeBytes: 8 * 1024 * 1024,
       heapSizeBytes: heapSizeBytes ?? 8 * 1024 * 1024,
     });
-    this.executor = new InlineExecutor(this.arena, fileSystem);
+    this.executor = new InlineExecutor(this.arena, fileSystem, this.options.clock);
     this.store = await LocalLogStore.open({
       directory: this.directory,
       fileSystem,

@@ -1,11 +1,10 @@
 /** What a start finds after a clean stop, a kill, and damage, over a real directory. */
 
 import { readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync, appendFileSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ErrorCode } from '../../src/base/error-code.ts';
 import { asOffset, noOffset } from '../../src/base/numbers.ts';
-import { append, batchOf, StoreHarness, valuesFrom } from './store-harness.ts';
+import { append, batchOf, segmentLog, StoreHarness, until, valuesFrom } from './store-harness.ts';
 
 let harness: StoreHarness;
 beforeEach(async () => {
@@ -13,13 +12,6 @@ beforeEach(async () => {
   await harness.open();
 });
 afterEach(() => harness.remove());
-
-/** Lets the store go on until `condition` holds. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await setImmediate();
-}
-
-const segment = (offset: number): string => `${String(offset).padStart(20, '0')}.log`;
 
 describe('starts', () => {
   test('after a clean stop opens nothing and keeps the epoch; after a kill recovers and raises it', async () => {
@@ -70,7 +62,7 @@ describe('starts', () => {
     await append(log, batchOf(['a']));
     await append(log, batchOf(['b', 'c']));
     harness.abandon();
-    const path = `${harness.directory}/orders-0/${segment(0)}`;
+    const path = `${harness.directory}/orders-0/${segmentLog(0)}`;
     const whole = readFileSync(path);
     const first = batchOf(['a']).length;
     for (let size = whole.length - 1; size > first; size--) {
@@ -94,7 +86,7 @@ describe('starts', () => {
     const log = harness.log('orders', 0, { segmentBytes: 150 });
     for (const value of ['a', 'b', 'c']) await append(log, batchOf([value]));
     harness.abandon();
-    const paths = [0, 2].map((baseOffset) => `${harness.directory}/orders-0/${segment(baseOffset)}`);
+    const paths = [0, 2].map((baseOffset) => `${harness.directory}/orders-0/${segmentLog(baseOffset)}`);
     const sizes = paths.map((path) => readFileSync(path).length);
     for (const path of paths) appendFileSync(path, Buffer.alloc(5000));
     await harness.open();
@@ -110,7 +102,7 @@ describe('starts', () => {
     await harness.store.close();
     await harness.open();
     harness.abandon();
-    const path = `${harness.directory}/orders-0/${segment(0)}`;
+    const path = `${harness.directory}/orders-0/${segmentLog(0)}`;
     const whole = readFileSync(path);
     appendFileSync(path, Buffer.alloc(5000));
     await harness.open();
@@ -125,7 +117,7 @@ describe('starts', () => {
     await harness.store.close();
     await harness.open();
     harness.abandon();
-    const path = `${harness.directory}/orders-0/${segment(0)}`;
+    const path = `${harness.directory}/orders-0/${segmentLog(0)}`;
     const zeroed = readFileSync(path).fill(0, 69);
     writeFileSync(path, zeroed);
     await harness.open();
@@ -137,7 +129,7 @@ describe('starts', () => {
     const log = harness.log();
     for (const value of ['a', 'b', 'c']) await append(log, batchOf([value]));
     harness.abandon();
-    const path = `${harness.directory}/orders-0/${segment(0)}`;
+    const path = `${harness.directory}/orders-0/${segmentLog(0)}`;
     const bytes = readFileSync(path);
     bytes[bytes.length / 3 + 65]! ^= 1;
     writeFileSync(path, bytes);
@@ -155,7 +147,7 @@ describe('starts', () => {
     await harness.store.close();
     await harness.open();
     harness.abandon();
-    truncateSync(`${harness.directory}/orders-0/${segment(0)}`, 100);
+    truncateSync(`${harness.directory}/orders-0/${segmentLog(0)}`, 100);
     for (let i = 0; i < 2; i++) {
       await harness.open();
       const damaged = harness.log();
@@ -201,7 +193,7 @@ describe('a log start that is durable', () => {
       await log.deleteRecordsBefore(noOffset);
       harness.abandon();
       const directory = `${harness.directory}/${topic}-0`;
-      if (loss === 'records') truncateSync(`${directory}/${segment(0)}`, 0);
+      if (loss === 'records') truncateSync(`${directory}/${segmentLog(0)}`, 0);
       else rmSync(directory, { recursive: true });
       await harness.open();
       const again = harness.log(topic);
@@ -218,7 +210,7 @@ test('a log whose first segment never reached the disk is empty, and goes on so 
   const log = harness.log('orders', 0, { segmentBytes: 200 });
   for (let i = 0; i < 6; i++) await append(log, batchOf([`v${i}`]), 'written');
   harness.abandon();
-  rmSync(`${harness.directory}/orders-0/${segment(0)}`);
+  rmSync(`${harness.directory}/orders-0/${segmentLog(0)}`);
   for (let i = 0; i < 2; i++) {
     await harness.open();
     expect(harness.store.recovery.cutBytes > 0).toBe(i === 0);
@@ -231,7 +223,7 @@ test('an empty file of a segment that could not be made cuts nothing off', async
   const log = harness.log('orders', 0, { segmentBytes: 200 });
   for (let i = 0; i < 6; i++) await append(log, batchOf([`v${i}`]));
   harness.abandon();
-  writeFileSync(`${harness.directory}/orders-0/${segment(1)}`, '');
+  writeFileSync(`${harness.directory}/orders-0/${segmentLog(1)}`, '');
   await harness.open();
   expect(harness.store.recovery).toMatchObject({ cutBytes: 0, refusedPartitions: 0 });
   expect(await valuesFrom(harness.log())).toHaveLength(6);

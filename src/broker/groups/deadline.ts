@@ -2,15 +2,22 @@
  * A moment that is put off again and again, such as the end of a member's session. I/O thread.
  * Putting it off moves a number and leaves the timer alone; a timer that fires too early is set again for what is left.
  * So a heartbeat costs neither a timer nor anything that grows with the number of members.
+ *
+ * Where this thread was held up when it fell due, by a disk that hung or a process that was suspended, whoever is waited
+ * for was not heard meanwhile: it passes after what came in was read, and is put off once by the time that was lost.
  */
 
 import type { Clock, Timer } from '../../base/clock.ts';
+import { setPatientTimer } from '../../base/patient-timer.ts';
 
 export class Deadline {
   readonly #clock: Clock;
   readonly #passed: () => void;
   /** Monotonic milliseconds; null while nothing is due. */
   #dueMs: number | null = null;
+  #delayMs = 0;
+  /** It was put off for a time in which nobody was heard. */
+  #isGranted = false;
   #timer: Timer | null = null;
   #timerDueMs = 0;
 
@@ -28,6 +35,8 @@ export class Deadline {
   set(delayMs: number): void {
     const dueMs = this.#clock.monotonicMs() + Math.max(delayMs, 0);
     this.#dueMs = dueMs;
+    this.#delayMs = delayMs;
+    this.#isGranted = false;
     if (this.#timer === null || this.#timerDueMs > dueMs) this.#startTimer(delayMs);
   }
 
@@ -41,13 +50,19 @@ export class Deadline {
   #startTimer(delayMs: number): void {
     this.#timer?.cancel();
     this.#timerDueMs = this.#clock.monotonicMs() + Math.max(delayMs, 0);
-    this.#timer = this.#clock.setTimer(delayMs, () => this.#fired());
+    this.#timer = setPatientTimer(this.#clock, delayMs, (heldUpMs) => this.#fired(heldUpMs));
   }
 
-  #fired(): void {
+  #fired(heldUpMs: number): void {
     this.#timer = null;
     if (this.#dueMs === null) return;
-    const leftMs = this.#dueMs - this.#clock.monotonicMs();
+    const nowMs = this.#clock.monotonicMs();
+    if (heldUpMs > 0 && !this.#isGranted && this.#dueMs <= nowMs) {
+      this.#isGranted = true;
+      // No more than if it had been set just now.
+      this.#dueMs = nowMs + Math.min(heldUpMs, this.#delayMs);
+    }
+    const leftMs = this.#dueMs - nowMs;
     if (leftMs > 0) {
       this.#startTimer(Math.ceil(leftMs));
       return;

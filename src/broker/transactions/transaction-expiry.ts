@@ -6,11 +6,13 @@
  *   every transaction.remove.expired.transaction.cleanup.interval.ms     idle for transactional.id.expiration.ms
  *
  * The abort comes under the next epoch, so that its producer, where it still lives, is told (KIP-588). What cannot be
- * written now is found again the next time.
+ * written now is found again the next time. A time in which this thread was held up, so that nobody could end a
+ * transaction, is not held against it.
  */
 
 import { ErrorCode, errorName } from '../../base/error-code.ts';
 import type { Timer } from '../../base/clock.ts';
+import { setPatientTimer } from '../../base/patient-timer.ts';
 import type { Broker } from '../broker.ts';
 import type { Transaction } from './transaction.ts';
 import { isIdle } from './transaction-state.ts';
@@ -48,28 +50,26 @@ export class TransactionExpiry {
   #scheduleAbort(): void {
     if (this.#stopped) return;
     const { clock, config } = this.#broker;
-    this.#abortTimer = clock.setTimer(
-      config.number('transaction.abort.timed.out.transaction.cleanup.interval.ms'),
-      () => {
-        this.#scheduleAbort();
-        if (!this.#isAborting) this.#abortTimedOut().catch((error: unknown) => this.#defect(error));
-      },
-    );
+    const periodMs = config.number('transaction.abort.timed.out.transaction.cleanup.interval.ms');
+    this.#abortTimer = setPatientTimer(clock, periodMs, (heldUpMs) => {
+      this.#scheduleAbort();
+      if (!this.#isAborting) this.#abortTimedOut(heldUpMs).catch((error: unknown) => this.#defect(error));
+    });
   }
 
-  async #abortTimedOut(): Promise<void> {
+  async #abortTimedOut(heldUpMs: number): Promise<void> {
     this.#isAborting = true;
     try {
-      await this.#abortEach();
+      await this.#abortEach(this.#broker.clock.monotonicMs() - heldUpMs);
     } finally {
       this.#isAborting = false;
     }
   }
 
-  async #abortEach(): Promise<void> {
-    const nowMs = this.#broker.clock.monotonicMs();
+  /** Aborts those whose time was up by `untilMs`. */
+  async #abortEach(untilMs: number): Promise<void> {
     const timedOut = [...this.#store.open()].filter(
-      ({ pending, image, deadlineMs }) => pending === null && image.state === 'Ongoing' && deadlineMs < nowMs,
+      ({ pending, image, deadlineMs }) => pending === null && image.state === 'Ongoing' && deadlineMs < untilMs,
     );
     for (const transaction of timedOut) {
       if (this.#stopped) return;

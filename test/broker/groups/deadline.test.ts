@@ -60,3 +60,28 @@ test('can be set anew when it passes', () => {
   clock.advance(100);
   expect(passed).toEqual([10, 20, 30]);
 });
+
+test('is put off by what is read first of all that came in while the thread was held up', async () => {
+  const { clock, deadline, passed } = start();
+  deadline.set(1000);
+  await clock.stall(5000, () => deadline.set(1000));
+  clock.advance(999);
+  expect(passed).toEqual([]);
+  clock.advance(1);
+  expect(passed).toEqual([6000]);
+});
+
+test.each([
+  ['for the time in which the thread was held up', 400, 1000 + 400 + 400],
+  ['and for no longer than it was set', 60_000, 61_000 + 1000],
+])('is put off once where nobody came, %s', async (_, lateMs, passesMs) => {
+  const { clock, deadline, passed } = start();
+  deadline.set(1000);
+  await clock.stall(1000 + lateMs);
+  expect(deadline.isSet).toBe(true);
+  clock.advance(passesMs - clock.monotonicMs() - 1);
+  expect(passed).toEqual([]);
+  // The thread is held up again: that had been granted.
+  await clock.stall(500);
+  expect(passed).toEqual([passesMs + 499]);
+});

@@ -132,6 +132,35 @@ describe.each([true, false])('with transactions V2: %s', (isV2) => {
     expect(errorCode).toBe(isV2 ? ErrorCode.INVALID_TXN_STATE : ErrorCode.PRODUCER_FENCED);
   });
 
+  test('its end that came in while the broker was held up comes before the end of its time', async () => {
+    const harness = await BrokerHarness.open();
+    const topic = await harness.createTopic('topic');
+    const producer = new TestProducer(harness, 'id', isV2);
+    await producer.init(15_000);
+    if (!isV2) await producer.add(topic, 0);
+    await producer.write(topic);
+    let errorCode = -1;
+    await harness.clock.stall(18_000, async () => ({ errorCode } = await producer.end(true)));
+    await settle();
+    expect(errorCode).toBe(ErrorCode.NONE);
+    expect(await producer.describe()).toMatchObject({ transactionState: 'CompleteCommit' });
+  });
+
+  test('a time in which the broker was held up is not taken from a transaction', async () => {
+    const harness = await BrokerHarness.open();
+    const topic = await harness.createTopic('topic');
+    const producer = new TestProducer(harness, 'id', isV2);
+    await producer.init(35_000);
+    if (!isV2) await producer.add(topic, 0);
+    await producer.write(topic);
+    await harness.clock.stall(40_000);
+    await settle();
+    expect(await producer.describe()).toMatchObject({ transactionState: 'Ongoing' });
+    harness.clock.advance(10_000);
+    await settle();
+    expect(await producer.describe()).toMatchObject({ transactionState: 'CompleteAbort' });
+  });
+
   test('a start completes what was decided, and goes on with what was open', async () => {
     const before = await BrokerHarness.open();
     const topic = await before.createTopic('topic');
