@@ -4,6 +4,7 @@
  * A test holds the table against facts about Kafka; how values are looked up stands in broker-config.ts.
  */
 
+import { problemOfAddressCounts, problemOfOrigins } from './config-grammars.ts';
 import type { BrokerConfigDefinition } from './inherited-config-table.ts';
 
 export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
@@ -179,6 +180,7 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     name: 'max.connections.per.ip.overrides',
     type: 'string',
     default: '',
+    problemOf: problemOfAddressCounts,
     update: 'cluster-wide',
     documentation:
       'How many connections single addresses may have instead, as address:count, with commas between them.',
@@ -203,6 +205,7 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     name: 'millrace.allowed.origins',
     type: 'list',
     default: '',
+    problemOf: problemOfOrigins,
     update: 'read-only',
     documentation:
       "Millrace's own: origins of web pages that may connect by WebSocket, such as https://shop.example, beside the broker's own; * stands for all.",

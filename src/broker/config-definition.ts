@@ -34,6 +34,8 @@ export interface ConfigDefinition {
   readonly ignoresCase?: boolean;
   /** False where a text or list without anything in it is refused. */
   readonly mayBeEmpty?: boolean;
+  /** What is wrong with a text or list beyond that, as a sentence without its full stop, or null. */
+  readonly problemOf?: (text: string) => string | null;
   readonly documentation: string;
 }
 
@@ -99,14 +101,19 @@ export function parseConfigValue(definition: ConfigDefinition, text: string): Pa
       // What stands twice counts once, as in Kafka since KIP-1161.
       const elements = trimmed === '' ? [] : [...new Set(trimmed.split(',').map((element) => element.trim()))];
       const stranger = elements.find((element) => !isAllowed(definition, element));
-      return stranger === undefined ? { text: elements.join(',') } : refuse(choicesText(definition));
+      if (stranger !== undefined) return refuse(choicesText(definition));
+      const problem = definition.problemOf?.(elements.join(',')) ?? null;
+      return problem === null ? { text: elements.join(',') } : refuse(problem);
     }
     case 'string':
     case 'class':
     case 'password':
-    case 'unknown':
+    case 'unknown': {
       if (trimmed === '' && definition.mayBeEmpty === false) return refuse('String must be non-empty');
-      return isAllowed(definition, trimmed) ? { text: trimmed } : refuse(choicesText(definition));
+      if (!isAllowed(definition, trimmed)) return refuse(choicesText(definition));
+      const problem = definition.problemOf?.(trimmed) ?? null;
+      return problem === null ? { text: trimmed } : refuse(problem);
+    }
   }
 }
 

@@ -3,6 +3,7 @@
  * thread. What a group can have of its own stands in group-config-table.ts.
  */
 
+import { problemOfAssignors } from './config-grammars.ts';
 import type { BrokerConfigDefinition } from './inherited-config-table.ts';
 
 export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
@@ -32,7 +33,7 @@ export const groupBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     name: 'group.consumer.assignors',
     type: 'list',
     default: 'uniform,range',
-
+    problemOf: problemOfAssignors,
     update: 'read-only',
     documentation:
       'The assignors that members of consumer groups may ask for; the first counts where none is asked for.',

@@ -5,6 +5,7 @@
  */
 
 import type { ConfigType } from './config-definition.ts';
+import { problemOfProtocolMap } from './config-grammars.ts';
 import type { BrokerConfigDefinition } from './inherited-config-table.ts';
 
 type Row = readonly [
@@ -129,7 +130,7 @@ const groups: readonly Group[] = [
         'listener.security.protocol.map',
         'string',
         'SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT',
-        { update: 'per-broker' },
+        { problemOf: problemOfProtocolMap, update: 'per-broker' },
       ],
       [
         'principal.builder.class',

@@ -4,6 +4,7 @@
  */
 
 import type { ConfigDefinition } from './config-definition.ts';
+import { problemOfThrottledReplicas } from './config-grammars.ts';
 
 export const topicConfigDefinitions: readonly ConfigDefinition[] = [
   {
@@ -87,6 +88,7 @@ export const topicConfigDefinitions: readonly ConfigDefinition[] = [
     name: 'follower.replication.throttled.replicas',
     type: 'list',
     default: '',
+    problemOf: problemOfThrottledReplicas,
     documentation: "Replicas whose replication is throttled on the follower's side. Without effect on a single node.",
   },
   {
@@ -100,6 +102,7 @@ export const topicConfigDefinitions: readonly ConfigDefinition[] = [
     name: 'leader.replication.throttled.replicas',
     type: 'list',
     default: '',
+    problemOf: problemOfThrottledReplicas,
     documentation: "Replicas whose replication is throttled on the leader's side. Without effect on a single node.",
   },
   {

@@ -1,17 +1,16 @@
 /**
  * How many connections a client's address may have: `max.connections.per.ip`, or what
- * `max.connections.per.ip.overrides` says of it (`192.0.2.1:100,localhost:5`). I/O thread. Names of hosts are not looked
- * up, but for `localhost`; what is no such list bounds nobody.
+ * `max.connections.per.ip.overrides` says of it (address-counts.ts). I/O thread. What is not such a text is refused before
+ * it is set; of an older release's that was not, nobody is bounded.
  */
 
+import { parseAddressCounts } from '../address-counts.ts';
 import type { BrokerConfig } from '../broker-config.ts';
-import { canonicalIP } from '../ip-address.ts';
 
 const setting = 'max.connections.per.ip';
 const overridesSetting = 'max.connections.per.ip.overrides';
 /** What that is where it limits nothing. */
 const unlimited = 2 ** 31 - 1;
-const loopback = ['127.0.0.1', '::1'];
 
 export class AddressBounds {
   readonly #config: BrokerConfig;
@@ -36,19 +35,9 @@ export class AddressBounds {
     const text = this.#config.text(overridesSetting) ?? '';
     if (text !== this.#known) {
       this.#known = text;
-      this.#counts = parsed(text);
+      const counts = parseAddressCounts(text);
+      this.#counts = typeof counts === 'string' ? new Map() : counts;
     }
     return this.#counts;
   }
-}
-
-function parsed(text: string): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const one of text.split(',')) {
-    const match = /^\s*(.+?)\s*:\s*(\d{1,10})\s*$/.exec(one);
-    if (match === null) continue;
-    const addresses = match[1] === 'localhost' ? loopback : [canonicalIP(match[1]!)];
-    for (const address of addresses) counts.set(address, Number(match[2]));
-  }
-  return counts;
 }
