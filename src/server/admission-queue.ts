@@ -1,7 +1,7 @@
 /**
  * Lets connections in one after the other where they come faster than they may: who comes too early waits, and those
- * behind it with it, as in the order of Kafka's acceptors (KIP-612, `max.connection.creation.rate`). I/O thread. It does
- * not know what it lets in.
+ * behind it with it, as in the order of Kafka's acceptors (KIP-612, `max.connection.creation.rate`). I/O thread. Nobody
+ * can take all places: of one origin only some wait. It does not know what it lets in.
  */
 
 import type { Clock, Timer } from '../base/clock.ts';
@@ -13,12 +13,23 @@ export interface AdmissionQueueOptions<Item> {
   readonly admit: (item: Item) => void;
   /** No more than this wait. */
   readonly most: number;
+  /** Where an item comes from, such as its client's address. */
+  readonly originOf: (item: Item) => string;
+  /** No more than this wait of one origin. */
+  readonly mostOfOrigin: number;
+}
+
+interface Waiting<Item> {
+  readonly item: Item;
+  readonly origin: string;
 }
 
 export class AdmissionQueue<Item> {
   readonly #options: AdmissionQueueOptions<Item>;
   /** In their order; the first waits for its time, the others for those before them. */
-  #waiting: Item[] = [];
+  #waiting: Waiting<Item>[] = [];
+  /** How many wait, by their origin. */
+  readonly #counts = new Map<string, number>();
   #timer: Timer | null = null;
 
   constructor(options: AdmissionQueueOptions<Item>) {
@@ -29,10 +40,15 @@ export class AdmissionQueue<Item> {
     return this.#waiting.length;
   }
 
-  /** Lets the item in, now or later. False where too many wait. */
+  /** Lets the item in, now or later. False where too many wait, or too many of its origin. */
   enter(item: Item): boolean {
-    if (this.#waiting.length >= this.#options.most) return false;
-    this.#waiting.push(item);
+    const { most, originOf, mostOfOrigin } = this.#options;
+    if (this.#waiting.length >= most) return false;
+    const origin = originOf(item);
+    const count = this.#counts.get(origin) ?? 0;
+    if (count >= mostOfOrigin) return false;
+    this.#counts.set(origin, count + 1);
+    this.#waiting.push({ item, origin });
     if (this.#waiting.length === 1) this.#next();
     return true;
   }
@@ -42,7 +58,8 @@ export class AdmissionQueue<Item> {
     this.#timer?.cancel();
     const waiting = this.#waiting;
     this.#waiting = [];
-    return waiting;
+    this.#counts.clear();
+    return waiting.map(({ item }) => item);
   }
 
   #next(): void {
@@ -62,6 +79,10 @@ export class AdmissionQueue<Item> {
 
   #admitFirst(): void {
     const first = this.#waiting.shift();
-    if (first !== undefined) this.#options.admit(first);
+    if (first === undefined) return;
+    const count = this.#counts.get(first.origin) ?? 0;
+    if (count > 1) this.#counts.set(first.origin, count - 1);
+    else this.#counts.delete(first.origin);
+    this.#options.admit(first.item);
   }
 }

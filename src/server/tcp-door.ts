@@ -56,6 +56,8 @@ const closeWithinMs = 800;
 const listenerName = 'kafka';
 /** Connections that are held up or wait at once; more are closed without waiting. */
 const mostHeldUp = 1024;
+/** Of one address, so that the others find a place too. */
+const mostHeldUpOfAddress = 256;
 
 interface HandleOwner {
   _handle: unknown;
@@ -86,6 +88,8 @@ export class TcpDoor {
         this.#accept(accepted);
       },
       most: mostHeldUp,
+      originOf: (accepted) => unwrapMappedAddress(accepted.remoteAddress ?? ''),
+      mostOfOrigin: mostHeldUpOfAddress,
     });
   }
 
@@ -157,7 +161,9 @@ export class TcpDoor {
     quota.countOnly(1);
     if (this.#queue.enter(accepted)) return;
     quota.countOnly(-1);
-    logger.warn({ connections: quota.count, waiting: this.#queue.size }, 'A connection was refused: too many wait.');
+    const client = unwrapMappedAddress(accepted.remoteAddress ?? '');
+    const waiting = this.#queue.size;
+    logger.warn({ client, connections: quota.count, waiting }, 'A connection was refused: too many wait.');
     accepted.destroy();
   }
 

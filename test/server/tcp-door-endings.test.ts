@@ -54,6 +54,26 @@ describe('the endings of a TcpDoor', () => {
     await until(() => door.connectionCount === 0);
   });
 
+  it('lets no address take all places of those that wait to come in', async () => {
+    const [placesOfAddress, dialed] = [256, 300];
+    const quota = new ConnectionQuota({
+      largestCount: () => 5000,
+      largestCountPerAddress: () => 5000,
+      waitMs: () => 1000,
+    });
+    const clock = new ManualClock();
+    const door = await openDoor(echo, { clock, quota });
+    const many = await Promise.all(Array.from({ length: dialed }, () => dial(door)));
+    for (const socket of many) socket.resume();
+    await until(() => many.filter(({ destroyed }) => destroyed).length === dialed - placesOfAddress);
+    expect(quota.count).toBe(placesOfAddress);
+    const other = await dial(door, '127.0.0.2');
+    await until(() => quota.count === placesOfAddress + 1);
+    other.write(prefixed('let in'));
+    clock.advance((placesOfAddress + 1) * 1000);
+    expect(await read(other, 10)).toEqual(prefixed('let in'));
+  });
+
   it('answers requests in flight before it closes, and takes no new ones', async () => {
     const { promise, resolve } = deferred<readonly Uint8Array[]>();
     let served = 0;

@@ -46,8 +46,9 @@ export async function openDoor(service: RequestService, changes: Partial<TcpDoor
   return door;
 }
 
-export async function dial(door: TcpDoor): Promise<Socket> {
-  const socket = connect({ host: '127.0.0.1', port: door.address.port, noDelay: true });
+/** A connection from that address of this machine. */
+export async function dial(door: TcpDoor, localAddress = '127.0.0.1'): Promise<Socket> {
+  const socket = connect({ host: '127.0.0.1', port: door.address.port, localAddress, noDelay: true });
   socket.on('error', () => {});
   sockets.push(socket);
   await once(socket, 'connect');
