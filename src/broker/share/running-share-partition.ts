@@ -113,11 +113,11 @@ export class RunningSharePartition {
     return acquired;
   }
 
-  /** `batches` of `sizeBytes` were read, for the records from `fetchOffset` on: how many these are, at the most. */
+  /** `batches` of `sizeBytes` were read, for the records from `fetchOffset` on: how many of these may be acquired. */
   hasRead(fetchOffset: number, batches: readonly LogBatch[], sizeBytes: number): number {
     const endOffset = batches.at(-1)!.lastOffset + 1;
     this.bytesPerRecord = sizeBytes / (endOffset - batches[0]!.baseOffset);
-    return endOffset - Math.max(fetchOffset, batches[0]!.baseOffset);
+    return this.state.acquirableCount(Math.max(fetchOffset, batches[0]!.baseOffset), endOffset);
   }
 
   /** Ends a read that `isReading` stands for. */

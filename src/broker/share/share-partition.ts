@@ -91,6 +91,19 @@ export class SharePartition {
     return this.endOffset - this.startOffset < maxLocks || this.nextFetchOffset < this.endOffset;
   }
 
+  /** How many records from `firstOffset` to before `endOffset` may be given out: those that came back, and new ones. */
+  acquirableCount(firstOffset: number, endOffset: number): number {
+    let count = Math.max(0, endOffset - Math.max(firstOffset, this.endOffset));
+    const from = Math.max(firstOffset, this.startOffset);
+    const ranges = this.#ranges.all;
+    for (let at = this.#ranges.indexOf(from); at < ranges.length; at++) {
+      const { first, end, state } = ranges[at]!;
+      if (first >= endOffset) break;
+      if (state === DeliveryState.AVAILABLE) count += Math.min(end, endOffset) - Math.max(first, from);
+    }
+    return count;
+  }
+
   /** When the next lock ends, in monotonic milliseconds; Infinity where nothing is out. */
   get nextLockEndMs(): number {
     let earliestMs = Infinity;

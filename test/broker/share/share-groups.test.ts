@@ -153,6 +153,26 @@ describe('share groups', () => {
     expect((await member.beat()).errorCode).toBe(ErrorCode.UNKNOWN_MEMBER_ID);
   });
 
+  it('give records of one partition beside what came back in another, whatever else of that is out', async () => {
+    const harness = await open();
+    await harness.createTopic('topic', 2);
+    const member = await joined(harness);
+    const many = Array.from({ length: 400 }, (_, i) => `${i}`);
+    await produce(harness, many);
+    expect(await member.fetch()).toHaveLength(400);
+    // Whose turn was last has the next one last.
+    await produce(harness, ['first'], 1);
+    expect(briefly(await member.fetch())).toEqual(['first×1']);
+    expect(await member.acknowledge([[7, 7, release]])).toBe(ErrorCode.NONE);
+    await produce(harness, ['a', 'b', 'c', 'd'], 1);
+    const given = await member.fetch({ maxRecords: 3, shareAcquireMode: 1 });
+    expect(given.map(({ partition, value }) => [partition, value])).toEqual([
+      [0, '7'],
+      [1, 'a'],
+      [1, 'b'],
+    ]);
+  });
+
   it('give back what a lock ends for, what a session ends with, and what a connection takes with it', async () => {
     const harness = await open({ 'share.record.lock.duration.ms': '15000' });
     await harness.createTopic('topic');
