@@ -11,9 +11,10 @@
 
 import { closeSync, constants, fdatasyncSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { asAddress } from '../../src/base/numbers.ts';
+import { asAddress, type Address } from '../../src/base/numbers.ts';
 import { Arena } from '../../src/memory/arena.ts';
-import { ScanFlag } from '../../src/memory/core.ts';
+import { ScanFlag, ScanStatus } from '../../src/memory/core.ts';
+import { batchHeaderSizeBytes, recordCountAt } from '../../src/records/record-batch.ts';
 import { filledBuilder } from '../material.ts';
 import { bareRound, bareSendRound, bulk, bulkSynced } from './ceiling-scenario.ts';
 import type { Figures } from './figures.ts';
@@ -121,16 +122,24 @@ function withFile<Result>({ dataParent }: ScenarioContext, flags: number, use: (
 function copyIn(isChecked: boolean) {
   return (context: ScenarioContext): Figures => {
     const { arena, batchBytes, ...lent } = bound(material());
-    const rows = arena.layout.scratchAddress + 4 * mebibyte;
-    const flags = ScanFlag.CONTIGUOUS | ScanFlag.RECORDS;
     return timed(context, batchBytes, () => {
       const address = asAddress(lent.nextAddress());
-      arena.copyIn(lent.nextFrame(), address);
-      if (isChecked && arena.core.scanBatches(address, batchBytes, rows, 1, batchBytes, flags) !== 1) {
+      const frame = lent.nextFrame();
+      arena.copyIn(frame, address);
+      if (isChecked && !isValid(arena, address, batchBytes, recordCountAt(frame, 0))) {
         throw new Error('The batch that is measured is not valid.');
       }
     });
   };
+}
+
+/** Header and CRC, then every record, as a produced batch is checked. */
+function isValid({ core, layout }: Arena, address: Address, batchBytes: number, recordCount: number): boolean {
+  const output = layout.scratchAddress + 4 * mebibyte;
+  if (core.scanBatches(address, batchBytes, output, 1, batchBytes, ScanFlag.CONTIGUOUS) !== 1) return false;
+  const body = address + batchHeaderSizeBytes;
+  const bodyBytes = batchBytes - batchHeaderSizeBytes;
+  return core.validateRecords(body, bodyBytes, recordCount, ScanFlag.CONTIGUOUS, output) === ScanStatus.OK;
 }
 
 function staged(context: ScenarioContext): Figures {

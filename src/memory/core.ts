@@ -3,16 +3,15 @@
  * all over the same memory. The source is `assembly/`; this file is the contract between both sides.
  * Offsets and timestamps cross as doubles (exact below 2^53), because i64 parameters would be bigints.
  *
- * A scan row, 80 bytes, little-endian, one per batch (`scanRow` names the places):
+ * A scan row, 72 bytes, little-endian, one per batch (`scanRow` names the places):
  *
  *    0 f64 baseOffset      8 f64 baseTimestamp     16 f64 maxTimestamp      24 f64 producerId
  *   32 i32 position (from the scanned address)     36 i32 sizeBytes (whole batch, with its 12 leading bytes)
  *   40 i32 leaderEpoch    44 i32 attributes        48 i32 producerEpoch     52 i32 baseSequence
- *   56 i32 recordCount    60 i32 lastOffsetDelta   64 i32 offsetDeltaOfMaxTimestamp
- *   68 i32 status (`ScanStatus`)                   72 i32 keylessCount      76 i32 firstBadRecord (-1: none)
+ *   56 i32 recordCount    60 i32 lastOffsetDelta   64 i32 status (`ScanStatus`)
  *
- * The maximum timestamp is the header's, unchecked. Where records were not looked at, 64 holds -1 and 72 holds 0. A batch
- * whose magic is not 2 gives BAD_MAGIC even when it is shorter than a header; its row has a position and no fields.
+ * The maximum timestamp is the header's, unchecked: records are not looked at. A batch whose magic is not 2 gives BAD_MAGIC
+ * even when it is shorter than a header; its row has a position and no fields.
  */
 
 import { coreWasmBase64 } from './generated/core-wasm.ts';
@@ -30,11 +29,8 @@ export const scanRow = {
   baseSequence: 52,
   recordCount: 56,
   lastOffsetDelta: 60,
-  offsetDeltaOfMaxTimestamp: 64,
-  status: 68,
-  keylessCount: 72,
-  firstBadRecord: 76,
-  sizeOfRow: 80,
+  status: 64,
+  sizeOfRow: 72,
 } as const;
 
 /** Why a scan stopped at a batch. */
@@ -57,8 +53,6 @@ export type ScanStatus = (typeof ScanStatus)[keyof typeof ScanStatus];
 
 /** What a scan checks beyond structure and CRC; combine with `|`. */
 export const ScanFlag = {
-  /** Every record of uncompressed batches. */
-  RECORDS: 1,
   /** A client's batch: offset deltas run 0, 1, 2, … and count = last delta + 1 (a compacted batch has gaps). */
   CONTIGUOUS: 2,
   /** The batches were encoded here and have no CRC yet: it is written, not checked. */

@@ -57,9 +57,9 @@ export function readScanRow(view: DataView, address: number): ScannedBatch {
     baseSequence: view.getInt32(address + scanRow.baseSequence, true),
     recordCount: view.getInt32(address + scanRow.recordCount, true),
     lastOffsetDelta: view.getInt32(address + scanRow.lastOffsetDelta, true),
-    offsetDeltaOfMaxTimestamp: view.getInt32(address + scanRow.offsetDeltaOfMaxTimestamp, true),
-    keylessCount: view.getInt32(address + scanRow.keylessCount, true),
-    firstBadRecord: view.getInt32(address + scanRow.firstBadRecord, true),
+    offsetDeltaOfMaxTimestamp: -1,
+    keylessCount: 0,
+    firstBadRecord: -1,
   };
 }
 

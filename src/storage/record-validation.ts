@@ -46,8 +46,8 @@ export class RecordValidator {
   }
 
   /**
-   * Checks the records of the batch at `batchAddress`, whose scan row says OK; call it after `scanBatches` without
-   * `ScanFlag.RECORDS` (that would look at them twice) and before `refusalOf`, which decides on what this fills in:
+   * Checks the records of the batch at `batchAddress`, whose scan row says OK; call it after `scanBatches` and before
+   * `refusalOf`, which decides on what this fills in:
    *
    *   core.scanBatches(address, givenBytes, rowsAddress, 1, maxMessageBytes, ScanFlag.CONTIGUOUS);
    *   const batch = readScanRow(view, rowsAddress);

@@ -15,7 +15,6 @@ import { arena, inputAddress, outputAddress, place } from './core-arena.ts';
 import { readResult, readRow } from './scan-row.ts';
 
 const { core } = arena;
-const everything = ScanFlag.RECORDS | ScanFlag.CONTIGUOUS;
 
 const plainBatch: TwinBatch = {
   baseOffset: 10,
@@ -32,11 +31,11 @@ const plainBatch: TwinBatch = {
 const plainRecord = { offsetDelta: 0, timestampDelta: 0, key: null, value: Uint8Array.of(1, 2), headers: [] };
 const plainBody = recordBytes(plainRecord);
 
-function scan(bytes: Uint8Array, flags = everything, maxBatchBytes = 1 << 20): number {
+function scan(bytes: Uint8Array, flags: number = ScanFlag.CONTIGUOUS, maxBatchBytes = 1 << 20): number {
   return core.scanBatches(place(bytes), bytes.length, outputAddress, 64, maxBatchBytes, flags);
 }
 
-function statusOf(bytes: Uint8Array, flags = everything, maxBatchBytes = 1 << 20): number {
+function statusOf(bytes: Uint8Array, flags: number = ScanFlag.CONTIGUOUS, maxBatchBytes = 1 << 20): number {
   expect(scan(bytes, flags, maxBatchBytes)).toBe(1);
   return readRow(0).status;
 }
@@ -53,16 +52,12 @@ describe('scanBatches', () => {
       fc.property(fc.array(arbitraryBatch, { maxLength: 5 }), (batches) => {
         expect(scan(Buffer.concat(batches.map(({ bytes }) => bytes)))).toBe(batches.length);
         let position = 0;
-        batches.forEach(({ batch, records, bytes }, i) => {
-          const maxDelta = Math.max(...records.map(({ timestampDelta }) => timestampDelta));
+        batches.forEach(({ batch, bytes }, i) => {
           expect(readRow(i)).toEqual({
             ...batch,
             position,
             sizeBytes: bytes.length,
             status: ScanStatus.OK,
-            offsetDeltaOfMaxTimestamp: records.findIndex(({ timestampDelta }) => timestampDelta === maxDelta),
-            keylessCount: records.filter(({ key }) => key === null).length,
-            firstBadRecord: -1,
           });
           position += bytes.length;
         });
@@ -78,8 +73,8 @@ describe('scanBatches', () => {
         expect(readRow(0).status).toBe(ScanStatus.OK);
         expect(readRow(1)).toMatchObject({ position: first.bytes.length, status: ScanStatus.TRUNCATED });
         const both = Buffer.concat([first.bytes, second.bytes]);
-        expect(core.scanBatches(place(both), both.length, outputAddress, 1, 1 << 20, everything)).toBe(1);
-        expect(core.scanBatches(inputAddress, both.length, outputAddress, 0, 1 << 20, everything)).toBe(0);
+        expect(core.scanBatches(place(both), both.length, outputAddress, 1, 1 << 20, ScanFlag.CONTIGUOUS)).toBe(1);
+        expect(core.scanBatches(inputAddress, both.length, outputAddress, 0, 1 << 20, ScanFlag.CONTIGUOUS)).toBe(0);
       }),
     );
   });
@@ -101,9 +96,9 @@ describe('scanBatches', () => {
     expect(statusOf(lengthOf(48))).toBe(ScanStatus.BAD_LENGTH);
     expect(statusOf(lengthOf(-1))).toBe(ScanStatus.BAD_LENGTH);
     expect(statusOf(lengthOf(2 ** 31 - 1))).toBe(ScanStatus.BAD_LENGTH);
-    expect(statusOf(lengthOf(2 ** 31 - 1), everything, 2 ** 32 - 1)).toBe(ScanStatus.TRUNCATED);
-    expect(statusOf(batch, everything, batch.length - 1)).toBe(ScanStatus.BAD_LENGTH);
-    expect(statusOf(batch, everything, batch.length)).toBe(ScanStatus.OK);
+    expect(statusOf(lengthOf(2 ** 31 - 1), ScanFlag.CONTIGUOUS, 2 ** 32 - 1)).toBe(ScanStatus.TRUNCATED);
+    expect(statusOf(batch, ScanFlag.CONTIGUOUS, batch.length - 1)).toBe(ScanStatus.BAD_LENGTH);
+    expect(statusOf(batch, ScanFlag.CONTIGUOUS, batch.length)).toBe(ScanStatus.OK);
     expect(statusOf(batchBytes({ ...plainBatch, attributes: 5 }, plainBody))).toBe(ScanStatus.BAD_ATTRIBUTES);
     for (const [recordCount, lastOffsetDelta] of [
       [0, -1],
@@ -116,30 +111,27 @@ describe('scanBatches', () => {
     }
   });
 
-  it('looks at records only where asked to and where they are not compressed', () => {
-    const nonsense = Uint8Array.of(9, 9, 9);
-    const plain = batchBytes(plainBatch, nonsense);
-    expect(statusOf(plain)).toBe(ScanStatus.BAD_RECORD);
-    expect(readRow(0).firstBadRecord).toBe(0);
-    expect(statusOf(plain, ScanFlag.CONTIGUOUS)).toBe(ScanStatus.OK);
-    for (const codec of [1, 2, 3, 4]) {
-      expect(statusOf(batchBytes({ ...plainBatch, attributes: codec }, nonsense))).toBe(ScanStatus.OK);
-      expect(readRow(0)).toMatchObject({ offsetDeltaOfMaxTimestamp: -1, keylessCount: 0, firstBadRecord: -1 });
+  it('does not look at records, compressed or not', () => {
+    for (const codec of [0, 1, 2, 3, 4]) {
+      const nonsense = batchBytes({ ...plainBatch, attributes: codec }, Uint8Array.of(9, 9, 9));
+      expect(statusOf(nonsense)).toBe(ScanStatus.OK);
     }
   });
 
   it('allows gaps, even an empty batch, where offsets need not be contiguous', () => {
-    const gap = bodyBytes([
-      { ...plainRecord, offsetDelta: 2 },
-      { ...plainRecord, offsetDelta: 5 },
-    ]);
-    const compacted = { ...plainBatch, recordCount: 2, lastOffsetDelta: 7 };
-    expect(statusOf(batchBytes(compacted, gap), ScanFlag.RECORDS)).toBe(ScanStatus.OK);
-    const empty = { ...plainBatch, recordCount: 0, lastOffsetDelta: 7 };
-    expect(statusOf(batchBytes(empty, new Uint8Array(0)), ScanFlag.RECORDS)).toBe(ScanStatus.OK);
-    const beyond = { ...plainBatch, recordCount: 2, lastOffsetDelta: 4 };
-    expect(statusOf(batchBytes(beyond, gap), ScanFlag.RECORDS)).toBe(ScanStatus.BAD_RECORD);
-    expect(readRow(0).firstBadRecord).toBe(1);
+    const body = bodyBytes([plainRecord]);
+    for (const [recordCount, lastOffsetDelta, isGapless] of [
+      [2, 7, false],
+      [0, 7, false],
+      [8, 7, true],
+    ] as const) {
+      const bytes = batchBytes({ ...plainBatch, recordCount, lastOffsetDelta }, body);
+      expect(statusOf(bytes, 0)).toBe(ScanStatus.OK);
+      expect(statusOf(bytes)).toBe(isGapless ? ScanStatus.OK : ScanStatus.BAD_COUNT);
+    }
+    expect(statusOf(batchBytes({ ...plainBatch, recordCount: 9, lastOffsetDelta: 7 }, body), 0)).toBe(
+      ScanStatus.BAD_COUNT,
+    );
   });
 });
 
@@ -188,6 +180,18 @@ describe('validateRecords', () => {
       ),
       { numRuns: 3000 },
     );
+  });
+
+  it('takes gaps for what they are where offsets need not be contiguous', () => {
+    const gap = bodyBytes([
+      { ...plainRecord, offsetDelta: 2 },
+      { ...plainRecord, offsetDelta: 5 },
+    ]);
+    expect(validate(gap, 2, 0)).toBe(ScanStatus.OK);
+    expect(readResult().lastOffsetDelta).toBe(5);
+    expect(validate(new Uint8Array(0), 0, 0)).toBe(ScanStatus.OK);
+    expect(validate(gap, 2)).toBe(ScanStatus.BAD_RECORD);
+    expect(readResult().firstBadRecord).toBe(0);
   });
 
   it('names the record that is bad', () => {

@@ -24,10 +24,7 @@ export function readRow(index: number): ScanRow {
     baseSequence: int(scanRow.baseSequence),
     recordCount: int(scanRow.recordCount),
     lastOffsetDelta: int(scanRow.lastOffsetDelta),
-    offsetDeltaOfMaxTimestamp: int(scanRow.offsetDeltaOfMaxTimestamp),
     status: int(scanRow.status),
-    keylessCount: int(scanRow.keylessCount),
-    firstBadRecord: int(scanRow.firstBadRecord),
   };
 }
 

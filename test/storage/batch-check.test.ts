@@ -98,7 +98,6 @@ it('reads a scan row as the core lays it out', () => {
   view.setInt32(16 + scanRow.attributes, 0x1c, true);
   view.setFloat64(16 + scanRow.producerId, 2 ** 40, true);
   view.setFloat64(16 + scanRow.maxTimestamp, nowMs, true);
-  view.setInt32(16 + scanRow.firstBadRecord, -1, true);
   const batch = readScanRow(view, 16);
   expect(batch).toMatchObject({ sizeBytes: 321, producerId: 2 ** 40, maxTimestamp: nowMs, firstBadRecord: -1 });
   expect(isCompressed(batch)).toBe(true);
