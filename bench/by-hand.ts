@@ -70,9 +70,30 @@ export class LogByHand {
   }
 }
 
+/** Begins the answer to `frame`: its size and the correlation id. Returns where it goes on, as the next. */
+function writeHeader(out: Buffer, frame: Buffer): number {
+  return out.writeInt32BE(frame.readInt32BE(4), out.writeInt32BE(out.length - 4, 0));
+}
+
+interface PlaceByHand {
+  /** Where the topic's name lies in the frame, with its length. */
+  readonly nameAt: number;
+  readonly nameEnd: number;
+  readonly index: number;
+}
+
+/** Writes the one topic and its one partition, without an error, up to its first offset. */
+function writePlace(out: Buffer, at: number, frame: Buffer, { nameAt, nameEnd, index }: PlaceByHand, offset: number) {
+  let to = out.writeInt32BE(1, at);
+  to += frame.copy(out, to, nameAt, nameEnd);
+  to = out.writeInt32BE(1, to);
+  to = out.writeInt32BE(index, to);
+  to = out.writeInt16BE(0, to);
+  return out.writeBigInt64BE(BigInt(offset), to);
+}
+
 /** Serves a version 7 Produce of one batch: the answer with its size prefix. */
 export function produceByHand(frame: Buffer, log: LogByHand): Buffer {
-  const correlationId = frame.readInt32BE(4);
   let at = 10 + frame.readInt16BE(8);
   at += 2 + Math.max(frame.readInt16BE(at), 0) + 2 + 4 + 4;
   const nameAt = at;
@@ -83,14 +104,7 @@ export function produceByHand(frame: Buffer, log: LogByHand): Buffer {
   const offset = log.append(frame.subarray(at + 8, at + 8 + size));
   const nameBytes = nameEnd - nameAt;
   const out = Buffer.allocUnsafe(4 + 4 + 4 + nameBytes + 4 + 4 + 2 + 8 + 8 + 8 + 4);
-  let to = out.writeInt32BE(out.length - 4, 0);
-  to = out.writeInt32BE(correlationId, to);
-  to = out.writeInt32BE(1, to);
-  to += frame.copy(out, to, nameAt, nameEnd);
-  to = out.writeInt32BE(1, to);
-  to = out.writeInt32BE(index, to);
-  to = out.writeInt16BE(0, to);
-  to = out.writeBigInt64BE(BigInt(offset), to);
+  let to = writePlace(out, writeHeader(out, frame), frame, { nameAt, nameEnd, index }, offset);
   to = out.writeBigInt64BE(-1n, to);
   to = out.writeBigInt64BE(0n, to);
   out.writeInt32BE(0, to);
@@ -99,7 +113,6 @@ export function produceByHand(frame: Buffer, log: LogByHand): Buffer {
 
 /** Serves a version 11 Fetch of one partition: the answer with its size prefix. */
 export function fetchByHand(frame: Buffer, log: LogByHand): Buffer {
-  const correlationId = frame.readInt32BE(4);
   let at = 10 + Math.max(frame.readInt16BE(8), 0);
   at += 4 + 4 + 4 + 4 + 1 + 4 + 4 + 4;
   const nameAt = at;
@@ -110,17 +123,10 @@ export function fetchByHand(frame: Buffer, log: LogByHand): Buffer {
   const maxBytes = frame.readInt32BE(at + 24);
   const records = log.read(offset, maxBytes);
   const out = Buffer.allocUnsafe(4 + 4 + 4 + 2 + 4 + 4 + (nameEnd - nameAt) + 4 + 42 + records.length);
-  let to = out.writeInt32BE(out.length - 4, 0);
-  to = out.writeInt32BE(correlationId, to);
-  to = out.writeInt32BE(0, to);
+  let to = out.writeInt32BE(0, writeHeader(out, frame));
   to = out.writeInt16BE(0, to);
   to = out.writeInt32BE(0, to);
-  to = out.writeInt32BE(1, to);
-  to += frame.copy(out, to, nameAt, nameEnd);
-  to = out.writeInt32BE(1, to);
-  to = out.writeInt32BE(index, to);
-  to = out.writeInt16BE(0, to);
-  to = out.writeBigInt64BE(BigInt(offset), to);
+  to = writePlace(out, to, frame, { nameAt, nameEnd, index }, offset);
   to = out.writeBigInt64BE(BigInt(offset), to);
   to = out.writeBigInt64BE(0n, to);
   to = out.writeInt32BE(-1, to);
@@ -141,7 +147,6 @@ export class CommitsByHand {
   }
 
   serve(frame: Buffer): Buffer {
-    const correlationId = frame.readInt32BE(4);
     let at = 10 + Math.max(frame.readInt16BE(8), 0);
     const text = (): string => {
       const start = at + 2;
@@ -162,9 +167,7 @@ export class CommitsByHand {
     this.#at += this.#log.write(`${key} ${offset}\n`, this.#at);
     const name = Buffer.from(topic);
     const out = Buffer.allocUnsafe(4 + 4 + 4 + 4 + 2 + name.length + 4 + 4 + 2);
-    let to = out.writeInt32BE(out.length - 4, 0);
-    to = out.writeInt32BE(correlationId, to);
-    to = out.writeInt32BE(0, to);
+    let to = out.writeInt32BE(0, writeHeader(out, frame));
     to = out.writeInt32BE(1, to);
     to = out.writeInt16BE(name.length, to);
     to += name.copy(out, to);

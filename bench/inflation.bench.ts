@@ -5,6 +5,7 @@ import { crc32c as nativeCrc32c } from '@node-rs/crc32';
 import { compressionsAlgorithms } from '@platformatic/kafka';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { asAddress } from '../src/base/numbers.ts';
+import { zstd as clientZstd } from '../src/client/zstd.ts';
 import { ScanFlag, ScanStatus } from '../src/memory/core.ts';
 import { batchHeaderSizeBytes, Compression, hasValidCrc, recordCountAt } from '../src/records/record-batch.ts';
 import { readScanRow } from '../src/storage/batch-check.ts';
@@ -47,6 +48,33 @@ const codecs = [
 await wasmZstd.isLoaded;
 
 export function inflationBenchmarks(): Benchmark[] {
+  return [...brokerBenchmarks(), clientBenchmark()];
+}
+
+/** The client's own, for browsers, which have none. */
+function clientBenchmark(): Benchmark {
+  const builder = filledBuilder(100);
+  const packed = Buffer.from(wasmZstd.compress(Buffer.from(builder.body)));
+  const largestBytes = 32 * 1024;
+  return {
+    name: 'inflation in the client, zstd, bytes as they come out',
+    unit: 'records',
+    unitsPerRun: batchesPerRun * builder.recordCount,
+    bytesPerRun: batchesPerRun * builder.body.length,
+    contenders: [
+      {
+        name: 'TypeScript',
+        run: repeated(batchesPerRun, () => (clientZstd.decompress(packed, largestBytes) as Uint8Array).length),
+      },
+      {
+        name: '@foxglove/wasm-zstd',
+        run: repeated(batchesPerRun, () => wasmZstd.decompress(packed, largestBytes).length),
+      },
+    ],
+  };
+}
+
+function brokerBenchmarks(): Benchmark[] {
   const builder = filledBuilder(100);
   const body = Buffer.from(builder.body);
   const bodyAddress = asAddress(outputAddress + rowsSizeBytes);

@@ -40,7 +40,7 @@ const keptFormats = 1024;
 const text = new JsonText();
 
 /** Events whose ids have `before` and `after` around the position of the record's partition. */
-class EventFormat implements FrameFormat<Uint8Array> {
+export class EventFormat implements FrameFormat<Uint8Array> {
   readonly #values: ValuesAs;
   readonly #before: string;
   readonly #after: string;
