@@ -1,5 +1,6 @@
 /**
- * Commits of offsets at a fixed rate, some partitions each, as consumers outside of a membership send them. Load thread.
+ * Commits of offsets at a fixed rate, some partitions each, or none, as consumers outside of a membership send them. Load
+ * thread.
  *
  *   frame:  size │ header │ group, members │ topic │ partition, offset, metadata │ …
  *                                                               ^ patched: one more with each commit
@@ -85,7 +86,7 @@ async function send(
   { latencies, requests, intervalMs, startedMs }: Progress,
 ): Promise<void> {
   const { partitionsPerRequest } = job;
-  const frameCount = job.partitionCount / partitionsPerRequest;
+  const frameCount = job.partitionCount / Math.max(partitionsPerRequest, 1);
   const frames = Array.from({ length: frameCount }, (_, i) => frameOf(job, i * partitionsPerRequest));
   const parts: Buffer[][] = connections.map(() => []);
   let sent = 0;
@@ -116,7 +117,7 @@ function frameOf({ topic, groupId, partitionsPerRequest }: CommitJob, firstParti
     committedLeaderEpoch: -1,
     committedMetadata: '',
   }));
-  const topics = [{ name: topic, topicId: zeroUuid, partitions }];
+  const topics = partitions.length === 0 ? [] : [{ name: topic, topicId: zeroUuid, partitions }];
   offsetCommitApi.encodeRequest(writer, { ...defaultOffsetCommitRequest(), groupId, topics }, version);
   return Buffer.concat(writer.finish());
 }

@@ -1,7 +1,8 @@
 /**
  * What commits of offsets cost those who produce: the same producers alone, and beside 10,000 offsets a second that one
- * group commits, one a request and as a consumer of ten partitions does; and how fast the commits are answered then. Main
- * thread.
+ * group commits, one a request and as a consumer of ten partitions does; and how fast the commits are answered then. Beside
+ * as many commits of nothing, which are read and answered and no more, the producers show what of that is the sockets'.
+ * Main thread.
  */
 
 import type { Figures, FigureName, ResultRow } from './figures.ts';
@@ -27,14 +28,14 @@ const partitionsOfConsumer = 10;
 
 const figureNames: readonly FigureName[] = [...new Set([...throughputFigures, ...latencyFigureNames])];
 
-/** Offsets a second, and how many a request has. */
 interface Commits {
-  readonly rate: number;
+  readonly requestsPerSecond: number;
+  /** How many offsets a request has. */
   readonly each: number;
 }
 
 /** Latencies are those of the commits. */
-async function round(context: ScenarioContext, { rate, each }: Commits): Promise<Figures> {
+async function round(context: ScenarioContext, { requestsPerSecond, each }: Commits): Promise<Figures> {
   const { sizes, dataParent } = context;
   await using server = await ServerUnderTest.start(context.millrace(), dataParent);
   const admin = await KafkaAdmin.connect(server.doors);
@@ -58,13 +59,13 @@ async function round(context: ScenarioContext, { rate, each }: Commits): Promise
   };
   let sent = 0;
   if (sizes.warmUpMs > 0) sent += (await runLoad({ ...job, durationMs: sizes.warmUpMs })).records;
-  const commits = rate === 0 ? null : runLoad(commitJob(target, rate / each, each, sizes.loadMs));
+  const commits = requestsPerSecond === 0 ? null : runLoad(commitJob(target, requestsPerSecond, each, sizes.loadMs));
   const { result, figures } = await measureLoad(server, job);
   await checkRecords(admin, job, sent + result.records);
   admin.close();
   const committed = await commits;
   if (committed === null) return figures;
-  if ((committed.requests * each * 1000) / committed.elapsedMs < rate * reachedShare) {
+  if ((committed.requests * 1000) / committed.elapsedMs < requestsPerSecond * reachedShare) {
     context.note(`commits: ${committed.requests} took ${Math.round(committed.elapsedMs)} ms`);
   }
   return { ...figures, ...latencyFigures(committed.latencies!) };
@@ -87,11 +88,12 @@ export const commitScenario: Scenario = {
   async run(context): Promise<ResultRow[]> {
     const rate = context.sizes.isQuick ? quickCommitsPerSecond : commitsPerSecond;
     const contenders = [
-      { name: 'producers alone', commits: { rate: 0, each: 1 } },
-      { name: `beside ${rate} commits/s`, commits: { rate, each: 1 } },
+      { name: 'producers alone', commits: { requestsPerSecond: 0, each: 1 } },
+      { name: `beside ${rate} commits of nothing/s`, commits: { requestsPerSecond: rate, each: 0 } },
+      { name: `beside ${rate} commits/s`, commits: { requestsPerSecond: rate, each: 1 } },
       {
         name: `beside ${rate} offsets/s, ${partitionsOfConsumer} a commit`,
-        commits: { rate, each: partitionsOfConsumer },
+        commits: { requestsPerSecond: rate / partitionsOfConsumer, each: partitionsOfConsumer },
       },
     ].map(({ name, commits }) => ({ name, round: async () => only(await round(context, commits), figureNames) }));
     const what = 'batches of 64 KiB, 1 partition; latencies of the commits';
