@@ -3,14 +3,15 @@
  *
  *   npm run build && node scripts/make-data-directory.mjs [NAME]      → test/upgrade/<NAME>-clean, test/upgrade/<NAME>-killed
  *
- * The name is the release's unless given. Run it once for each release that changes what is on disk, and commit what it makes. What is in them is what
- * test/upgrade/upgrade.test.ts looks for.
+ * The name is the release's unless given. Run it once for each release that changes what is on disk, and commit what it
+ * makes. What is in them is what test/upgrade/upgrade.test.ts looks for.
  */
 
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { BatchBuilder } from '../dist/records/batch-builder.js';
@@ -24,6 +25,7 @@ const name = process.argv[2] ?? version;
 const timeoutMs = 30_000;
 const timestampMs = Date.UTC(2026, 0, 1);
 const zeroId = 'A'.repeat(22);
+const concurrentTransactions = 51;
 
 function start(data) {
   const args = [join(root, 'dist/main.cjs'), '--data', data, '--kafka', '127.0.0.1:0', '--http', 'off'];
@@ -48,7 +50,7 @@ function batch(texts, options = {}) {
   return builder;
 }
 
-async function fill(address) {
+async function fill(address, data) {
   const client = new OracleClient(address);
   const ask = async (key, apiVersion, fields) => {
     const answer = await client.ask(key, apiVersion, fields);
@@ -68,6 +70,7 @@ async function fill(address) {
     topic('plain', 2, { 'retention.ms': '-1' }),
     topic('gone', 1),
     topic('compacted', 1, { 'cleanup.policy': 'compact', 'retention.ms': '-1' }),
+    topic('transactional', 1, { 'retention.ms': '-1' }),
   ];
   await ask(19, 7, { topics, timeoutMs });
   await produce('plain', 0, batch(['one', 'two']).seal());
@@ -95,8 +98,43 @@ async function fill(address) {
   const entity = [{ entityType: 'client-id', entityName: 'limited' }];
   const ops = [{ key: 'producer_byte_rate', value: 1_048_576, remove: false }];
   await ask(49, 1, { entries: [{ entity, ops }], validateOnly: false });
+  await transact(client, ask);
+  await untilCounted(data);
+  // At the end, so that the broker hears of no ended connection before its own end.
   await share(ask);
   client.close();
+}
+
+/** A transaction that is aborted, and one that is committed. */
+async function transact(client, ask) {
+  const transactionalId = 'mover';
+  const { producerId, producerEpoch } = await ask(22, 2, { transactionalId, transactionTimeoutMs: 60_000 });
+  const adding = {
+    v3AndBelowTransactionalId: transactionalId,
+    v3AndBelowProducerId: producerId,
+    v3AndBelowProducerEpoch: producerEpoch,
+    v3AndBelowTopics: [{ name: 'transactional', partitions: [0] }],
+  };
+  for (const [baseSequence, [text, committed]] of Object.entries([
+    ['aborted', false],
+    ['kept', true],
+  ])) {
+    // The markers of the transaction before may still be on their way.
+    while (JSON.stringify(await client.ask(24, 3, adding)).includes(`"partitionErrorCode":${concurrentTransactions}`));
+    const options = { producerId, producerEpoch, baseSequence: Number(baseSequence), transactional: true };
+    const partitionData = [{ index: 0, records: batch([text], options).seal() }];
+    await ask(0, 9, { transactionalId, acks: -1, timeoutMs, topicData: [{ name: 'transactional', partitionData }] });
+    await ask(26, 3, { transactionalId, producerId, producerEpoch, committed });
+  }
+}
+
+/** Until the recovery points say what was aborted, which they do every few seconds. */
+async function untilCounted(data) {
+  for (let leftMs = timeoutMs; leftMs > 0; leftMs -= 100) {
+    if (readFileSync(join(data, 'millrace.recovery-points'), 'utf8').includes(' aborted=')) return;
+    await setTimeout(100);
+  }
+  throw new Error(`the recovery points of ${data} do not say within ${timeoutMs} ms what was aborted`);
 }
 
 /** A share group is given three records, accepts the second and gives the third back. */
@@ -125,7 +163,7 @@ for (const [kind, signal] of [
 ]) {
   const data = join(mkdtempSync(join(tmpdir(), 'millrace-format-')), 'data');
   const { child, address } = await start(data);
-  await fill(address);
+  await fill(address, data);
   child.removeAllListeners('exit');
   const ended = new Promise((resolve) => child.on('exit', resolve));
   child.kill(signal);

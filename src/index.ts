@@ -258,6 +258,13 @@ async function start(
   const directory = inMemory
     ? openDataDirectory(storage.fileSystem, checked.dataDirectory, nodeId, distinctRandom)
     : await takeDirectory(resolvePath(checked.dataDirectory), nodeId, undo);
+  const { olderFormat, format } = directory;
+  if (olderFormat !== null) {
+    logger.info(
+      { olderFormat, format },
+      'The data directory was of an older format and has this one now: older releases refuse it.',
+    );
+  }
   for (const name of config.inertNames) logger.warn({ name }, 'A setting of Kafka that was given has no effect here.');
   const clients = new ActiveClients(systemClock);
   const opening = { ...options, clients };

@@ -1,13 +1,19 @@
 /**
  * The directory that a broker keeps everything in, and the file that marks it as Millrace's. At the start, any thread.
  *
- *   millrace-data/meta.properties      version=1, cluster.id, node.id as in Kafka, and millrace.format=1
+ *   millrace-data/meta.properties      version=1, cluster.id, node.id as in Kafka, and millrace.format=2
  *   millrace-data/orders-0/…           partitions, see `segment-name.ts`
  *
  * `openDataDirectory` decides whether the directory may be used: an empty or missing one is made Millrace's, one that
  * belongs to something else, to a newer Millrace or to nobody who may write is refused and left exactly as it is.
  * Who else uses it at this moment is the lock's business (`server/directory-lock.ts`). A start therefore goes:
  * `makeDataDirectory`, which refuses before anything is touched; the lock; `openDataDirectory`.
+ *
+ *   format 1   the first
+ *   format 2   with counts of aborted transactions beside recovery points, and changes of share partitions
+ *
+ * Each format holds all of those before it, so that a directory becomes one of the newest by its mark alone, which is raised
+ * before anything else is written: an older release refuses it then by a sentence, and not over what it cannot read.
  */
 
 import { EnvironmentError, EnvironmentErrorCode, systemErrorCode } from '../base/environment-error.ts';
@@ -21,7 +27,7 @@ export const metaPropertiesName = 'meta.properties';
 /** Begins the names of the lock's sockets, which may be there before anything else. */
 export const lockPrefix = 'millrace.lock.';
 /** The layout of everything in the directory; a release that changes it raises this. */
-export const formatVersion = 1;
+export const formatVersion = 2;
 
 const kafkaMetaVersion = '1';
 const largestMetaBytes = 65_536;
@@ -31,18 +37,23 @@ const largestNodeId = 2 ** 31 - 1;
 export interface DataDirectoryMeta {
   readonly clusterId: Uuid;
   readonly nodeId: number;
+  /** The layout of what is in it, up to `formatVersion`. */
+  readonly format: number;
 }
 
 export interface DataDirectory extends DataDirectoryMeta {
   readonly path: string;
   /** Whether this call made it Millrace's. */
   readonly created: boolean;
+  /** The format that it had until this call; null where that is the same. */
+  readonly olderFormat: number | null;
 }
 
 /**
- * Opens the data directory at `path` for the node `nodeId`, making it where it is missing or empty. Throws an
- * `EnvironmentError`: DATA_DIRECTORY_FOREIGN, DATA_DIRECTORY_NEWER, DATA_DIRECTORY_UNWRITABLE, DATA_CORRUPT for a
- * damaged meta.properties, CONFIG_INVALID where it belongs to another node.
+ * Opens the data directory at `path` for the node `nodeId`, making it where it is missing or empty, and raising the format of
+ * an older one where the disk has room for that. Throws an `EnvironmentError`: DATA_DIRECTORY_FOREIGN,
+ * DATA_DIRECTORY_NEWER, DATA_DIRECTORY_UNWRITABLE, DATA_CORRUPT for a damaged meta.properties, CONFIG_INVALID where it
+ * belongs to another node.
  */
 export function openDataDirectory(
   fileSystem: FileSystem,
@@ -55,14 +66,46 @@ export function openDataDirectory(
     if (existing !== null) {
       checkNode(path, existing, nodeId);
       probeWriting(fileSystem, path);
-      return { ...existing, path, created: false };
+      const isRaised = existing.format < formatVersion && tryRaise(fileSystem, path, existing);
+      const format = isRaised ? formatVersion : existing.format;
+      return { ...existing, format, path, created: false, olderFormat: isRaised ? existing.format : null };
     }
     // Where `makeDataDirectory` was here before, its name is on disk already.
     if (!fileSystem.isDirectory(path)) makeDurably(fileSystem, path);
-    const meta: DataDirectoryMeta = { clusterId: randomUuid(random), nodeId };
-    replaceFile(fileSystem, `${path}/${metaPropertiesName}`, new TextEncoder().encode(formatMeta(meta)));
-    return { ...meta, path, created: true };
+    const meta: DataDirectoryMeta = { clusterId: randomUuid(random), nodeId, format: formatVersion };
+    writeMeta(fileSystem, path, meta);
+    return { ...meta, path, created: true, olderFormat: null };
   });
+}
+
+/**
+ * Marks the directory at `path`, which is Millrace's, as one of this release's format, durably, where it is of an older one.
+ * Throws as `checkDataDirectory` does, and DISK_FULL.
+ */
+export function raiseFormat(fileSystem: FileSystem, path: string): void {
+  explainingFailures(path, () => {
+    const existing = checkDataDirectory(fileSystem, path);
+    if (existing !== null && existing.format < formatVersion) writeMeta(fileSystem, path, existing);
+  });
+}
+
+/** False where the disk is full, over which a start may still serve reads: a later one raises the format. */
+function tryRaise(fileSystem: FileSystem, path: string, existing: DataDirectoryMeta): boolean {
+  try {
+    writeMeta(fileSystem, path, existing);
+    return true;
+  } catch (error) {
+    if (!isFull(systemErrorCode(error))) throw error;
+    return false;
+  }
+}
+
+function writeMeta(fileSystem: FileSystem, path: string, meta: DataDirectoryMeta): void {
+  replaceFile(fileSystem, `${path}/${metaPropertiesName}`, new TextEncoder().encode(formatMeta(meta)));
+}
+
+function isFull(code: string | null): boolean {
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 /** Makes the directory at `path`, durably, where it is missing. Refuses it as `openDataDirectory` does. */
@@ -112,6 +155,7 @@ function mayBeLeftOver(name: string): boolean {
   );
 }
 
+/** As this release writes it, whatever the format was before. */
 function formatMeta(meta: DataDirectoryMeta): string {
   return [
     '# Written by Millrace. Do not edit.',
@@ -152,7 +196,7 @@ function parseMeta(path: string, text: string): DataDirectoryMeta {
   if (!/^\d{1,10}$/.test(nodeIdText) || Number(nodeIdText) > largestNodeId) {
     throw corrupt(path, `its node.id is ${JSON.stringify(nodeIdText)}`);
   }
-  return { clusterId, nodeId: Number(nodeIdText) };
+  return { clusterId, nodeId: Number(nodeIdText), format: Number(format) };
 }
 
 /** Makes the directory and missing parents, and syncs what holds a new name. */
@@ -188,7 +232,7 @@ function explainingFailures<T>(path: string, action: () => T): T {
     if (error instanceof EnvironmentError) throw error;
     const code = systemErrorCode(error);
     if (code === null) throw error;
-    if (code === 'ENOSPC' || code === 'EDQUOT') {
+    if (isFull(code)) {
       throw new EnvironmentError(
         EnvironmentErrorCode.DISK_FULL,
         `The data directory ${path} has no room left (${code}): free some space.`,

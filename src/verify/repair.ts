@@ -13,6 +13,7 @@ import { asOffset, firstOffset } from '../base/numbers.ts';
 import type { Arena } from '../memory/arena.ts';
 import { nothingAborted } from '../storage/aborted-counts.ts';
 import { replaceFile, writeCheckpointLines } from '../storage/checkpoint-file.ts';
+import { metaPropertiesName, raiseFormat } from '../storage/data-directory.ts';
 import type { FileSystem } from '../storage/file-system.ts';
 import { LeaderEpochs } from '../storage/leader-epochs.ts';
 import { leaderEpochsName } from '../storage/log-checkpoint.ts';
@@ -75,6 +76,8 @@ export async function repairDirectory(
 ): Promise<void> {
   const { fileSystem } = tools;
   const { directory } = report;
+  // What is written here is of this release's format. A damaged mark is not repaired.
+  if (!report.findings.some(({ file }) => file === metaPropertiesName)) raiseFormat(fileSystem, directory);
   removeCleanStop(fileSystem, directory);
   // What is cut is cut behind them; those that this repair has nothing to do with are the next start's as well.
   if (files.tails !== null) replayTails(fileSystem, directory, files.recoveryPoints);

@@ -115,9 +115,9 @@ describe('a start is refused', () => {
 
   it('where a newer Millrace wrote the directory', async () => {
     mkdirSync(data);
-    writeFileSync(join(data, 'meta.properties'), 'version=1\ncluster.id=x\nnode.id=0\nmillrace.format=2\n');
+    writeFileSync(join(data, 'meta.properties'), 'version=1\ncluster.id=x\nnode.id=0\nmillrace.format=3\n');
     expect(await refusal()).toBe(
-      `The data directory ${data} was written by a newer Millrace (format 2, and this one knows 1): use that release or another directory.`,
+      `The data directory ${data} was written by a newer Millrace (format 3, and this one knows 2): use that release or another directory.`,
     );
   });
 

@@ -50,7 +50,7 @@ function failureOf(action: () => unknown): EnvironmentError {
   throw new Error('nothing was refused');
 }
 
-const sound = ['version=1', 'cluster.id=AAAAAAAAAAAAAAAAAAAAAQ', 'node.id=1', 'millrace.format=1'];
+const sound = ['version=1', 'cluster.id=AAAAAAAAAAAAAAAAAAAAAQ', 'node.id=1', 'millrace.format=2'];
 
 describe('data directory', () => {
   it('is made with its parents, and is the same when it is opened again', () => {
@@ -59,7 +59,7 @@ describe('data directory', () => {
     const made = open(fileSystem);
     expect(made).toMatchObject({ path, nodeId: 1, created: true });
     expect(open(fileSystem)).toEqual({ ...made, created: false });
-    expect(checkDataDirectory(fileSystem, path)).toEqual({ clusterId: made.clusterId, nodeId: 1 });
+    expect(checkDataDirectory(fileSystem, path)).toEqual({ clusterId: made.clusterId, nodeId: 1, format: 2 });
     expect(fileSystem.list(path)).toEqual([metaPropertiesName]);
     const survivor = fileSystem.powerCut(new SeededRandom(3));
     expect(open(survivor)).toEqual({ ...made, created: false });
@@ -73,7 +73,7 @@ describe('data directory', () => {
       'version=1',
       `cluster.id=${clusterId}`,
       'node.id=5',
-      'millrace.format=1',
+      'millrace.format=2',
     ]);
   });
 
@@ -92,7 +92,7 @@ describe('data directory', () => {
     [
       'a newer release',
       metaPropertiesName,
-      sound.join('\n').replace('format=1', 'format=2'),
+      sound.join('\n').replace('format=2', 'format=3'),
       EnvironmentErrorCode.DATA_DIRECTORY_NEWER,
     ],
     ['nobody', metaPropertiesName, '', EnvironmentErrorCode.DATA_CORRUPT],
@@ -124,6 +124,41 @@ describe('data directory', () => {
       expect(contents(fileSystem)).toEqual(before);
     }
   });
+
+  it('of an older format has the newest from then on, and is otherwise as it was', () => {
+    const fileSystem = newFileSystem();
+    const { clusterId } = open(fileSystem);
+    const meta = new TextDecoder().decode(readWholeFile(fileSystem, `${path}/${metaPropertiesName}`, 1000)!);
+    const older = new TextEncoder().encode(meta.replace('format=2', 'format=1'));
+    replaceFile(fileSystem, `${path}/${metaPropertiesName}`, older);
+    expect(checkDataDirectory(fileSystem, path)).toEqual({ clusterId, nodeId: 1, format: 1 });
+    expect(open(fileSystem)).toMatchObject({ clusterId, nodeId: 1, format: 2, olderFormat: 1, created: false });
+    // It is durable before anything else is written.
+    const survivor = fileSystem.powerCut(new SeededRandom(3));
+    expect(open(survivor)).toMatchObject({ clusterId, nodeId: 1, format: 2, olderFormat: null });
+  });
+
+  it('of an older format stays so where the disk is full, and is opened all the same', () => {
+    const fileSystem = newFileSystem();
+    put(fileSystem, metaPropertiesName, sound.join('\n').replace('format=2', 'format=1'));
+    fileSystem.capacityBytes = fileSystem.usedBytes;
+    expect(open(fileSystem)).toMatchObject({ format: 1, olderFormat: null });
+    fileSystem.capacityBytes = Number.MAX_SAFE_INTEGER;
+    expect(open(fileSystem)).toMatchObject({ format: 2, olderFormat: 1 });
+  });
+
+  it.each(['openDataDirectory', 'makeDataDirectory'])(
+    'of an older format that is for another node is left as it is by %s',
+    (call) => {
+      const fileSystem = newFileSystem();
+      put(fileSystem, metaPropertiesName, sound.join('\n').replace('format=2', 'format=1'));
+      const before = contents(fileSystem);
+      const action =
+        call === 'openDataDirectory' ? () => open(fileSystem, 2) : () => makeDataDirectory(fileSystem, path, 2);
+      expect(failureOf(action).code).toBe(EnvironmentErrorCode.CONFIG_INVALID);
+      expect(contents(fileSystem)).toEqual(before);
+    },
+  );
 
   it('that is a file is refused', () => {
     const fileSystem = newFileSystem();

@@ -12,6 +12,7 @@ import { startBroker, text, type RunningBroker } from '../../src/index.ts';
 import type { ApiCodec } from '../../src/protocol/api-codec.ts';
 import { zeroUuid } from '../../src/base/uuid.ts';
 import * as generated from '../../src/protocol/generated/index.ts';
+import { formatVersion } from '../../src/storage/data-directory.ts';
 import { WireClient } from '../program/wire-client.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -122,6 +123,12 @@ describe.each(directories)('%s', (name) => {
     expect(await recordsOf(second, 'plain')).toEqual([...plain, '1@1 null=more 0']);
   });
 
+  it.skipIf(formatOf(join(here, name)) < 2)('shows nobody what was aborted', async () => {
+    const data = copyOf(name);
+    await using broker = await start(data);
+    expect(await recordsOf(broker, 'transactional')).toEqual(['0@2 key of kept=kept 1']);
+  });
+
   it.skipIf(withoutShares.has(name))('has share groups go on where they were', async () => {
     const data = copyOf(name);
     const first = await start(data);
@@ -135,12 +142,28 @@ describe.each(directories)('%s', (name) => {
   });
 });
 
-it('refuses what a newer release wrote, in a sentence', async () => {
+const formatOf = (data: string): number =>
+  Number(/^millrace\.format=(\d+)$/m.exec(readFileSync(join(data, 'meta.properties'), 'utf8'))?.[1]);
+
+it('has directories of every format', () => {
+  const formats = new Set(directories.map((name) => formatOf(join(here, name))));
+  expect([...formats].toSorted((a, b) => a - b)).toEqual(Array.from({ length: formatVersion }, (_, i) => i + 1));
+});
+
+it.each(directories)('marks %s as of its own format, which older releases refuse', async (name) => {
+  const data = copyOf(name);
+  await (await start(data)).close();
+  expect(formatOf(data)).toBe(formatVersion);
+});
+
+it('refuses what a newer release wrote, in a sentence, and leaves it as it is', async () => {
   const data = copyOf(directories[0]!);
   const path = join(data, 'meta.properties');
-  writeFileSync(path, readFileSync(path, 'utf8').replace('millrace.format=1', 'millrace.format=2'));
+  const newer = readFileSync(path, 'utf8').replace(/^millrace\.format=\d+$/m, `millrace.format=${formatVersion + 1}`);
+  writeFileSync(path, newer);
   await expect(start(data)).rejects.toMatchObject({
     code: 'DATA_DIRECTORY_NEWER',
-    message: expect.stringMatching(/^The data directory .* was written by a newer Millrace \(format 2, .*\.$/),
+    message: expect.stringMatching(/^The data directory .* was written by a newer Millrace \(format 3, .*\.$/),
   });
+  expect(readFileSync(path, 'utf8')).toBe(newer);
 });
