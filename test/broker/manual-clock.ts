@@ -67,7 +67,7 @@ export class ManualClock implements Clock {
   async stall(ms: number, read: () => unknown = () => {}): Promise<void> {
     this.pass(ms);
     const untilMs = this.#elapsedMs;
-    const overdue = [...this.#timers].filter(({ atMs }) => atMs <= untilMs).sort((a, b) => a.atMs - b.atMs);
+    const overdue = [...this.#timers].filter(({ atMs }) => atMs <= untilMs).toSorted((a, b) => a.atMs - b.atMs);
     for (const timer of overdue) {
       // One that was called before may have cancelled it.
       if (this.#timers.delete(timer)) timer.callback();
