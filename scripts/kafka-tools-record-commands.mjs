@@ -253,7 +253,7 @@ export function recordAreas(fileOf) {
     [streamsGroups, '--describe', ...words, '--offsets'],
     [streamsGroups, '--delete', ...words],
     [streamsGroups, '--list'],
-    [topics, '--list'],
+    [topics, '--list', '--exclude-internal'],
   ];
 
   return [
