@@ -19,7 +19,6 @@ const expected = [
     /^0118_commit_rebalance$/,
     'wants the commit of a consumer that closes to meet the rebalance that another one begins, which is a matter of moments',
   ],
-  [/^Sarama/, /^TestFuncClientMetadata$/, 'Kafka does not know a topic for a moment after it has created it'],
   [/^aiokafka/, /test_exclude_internal_topics/, 'there is no topic __consumer_offsets to subscribe to'],
 ];
 
