@@ -9,6 +9,7 @@ import { QuickCalls } from '../../src/base/quick-calls.ts';
 import { startBroker, type RunningBroker, type StartOptions } from '../../src/index.ts';
 import { FlushQueue } from '../../src/memory/flush-queue.ts';
 import { ActiveClients } from '../../src/server/active-clients.ts';
+import { LoneSync } from '../../src/storage/lone-sync.ts';
 import { ManualClock } from '../broker/manual-clock.ts';
 import { WireClient } from '../program/wire-client.ts';
 
@@ -70,6 +71,12 @@ describe('a broker', () => {
     return broker;
   }
 
+  /** However long the disk takes here, and this thread. */
+  function haveDiskQuick(): void {
+    vi.spyOn(QuickCalls.prototype, 'areQuick', 'get').mockReturnValue(true);
+    vi.spyOn(LoneSync.prototype, 'took').mockReturnValue();
+  }
+
   async function connected(broker: RunningBroker): Promise<WireClient> {
     const client = await WireClient.connect(broker.kafka!.port);
     ends.push(() => void client.socket.destroy());
@@ -86,8 +93,7 @@ describe('a broker', () => {
   }
 
   it('syncs in its own thread for a client that is alone, and no more once another one sends something', async () => {
-    // However long the disk takes here, and this thread.
-    vi.spyOn(QuickCalls.prototype, 'areQuick', 'get').mockReturnValue(true);
+    haveDiskQuick();
     vi.spyOn(systemClock, 'monotonicMs').mockReturnValue(1000);
     const broker = await start({ ownsThread: true });
     const client = await connected(broker);
@@ -101,7 +107,7 @@ describe('a broker', () => {
 
   /** A client that is alone, beside what comes over the HTTP port. */
   async function besideHttp() {
-    vi.spyOn(QuickCalls.prototype, 'areQuick', 'get').mockReturnValue(true);
+    haveDiskQuick();
     const time = vi.spyOn(systemClock, 'monotonicMs').mockReturnValue(1000);
     const broker = await start({ ownsThread: true, http: '127.0.0.1:0' });
     const client = await connected(broker);
