@@ -243,3 +243,33 @@ export async function incrementalAlterConfigs(target) {
     await alter('metrics, empty', [[Resource.CLIENT_METRICS, '', [['interval.ms', Operation.SET, '1000']]]], true);
   }
 }
+
+/** Settings whose texts have a grammar. */
+export async function alterGrammars(target) {
+  const name = target.topic('grammars');
+  const node = String(target.nodeId);
+  await create(target, 'before', [newTopic(name, 1)]);
+  const set = (label, resourceType, resourceName, config, value) => {
+    const configs = [{ name: config, configOperation: value === null ? Operation.DELETE : Operation.SET, value }];
+    return target.ask(label, 44, 1, { resources: [{ resourceType, resourceName, configs }], validateOnly: false });
+  };
+  for (const side of ['follower', 'leader']) {
+    const config = `${side}.replication.throttled.replicas`;
+    for (const value of ['*', '0:1', '0:1,1:1', '0:1,', '', 'x', '0', '0:', ':1', '0:1:2', '-1:1', '*,0:1', '0:1,x']) {
+      await set(`${config} ${value}`, Resource.TOPIC, name, config, value);
+    }
+    await describe(target, `after ${config}`, 4, [[Resource.TOPIC, name, [config]]]);
+  }
+  const overrides = 'max.connections.per.ip.overrides';
+  for (const resource of [node, '']) {
+    for (const value of ['', '192.0.2.1:5', '192.0.2.1:5,', ' 192.0.2.1 : 5 , 2001:db8::1:7', '192.0.2.1']) {
+      await set(`${overrides} of ${resource} ${value}`, Resource.BROKER, resource, overrides, value);
+    }
+    for (const value of ['192.0.2.1:', '192.0.2.1:x', ',192.0.2.1:1', '192.0.2.1:1,,192.0.2.2:1', '192.0.2.1:1,x']) {
+      await set(`${overrides} of ${resource} ${value}`, Resource.BROKER, resource, overrides, value);
+    }
+    await settled();
+    await describe(target, `after ${overrides} of ${resource}`, 4, [[Resource.BROKER, node, [overrides]]]);
+    await set(`delete ${overrides} of ${resource}`, Resource.BROKER, resource, overrides, null);
+  }
+}

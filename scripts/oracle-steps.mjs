@@ -18,7 +18,7 @@ import {
   findCoordinators,
   staticClassicMembers,
 } from './oracle-classic-group-steps.mjs';
-import { alterConfigs, describeConfigs, incrementalAlterConfigs } from './oracle-config-steps.mjs';
+import { alterConfigs, alterGrammars, describeConfigs, incrementalAlterConfigs } from './oracle-config-steps.mjs';
 import { fetches, fetchSessions } from './oracle-fetch-steps.mjs';
 import { clientQuotas, listConfigResources, throttling } from './oracle-quota-steps.mjs';
 import { deleteRecords, initProducerId, listOffsets, offsetForLeaderEpoch, produce } from './oracle-record-steps.mjs';
@@ -94,6 +94,7 @@ export const scenarios = [
   { name: 'DescribeConfigs', run: describeConfigs },
   { name: 'AlterConfigs', run: alterConfigs },
   { name: 'IncrementalAlterConfigs', run: incrementalAlterConfigs },
+  { name: 'Settings with a grammar', run: alterGrammars },
   { name: 'DescribeLogDirs', run: describeLogDirs },
   { name: 'AlterReplicaLogDirs', run: alterReplicaLogDirs },
   { name: 'ElectLeaders', run: electLeaders },
