@@ -145,7 +145,8 @@ export class SharePartition {
     const problem = this.#problemOf(memberId, batches, rules);
     if (problem !== null) return problem;
     const cuts = this.#cutsOf(batches);
-    if (this.#ranges.all.length + cuts.length > maxRanges) return tooManyRanges;
+    // Who says one thing of what is a range makes none, and may go on where there are as many as there may be.
+    if (cuts.length > 0 && this.#ranges.all.length + cuts.length > maxRanges) return tooManyRanges;
     this.#ranges.splitAtAll(cuts);
     const givenUp: GivenUp[] = [];
     for (const batch of batches) {
@@ -323,13 +324,21 @@ export class SharePartition {
     return null;
   }
 
-  /** Where ranges have to begin for the batches, of which nothing is wrong: at each change of what they say. */
+  /** Where more ranges have to begin for the batches, of which nothing is wrong: at each change of what they say. */
   #cutsOf(batches: readonly AcknowledgementBatch[]): number[] {
     const cuts: number[] = [];
+    const ranges = this.#ranges.all;
+    let at = 0;
+    const add = (offset: number): void => {
+      // Offsets rise: most lie in the same range or in the next, and what lies further on is searched for.
+      if (ranges[at]!.end <= offset) at++;
+      if (ranges[at]!.end <= offset) at = this.#ranges.indexOf(offset);
+      if (ranges[at]!.first !== offset && cuts.at(-1) !== offset) cuts.push(offset);
+    };
     for (const batch of batches) {
       let offset = Math.max(batch.firstOffset, this.startOffset);
-      for (; offset <= batch.lastOffset; offset = endOfType(batch, offset)) cuts.push(offset);
-      if (offset < this.endOffset && offset > this.startOffset) cuts.push(offset);
+      for (; offset <= batch.lastOffset; offset = endOfType(batch, offset)) add(offset);
+      if (offset < this.endOffset && offset > this.startOffset) add(offset);
     }
     return cuts;
   }

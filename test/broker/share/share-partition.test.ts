@@ -337,6 +337,36 @@ describe('a share partition', () => {
     expect(partition.ranges).toEqual([]);
   });
 
+  it('takes what others say of ranges as they are where there are as many as there may be', () => {
+    const recordCount = 300_000;
+    const partition = new SharePartition(0);
+    const acquiring = {
+      mode: 'batch optimized' as const,
+      batchSize: recordCount,
+      maxRecords: 1,
+      maxLocks: 2000,
+      deliveryLimit,
+      lockedUntilMs: lockMs,
+      fetchOffset: 0,
+      batches: [{ baseOffset: 0, lastOffset: recordCount - 1 }],
+    };
+    partition.acquire({ ...acquiring, memberId: 'a' });
+    const rules = { deliveryLimit, setsAside: false, mayRenew: true, lockedUntilMs: lockMs };
+    const turns = [AcknowledgeType.RELEASE, AcknowledgeType.ACCEPT];
+    const acknowledgeTypes = Array.from({ length: 249_999 }, (_, i) => turns[i % 2]!);
+    expect(partition.acknowledge('a', [{ firstOffset: 0, lastOffset: 249_998, acknowledgeTypes }], rules)).toEqual([]);
+    expect(partition.ranges).toHaveLength(250_000);
+    partition.acquire({ ...acquiring, memberId: 'b', mode: 'record limit' });
+    const one = (firstOffset: number, lastOffset: number): AcknowledgementBatch[] => [
+      { firstOffset, lastOffset, acknowledgeTypes: [AcknowledgeType.ACCEPT] },
+    ];
+    // One more there is no room for, though who says it has all of it.
+    expect(partition.acknowledge('a', one(260_000, 269_999), rules)).toMatchObject({ kind: 'state' });
+    expect(partition.acknowledge('b', one(0, 0), rules)).toEqual([]);
+    expect(partition.startOffset).toBe(2);
+    expect(partition.acknowledge('a', one(249_999, recordCount - 1), rules)).toEqual([]);
+  });
+
   it('takes as many different acknowledgements at once as a request may have, up to what it may hold, and all or none', () => {
     const recordCount = 300_000;
     const partition = new SharePartition(0);
