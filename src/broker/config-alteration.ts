@@ -115,7 +115,7 @@ async function alterBroker(
   const change = (before: ReadonlyMap<string, string>): ReadonlyMap<string, string> | string => {
     const wanted = new Map<string, string | null>(replace ? [] : before);
     applyChanges(wanted, changes, brokerConfigByName);
-    return checkedBrokerConfigs(wanted, resourceName === '');
+    return checkedBrokerConfigs(wanted, before, resourceName === '');
   };
   return broker.topics.alterBrokerConfigs(resourceName === '' ? '' : nodeId, nodeId, change, validateOnly);
 }

@@ -79,9 +79,13 @@ export function applyChanges(
 /** What may be less at the start, but not become so while the broker runs. */
 const leastLater: ReadonlyMap<string, number> = new Map([['log.cleaner.threads', 1]]);
 
-/** The broker settings that `configs` come to, for one broker or for all, or the sentence that refuses them. */
+/**
+ * The broker settings that `configs` come to, for one broker or for all, or the sentence that refuses them. What is as it
+ * was in `before` is not checked anew: an older release may have taken it, and who changes another setting did not touch it.
+ */
 export function checkedBrokerConfigs(
   configs: ReadonlyMap<string, string | null>,
+  before: ReadonlyMap<string, string>,
   isForAll: boolean,
 ): ReadonlyMap<string, string> | string {
   const checked = new Map<string, string>();
@@ -90,6 +94,10 @@ export function checkedBrokerConfigs(
   for (const [name, text] of configs) {
     const definition = brokerConfigByName.get(name);
     if (definition === undefined) return `Unknown broker config name: ${name}`;
+    if (text !== null && text === before.get(name)) {
+      checked.set(name, text);
+      continue;
+    }
     const parsed = parseConfigValue(definition, text ?? '');
     if ('problem' in parsed) return parsed.problem;
     const least = leastLater.get(name) ?? -Infinity;

@@ -9,11 +9,15 @@ import { configList } from './config-definition.ts';
 const replicaPattern = /^\d+:\d+$/;
 const securityProtocols: ReadonlySet<string> = new Set(['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL']);
 const assignors: ReadonlySet<string> = new Set(['uniform', 'range']);
+/** The same two by the names of Kafka's classes, as its documentation had them before it named them shorter. */
+const assignorsByClass: ReadonlyMap<string, string> = new Map([
+  ['org.apache.kafka.coordinator.group.assignor.UniformAssignor', 'uniform'],
+  ['org.apache.kafka.coordinator.group.assignor.RangeAssignor', 'range'],
+]);
 
 /** Of counts by address: `192.0.2.1:100,localhost:5`. */
 export function problemOfAddressCounts(text: string): string | null {
-  const counts = parseAddressCounts(text);
-  return typeof counts === 'string' ? counts : null;
+  return parseAddressCounts(text).problem;
 }
 
 /** Of replicas whose replication is throttled: `*` for all, or partitions with their brokers. */
@@ -31,7 +35,8 @@ export function problemOfProtocolMap(text: string): string | null {
     const colon = pair.lastIndexOf(':');
     if (colon <= 0) return `'${pair.trim()}' is no pair of a listener and its protocol, such as PLAINTEXT:PLAINTEXT`;
     const protocol = pair.slice(colon + 1).trim();
-    if (!securityProtocols.has(protocol)) {
+    // Capitals and small letters are alike, as in Kafka.
+    if (!securityProtocols.has(protocol.toUpperCase())) {
       return `'${protocol}' is no security protocol: there are ${[...securityProtocols].join(', ')}`;
     }
   }
@@ -40,8 +45,13 @@ export function problemOfProtocolMap(text: string): string | null {
 
 /** Of the assignors of consumer groups, of which the first that is known here counts. */
 export function problemOfAssignors(text: string): string | null {
-  if (configList(text).some((name) => assignors.has(name))) return null;
+  if (configList(text).some((name) => assignors.has(assignorName(name)))) return null;
   return `None of these assignors is known here: there are ${[...assignors].join(' and ')}`;
+}
+
+/** The name that members ask for an assignor with, of one in the setting; of a stranger's what stands there. */
+export function assignorName(name: string): string {
+  return assignorsByClass.get(name) ?? name;
 }
 
 /** Of the origins of web pages: `https://shop.example,http://localhost:3000`, or `*` for all. */

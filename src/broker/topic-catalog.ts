@@ -251,7 +251,7 @@ export class TopicCatalog {
       const wanted = new Map<string, string | null>(topic.configs);
       const refusal = change(wanted);
       if (refusal !== null) return invalidConfig(refusal);
-      const parsed = parseTopicConfigs(wanted, this.#options.config.setValue);
+      const parsed = parseTopicConfigs(wanted, this.#options.config.setValue, topic.configs);
       if ('problem' in parsed) return invalidConfig(parsed.problem);
       if (validateOnly) return done;
       const errorCode = await this.#options.write([topicRecord({ ...topic, configs: parsed.configs })]);

@@ -41,6 +41,7 @@ const compressionByName: Readonly<Record<string, Compression>> = {
   lz4: Compression.LZ4,
   zstd: Compression.ZSTD,
 };
+const noConfigs: TopicConfigs = new Map();
 const once = (name: string): readonly ConfigSynonym[] => [{ name, factor: 1 }];
 
 /** The broker's names for a topic's settings, strongest first. */
@@ -99,18 +100,20 @@ export type ParsedTopicConfigs = { readonly configs: Map<string, string> } | { r
 
 /**
  * Checks a topic's settings as a client sent them, each alone and then together. `brokerValue` serves the comparison
- * with what the topic inherits.
+ * with what the topic inherits. What is as it was in `before` is not checked alone again: an older release may have taken it,
+ * and who changes another setting did not touch it.
  */
 export function parseTopicConfigs(
   entries: Iterable<readonly [name: string, text: string | null]>,
   brokerValue: BrokerValue = () => null,
+  before: TopicConfigs = noConfigs,
 ): ParsedTopicConfigs {
   const configs = new Map<string, string>();
   for (const [name, text] of entries) {
     const definition = topicConfigByName.get(name);
     if (definition === undefined) return { problem: `Unknown topic config name: ${name}` };
     if (text === null) return { problem: `Null value not supported for topic configs: ${name}` };
-    const parsed = parseConfigValue(definition, text);
+    const parsed = text === before.get(name) ? { text } : parseConfigValue(definition, text);
     if ('problem' in parsed) return parsed;
     configs.set(name, parsed.text);
   }

@@ -91,7 +91,7 @@ export class Doors {
       limitBytes: assemblyLimitBytes,
       largestFrameBytes: config.number('socket.request.max.bytes'),
     });
-    const addresses = new AddressBounds(config);
+    const addresses = new AddressBounds(config, options.logger);
     this.#quota = new ConnectionQuota({
       largestCount: () => config.number('max.connections'),
       largestCountPerAddress: (clientHost) => addresses.largestCount(clientHost),

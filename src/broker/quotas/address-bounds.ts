@@ -1,9 +1,10 @@
 /**
  * How many connections a client's address may have: `max.connections.per.ip`, or what
  * `max.connections.per.ip.overrides` says of it (address-counts.ts). I/O thread. What is not such a text is refused before
- * it is set; of an older release's that was not, nobody is bounded.
+ * it is set; of one that an older release took, the pairs count that are such, and a warning says so.
  */
 
+import type { Logger } from '../../base/logger.ts';
 import { parseAddressCounts } from '../address-counts.ts';
 import type { BrokerConfig } from '../broker-config.ts';
 
@@ -14,11 +15,13 @@ const unlimited = 2 ** 31 - 1;
 
 export class AddressBounds {
   readonly #config: BrokerConfig;
+  readonly #logger: Logger;
   #known = '';
   #counts: ReadonlyMap<string, number> = new Map();
 
-  constructor(config: BrokerConfig) {
+  constructor(config: BrokerConfig, logger: Logger) {
     this.#config = config;
+    this.#logger = logger;
   }
 
   /** Of the address, as sockets name it. */
@@ -35,8 +38,12 @@ export class AddressBounds {
     const text = this.#config.text(overridesSetting) ?? '';
     if (text !== this.#known) {
       this.#known = text;
-      const counts = parseAddressCounts(text);
-      this.#counts = typeof counts === 'string' ? new Map() : counts;
+      const { counts, problem } = parseAddressCounts(text);
+      this.#counts = counts;
+      if (problem !== null) {
+        const message = `Of ${overridesSetting} only the pairs of an address and a count are used; set it anew.`;
+        this.#logger.warn({ setting: overridesSetting, problem }, message);
+      }
     }
     return this.#counts;
   }

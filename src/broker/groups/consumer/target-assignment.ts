@@ -7,6 +7,7 @@ import { present } from '../../../base/assert.ts';
 import type { Uuid } from '../../../base/uuid.ts';
 import type { Assign } from './assignors/assignor.ts';
 import { assignRanges } from './assignors/range-assignor.ts';
+import { assignorName } from '../../config-grammars.ts';
 import { assignUniformly } from './assignors/uniform-assignor.ts';
 import { noPartitions, samePartitions, type Partitions } from './partitions.ts';
 import type { TopicView } from './topic-view.ts';
@@ -19,7 +20,7 @@ const assignors: ReadonlyMap<string, Assign> = new Map([
 
 /** The assignors that are on, in the order of `names`; the first is taken where no member asks for one. */
 export function knownAssignors(names: readonly string[]): string[] {
-  return names.filter((name) => assignors.has(name));
+  return [...new Set(names.map(assignorName))].filter((name) => assignors.has(name));
 }
 
 /** The assignor with that name, which is one of the known. */
