@@ -14,7 +14,7 @@ import { systemClock } from './base/clock.ts';
 import { EnvironmentError, EnvironmentErrorCode, systemErrorCode } from './base/environment-error.ts';
 import { ErrorCode } from './base/error-code.ts';
 import { silentLogger, type LevelledLog, type Logger } from './base/logger.ts';
-import { distinctRandom, systemRandom } from './base/random.ts';
+import { systemRandom } from './base/random.ts';
 import { BrokerConfig } from './broker/broker-config.ts';
 import { Broker } from './broker/broker.ts';
 import { Dispatcher } from './broker/dispatcher.ts';
@@ -43,12 +43,12 @@ import { DescriptorShares, softDescriptorLimit } from './server/descriptor-share
 import { lockDirectory } from './server/directory-lock.ts';
 import { loadNativePart, type NativePart } from './server/http-server.ts';
 import { probePort } from './server/port-probe.ts';
-import { makeDataDirectory, openDataDirectory, type DataDirectory } from './storage/data-directory.ts';
+import { formatVersion, makeDataDirectory, openDataDirectory, type DataDirectory } from './storage/data-directory.ts';
 import type { FileSystem } from './storage/file-system.ts';
 import type { Compactor } from './storage/compactor.ts';
 import type { FlushExecutor } from './storage/flush-executor.ts';
 import { LocalLogStore } from './storage/local-log-store.ts';
-import { nodeFileSystem } from './storage/node-file-system.ts';
+import { deviceRandom, nodeFileSystem } from './storage/node-file-system.ts';
 import { releaseVersion } from './version.ts';
 
 export { EnvironmentError, EnvironmentErrorCode } from './base/environment-error.ts';
@@ -256,7 +256,7 @@ async function start(
   );
   for (const problem of await Promise.all(probes)) if (problem !== null) throw problem;
   const directory = inMemory
-    ? openDataDirectory(storage.fileSystem, checked.dataDirectory, nodeId, distinctRandom)
+    ? openDataDirectory(storage.fileSystem, checked.dataDirectory, nodeId, systemRandom)
     : await takeDirectory(resolvePath(checked.dataDirectory), nodeId, undo);
   const { olderFormat, format } = directory;
   if (olderFormat !== null) {
@@ -357,13 +357,13 @@ async function nativePart(necessary: boolean): Promise<NativePart | EnvironmentE
 /** Makes, locks and opens the data directory at `path`. */
 async function takeDirectory(path: string, nodeId: number, undo: Undo): Promise<DataDirectory> {
   makeDataDirectory(nodeFileSystem, path, nodeId);
-  const lock = await lockDirectory(nodeFileSystem, path, distinctRandom);
+  const lock = await lockDirectory(nodeFileSystem, path, deviceRandom);
   undo.add(() => lock.release());
-  return openDataDirectory(nodeFileSystem, path, nodeId, distinctRandom);
+  return openDataDirectory(nodeFileSystem, path, nodeId, deviceRandom);
 }
 
 async function openBroker(
-  { path, clusterId }: DataDirectory,
+  { path, clusterId, format }: DataDirectory,
   { fileSystem, arena: arenaOptions, executor: executorOf, compactor }: Storage,
   config: BrokerConfig,
   logger: Logger,
@@ -375,10 +375,11 @@ async function openBroker(
   undo.add(() => executor.stop());
   const shared = { clock: systemClock, random: systemRandom, logger };
   const storage = { directory: path, fileSystem, arena, executor, compactor: compactor(fileSystem), onDefect };
+  const isMarked = format === formatVersion;
   const onOpenLogs = (count: number): void => descriptors.logsAre(count);
   const mayWait = (): boolean => ownsThread && clients.mayWait();
   const store = await explainingFailures(path, () =>
-    LocalLogStore.open({ ...storage, ...shared, onOpenLogs, mayWait }),
+    LocalLogStore.open({ ...storage, ...shared, isMarked, onOpenLogs, mayWait }),
   );
   undo.add(() => store.close());
   const descriptors = new DescriptorShares({

@@ -16,16 +16,6 @@ export const systemRandom: RandomSource = {
 };
 
 /**
- * For what has to be unlike all others but need not be hard to guess, such as the id of a cluster. V8 seeds its generator from
- * the system's randomness once for each context. Loading what `systemRandom` needs takes milliseconds, which a start would pay.
- */
-export const distinctRandom: RandomSource = {
-  fill: (target) => {
-    for (let i = 0; i < target.length; i++) target[i] = Math.floor(Math.random() * 256);
-  },
-};
-
-/**
  * A reproducible source: xorshift128 (Marsaglia 2003) seeded through SplitMix32.
  * `seed` is any integer; equal seeds give equal streams.
  */

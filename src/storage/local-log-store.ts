@@ -67,6 +67,8 @@ export interface LocalLogStoreOptions {
   readonly sealedIndexBytesMax?: number;
   /** Names that producers may have in all partitions together. */
   readonly maxNamedProducers?: number;
+  /** False where the data directory is of an older format and could not be marked: nothing is written then. */
+  readonly isMarked?: boolean;
   /** As in `LoneSyncOptions`. */
   readonly mayWait?: () => boolean;
   /** Hears of a flush worker that ended by a defect: nothing is written any more, and the broker should end. */

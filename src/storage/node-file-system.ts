@@ -9,6 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import { dirname } from 'node:path';
 import type { FileDescriptor, FileSystem, OpenMode } from './file-system.ts';
 import { systemErrorCode } from '../base/environment-error.ts';
+import { systemRandom, type RandomSource } from '../base/random.ts';
 
 const openFlags: Record<OpenMode, number> = {
   read: fs.constants.O_RDONLY,
@@ -20,6 +21,7 @@ const fileMode = 0o640;
 const directoryMode = 0o750;
 
 const standardOutput = 1;
+const randomDevice = '/dev/urandom';
 
 /** How long to wait for a descriptor, and how often. */
 const descriptorWaitMs = 100;
@@ -136,6 +138,25 @@ export const nodeFileSystem: FileSystem = {
   async spaceLater(path) {
     const { bavail, blocks, bsize } = await fs.promises.statfs(path);
     return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
+  },
+};
+
+/** As `systemRandom`, from the system's device where there is one: what the other needs takes milliseconds of a start to load. */
+export const deviceRandom: RandomSource = {
+  fill(target) {
+    let descriptor: number;
+    try {
+      descriptor = fs.openSync(randomDevice, 'r');
+    } catch {
+      // Windows has none, and a sandbox may hide it.
+      systemRandom.fill(target);
+      return;
+    }
+    try {
+      for (let at = 0; at < target.length;) at += fs.readSync(descriptor, target, at, target.length - at, null);
+    } finally {
+      fs.closeSync(descriptor);
+    }
   },
 };
 

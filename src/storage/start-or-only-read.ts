@@ -12,7 +12,10 @@ import { removeCleanStop } from './store-files.ts';
 import type { StoreRecoveryOptions } from './store-recovery.ts';
 import { startStore, type StoreStart } from './store-start.ts';
 
-type Options = Omit<StoreRecoveryOptions, 'journalsTails'>;
+interface Options extends Omit<StoreRecoveryOptions, 'journalsTails'> {
+  /** False where the directory could not be marked as one of this release's format, so that nothing may be written to it. */
+  readonly isMarked?: boolean;
+}
 
 /** How a store was started: on what, and why it writes nothing, null where it does. */
 interface Started {
@@ -51,22 +54,33 @@ export async function startOrOnlyRead(options: Options): Promise<Started> {
 
 async function started(options: Options): Promise<Started> {
   const { directory, fileSystem, logger } = options;
+  const hasLogs = (): boolean => fileSystem.list(directory).some((name) => parsePartitionDirectoryName(name) !== null);
+  if (options.isMarked === false) {
+    if (hasLogs()) return onlyReading(options, "to mark the directory as one of this release's format");
+    const message = `The data directory ${directory} is of an older format, and the disk has no room left to raise it: free some space.`;
+    throw new EnvironmentError(EnvironmentErrorCode.DISK_FULL, message);
+  }
   try {
     const start = await startWriting(options);
     removeCleanStop(fileSystem, directory);
     return { start, fileSystem, refusal: null };
   } catch (error) {
-    const hasLogs = fileSystem.list(directory).some((name) => parsePartitionDirectoryName(name) !== null);
-    if (!isFull(systemErrorCode(error)) || !hasLogs) throw error;
+    if (!isFull(systemErrorCode(error)) || !hasLogs()) throw error;
     logger.warn({ error }, 'The disk has no room for what a start after a crash writes.');
-    const overlay = new OverlayFileSystem(fileSystem, (path) => !path.endsWith(cutSuffix));
-    const start = await startStore({ ...options, fileSystem: overlay, journalsTails: false });
-    const refusal =
-      'This run takes no writes, because the disk had no room for what a start after a crash writes. Reads go on. ' +
-      'Free some space and start the broker again.';
-    logger.error({ directory }, refusal);
-    return { start, fileSystem: overlay, refusal };
+    return onlyReading(options, 'for what a start after a crash writes');
   }
+}
+
+/** Starts the store on what is there, and writes nothing; `lacking` says what there was no room for. */
+async function onlyReading(options: Options, lacking: string): Promise<Started> {
+  const { directory, fileSystem, logger } = options;
+  const overlay = new OverlayFileSystem(fileSystem, (path) => !path.endsWith(cutSuffix));
+  const start = await startStore({ ...options, fileSystem: overlay, journalsTails: false });
+  const refusal =
+    `This run takes no writes, because the disk had no room ${lacking}. Reads go on. ` +
+    'Free some space and start the broker again.';
+  logger.error({ directory }, refusal);
+  return { start, fileSystem: overlay, refusal };
 }
 
 /** Starts the store; where the disk has no room for the journal of tails, without one, which takes longer. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { EnvironmentErrorCode } from '../../src/base/environment-error.ts';
 import { ErrorCode } from '../../src/base/error-code.ts';
 import { asOffset } from '../../src/base/numbers.ts';
 import type { InjectedFailure } from '../simulation/injected-failures.ts';
@@ -206,6 +207,40 @@ describe('a start after a crash on a disk without room', () => {
       await harness.expectSound(name);
     });
   }
+});
+
+test('a start on a directory that could not be marked with its format reads all and writes nothing, after a clean stop too', async () => {
+  const options = { isMarked: true };
+  const harness = new FaultHarness(5, undefined, options);
+  const ledger = new Ledger();
+  await harness.open();
+  for (let i = 0; i < 8; i++) await ledger.append(harness.log());
+  await harness.store.close();
+  const contents = (): string =>
+    ['/data', '/data/orders-0'].map((path) => `${path}: ${harness.disk.list(path).toSorted().join(' ')}`).join('\n');
+  const before = contents();
+  options.isMarked = false;
+  for (const stop of ['clean', 'kill'] as const) {
+    await harness.open();
+    expect(harness.store.refusal).toContain('format');
+    await ledger.expectIn(harness.log(), stop);
+    expect((await ledger.append(harness.log())).errorCode).toBe(storageError);
+    await harness.pass(6000);
+    if (stop === 'clean') await harness.store.close();
+    else harness.kill();
+    expect(contents()).toBe(before);
+  }
+  options.isMarked = true;
+  await harness.open();
+  expect(harness.store).toMatchObject({ refusal: null, startedClean: true });
+  expect((await ledger.append(harness.log())).errorCode).toBe(ErrorCode.NONE);
+  await ledger.expectIn(harness.log());
+  await harness.store.close();
+});
+
+test('a start on an empty directory that could not be marked is refused', async () => {
+  const harness = new FaultHarness(5, undefined, { isMarked: false });
+  await expect(harness.open()).rejects.toMatchObject({ code: EnvironmentErrorCode.DISK_FULL });
 });
 
 describe('a disk that fails', () => {

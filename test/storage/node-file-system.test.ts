@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemErrorCode } from '../../src/base/environment-error.ts';
-import { nodeFileSystem as files } from '../../src/storage/node-file-system.ts';
+import { deviceRandom, nodeFileSystem as files } from '../../src/storage/node-file-system.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -15,6 +15,22 @@ function codeOf(work: () => unknown): string | null {
   }
   return null;
 }
+
+describe('deviceRandom', () => {
+  it('fills all of what it is given with something else each time', () => {
+    const seen = new Set<string>();
+    for (let i = 0; i < 200; i++) {
+      const target = new Uint8Array(16);
+      deviceRandom.fill(target);
+      seen.add(Buffer.from(target).toString('hex'));
+    }
+    expect(seen.size).toBe(200);
+    // Of 4096 random bytes none stays 0 over so many in a row.
+    const long = new Uint8Array(4096);
+    deviceRandom.fill(long);
+    expect(Buffer.from(long).indexOf(Buffer.alloc(16))).toBe(-1);
+  });
+});
 
 describe('nodeFileSystem', () => {
   let root: string;
