@@ -36,6 +36,7 @@ import { GroupState } from './group-state.ts';
 import { keysOfSlot, OffsetCommits } from './offset-commits.ts';
 import { OffsetExpiry } from './offset-expiry.ts';
 import { joinGroup, type Joining } from './join-group.ts';
+import { writeWithin } from './member-bounds.ts';
 import { joinError, Rebalance, type GroupSurroundings } from './rebalance.ts';
 import { ShareGroups } from './share/share-groups.ts';
 import { StreamsGroups } from './streams/streams-groups.ts';
@@ -77,13 +78,13 @@ export class GroupCoordinator {
       random,
       config,
       logger,
-      write: async (group, assignments) => {
+      write: (group, assignments) => {
         let addedBytes = 0;
         for (const { id, assignment } of group.members.values()) {
           addedBytes += (assignments.get(id)?.length ?? 0) - assignment.length;
         }
-        const fits = addedBytes <= 0 || this.#memory.sizeBytes + addedBytes <= maxMembersBytes;
-        return fits ? append([groupRecord(group, assignments)]) : ErrorCode.GROUP_MAX_SIZE_REACHED;
+        const bounds = { memory: this.#memory, maxMembersBytes };
+        return writeWithin(bounds, addedBytes, () => append([groupRecord(group, assignments)]));
       },
       memberGone: (group) => this.forgetIfUnused(group),
     };

@@ -16,12 +16,16 @@ import { offsetsPartitionOf } from '../transactions/transaction-partitions.ts';
 import type { ClassicGroup } from './classic-group.ts';
 import { coordinatorError } from './coordinator-error.ts';
 import type { GroupCoordinator } from './group-coordinator.ts';
-import { offsetKey, OffsetRecord, type CommittedOffset } from './group-records.ts';
+import { offsetKey, OffsetRecord, type CommittedOffset, type OffsetName } from './group-records.ts';
 import type { OffsetSlot, OffsetStore, PendingSlot } from './offset-store.ts';
 
 const batchBytes = 1024 * 1024;
 /** What the metadata of all offsets of all groups may have together, in characters: it is kept in memory. */
 const maxMetadataLength = 64 * 1024 * 1024;
+/** What it may have of one group, so that none takes the room of all. */
+const maxGroupMetadataLength = maxMetadataLength / 16;
+/** That there is no room is said so often at most. */
+const warningEveryMs = 60_000;
 
 /** A change of a group's offsets that is not durable yet. */
 interface Change extends Placed {
@@ -70,6 +74,7 @@ export class OffsetCommits {
   readonly #underWay = new Map<string, PlacedList<Change>>();
   /** By producer id: what is about to be pending in its transaction. */
   readonly #ofProducers = new Map<number, Set<Promise<ErrorCode>>>();
+  #warnedMs = -Infinity;
 
   constructor(options: OffsetCommitsOptions) {
     this.#options = options;
@@ -95,14 +100,22 @@ export class OffsetCommits {
       // A commit says as well as a heartbeat that the member is alive; one of a producer says nothing of it.
       if (member !== undefined) rebalance.touch(member);
     }
-    const fits = this.#fits(groupId, offsets);
-    const fitting = offsets.filter((_, i) => fits[i]);
     const { producerId, retentionMs } = committer;
-    const writing = this.#write(groupId, fitting, (offset) => {
-      const { topicId, partition } = offset;
-      const name = { group: groupId, topicId, partition, producerId };
-      return [new OffsetRecord(name, this.#committed(offset, retentionMs))];
+    const fits = this.#fits(groupId, producerId, offsets);
+    const fitting = offsets.filter((_, i) => fits[i]);
+    const nameOf = ({ topicId, partition }: OffsetPlace): OffsetName => ({
+      group: groupId,
+      topicId,
+      partition,
+      producerId,
     });
+    const writing = this.#write(groupId, fitting, (offset) => [
+      new OffsetRecord(nameOf(offset), this.#committed(offset, retentionMs)),
+    ]);
+    for (const offset of fitting) {
+      const { length } = offset.metadata;
+      if (length > 0) this.#options.offsets.reserve(nameOf(offset), length);
+    }
     if (producerId !== null) this.#follow(producerId, writing);
     const written = await writing;
     if (rebalance.kind === 'classic') coordinator.forgetIfUnused(rebalance.group);
@@ -110,16 +123,37 @@ export class OffsetCommits {
   }
 
   /** Which of the offsets have no more metadata than one may have, and no more beyond what was there than there is room for. */
-  #fits(groupId: string, committing: readonly OffsetToCommit[]): boolean[] {
+  #fits(group: string, producerId: number | null, committing: readonly OffsetToCommit[]): boolean[] {
     const { broker, offsets } = this.#options;
     const longest = broker.config.number('offset.metadata.max.bytes');
-    let room = maxMetadataLength - offsets.metadataLength;
-    return committing.map(({ topicId, partition, metadata: { length } }) => {
-      const addedLength = length - (offsets.get(groupId, topicId, partition)?.metadata.length ?? 0);
-      const isFitting = length <= longest && (addedLength <= 0 || addedLength <= room);
-      if (isFitting) room -= addedLength;
-      return isFitting;
+    const roomOfGroup = maxGroupMetadataLength - offsets.metadataLengthOf(group);
+    let room = Math.min(roomOfGroup, maxMetadataLength - offsets.metadataLength);
+    let lacksRoom = false;
+    const fits = committing.map(({ topicId, partition, metadata: { length } }) => {
+      if (length === 0) return true;
+      if (length > longest) return false;
+      const addedLength = offsets.addedLength({ group, topicId, partition, producerId }, length);
+      if (addedLength > 0 && addedLength > room) {
+        lacksRoom = true;
+        return false;
+      }
+      room -= addedLength;
+      return true;
     });
+    if (lacksRoom) this.#warnOfRoom(group);
+    return fits;
+  }
+
+  #warnOfRoom(group: string): void {
+    const { broker, offsets } = this.#options;
+    const nowMs = broker.clock.monotonicMs();
+    if (nowMs - this.#warnedMs < warningEveryMs) return;
+    this.#warnedMs = nowMs;
+    const lengths = { groupLength: offsets.metadataLengthOf(group), length: offsets.metadataLength };
+    broker.logger.warn(
+      { group, ...lengths, maxGroupLength: maxGroupMetadataLength, maxLength: maxMetadataLength },
+      'Offsets were refused: their metadata is longer than there is room for, in characters of the group or of all groups. Commit shorter metadata, or delete groups that nobody uses.',
+    );
   }
 
   /** The group's offset in the partition, or null. */

@@ -2,7 +2,8 @@
  * The offsets that groups have committed, which of them are about to change, and those that are committed once a
  * transaction is. I/O thread.
  * What can be read is durable; a change that is on its way is only counted, so that whoever deletes a group finds the
- * offsets that will be there in a moment. It does not know who may commit (offset-commits.ts).
+ * offsets that will be there in a moment, and so that metadata on its way takes of the room there is. It does not know who
+ * may commit, nor how much room there is (offset-commits.ts).
  */
 
 import { assert, present } from '../../base/assert.ts';
@@ -20,6 +21,8 @@ export interface OffsetSlot {
   changesUnderWay: number;
   /** By producer id, in the order in which they came: what becomes valid with that producer's transaction. */
   readonly pending: Map<number, PendingOffset>;
+  /** The longest metadata that changes under way have of it, by producer id, null for none; null while there are none. */
+  lengthsUnderWay: Map<number | null, number> | null;
 }
 
 export interface PendingOffset {
@@ -36,12 +39,35 @@ export interface PendingSlot {
 
 type SlotsByPartition = Map<number, OffsetSlot>;
 
+interface GroupOffsets {
+  readonly topics: Map<Uuid, SlotsByPartition>;
+  metadataLength: number;
+}
+
 export class OffsetStore {
-  /** What the metadata of all offsets has together, of those that are pending too, in characters. */
-  metadataLength = 0;
-  readonly #groups = new Map<string, Map<Uuid, SlotsByPartition>>();
+  #metadataLength = 0;
+  readonly #groups = new Map<string, GroupOffsets>();
   /** By producer id: slots with an offset that is pending in its transaction. */
   readonly #pending = new Map<number, Map<OffsetSlot, PendingSlot>>();
+
+  /**
+   * What the metadata of all offsets has together, of those that are pending too, in characters. An offset that is about to
+   * change counts as what it is or may become, whichever is longer.
+   */
+  get metadataLength(): number {
+    return this.#metadataLength;
+  }
+
+  /** The same of one group. */
+  metadataLengthOf(group: string): number {
+    return this.#groups.get(group)?.metadataLength ?? 0;
+  }
+
+  /** By how much metadata of `length` characters makes the group's grow, where it is committed so. */
+  addedLength({ group, topicId, partition, producerId }: OffsetName, length: number): number {
+    const slot = this.slot(group, topicId, partition);
+    return slot === null ? length : Math.max(0, length - countedLength(slot, producerId));
+  }
 
   /** Groups that have offsets, or will. */
   groups(): IterableIterator<string> {
@@ -53,16 +79,16 @@ export class OffsetStore {
   }
 
   get(group: string, topicId: Uuid, partition: number): CommittedOffset | null {
-    return this.#groups.get(group)?.get(topicId)?.get(partition)?.committed ?? null;
+    return this.slot(group, topicId, partition)?.committed ?? null;
   }
 
   /** The group's slots, those among them that are empty as yet included. */
   *slots(group: string): Generator<OffsetSlot> {
-    for (const partitions of this.#groups.get(group)?.values() ?? []) yield* partitions.values();
+    for (const partitions of this.#groups.get(group)?.topics.values() ?? []) yield* partitions.values();
   }
 
   slot(group: string, topicId: Uuid, partition: number): OffsetSlot | null {
-    return this.#groups.get(group)?.get(topicId)?.get(partition) ?? null;
+    return this.#groups.get(group)?.topics.get(topicId)?.get(partition) ?? null;
   }
 
   /** A record of this key was sent to the log. */
@@ -70,30 +96,54 @@ export class OffsetStore {
     this.#slotFor(group, topicId, partition).changesUnderWay++;
   }
 
+  /** Metadata of `length` characters is on its way there, with a change that began: it takes of the room until all have ended. */
+  reserve({ group, topicId, partition, producerId }: OffsetName, length: number): void {
+    const slot = present(this.slot(group, topicId, partition), 'the change began');
+    assert(slot.changesUnderWay > 0, 'the change began');
+    const before = countedLength(slot, producerId);
+    slot.lengthsUnderWay ??= new Map();
+    slot.lengthsUnderWay.set(producerId, Math.max(slot.lengthsUnderWay.get(producerId) ?? 0, length));
+    this.#count(group, countedLength(slot, producerId) - before);
+  }
+
   /** The record is durable and applied, or failed. */
   changeEnds(group: string, topicId: Uuid, partition: number): void {
     const slot = present(this.slot(group, topicId, partition), 'the change began');
     assert(slot.changesUnderWay > 0, 'the change began');
     slot.changesUnderWay--;
+    if (slot.changesUnderWay === 0 && slot.lengthsUnderWay !== null) {
+      let added = 0;
+      for (const producerId of slot.lengthsUnderWay.keys()) added -= countedLength(slot, producerId);
+      const producerIds = slot.lengthsUnderWay.keys();
+      slot.lengthsUnderWay = null;
+      for (const producerId of producerIds) added += countedLength(slot, producerId);
+      this.#count(group, added);
+    }
     this.#dropIfEmpty(group, slot);
   }
 
   /** Takes over a durable record; null takes the offset away. */
   apply({ group, topicId, partition, producerId }: OffsetName, committed: CommittedOffset | null): void {
     const slot = this.#slotFor(group, topicId, partition);
+    const before = countedLength(slot, producerId);
     if (producerId !== null) this.#applyPending(group, slot, producerId, committed);
     else {
-      this.metadataLength += lengthOf(committed) - lengthOf(slot.committed);
       slot.committed = committed;
       // The order of the log decides; wall clocks jump.
       if (committed !== null) for (const pending of slot.pending.values()) pending.isSuperseded = true;
     }
+    this.#count(group, countedLength(slot, producerId) - before);
     this.#dropIfEmpty(group, slot);
+  }
+
+  #count(group: string, addedLength: number): void {
+    if (addedLength === 0) return;
+    this.#metadataLength += addedLength;
+    present(this.#groups.get(group), 'its slot is there').metadataLength += addedLength;
   }
 
   #applyPending(group: string, slot: OffsetSlot, producerId: number, pending: CommittedOffset | null): void {
     const ofProducer = this.#pending.get(producerId);
-    this.metadataLength += lengthOf(pending) - lengthOf(slot.pending.get(producerId)?.offset ?? null);
     slot.pending.delete(producerId);
     if (pending !== null) {
       slot.pending.set(producerId, { offset: pending, isSuperseded: false });
@@ -125,13 +175,14 @@ export class OffsetStore {
   }
 
   #slotFor(group: string, topicId: Uuid, partition: number): OffsetSlot {
-    let topics = this.#groups.get(group);
-    if (topics === undefined) this.#groups.set(group, (topics = new Map()));
+    let offsets = this.#groups.get(group);
+    if (offsets === undefined) this.#groups.set(group, (offsets = { topics: new Map(), metadataLength: 0 }));
+    const { topics } = offsets;
     let partitions = topics.get(topicId);
     if (partitions === undefined) topics.set(topicId, (partitions = new Map()));
     let slot = partitions.get(partition);
     if (slot === undefined) {
-      slot = { topicId, partition, committed: null, changesUnderWay: 0, pending: new Map() };
+      slot = { topicId, partition, committed: null, changesUnderWay: 0, pending: new Map(), lengthsUnderWay: null };
       partitions.set(partition, slot);
     }
     return slot;
@@ -139,7 +190,7 @@ export class OffsetStore {
 
   #dropIfEmpty(group: string, slot: OffsetSlot): void {
     if (slot.committed !== null || slot.changesUnderWay > 0 || slot.pending.size > 0) return;
-    const topics = present(this.#groups.get(group), 'the slot is there');
+    const { topics } = present(this.#groups.get(group), 'the slot is there');
     const partitions = present(topics.get(slot.topicId), 'the slot is there');
     partitions.delete(slot.partition);
     if (partitions.size === 0) topics.delete(slot.topicId);
@@ -147,6 +198,8 @@ export class OffsetStore {
   }
 }
 
-function lengthOf(offset: CommittedOffset | null): number {
-  return offset?.metadata.length ?? 0;
+/** What the metadata of a slot's offset counts, of the producer's pending one or with null of the committed one. */
+function countedLength({ committed, pending, lengthsUnderWay }: OffsetSlot, producerId: number | null): number {
+  const offset = producerId === null ? committed : pending.get(producerId)?.offset;
+  return Math.max(offset?.metadata.length ?? 0, lengthsUnderWay?.get(producerId) ?? 0);
 }

@@ -1,0 +1,150 @@
+/** How much metadata offsets may have together: of a group, of all, in transactions, and while it is on its way. */
+
+import { expect, test } from 'vitest';
+import { ErrorCode } from '../../../src/base/error-code.ts';
+import { silentLogger, type LogFields } from '../../../src/base/logger.ts';
+import type { TopicImage } from '../../../src/broker/metadata-image.ts';
+import { deleteGroupsApi, offsetCommitApi, txnOffsetCommitApi } from '../../../src/protocol/generated/index.ts';
+import { BrokerHarness } from '../broker-harness.ts';
+import { TestProducer } from '../transactions/test-producer.ts';
+import { settle } from './test-member.ts';
+
+const metadata = 'x'.repeat(30_000);
+/** So many of them are all that a group may have: 4 Mi characters. */
+const mostOfGroup = 139;
+
+interface Committing {
+  readonly groupId?: string;
+  readonly first?: number;
+  readonly count: number;
+  readonly text?: string;
+  /** Whose transaction it belongs to. */
+  readonly producer?: TestProducer;
+}
+
+class Committer {
+  readonly harness: BrokerHarness;
+  readonly topic: TopicImage;
+  readonly warnings: LogFields[];
+
+  private constructor(harness: BrokerHarness, topic: TopicImage, warnings: LogFields[]) {
+    this.harness = harness;
+    this.topic = topic;
+    this.warnings = warnings;
+  }
+
+  static async open(): Promise<Committer> {
+    const warnings: LogFields[] = [];
+    const logger = { ...silentLogger, warn: (fields: LogFields) => void warnings.push(fields) };
+    const harness = await BrokerHarness.open({ config: { 'offset.metadata.max.bytes': '30000' }, logger });
+    return new Committer(harness, await harness.createTopic('topic', 300), warnings);
+  }
+
+  async errorCodes({ groupId = 'group', first = 0, count, text = metadata, producer }: Committing): Promise<number[]> {
+    const partitions = Array.from({ length: count }, (_, i) => ({
+      ...{ partitionIndex: first + i, committedOffset: 1, committedLeaderEpoch: -1, committedMetadata: text },
+    }));
+    const topics = [{ name: this.topic.name, topicId: this.topic.id, partitions }];
+    const answer =
+      producer === undefined
+        ? await this.harness.request(offsetCommitApi, 4, { groupId, generationIdOrMemberEpoch: -1, topics })
+        : await this.harness.request(txnOffsetCommitApi, 5, { ...producer.identity, groupId, topics });
+    return answer.topics[0]!.partitions.map(({ errorCode }) => errorCode);
+  }
+
+  /** How many of the offsets of `count` partitions are taken, which are the first of them; the others have too much metadata. */
+  async take(committing: Committing): Promise<number> {
+    const errorCodes = await this.errorCodes(committing);
+    const taken = errorCodes.filter((errorCode) => errorCode === ErrorCode.NONE).length;
+    const refused = Array.from({ length: committing.count - taken }, () => ErrorCode.OFFSET_METADATA_TOO_LARGE);
+    expect(errorCodes.slice(taken)).toEqual(refused);
+    return taken;
+  }
+
+  async producer(id: string): Promise<TestProducer> {
+    const producer = new TestProducer(this.harness, id);
+    await producer.init();
+    return producer;
+  }
+}
+
+test('a group has its part of the room, and who commits as before goes on', async () => {
+  const committer = await Committer.open();
+  expect(await committer.take({ count: 150 })).toBe(mostOfGroup);
+  expect(await committer.take({ count: 1, first: 200 })).toBe(0);
+  expect(committer.warnings).toMatchObject([{ group: 'group' }]);
+  // Replaced by as much, and without metadata at all, there is no need of room.
+  expect(await committer.take({ count: mostOfGroup, text: 'y'.repeat(30_000) })).toBe(mostOfGroup);
+  expect(await committer.take({ count: 1, first: 200, text: '' })).toBe(1);
+  expect(await committer.take({ groupId: 'other', count: 2 })).toBe(2);
+  expect(await committer.take({ count: 1, text: '' })).toBe(1);
+  expect(await committer.take({ count: 1, first: 200 })).toBe(1);
+});
+
+test('all groups have a room together, of which deleted ones give back', async () => {
+  const committer = await Committer.open();
+  const small = { groupId: 'small', count: 1 };
+  expect(await committer.take({ ...small, text: 'a mark' })).toBe(1);
+  for (let i = 0; i < 16; i++) expect(await committer.take({ groupId: `${i}`, count: mostOfGroup })).toBe(mostOfGroup);
+  expect(await committer.take({ groupId: 'late', count: 20 })).toBe(12);
+  expect(committer.warnings).toHaveLength(1);
+  expect(await committer.take({ ...small, text: 'as one' })).toBe(1);
+  await committer.harness.request(deleteGroupsApi, 2, { groupsNames: ['0'] });
+  expect(await committer.take({ groupId: 'late', count: mostOfGroup })).toBe(mostOfGroup);
+});
+
+test('what is pending in transactions takes of the room beside what is committed', async () => {
+  const committer = await Committer.open();
+  const [one, two] = [await committer.producer('one'), await committer.producer('two')];
+  expect(await committer.take({ count: 100 })).toBe(100);
+  expect(await committer.take({ count: 50, producer: one })).toBe(mostOfGroup - 100);
+  expect(await committer.take({ count: 50, producer: two })).toBe(0);
+  // The same producer replaces its own.
+  expect(await committer.take({ count: mostOfGroup - 100, producer: one })).toBe(mostOfGroup - 100);
+  await one.end(false);
+  await settle();
+  expect(await committer.take({ count: 50, producer: two })).toBe(mostOfGroup - 100);
+  await two.end(true);
+  await settle();
+  // It stands in the place of what was committed before.
+  expect(await committer.take({ first: 100, count: 50 })).toBe(mostOfGroup - 100);
+});
+
+test('what is on its way takes of the room, until it fails', async () => {
+  const committer = await Committer.open();
+  const { store } = committer.harness;
+  store.held = [];
+  const onDisk = committer.take({ count: 100 });
+  await settle();
+  // It waits in memory behind what is on its way to the disk.
+  const waiting = committer.errorCodes({ first: 100, count: 50 });
+  await settle();
+  expect(await committer.take({ first: 200, count: 1 })).toBe(0);
+  store.failAppends = ErrorCode.KAFKA_STORAGE_ERROR;
+  store.finishHeld();
+  expect(await onDisk).toBe(100);
+  const tooMuch = (await waiting).filter((errorCode) => errorCode === ErrorCode.OFFSET_METADATA_TOO_LARGE);
+  expect(tooMuch).toHaveLength(50 - (mostOfGroup - 100));
+  expect(await waiting).not.toContain(ErrorCode.NONE);
+  store.failAppends = ErrorCode.NONE;
+  expect(await committer.take({ first: 100, count: 50 })).toBe(mostOfGroup - 100);
+});
+
+test('of what is on its way to one partition the longest counts, until all of it has come', async () => {
+  const committer = await Committer.open();
+  const { store } = committer.harness;
+  expect(await committer.take({ count: mostOfGroup })).toBe(mostOfGroup);
+  store.held = [];
+  const shorter = committer.take({ count: 2, text: '' });
+  await settle();
+  const asBefore = committer.take({ count: 1 });
+  await settle();
+  store.held.shift()!();
+  expect(await shorter).toBe(2);
+  // The first is to be as long as it was again; the second is not.
+  const others = committer.take({ first: 200, count: 2 });
+  await settle();
+  store.finishHeld();
+  expect(await others).toBe(1);
+  expect(await asBefore).toBe(1);
+});
