@@ -85,6 +85,7 @@ export class CopyActor {
   /** Takes the id over and finds out where the group is; false where it has to be tried again. */
   async #begin(): Promise<boolean> {
     const { stream } = this.#options;
+    const { random } = this.#world.scheduler;
     const client = await this.#connected();
     const response = await client.request(
       initProducerIdApi,
@@ -96,12 +97,14 @@ export class CopyActor {
       return false;
     }
     this.#take(response);
+    // Long enough now and then for another to be in the middle of a transaction of its own.
+    if (random.chance(0.2)) await this.#world.sleep(random.below(500), this.#options.name);
     const topics = [{ name: stream.topicName, topicId: stream.topicId!, partitionIndexes: [0] }];
     const groups = [{ groupId: stream.group, memberId: null, memberEpoch: -1, topics }];
     const fetched = await client.request(
       offsetFetchApi,
       { ...defaultOffsetFetchRequest(), groups, requireStable: true },
-      8 + this.#world.scheduler.random.below(3),
+      8 + random.below(3),
     );
     const found = fetched?.groups[0]?.topics[0]?.partitions[0];
     if (found === undefined || found.errorCode !== ErrorCode.NONE) {
