@@ -16,20 +16,27 @@ const punctualMs = 1;
 const heldUpFromMs = 100;
 
 /**
- * Calls `callback` once after at least `delayMs` milliseconds, and after all was read that had come in by then. `heldUpMs` is
- * for how many milliseconds at least the thread was held up when the timer fell due; 0 where it was not, or hardly.
+ * Calls `callback` once after at least `delayMs` milliseconds, and after all was read that had come in by then; a negative
+ * delay is one that has passed already. `heldUpMs` is for how many milliseconds at least the thread was held up when the timer
+ * fell due; 0 where it was not, or hardly. `heardUntilMs` is the monotonic time up to which all that came in was read: it may lie
+ * behind, as the thread may have been held up again since.
  */
-export function setPatientTimer(clock: Clock, delayMs: number, callback: (heldUpMs: number) => void): Timer {
-  const dueMs = clock.monotonicMs() + Math.max(delayMs, 0);
+export function setPatientTimer(
+  clock: Clock,
+  delayMs: number,
+  callback: (heldUpMs: number, heardUntilMs: number) => void,
+): Timer {
+  const dueMs = clock.monotonicMs() + delayMs;
   let isCancelled = false;
-  const timer = clock.setTimer(delayMs, () => {
-    const lateMs = clock.monotonicMs() - dueMs;
+  const timer = clock.setTimer(Math.max(delayMs, 0), () => {
+    const firedMs = clock.monotonicMs();
+    const lateMs = firedMs - dueMs;
     if (lateMs < punctualMs) {
-      callback(0);
+      callback(0, firedMs);
       return;
     }
     clock.afterTurn(() => {
-      if (!isCancelled) callback(lateMs < heldUpFromMs ? 0 : lateMs);
+      if (!isCancelled) callback(lateMs < heldUpFromMs ? 0 : lateMs, firedMs);
     });
   });
   return {

@@ -1,7 +1,8 @@
 /**
  * Ends connections over which nothing has moved for too long; one sweep for all of a door's. I/O thread.
- * A connection to which the broker owes a response is not idle, one that does not read its responses is. A time in which
- * this thread was held up, and read nothing, is not held against anybody.
+ * A connection to which the broker owes a response is not idle, one that does not read its responses is. A sweep comes after
+ * what has come in was read, and where it is late because this thread was held up, its lateness does not count as idle that
+ * one time; a time that was lost between two punctual sweeps does.
  */
 
 import type { Clock, Timer } from '../base/clock.ts';
@@ -22,8 +23,8 @@ export function sweepIdle<Connection extends { readonly idleSinceMs: number }>(
   if (idleMs < 0) return () => {};
   let timer: Timer;
   const schedule = (): void => {
-    timer = setPatientTimer(clock, Math.max(1, Math.min(idleMs / 4, longestPeriodMs)), (heldUpMs) => {
-      const idleFromMs = clock.monotonicMs() - heldUpMs - idleMs;
+    timer = setPatientTimer(clock, Math.max(1, Math.min(idleMs / 4, longestPeriodMs)), (heldUpMs, heardUntilMs) => {
+      const idleFromMs = heardUntilMs - heldUpMs - idleMs;
       const idle = [...connections()].filter(({ idleSinceMs }) => idleSinceMs < idleFromMs);
       for (const connection of idle) end(connection);
       schedule();

@@ -1,11 +1,12 @@
 /** Connections to the real program, for members of groups that else talk to a harness: one request at a time on each. */
 
+import type { Duplex } from 'node:stream';
 import { FakeConnection, defaultRequest, type RequestWire } from '../broker/broker-harness.ts';
 import type { ApiCodec } from '../../src/protocol/api-codec.ts';
 import { WireClient } from './wire-client.ts';
 
 interface Line {
-  readonly client: WireClient;
+  readonly client: WireClient<Duplex>;
   /** Settles once what was asked over it is answered. */
   last: Promise<unknown>;
 }
@@ -23,6 +24,11 @@ export class ProgramWire implements RequestWire {
     const lines: Line[] = [];
     for (let i = 0; i < count; i++) lines.push({ client: await WireClient.connect(port), last: Promise.resolve() });
     return new ProgramWire(lines);
+  }
+
+  /** The same with one connection, a WebSocket to the port of the broker's HTTP. */
+  static async openWebSocket(port: number): Promise<ProgramWire> {
+    return new ProgramWire([{ client: await WireClient.connectOverWebSocket(port), last: Promise.resolve() }]);
   }
 
   connect(): FakeConnection {

@@ -1,7 +1,9 @@
-/** A Kafka client of a few lines: one request, one answer, over TCP. */
+/** A Kafka client of a few lines: one request, one answer, over TCP or a WebSocket. */
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { createWebSocketStream, WebSocket } from 'ws';
 import { present } from '../../src/base/assert.ts';
 import { zeroUuid } from '../../src/base/uuid.ts';
 import type { ApiCodec } from '../../src/protocol/api-codec.ts';
@@ -21,13 +23,13 @@ import { crc32c } from '../../src/records/crc32c.ts';
 
 const sizePrefixBytes = 4;
 
-export class WireClient {
-  readonly socket: Socket;
+export class WireClient<Stream extends Duplex = Socket> {
+  readonly socket: Stream;
   #received = Buffer.alloc(0);
   #correlationId = 0;
   #changed: () => void = () => {};
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Stream) {
     this.socket = socket;
     socket.on('error', () => {});
     socket.on('data', (chunk) => {
@@ -41,6 +43,13 @@ export class WireClient {
     const client = new WireClient(connect(port, '127.0.0.1'));
     await once(client.socket, 'connect');
     return client;
+  }
+
+  /** `port` is that of the broker's HTTP. */
+  static async connectOverWebSocket(port: number): Promise<WireClient<Duplex>> {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/kafka`, 'kafka', { perMessageDeflate: false });
+    await once(socket, 'open');
+    return new WireClient(createWebSocketStream(socket));
   }
 
   send<Request, Response>(api: ApiCodec<Request, Response>, apiVersion: number, request: Request): void {

@@ -4,7 +4,8 @@
  * So a heartbeat costs neither a timer nor anything that grows with the number of members.
  *
  * Where this thread was held up when it fell due, by a disk that hung or a process that was suspended, whoever is waited
- * for was not heard meanwhile: it passes after what came in was read, and is put off once by the time that was lost.
+ * for was not heard meanwhile: it passes after what came in was read, and is put off once by the time that was lost, though
+ * by no more than it was last set to. Who sets it to what is left of something longer is granted no more than that.
  */
 
 import type { Clock, Timer } from '../../base/clock.ts';
@@ -37,7 +38,7 @@ export class Deadline {
     this.#dueMs = dueMs;
     this.#delayMs = delayMs;
     this.#isGranted = false;
-    if (this.#timer === null || this.#timerDueMs > dueMs) this.#startTimer(delayMs);
+    if (this.#timer === null || this.#timerDueMs > dueMs) this.#startTimer(Math.max(delayMs, 0));
   }
 
   /** Nothing is due any more. */
@@ -49,22 +50,24 @@ export class Deadline {
 
   #startTimer(delayMs: number): void {
     this.#timer?.cancel();
-    this.#timerDueMs = this.#clock.monotonicMs() + Math.max(delayMs, 0);
-    this.#timer = setPatientTimer(this.#clock, delayMs, (heldUpMs) => this.#fired(heldUpMs));
+    this.#timerDueMs = this.#clock.monotonicMs() + delayMs;
+    this.#timer = setPatientTimer(this.#clock, delayMs, (heldUpMs, heardUntilMs) =>
+      this.#fired(heldUpMs, heardUntilMs),
+    );
   }
 
-  #fired(heldUpMs: number): void {
+  #fired(heldUpMs: number, heardUntilMs: number): void {
     this.#timer = null;
     if (this.#dueMs === null) return;
     const nowMs = this.#clock.monotonicMs();
-    if (heldUpMs > 0 && !this.#isGranted && this.#dueMs <= nowMs) {
+    if (heldUpMs > 0 && !this.#isGranted && this.#dueMs <= heardUntilMs) {
       this.#isGranted = true;
       // No more than if it had been set just now.
       this.#dueMs = nowMs + Math.min(heldUpMs, this.#delayMs);
     }
-    const leftMs = this.#dueMs - nowMs;
-    if (leftMs > 0) {
-      this.#startTimer(Math.ceil(leftMs));
+    // What fell due since then may have been put off by what has come in since, and was not read.
+    if (this.#dueMs > heardUntilMs) {
+      this.#startTimer(Math.ceil(this.#dueMs - nowMs));
       return;
     }
     this.#dueMs = null;

@@ -6,8 +6,11 @@
  *   every transaction.remove.expired.transaction.cleanup.interval.ms     idle for transactional.id.expiration.ms
  *
  * The abort comes under the next epoch, so that its producer, where it still lives, is told (KIP-588). What cannot be
- * written now is found again the next time. A time in which this thread was held up, so that nobody could end a
- * transaction, is not held against it.
+ * written now is found again the next time.
+ *
+ * An abort comes after what has come in was read, and a sweep that is late because this thread was held up spares, that
+ * one time, what timed out within its lateness. It grants no more: the sweep after it is by the transactions' own times
+ * again, and of a time that was lost between two punctual sweeps nothing is known here.
  */
 
 import { ErrorCode, errorName } from '../../base/error-code.ts';
@@ -51,16 +54,17 @@ export class TransactionExpiry {
     if (this.#stopped) return;
     const { clock, config } = this.#broker;
     const periodMs = config.number('transaction.abort.timed.out.transaction.cleanup.interval.ms');
-    this.#abortTimer = setPatientTimer(clock, periodMs, (heldUpMs) => {
+    this.#abortTimer = setPatientTimer(clock, periodMs, (heldUpMs, heardUntilMs) => {
       this.#scheduleAbort();
-      if (!this.#isAborting) this.#abortTimedOut(heldUpMs).catch((error: unknown) => this.#defect(error));
+      if (!this.#isAborting)
+        this.#abortTimedOut(heardUntilMs - heldUpMs).catch((error: unknown) => this.#defect(error));
     });
   }
 
-  async #abortTimedOut(heldUpMs: number): Promise<void> {
+  async #abortTimedOut(untilMs: number): Promise<void> {
     this.#isAborting = true;
     try {
-      await this.#abortEach(this.#broker.clock.monotonicMs() - heldUpMs);
+      await this.#abortEach(untilMs);
     } finally {
       this.#isAborting = false;
     }

@@ -85,3 +85,19 @@ test.each([
   await clock.stall(500);
   expect(passed).toEqual([passesMs + 499]);
 });
+
+test('what was put off while others were read, and passed as the thread was held up again, waits for what came in since', async () => {
+  const { clock, deadline, passed } = start();
+  deadline.set(100);
+  await clock.stall(150, () => {
+    deadline.set(100);
+    clock.pass(150);
+  });
+  expect(passed).toEqual([]);
+  await clock.stall(0, () => deadline.set(100));
+  expect(passed).toEqual([]);
+  clock.advance(99);
+  expect(passed).toEqual([]);
+  clock.advance(1);
+  expect(passed).toHaveLength(1);
+});

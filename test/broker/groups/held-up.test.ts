@@ -64,7 +64,8 @@ describe.each(kinds)('a member of a $name group', ({ sessionMs, join }) => {
   it('stays where its heartbeat came in meanwhile', async () => {
     const { harness, beat } = await open();
     let answer = -1;
-    await harness.clock.stall(sessionMs + 20_000, async () => (answer = await beat()));
+    // Too short to be granted: only that it is read first keeps the member.
+    await harness.clock.stall(sessionMs + 50, async () => (answer = await beat()));
     expect(answer).toBe(ErrorCode.NONE);
     harness.clock.advance(sessionMs - 1);
     expect(await beat()).toBe(ErrorCode.NONE);
