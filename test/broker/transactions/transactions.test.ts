@@ -1,13 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { ErrorCode } from '../../../src/base/error-code.ts';
 import {
-  deleteGroupsApi,
   describeTransactionsApi,
   deleteTopicsApi,
   listTransactionsApi,
-  offsetCommitApi,
 } from '../../../src/protocol/generated/index.ts';
-import type { TopicImage } from '../../../src/broker/metadata-image.ts';
 import { attributesAt, isControl, producerEpochAt } from '../../../src/records/record-batch.ts';
 import { BrokerHarness } from '../broker-harness.ts';
 import type { MemoryLog } from '../memory-log-store.ts';
@@ -130,35 +127,6 @@ describe.each([true, false])('with transactions V2: %s', (isV2) => {
     expect(markersIn(harness, 'topic')).toEqual([1]);
     const { errorCode } = await producer.end(true);
     expect(errorCode).toBe(isV2 ? ErrorCode.INVALID_TXN_STATE : ErrorCode.PRODUCER_FENCED);
-  });
-
-  test('its end that came in while the broker was held up comes before the end of its time', async () => {
-    const harness = await BrokerHarness.open();
-    const topic = await harness.createTopic('topic');
-    const producer = new TestProducer(harness, 'id', isV2);
-    await producer.init(15_000);
-    if (!isV2) await producer.add(topic, 0);
-    await producer.write(topic);
-    let errorCode = -1;
-    await harness.clock.stall(18_000, async () => ({ errorCode } = await producer.end(true)));
-    await settle();
-    expect(errorCode).toBe(ErrorCode.NONE);
-    expect(await producer.describe()).toMatchObject({ transactionState: 'CompleteCommit' });
-  });
-
-  test('a time in which the broker was held up is not taken from a transaction', async () => {
-    const harness = await BrokerHarness.open();
-    const topic = await harness.createTopic('topic');
-    const producer = new TestProducer(harness, 'id', isV2);
-    await producer.init(35_000);
-    if (!isV2) await producer.add(topic, 0);
-    await producer.write(topic);
-    await harness.clock.stall(40_000);
-    await settle();
-    expect(await producer.describe()).toMatchObject({ transactionState: 'Ongoing' });
-    harness.clock.advance(10_000);
-    await settle();
-    expect(await producer.describe()).toMatchObject({ transactionState: 'CompleteAbort' });
   });
 
   test('a start completes what was decided, and goes on with what was open', async () => {
@@ -317,124 +285,6 @@ describe.each([true, false])('with transactions V2: %s', (isV2) => {
       expect(producer.producerId).not.toBe(first);
     }
   });
-});
-
-describe('an offset that is pending', () => {
-  async function commitAlone(harness: BrokerHarness, topic: TopicImage, offset: number): Promise<void> {
-    const partition = { partitionIndex: 0, committedOffset: offset, committedLeaderEpoch: -1, committedMetadata: null };
-    const topics = [{ topicId: topic.id, name: topic.name, partitions: [partition] }];
-    const response = await harness.request(offsetCommitApi, 8, { groupId: 'group', topics });
-    expect(response.topics[0]!.partitions[0]!.errorCode).toBe(ErrorCode.NONE);
-  }
-
-  test.each([false, true])('gives way to one that was committed later, after a restart: %s', async (restarts) => {
-    let harness = await BrokerHarness.open();
-    const topic = await harness.createTopic('topic');
-    const producer = new TestProducer(harness, 'id');
-    await producer.init();
-    await producer.commitOffset('group', topic, 5);
-    harness.clock.advance(-1000);
-    await commitAlone(harness, topic, 3);
-    if (restarts) producer.harness = harness = await BrokerHarness.open({ store: harness.store });
-    expect((await producer.end(true)).errorCode).toBe(ErrorCode.NONE);
-    await settle();
-    expect(await offsetOf(harness, 'group', topic, true)).toEqual([3, ErrorCode.NONE]);
-  });
-
-  test.each([
-    [[0, 1], 7],
-    [[1, 0], 7],
-  ])('of two transactions that end in the order %j, the one committed later stays', async (order, expected) => {
-    const harness = await BrokerHarness.open();
-    const topic = await harness.createTopic('topic');
-    const producers = [new TestProducer(harness, 'one'), new TestProducer(harness, 'two')];
-    for (const [i, producer] of producers.entries()) {
-      await producer.init();
-      await producer.commitOffset('group', topic, 5 + 2 * i);
-    }
-    for (const i of order) {
-      await producers[i]!.end(true);
-      await settle();
-    }
-    expect(await offsetOf(harness, 'group', topic, true)).toEqual([expected, ErrorCode.NONE]);
-  });
-
-  test('goes with its group', async () => {
-    const harness = await BrokerHarness.open();
-    const topic = await harness.createTopic('topic');
-    const producer = new TestProducer(harness, 'id');
-    await producer.init();
-    await producer.commitOffset('group', topic, 5);
-    await harness.request(deleteGroupsApi, 2, { groupsNames: ['group'] });
-    expect((await producer.end(true)).errorCode).toBe(ErrorCode.NONE);
-    await settle();
-    expect(await producer.describe()).toMatchObject({ transactionState: 'CompleteCommit' });
-    expect(await offsetOf(harness, 'group', topic, true)).toEqual([-1, ErrorCode.NONE]);
-  });
-});
-
-test('a write behind the end of the last transaction waits for its markers, in order', async () => {
-  const harness = await BrokerHarness.open();
-  const topic = await harness.createTopic('topic');
-  const producer = new TestProducer(harness, 'id');
-  await producer.init();
-  await producer.write(topic);
-  harness.store.waitingForRoom = [];
-  const ended = producer.end(true);
-  harness.store.waitingForRoom.shift()!();
-  await ended;
-  const rooms = harness.store.waitingForRoom;
-  harness.store.waitingForRoom = null;
-  const writes = [producer.write(topic, 0, 'one'), producer.write(topic, 0, 'two'), producer.write(topic, 0, 'three')];
-  const log = harness.broker.topics.partition(topic, 0) as MemoryLog;
-  await settle();
-  expect(log.batches).toHaveLength(1);
-  for (const proceed of rooms) proceed();
-  expect(await Promise.all(writes)).toEqual([ErrorCode.NONE, ErrorCode.NONE, ErrorCode.NONE]);
-  const texts = log.batches.map((batch) => /one|two|three|a record/.exec(Buffer.from(batch).toString('latin1'))?.[0]);
-  expect(texts).toEqual(['a record', undefined, 'one', 'two', 'three']);
-});
-
-test('a write goes on once the last transaction is complete, at whatever step of it it came', async () => {
-  const harness = await BrokerHarness.open();
-  const topic = await harness.createTopic('topic');
-  const producer = new TestProducer(harness, 'id');
-  await producer.init();
-  let written = 0;
-  // The clock stands: what misses that the transaction has become complete waits for ever.
-  for (let steps = 0; steps < 60; steps++) {
-    expect(await producer.write(topic)).toBe(ErrorCode.NONE);
-    const ending = producer.end(true);
-    for (let i = 0; i < steps; i++) await Promise.resolve();
-    const next = new TestProducer(harness, 'id');
-    Object.assign(next, { producerId: producer.producerId, producerEpoch: steps * 2 + 1 });
-    const errorCode = await next.write(topic);
-    expect((await ending).errorCode).toBe(ErrorCode.NONE);
-    // Before the end is durable nobody has the next epoch.
-    if (errorCode === ErrorCode.NONE) written++;
-    else expect(errorCode).toBe(ErrorCode.INVALID_PRODUCER_EPOCH);
-    await settle();
-    await next.end(false);
-    await settle();
-    Object.assign(producer, next.identity);
-  }
-  expect(written).toBeGreaterThan(0);
-});
-
-test('a write that waits too long for the last transaction hears of it', async () => {
-  const harness = await BrokerHarness.open();
-  const topic = await harness.createTopic('topic');
-  const producer = new TestProducer(harness, 'id');
-  await producer.init();
-  await producer.write(topic);
-  harness.store.waitingForRoom = [];
-  const ended = producer.end(true);
-  harness.store.waitingForRoom.shift()!();
-  await ended;
-  const write = producer.write(topic);
-  await settle();
-  harness.clock.advance(100);
-  expect(await write).toBe(ErrorCode.CONCURRENT_TRANSACTIONS);
 });
 
 test('ids that nobody uses are forgotten, and what is open is not', async () => {

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { ErrorCode } from '../../../../src/base/error-code.ts';
 import {
@@ -11,6 +10,7 @@ import {
 } from '../../../../src/protocol/generated/index.ts';
 import { BrokerHarness } from '../../broker-harness.ts';
 import {
+  allTasks,
   assignmentIntervalMs,
   describeStreams,
   initialDelayMs,
@@ -18,16 +18,10 @@ import {
   reconcileStreams,
   stableStreams,
   subtopology,
+  tasksOf,
   TestStreamsMember,
   wordCount,
 } from './test-streams-member.ts';
-
-/** All active tasks that the members have, in order. */
-function all(members: readonly TestStreamsMember[]): string[] {
-  return members.flatMap((member) => member.named()).toSorted();
-}
-
-const tasksOf = (id: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${id}_${i}`);
 
 test('the broker makes the internal topics, and members share the tasks once they are there', async () => {
   const harness = await BrokerHarness.open();
@@ -45,76 +39,11 @@ test('the broker makes the internal topics, and members share the tasks once the
   expect((await other.join()).status!.map(({ statusCode }) => statusCode)).toEqual([5]);
   harness.clock.advance(initialDelayMs);
   await reconcileStreams(harness, [member, other]);
-  expect(all([member, other])).toEqual([...tasksOf('0', 3), ...tasksOf('1', 3)]);
+  expect(allTasks([member, other])).toEqual([...tasksOf('0', 3), ...tasksOf('1', 3)]);
   expect(member.named()).toHaveLength(3);
   const described = await describeStreams(harness);
   expect(described.topology!.subtopologies![1]!.stateChangelogTopics[0]!.partitions).toBe(3);
   expect(described.assignorName).toBe('sticky');
-});
-
-/** Lets what goes in steps come to its end. */
-async function steps(harness: BrokerHarness): Promise<void> {
-  for (let i = 0; i < 50; i++) {
-    harness.clock.advance(1);
-    await setImmediate();
-  }
-}
-
-test('a target of many tasks is made in steps, and who has gone meanwhile gets nothing of it', async () => {
-  const harness = await BrokerHarness.open();
-  await harness.createTopic('lines', 700);
-  const members = ['m0', 'm1', 'm2'].map((id) => new TestStreamsMember(harness, id));
-  const [first, second, third] = members as [TestStreamsMember, TestStreamsMember, TestStreamsMember];
-  for (const member of members) await member.join();
-  harness.clock.advance(initialDelayMs);
-  const { status } = await first.send();
-  expect(status).toEqual([{ statusCode: 5, statusDetail: 'Assignment delayed until it is worked out.' }]);
-  await third.leave();
-  await steps(harness);
-  await first.beat();
-  await second.beat();
-  const parts = [first.named().length, second.named().length];
-  expect(parts.every((count) => count >= 466 && count <= 467)).toBe(true);
-  expect((await describeStreams(harness)).groupState).toBe('Assigning');
-  // What the third was to get waits for the next target.
-  harness.clock.advance(assignmentIntervalMs);
-  expect((await second.beat()).status).toHaveLength(1);
-  await steps(harness);
-  await reconcileStreams(harness, [first, second]);
-  expect(all([first, second])).toEqual([...tasksOf('0', 700), ...tasksOf('1', 700)].toSorted());
-  expect(first.named()).toHaveLength(700);
-});
-
-test('a static member that comes back while the target is made in steps gets what it was to get', async () => {
-  const harness = await BrokerHarness.open();
-  await harness.createTopic('lines', 700);
-  const other = new TestStreamsMember(harness, 'm0');
-  const before = new TestStreamsMember(harness, 'm1', { instanceId: 'static' });
-  for (const member of [other, before]) await member.join();
-  harness.clock.advance(initialDelayMs);
-  await before.leave(-2);
-  const after = new TestStreamsMember(harness, 'm2', { instanceId: 'static', processId: 'm1' });
-  await after.join();
-  await steps(harness);
-  await reconcileStreams(harness, [other, after]);
-  expect(all([other, after])).toEqual([...tasksOf('0', 700), ...tasksOf('1', 700)].toSorted());
-});
-
-test('a target that was begun for members that have all gone is dropped', async () => {
-  const harness = await BrokerHarness.open();
-  await harness.createTopic('lines', 700);
-  const member = new TestStreamsMember(harness, 'm0');
-  await member.join();
-  harness.clock.advance(initialDelayMs);
-  await member.leave();
-  await steps(harness);
-  expect((await describeStreams(harness)).groupState).toBe('Empty');
-  await member.join();
-  harness.clock.advance(initialDelayMs);
-  await member.beat();
-  await steps(harness);
-  await reconcileStreams(harness, [member]);
-  expect(member.named()).toHaveLength(1400);
 });
 
 test('a group whose source topics are missing waits for them', async () => {
@@ -126,7 +55,7 @@ test('a group whose source topics are missing waits for them', async () => {
   await harness.createTopic('lines', 2);
   harness.clock.advance(initialDelayMs);
   await reconcileStreams(harness, [member]);
-  expect(all([member])).toEqual([...tasksOf('0', 2), ...tasksOf('1', 2)]);
+  expect(allTasks([member])).toEqual([...tasksOf('0', 2), ...tasksOf('1', 2)]);
 });
 
 test('an active task goes to the next member only once the last has given it up', async () => {
@@ -146,7 +75,7 @@ test('an active task goes to the next member only once the last has given it up'
   expect(second.named()).toEqual([]);
   await first.send(first.tasks);
   await second.beat();
-  expect(all([first, second])).toEqual([...tasksOf('0', 2), ...tasksOf('1', 2)]);
+  expect(allTasks([first, second])).toEqual([...tasksOf('0', 2), ...tasksOf('1', 2)]);
   await reconcileStreams(harness, [first, second]);
 });
 
@@ -160,7 +89,7 @@ test('standby tasks are with another process than their active task, and take it
   expect(second.named('standbyTasks').toSorted()).toEqual(stateful(first).toSorted());
   await first.leave();
   await reconcileStreams(harness, [second]);
-  expect(all([second])).toEqual([...tasksOf('0', 4), ...tasksOf('1', 4)]);
+  expect(allTasks([second])).toEqual([...tasksOf('0', 4), ...tasksOf('1', 4)]);
   expect(second.named('standbyTasks')).toEqual([]);
 });
 
@@ -177,7 +106,7 @@ test('a member that does not give up its tasks in time is taken out', async () =
   harness.clock.advance(1);
   expect((await first.send()).errorCode).toBe(ErrorCode.UNKNOWN_MEMBER_ID);
   await reconcileStreams(harness, [second]);
-  expect(all([second])).toEqual([...tasksOf('0', 2), ...tasksOf('1', 2)]);
+  expect(allTasks([second])).toEqual([...tasksOf('0', 2), ...tasksOf('1', 2)]);
 });
 
 test('a member that is not heard of is taken out when its session ends', async () => {
@@ -221,7 +150,7 @@ test('a static member that comes back has its tasks again, without a rebalance',
   expect((await back.join()).errorCode).toBe(ErrorCode.UNRELEASED_INSTANCE_ID);
   await first.leave(-2);
   await back.join();
-  expect(all([back])).toEqual([...tasksOf('0', 2), ...tasksOf('1', 2)]);
+  expect(allTasks([back])).toEqual([...tasksOf('0', 2), ...tasksOf('1', 2)]);
   expect((await describeStreams(harness)).groupEpoch).toBe(groupEpoch);
   expect((await first.send({ memberEpoch: groupEpoch })).errorCode).toBe(ErrorCode.FENCED_INSTANCE_ID);
 });
@@ -305,7 +234,7 @@ test('a restart finds members, epochs, topology and assignments, and a snapshot 
     member.connection = harness.connect();
   }
   await reconcileStreams(harness, everybody);
-  expect(all(everybody)).toEqual([...tasksOf('0', 5), ...tasksOf('1', 5)]);
+  expect(allTasks(everybody)).toEqual([...tasksOf('0', 5), ...tasksOf('1', 5)]);
   expect((await describeStreams(harness)).topology).toEqual(told.topology);
 });
 
@@ -319,7 +248,7 @@ test('internal topics that were deleted are made again, and tasks grow with the 
   expect(status!.map(({ statusCode }) => statusCode)).toContain(3);
   expect((await describeStreams(harness)).groupState).toBe('NotReady');
   await reconcileStreams(harness, [member]);
-  expect(all([member])).toEqual([...tasksOf('0', 2), ...tasksOf('1', 2)]);
+  expect(allTasks([member])).toEqual([...tasksOf('0', 2), ...tasksOf('1', 2)]);
   await topics.addPartitions('lines', 3, false);
   const grown = await member.send();
   expect(grown.status!.map(({ statusCode, statusDetail }) => `${statusCode} ${statusDetail}`).join()).toMatch(
@@ -328,7 +257,7 @@ test('internal topics that were deleted are made again, and tasks grow with the 
   await topics.addPartitions('app-words-repartition', 3, false);
   await topics.addPartitions('app-counts-changelog', 3, false);
   await reconcileStreams(harness, [member]);
-  expect(all([member])).toEqual([...tasksOf('0', 3), ...tasksOf('1', 3)]);
+  expect(allTasks([member])).toEqual([...tasksOf('0', 3), ...tasksOf('1', 3)]);
 });
 
 test('a heartbeat with nothing new writes nothing', async () => {

@@ -199,3 +199,13 @@ export async function stableStreams(
   await reconcileStreams(harness, members);
   return members;
 }
+
+/** All active tasks that the members have, in order. */
+export function allTasks(members: readonly TestStreamsMember[]): string[] {
+  return members.flatMap((member) => member.named()).toSorted();
+}
+
+/** The first `count` tasks of a subtopology. */
+export function tasksOf(id: string, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `${id}_${i}`);
+}

@@ -1,0 +1,62 @@
+/** Offsets that are committed within transactions of unknown outcome. */
+
+import { describe, expect, test } from 'vitest';
+import { ErrorCode } from '../../../src/base/error-code.ts';
+import type { TopicImage } from '../../../src/broker/metadata-image.ts';
+import { deleteGroupsApi, offsetCommitApi } from '../../../src/protocol/generated/index.ts';
+import { BrokerHarness } from '../broker-harness.ts';
+import { offsetOf, settle, TestProducer } from './test-producer.ts';
+
+describe('an offset that is pending', () => {
+  async function commitAlone(harness: BrokerHarness, topic: TopicImage, offset: number): Promise<void> {
+    const partition = { partitionIndex: 0, committedOffset: offset, committedLeaderEpoch: -1, committedMetadata: null };
+    const topics = [{ topicId: topic.id, name: topic.name, partitions: [partition] }];
+    const response = await harness.request(offsetCommitApi, 8, { groupId: 'group', topics });
+    expect(response.topics[0]!.partitions[0]!.errorCode).toBe(ErrorCode.NONE);
+  }
+
+  test.each([false, true])('gives way to one that was committed later, after a restart: %s', async (restarts) => {
+    let harness = await BrokerHarness.open();
+    const topic = await harness.createTopic('topic');
+    const producer = new TestProducer(harness, 'id');
+    await producer.init();
+    await producer.commitOffset('group', topic, 5);
+    harness.clock.advance(-1000);
+    await commitAlone(harness, topic, 3);
+    if (restarts) producer.harness = harness = await BrokerHarness.open({ store: harness.store });
+    expect((await producer.end(true)).errorCode).toBe(ErrorCode.NONE);
+    await settle();
+    expect(await offsetOf(harness, 'group', topic, true)).toEqual([3, ErrorCode.NONE]);
+  });
+
+  test.each([
+    [[0, 1], 7],
+    [[1, 0], 7],
+  ])('of two transactions that end in the order %j, the one committed later stays', async (order, expected) => {
+    const harness = await BrokerHarness.open();
+    const topic = await harness.createTopic('topic');
+    const producers = [new TestProducer(harness, 'one'), new TestProducer(harness, 'two')];
+    for (const [i, producer] of producers.entries()) {
+      await producer.init();
+      await producer.commitOffset('group', topic, 5 + 2 * i);
+    }
+    for (const i of order) {
+      await producers[i]!.end(true);
+      await settle();
+    }
+    expect(await offsetOf(harness, 'group', topic, true)).toEqual([expected, ErrorCode.NONE]);
+  });
+
+  test('goes with its group', async () => {
+    const harness = await BrokerHarness.open();
+    const topic = await harness.createTopic('topic');
+    const producer = new TestProducer(harness, 'id');
+    await producer.init();
+    await producer.commitOffset('group', topic, 5);
+    await harness.request(deleteGroupsApi, 2, { groupsNames: ['group'] });
+    expect((await producer.end(true)).errorCode).toBe(ErrorCode.NONE);
+    await settle();
+    expect(await producer.describe()).toMatchObject({ transactionState: 'CompleteCommit' });
+    expect(await offsetOf(harness, 'group', topic, true)).toEqual([-1, ErrorCode.NONE]);
+  });
+});
