@@ -119,13 +119,27 @@ async function transact(client, ask) {
     ['aborted', false],
     ['kept', true],
   ])) {
-    // The markers of the transaction before may still be on their way.
-    while (JSON.stringify(await client.ask(24, 3, adding)).includes(`"partitionErrorCode":${concurrentTransactions}`));
+    await addPartition(client, adding);
     const options = { producerId, producerEpoch, baseSequence: Number(baseSequence), transactional: true };
     const partitionData = [{ index: 0, records: batch([text], options).seal() }];
     await ask(0, 9, { transactionalId, acks: -1, timeoutMs, topicData: [{ name: 'transactional', partitionData }] });
     await ask(26, 3, { transactionalId, producerId, producerEpoch, committed });
   }
+}
+
+/** Again while the markers of the transaction before are on their way. */
+async function addPartition(client, adding) {
+  for (let leftMs = timeoutMs; leftMs > 0; leftMs -= 10) {
+    const { resultsByTopicV3AndBelow } = await client.ask(24, 3, adding);
+    const errorCodes = resultsByTopicV3AndBelow.flatMap(({ resultsByPartition }) =>
+      resultsByPartition.map(({ partitionErrorCode }) => partitionErrorCode),
+    );
+    if (errorCodes.every((errorCode) => errorCode === 0)) return;
+    const other = errorCodes.find((errorCode) => errorCode !== 0 && errorCode !== concurrentTransactions);
+    if (other !== undefined) throw new Error(`the transaction does not take its partition: error ${other}`);
+    await setTimeout(10);
+  }
+  throw new Error(`the transaction before was not complete within ${timeoutMs} ms`);
 }
 
 /** Until the recovery points say what was aborted, which they do every few seconds. */
