@@ -1,7 +1,7 @@
 /**
  * Lets connections in one after the other where they come faster than they may: who comes too early waits, and those
- * behind it with it, as in the order of Kafka's acceptors (KIP-612, `max.connection.creation.rate`). I/O thread. Nobody
- * can take all places: of one origin only some wait. It does not know what it lets in.
+ * behind it with it, as in the order of Kafka's acceptors (KIP-612, `max.connection.creation.rate`). I/O thread. Of one
+ * origin only some wait, so that it takes several to keep the others out. It does not know what it lets in.
  */
 
 import type { Clock, Timer } from '../base/clock.ts';

@@ -3,6 +3,7 @@
  * The first has the shape of the broker's `ConnectionContext`. It does not know sockets.
  */
 
+import { isIPv6 } from 'node:net';
 import { Listeners } from '../base/listeners.ts';
 import { anonymous, type ConnectionContext, type Principal } from '../broker/request-context.ts';
 
@@ -105,4 +106,14 @@ export function nextConnectionId(): number {
 /** `::ffff:192.0.2.1` as `192.0.2.1`: what a client on an IPv4 network can use. Other addresses as they are. */
 export function unwrapMappedAddress(address: string): string {
   return /^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address) ? address.slice(7) : address;
+}
+
+/** Whose an address is, as far as it tells: itself, or of IPv6 the network of 64 bits, which is the least that one customer has. */
+export function networkOf(address: string): string {
+  if (!isIPv6(address)) return address;
+  const [head = '', tail = ''] = address.split('::');
+  const [first, last] = [head, tail].map((half) => (half === '' ? [] : half.split(':')));
+  const zeros = Array.from({ length: 8 - first!.length - last!.length }, () => '0');
+  const groups = [...first!, ...zeros, ...last!].slice(0, 4);
+  return groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':');
 }

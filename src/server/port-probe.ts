@@ -18,7 +18,7 @@ const boundWithinMs = 200;
 
 /** The error that listening on `host`:`port` would meet now, or null. Port 0 is always free. */
 export async function probePort(host: string, port: number): Promise<EnvironmentError | null> {
-  // Nothing can be wrong with it, and a broker that is started for a test need not make sockets to find that out.
+  // Hardly anything can be wrong with it, and a broker that is started for a test need not make sockets to find that out.
   if (port === 0 && host === loopbackAddress) return null;
   let address = host;
   if (isIP(host) === 0) {

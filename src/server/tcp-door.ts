@@ -21,7 +21,7 @@ import type { ActiveClients } from './active-clients.ts';
 import { AdmissionQueue } from './admission-queue.ts';
 import type { AssemblyBudget } from './assembly-budget.ts';
 import type { ConnectionBound, ConnectionQuota } from './connection-quota.ts';
-import { DoorConnection, nextConnectionId, unwrapMappedAddress } from './connection.ts';
+import { DoorConnection, networkOf, nextConnectionId, unwrapMappedAddress } from './connection.ts';
 import { listenOnPort } from './direct-listen.ts';
 import { sweepIdle } from './idle-sweep.ts';
 import { listenError } from './listen-error.ts';
@@ -88,7 +88,7 @@ export class TcpDoor {
         this.#accept(accepted);
       },
       most: mostHeldUp,
-      originOf: (accepted) => unwrapMappedAddress(accepted.remoteAddress ?? ''),
+      originOf: (accepted) => networkOf(unwrapMappedAddress(accepted.remoteAddress ?? '')),
       mostOfOrigin: mostHeldUpOfAddress,
     });
   }

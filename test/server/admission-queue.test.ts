@@ -1,6 +1,7 @@
 /** Who waits to come in, in what order, and how many of whom may. */
 
 import { expect, it } from 'vitest';
+import { networkOf } from '../../src/server/connection.ts';
 import { AdmissionQueue } from '../../src/server/admission-queue.ts';
 import { ManualClock } from '../broker/manual-clock.ts';
 
@@ -47,4 +48,18 @@ it('gives those back that wait when it closes', () => {
   expect(queue.close()).toEqual(['a1', 'b1']);
   clock.advance(1000);
   expect(admitted).toEqual([]);
+});
+
+it.each([
+  ['192.0.2.1', '192.0.2.1'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+  ['2001:DB8:1:2::9', '2001:db8:1:2'],
+  ['2001:db8::9', '2001:db8:0:0'],
+  ['2001:0db8:0:0:ffff::', '2001:db8:0:0'],
+  ['::1', '0:0:0:0'],
+  ['::', '0:0:0:0'],
+  ['fe80::1%eth0', 'fe80:0:0:0'],
+  ['', ''],
+])('takes %s for one of %s', (address, network) => {
+  expect(networkOf(address)).toBe(network);
 });
