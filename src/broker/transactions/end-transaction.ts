@@ -10,6 +10,9 @@
  *   CompleteCommit  invalid       next epoch      as answered    invalid
  *   Prepare…        CONCURRENT_TRANSACTIONS: the markers are still being written
  *
+ * With the next epoch too, which the client has by then: a client that begins a transaction and ends it without a write is
+ * quicker than the markers may be. Kafka 4.0's coordinator calls it fenced.
+ *
  * An abort without partitions bumps the epoch as well, so that a client which does not know whether its writes began the
  * transaction leaves them behind.
  */
@@ -69,10 +72,10 @@ function decideEndV2(transaction: Transaction, { producerId, producerEpoch, outc
   return outcome === 'abort' ? { kind: 'prepare' } : invalid;
 }
 
+/** A retry comes behind the end that it repeats, and the epoch that it gave may come as soon as the end is decided. */
 function isEpochValid({ image }: Transaction, producerEpoch: number, isRetry: boolean): boolean {
-  if (isPrepared(image.state)) return isRetry;
-  const isCurrent = producerEpoch === image.producerEpoch;
-  return isIdle(image.state) && image.state !== 'Empty' ? isCurrent || isRetry : isCurrent;
+  if (producerEpoch === image.producerEpoch) return true;
+  return isRetry && (isPrepared(image.state) || (isIdle(image.state) && image.state !== 'Empty'));
 }
 
 const completed = { commit: 'CompleteCommit', abort: 'CompleteAbort' } as const;

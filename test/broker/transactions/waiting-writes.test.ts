@@ -54,6 +54,30 @@ test('a write goes on once the last transaction is complete, at whatever step of
   expect(written).toBeGreaterThan(0);
 });
 
+test('an end right behind the last one is to come again until the markers are written, and its client is not fenced', async () => {
+  const harness = await BrokerHarness.open();
+  const topic = await harness.createTopic('topic');
+  const producer = new TestProducer(harness, 'id');
+  await producer.init();
+  await producer.write(topic);
+  harness.store.waitingForRoom = [];
+  const ended = producer.end(true);
+  harness.store.waitingForRoom.shift()!();
+  expect((await ended).errorCode).toBe(ErrorCode.NONE);
+  const rooms = harness.store.waitingForRoom;
+  harness.store.waitingForRoom = null;
+  for (const committed of [false, true]) {
+    expect((await producer.end(committed)).errorCode).toBe(ErrorCode.CONCURRENT_TRANSACTIONS);
+  }
+  const zombie = { ...producer.identity, producerEpoch: producer.producerEpoch - 2 };
+  expect((await producer.end(false, zombie)).errorCode).toBe(ErrorCode.PRODUCER_FENCED);
+  for (const proceed of rooms) proceed();
+  await settle();
+  expect(await producer.describe()).toMatchObject({ transactionState: 'CompleteCommit' });
+  expect((await producer.end(false)).errorCode).toBe(ErrorCode.NONE);
+  expect(await producer.write(topic)).toBe(ErrorCode.NONE);
+});
+
 test('a write that waits too long for the last transaction hears of it', async () => {
   const harness = await BrokerHarness.open();
   const topic = await harness.createTopic('topic');
