@@ -7,8 +7,11 @@ import { Missing } from '../build/bench/peers/cache.js';
 import { canRun, runCommand } from '../build/bench/peers/commands.js';
 import { kafkaCommandsClassPath } from '../build/bench/peers/kafka-jars.js';
 
+/** What a command that does not come to an end may print, in characters: one that tries again for ever prints without end. */
+const mostPrinted = 128 * 1024 * 1024;
+
 /**
- * Runs a command to its end, or kills it and all that it started after `limitMs`. Its output goes to the file `log` too.
+ * Runs a command to its end, or kills it and all that it started after `limitMs`, or where it prints too much. Its output goes to the file `log` too.
  * Resolves with what it printed to stdout and stderr, and `isLate` where it was killed.
  */
 export function run(file, args, { cwd, environment = {}, limitMs, log }) {
@@ -18,18 +21,22 @@ export function run(file, args, { cwd, environment = {}, limitMs, log }) {
     // A group of its own, so that what it started ends with it.
     const child = spawn(file, args, { cwd, env: { ...process.env, ...environment }, detached: true });
     let printed = '';
+    let isLate = false;
+    const kill = () => {
+      if (isLate) return;
+      isLate = true;
+      process.kill(-child.pid, 'SIGKILL');
+    };
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
+        if (isLate) return;
         printed += text;
         kept.write(text);
+        if (printed.length > mostPrinted) kill();
       });
     }
     child.stdin.end();
-    let isLate = false;
-    const limit = setTimeout(() => {
-      isLate = true;
-      process.kill(-child.pid, 'SIGKILL');
-    }, limitMs);
+    const limit = setTimeout(kill, limitMs);
     child.on('error', reject);
     child.on('close', (status) => {
       clearTimeout(limit);
