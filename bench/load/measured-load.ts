@@ -16,6 +16,8 @@ const microsecondsPerSecond = 1e6;
 const bytesPerMiB = 2 ** 20;
 const bytesPerMb = 1e6;
 const pollMs = 20;
+/** For so long no record came: none will. */
+const standstillMs = 15_000;
 
 /** Of commits nothing but their latencies is looked at. */
 type MeasuredJob = Exclude<LoadJob, CommitJob>;
@@ -109,18 +111,22 @@ export function latencyFigures({ count, p50, p90, p99, p999, p9999, max }: Laten
 
 /**
  * Waits until consumers see `expected` records in the topic, which follows an acknowledgement of acks=0 some time later
- * only, and throws where there are more, or where none come any more.
+ * only, and throws where there are more, or where for long none come any more: a disk that has too much to write may take none
+ * for seconds.
  */
 export async function checkRecords(
   admin: KafkaAdmin,
   { topic, partitionCount }: Pick<JobTarget, 'topic' | 'partitionCount'>,
   expected: number,
 ): Promise<void> {
-  for (let before = -1; ;) {
+  let before = -1;
+  let movedMs = performance.now();
+  for (;;) {
     const ends = await admin.endOffsets(topic, partitionCount);
     const found = ends.reduce((sum, end) => sum + end, 0);
     if (found === expected) return;
-    if (found > expected || found === before) {
+    if (found !== before) movedMs = performance.now();
+    if (found > expected || performance.now() - movedMs > standstillMs) {
       throw new Error(`${expected} records were acknowledged, and the log of ${topic} has ${found}.`);
     }
     before = found;
