@@ -1,4 +1,4 @@
-/** Writes that come while the transaction before theirs is being completed. */
+/** Writes and ends that come while the transaction before theirs is being completed. */
 
 import { expect, test } from 'vitest';
 import { ErrorCode } from '../../../src/base/error-code.ts';
@@ -6,11 +6,16 @@ import { BrokerHarness } from '../broker-harness.ts';
 import type { MemoryLog } from '../memory-log-store.ts';
 import { settle, TestProducer } from './test-producer.ts';
 
-test('a write behind the end of the last transaction waits for its markers, in order', async () => {
+async function begun() {
   const harness = await BrokerHarness.open();
   const topic = await harness.createTopic('topic');
   const producer = new TestProducer(harness, 'id');
   await producer.init();
+  return { harness, topic, producer };
+}
+
+test('a write behind the end of the last transaction waits for its markers, in order', async () => {
+  const { harness, topic, producer } = await begun();
   await producer.write(topic);
   harness.store.waitingForRoom = [];
   const ended = producer.end(true);
@@ -29,10 +34,7 @@ test('a write behind the end of the last transaction waits for its markers, in o
 });
 
 test('a write goes on once the last transaction is complete, at whatever step of it it came', async () => {
-  const harness = await BrokerHarness.open();
-  const topic = await harness.createTopic('topic');
-  const producer = new TestProducer(harness, 'id');
-  await producer.init();
+  const { harness, topic, producer } = await begun();
   let written = 0;
   // The clock stands: what misses that the transaction has become complete waits for ever.
   for (let steps = 0; steps < 60; steps++) {
@@ -55,10 +57,7 @@ test('a write goes on once the last transaction is complete, at whatever step of
 });
 
 test('an end right behind the last one is to come again until the markers are written, and its client is not fenced', async () => {
-  const harness = await BrokerHarness.open();
-  const topic = await harness.createTopic('topic');
-  const producer = new TestProducer(harness, 'id');
-  await producer.init();
+  const { harness, topic, producer } = await begun();
   await producer.write(topic);
   harness.store.waitingForRoom = [];
   const ended = producer.end(true);
@@ -79,10 +78,7 @@ test('an end right behind the last one is to come again until the markers are wr
 });
 
 test('a write that waits too long for the last transaction hears of it', async () => {
-  const harness = await BrokerHarness.open();
-  const topic = await harness.createTopic('topic');
-  const producer = new TestProducer(harness, 'id');
-  await producer.init();
+  const { harness, topic, producer } = await begun();
   await producer.write(topic);
   harness.store.waitingForRoom = [];
   const ended = producer.end(true);
