@@ -7,6 +7,7 @@ import { batchBenchmarks } from './batches.bench.ts';
 import { checksumBenchmarks } from './checksum.bench.ts';
 import { codecBenchmarks } from './codecs.bench.ts';
 import { compactionBenchmarks } from './compaction.bench.ts';
+import { decisionBenchmarks } from './decisions.bench.ts';
 import { directFileBenchmarks } from './direct-file.bench.ts';
 import { doorBenchmarks } from './doors.bench.ts';
 import { eventBenchmarks } from './events.bench.ts';
@@ -38,6 +39,7 @@ export async function benchmarks(): Promise<Benchmark[]> {
     ...appendBenchmarks(),
     ...directFileBenchmarks(),
     ...fetchStateBenchmarks(),
+    ...decisionBenchmarks(),
     ...indexBenchmarks(),
     ...varintBenchmarks(),
     ...gatewayBenchmarks(),

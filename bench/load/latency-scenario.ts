@@ -1,7 +1,8 @@
 /**
  * Acknowledgements of single records, beside a bare server that does nothing with a request but to answer it, or that has
- * a second thread write it first: no broker in this process model can be sooner. At fixed rates the client naps between
- * looks, which adds up to 0.1 ms to whoever is measured; with one request in flight it sleeps until the answer wakes it.
+ * a second thread write it first: no broker in this process model can be sooner. At fixed rates the client looks without a
+ * pause while one request is under way; with more it naps between looks, which leaves the broker its core and adds up to
+ * 0.1 ms to whoever is measured.
  */
 
 import { bareRound } from './ceiling-scenario.ts';

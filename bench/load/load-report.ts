@@ -9,7 +9,14 @@ import type { Scenario } from './scenario.ts';
 const elsewhere: ReadonlySet<string> = new Set(['stages']);
 
 /** Of the plots of a sweep, those that say most. */
-const drawn = ['-bytes-s.svg', '-broker-cpu-s-gb.svg', '-requests-s.svg', '-p99.svg'] as const;
+const drawn = [
+  '-bytes-s.svg',
+  '-broker-cpu-s-gb.svg',
+  '-requests-s.svg',
+  '-p50-ms.svg',
+  '-p99.svg',
+  '-ready-ms.svg',
+] as const;
 
 /** `files` are what was kept of the run, in `bench/results/`. */
 export function loadReport(

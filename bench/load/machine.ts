@@ -27,8 +27,11 @@ const measuredPaths = [
   'bench',
   'package-lock.json',
   'package.json',
+  'scripts/bench-startup.mjs',
   'scripts/build*.mjs',
   'scripts/bundle.mjs',
+  'scripts/codec-schema.mjs',
+  'scripts/embedded-starts.mjs',
   'scripts/generate-codecs.mjs',
   'src',
   // Benchmarks speak through it.

@@ -1,9 +1,10 @@
 /**
  * `npm run bench:load [-- SCENARIO …] [--quick] [--rounds N] [--soak GB] [--only TEXT] [--profile DIR] [--data DIR]
  * [--out DIR] [--json] [--list]`: the whole broker under load. --only takes the cases whose name contains TEXT; --profile has
- * the broker write CPU profiles, and shows what took longest; of a single scenario that is kept in bench/results/profiles. Results are printed, and kept as JSON and plots in
- * bench/results, or where --out says; with --quick, and of files that no commit has, only where it does. A run of everything
- * (but the soak and the stages, which are asked for) is put into bench/README.md too.
+ * the broker write CPU profiles, and shows what took longest; of a single scenario that is kept in bench/results/profiles.
+ * Results are printed, and kept as JSON and plots in bench/results, or where --out says; with --quick, and of files that no
+ * commit has, only where it does. A run of everything (but the soak and the stages, which are asked for) is put into
+ * bench/README.md too.
  * What goes on is told on stderr.
  */
 
@@ -21,6 +22,7 @@ import { latencyScenario } from './latency-scenario.ts';
 import { loadReport } from './load-report.ts';
 import { machineFacts, machineSentence } from './machine.ts';
 import { millrace } from './millrace-server.ts';
+import { nodeScenarios } from './node-scenario.ts';
 import { produceScenarios } from './produce-scenarios.ts';
 import { profileSummary } from './profile-summary.ts';
 import { projectRoot } from './project-root.ts';
@@ -42,6 +44,7 @@ const scenarios: readonly Scenario[] = [
   ...startScenarios,
   ...clientScenarios,
   commitScenario,
+  ...nodeScenarios,
   ...soakScenarios,
 ];
 

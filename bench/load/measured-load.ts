@@ -7,7 +7,7 @@ import type { Figures } from './figures.ts';
 import type { KafkaAdmin } from './kafka-admin.ts';
 import type { Latencies } from './latency-recorder.ts';
 import { runLoad } from './load-client.ts';
-import type { CommitJob, JobTarget, LoadJob, LoadResult } from './load-job.ts';
+import type { CommitJob, JobTarget, LoadJob, LoadResult, ProduceJob, TailJob } from './load-job.ts';
 import { directDescriptorsOf, sumOf, threadTimesOf } from './process-usage.ts';
 import type { ServerUnderTest } from './server-under-test.ts';
 
@@ -16,6 +16,8 @@ const microsecondsPerSecond = 1e6;
 const bytesPerMiB = 2 ** 20;
 const bytesPerMb = 1e6;
 const pollMs = 20;
+/** Of a rate, which a side has to reach for its latencies and its costs to mean anything. */
+const reachedShare = 0.98;
 /** For so long no record came: none will. */
 const standstillMs = 15_000;
 
@@ -35,7 +37,8 @@ export interface MeasuredLoad {
 }
 
 /**
- * Runs `job` and measures from when its load begins. Bytes a second are of batches as they travelled; CPU seconds are per
+ * Runs `job` and measures from when its load begins. One that misses its rate has `rateReached` in place of latencies and of
+ * what a request cost: of a queue that only grows neither means anything. Bytes a second are of batches as they travelled; CPU seconds are per
  * GB of values, as those of other people's clients are, whatever they were compressed to.
  */
 export async function measureLoad(
@@ -58,6 +61,11 @@ export async function measureLoad(
   const perGb = (seconds: number): number => (seconds * bytesPerGb) / valueBytes;
   const { rssBytes, peakRssBytes } = server.memory;
   const latencies = result.deliveryLatencies ?? (isPaced(job) || isOneByOne(job) ? result.latencies : null);
+  const rateReached = isPaced(job) ? perSecond(result.requests) / job.requestsPerSecond! : 1;
+  const keptUp = {
+    brokerCpuMicrosecondsPerRequest: (brokerSeconds * microsecondsPerSecond) / result.requests,
+    ...(latencies === null ? {} : latencyFigures(latencies)),
+  };
   return {
     result,
     brokerSeconds,
@@ -67,11 +75,15 @@ export async function measureLoad(
       bytesPerSecond: perSecond(result.bytes),
       brokerCpuSecondsPerGb: perGb(brokerSeconds),
       // The pacing of a fixed rate takes most of it, which says nothing.
-      ...(isPaced(job) ? {} : { clientCpuSecondsPerGb: perGb((user + system) / microsecondsPerSecond) }),
-      brokerCpuMicrosecondsPerRequest: (brokerSeconds * microsecondsPerSecond) / result.requests,
+      ...(isPaced(job)
+        ? {}
+        : {
+            clientCpuSecondsPerGb: perGb((user + system) / microsecondsPerSecond),
+            clientCpuMicrosecondsPerRequest: (user + system) / result.requests,
+          }),
       rssMiB: rssBytes / bytesPerMiB,
       peakRssMb: peakRssBytes / bytesPerMb,
-      ...(latencies === null ? {} : latencyFigures(latencies)),
+      ...(rateReached < reachedShare ? { rateReached } : keptUp),
       ...(isByThread ? threadFigures(server.pid, threadsBefore, result.requests) : {}),
     },
   };
@@ -145,6 +157,6 @@ function isOneByOne(job: LoadJob): boolean {
   return job.kind === 'produce' && job.inFlight === 1;
 }
 
-function isPaced(job: LoadJob): boolean {
+function isPaced(job: LoadJob): job is TailJob | ProduceJob {
   return job.kind === 'tail' || (job.kind === 'produce' && job.requestsPerSecond !== null);
 }

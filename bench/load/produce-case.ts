@@ -171,12 +171,14 @@ export const threadFigureNames: readonly FigureName[] = [
 export const requestFigures: readonly FigureName[] = [
   'requestsPerSecond',
   'brokerCpuMicrosecondsPerRequest',
+  'clientCpuMicrosecondsPerRequest',
   'bytesPerSecond',
   'rssMiB',
 ];
 export const percentileNames: readonly FigureName[] = ['p50Ms', 'p90Ms', 'p99Ms', 'p999Ms', 'p9999Ms', 'maxMs'];
 export const latencyFigureNames: readonly FigureName[] = [
   'recordsPerSecond',
+  'rateReached',
   'brokerCpuMicrosecondsPerRequest',
   ...percentileNames,
 ];

@@ -260,6 +260,13 @@ async function producerOf({
   return { producerId, producerEpoch, baseSequence: 0 };
 }
 
+/** With one under way a nap, which is longer than it is asked to be, would be much of what is measured. */
+function napMsOf(connections: readonly ProduceConnection[]): number {
+  let inFlight = 0;
+  for (const connection of connections) inFlight += connection.inFlight;
+  return inFlight <= 1 ? 0 : napMs;
+}
+
 /** Sends what falls due, until all has been sent. `isQuiet`: nothing can come that is to be seen at once. */
 export function pace(connections: readonly ProduceConnection[], isQuiet: () => boolean): void {
   const cell = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
@@ -268,7 +275,9 @@ export function pace(connections: readonly ProduceConnection[], isQuiet: () => b
     const times = connections.map((connection) => connection.pump(nowMs)).filter((time) => time !== null);
     if (times.length === 0) return;
     const untilDueMs = Math.min(...times) - performance.now();
-    const sleepMs = isQuiet() ? Math.min(untilDueMs - earlyMs, longestSleepMs) : Math.min(untilDueMs, napMs);
+    const sleepMs = isQuiet()
+      ? Math.min(untilDueMs - earlyMs, longestSleepMs)
+      : Math.min(untilDueMs, napMsOf(connections));
     // Nobody wakes it: it is a sleep finer than a timer's.
     if (sleepMs > 0) Atomics.wait(cell, 0, 0, sleepMs);
     setImmediate(step);

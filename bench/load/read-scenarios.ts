@@ -4,7 +4,7 @@ import type { Figures } from './figures.ts';
 import { KafkaAdmin } from './kafka-admin.ts';
 import type { ProduceJob, Transport } from './load-job.ts';
 import { checkRecords, measureLoad } from './measured-load.ts';
-import { only, roundsOf, rowOf, threadFigureNames, throughputFigures } from './produce-case.ts';
+import { only, percentileNames, roundsOf, rowOf, threadFigureNames, throughputFigures } from './produce-case.ts';
 import { alternate, together } from './rounds.ts';
 import { rateMsOf, type Scenario, type ScenarioContext, sizeName } from './scenario.ts';
 import { ServerUnderTest } from './server-under-test.ts';
@@ -88,13 +88,19 @@ const catchUp: Scenario = {
       ).map(([transport, partitionCount]) => ({
         what: `${sizeName(recordBytes)}, ${transport}, ${partitionCount} partitions`,
         round: () => catchUpRound(context, recordBytes, transport, partitionCount),
+        sweep: {
+          title: 'what is read from its start',
+          at: `${transport}, ${partitionCount}`,
+          line: sizeName(recordBytes),
+          figures: ['bytesPerSecond', 'brokerCpuSecondsPerGb'],
+        } as const,
       })),
     );
     const rows = [];
-    for (const { what, round } of cases.filter((each) => context.includes(each.what))) {
+    for (const { what, round, sweep } of cases.filter((each) => context.includes(each.what))) {
       context.note(`catch-up: ${what}`);
       const [result] = await alternate([{ name: context.millrace().name, round }], roundsOf(context));
-      rows.push(rowOf('catch-up', { what }, result!));
+      rows.push(rowOf('catch-up', { what, sweep }, result!));
     }
     return rows;
   },
@@ -124,8 +130,7 @@ async function tailRound(context: ScenarioContext, recordsPerSecond: number, tra
   const { result, figures } = await measureLoad(server, job);
   await checkRecords(admin, job, result.records);
   admin.close();
-  const { p50Ms, p90Ms, p99Ms, p999Ms, p9999Ms, maxMs, brokerCpuMicrosecondsPerRequest } = figures;
-  return { p50Ms, p90Ms, p99Ms, p999Ms, p9999Ms, maxMs, brokerCpuMicrosecondsPerRequest } as Figures;
+  return only(figures, [...percentileNames, 'rateReached', 'brokerCpuMicrosecondsPerRequest']);
 }
 
 const tail: Scenario = {
@@ -242,10 +247,9 @@ async function wideRound(context: ScenarioContext): Promise<Figures[]> {
     }),
   ]);
   const { requestsPerSecond: rate, brokerCpuMicrosecondsPerRequest, rssMiB, peakRssMb } = wide.figures;
-  const { p50Ms, p99Ms, maxMs } = tailed.figures;
   return [
     { requestsPerSecond: rate, brokerCpuMicrosecondsPerRequest, rssMiB, peakRssMb } as Figures,
-    { p50Ms, p99Ms, maxMs } as Figures,
+    only(tailed.figures, ['p50Ms', 'p99Ms', 'maxMs', 'rateReached']),
   ];
 }
 

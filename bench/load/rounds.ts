@@ -31,7 +31,7 @@ export interface RoundsResult {
 }
 
 /** Of one round. */
-const repeatsAtMost = 1;
+const repeatsAtMost = 2;
 
 export async function alternate(contenders: readonly Contender[], options: RoundsOptions): Promise<RoundsResult[]> {
   const tallies = contenders.map(({ name }) => new Tally(name));

@@ -14,7 +14,7 @@ export interface Sizes {
   /** Of each measured load, and of the load before it that is not measured. */
   readonly loadMs: number;
   readonly warmUpMs: number;
-  /** Of a load at a fixed rate, where it has enough samples for the highest percentile then; of a lower rate it is shorter. */
+  /** Of a load at a fixed rate that has enough samples for the highest percentile then; else see `rateMsOf`. */
   readonly rateMs: number;
   /** At most so many requests in a closed loop. */
   readonly requests: number;
@@ -33,8 +33,9 @@ export interface Sizes {
   readonly soakBytes: number;
 }
 
-/** Ten above p99.99. */
+/** Ten above p99.99, and ten above p99.9. */
 const samplesForHighest = 100_000;
+const samplesForHigh = 10_000;
 
 export const fullSizes: Sizes = {
   isQuick: false,
@@ -94,10 +95,13 @@ export interface Scenario {
   run(context: ScenarioContext): Promise<ResultRow[]>;
 }
 
-/** How long a load of so many requests a second is measured. */
-export function rateMsOf({ isQuick, rateMs, loadMs }: Sizes, requestsPerSecond: number): number {
+/**
+ * How long a load of so many requests a second is measured: for p99.99 where `rateMs` is enough for it, else for p99.9, with
+ * some more for what comes late.
+ */
+export function rateMsOf({ isQuick, rateMs }: Sizes, requestsPerSecond: number): number {
   if (isQuick || (requestsPerSecond * rateMs) / 1000 >= samplesForHighest) return rateMs;
-  return 2 * loadMs;
+  return (1.02 * samplesForHigh * 1000) / requestsPerSecond;
 }
 
 /** A value and its batch as tables name them. */

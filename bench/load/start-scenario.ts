@@ -12,6 +12,8 @@ import { ServerUnderTest } from './server-under-test.ts';
 import { ackTopic, bareNode, emptyBudgetMs, startAfterKill, startAgain, startEmpty } from './starts.ts';
 
 const manyTopic = 'many';
+const clean = { line: 'after a clean stop' } as const;
+const killed = { line: 'after kill -9' } as const;
 
 /** What writes while the broker is killed. */
 const load: ProduceCase = { what: '', recordBytes: 1024, batchBytes: 64 * 1024, acks: 1, inFlight: 16 };
@@ -52,7 +54,7 @@ async function besideBareNode(context: ScenarioContext): Promise<ResultRow[]> {
   context.note(`start: ${what}`);
   const contenders = [
     { name: context.millrace().name, round: () => emptyDirectory(context) },
-    { name: 'node -e 0', round: () => Promise.resolve(bareNode()) },
+    { name: 'node -e 0', round: bareNode },
   ];
   const [ours, bare] = await alternate(contenders, judgedRoundsOf(context));
   const bareMs = bare!.figures.readyMs!.median;
@@ -70,16 +72,22 @@ const start: Scenario = {
   async run(context) {
     const many = context.sizes.startPartitions;
     const cases = [
-      { what: 'after a clean stop', round: () => afterCleanStop(context, 0) },
-      { what: `after a clean stop, ${many} partitions`, round: () => afterCleanStop(context, many) },
-      { what: 'after kill -9 under acks=1 load', round: () => afterKill(context, 1) },
-      { what: `the same, ${many} partitions`, round: () => afterKill(context, many) },
+      { ...clean, what: 'after a clean stop', at: '1', round: () => afterCleanStop(context, 0) },
+      {
+        ...clean,
+        what: `after a clean stop, ${many} partitions`,
+        at: `${many}`,
+        round: () => afterCleanStop(context, many),
+      },
+      { ...killed, what: 'after kill -9 under acks=1 load', at: '1', round: () => afterKill(context, 1) },
+      { ...killed, what: `the same, ${many} partitions`, at: `${many}`, round: () => afterKill(context, many) },
     ];
     const rows = await besideBareNode(context);
-    for (const { what, round } of cases.filter((each) => context.includes(each.what))) {
+    for (const { what, at, line, round } of cases.filter((each) => context.includes(each.what))) {
       context.note(`start: ${what}`);
       const [result] = await alternate([{ name: context.millrace().name, round }], roundsOf(context));
-      rows.push(rowOf('start', { what }, result!));
+      const sweep = { title: 'partitions at the start', at, line, figures: ['readyMs', 'firstAckMs'] } as const;
+      rows.push(rowOf('start', { what, sweep }, result!));
     }
     return rows;
   },

@@ -1,6 +1,7 @@
 /** Starts of a server that is measured: from the spawn until its port is open, and until it has acknowledged a record. */
 
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { WireClient } from '../../test/program/wire-client.ts';
@@ -20,8 +21,8 @@ const bytesPerMiB = 2 ** 20;
 
 /** Starts it on what its directory holds, and has it acknowledge one record with acks=1; `isNewTopic`: in a topic made then. */
 export async function startAgain(server: ServerUnderTest, isNewTopic: boolean): Promise<Figures> {
-  const startedMs = performance.now();
   const readyMs = await server.start();
+  const servedMs = performance.now();
   const admin = await KafkaAdmin.connect(server.doors);
   if (isNewTopic) await admin.createTopic(ackTopic, 1);
   await untilLed(admin, ackTopic, 1);
@@ -29,7 +30,7 @@ export async function startAgain(server: ServerUnderTest, isNewTopic: boolean): 
   const client = await WireClient.connect(server.doors.kafka!.port);
   await client.produce(ackTopic, 'x', 1);
   client.socket.destroy();
-  return { readyMs, firstAckMs: performance.now() - startedMs, rssMiB: server.memory.rssBytes / bytesPerMiB };
+  return { readyMs, firstAckMs: readyMs + performance.now() - servedMs, rssMiB: server.memory.rssBytes / bytesPerMiB };
 }
 
 /** Stops the server, empties its directory, and starts it. */
@@ -52,9 +53,9 @@ export async function startAfterKill(server: ServerUnderTest, job: ProduceJob, l
   return startAgain(server, false);
 }
 
-/** From the spawn of `node -e 0` to its end. */
-export function bareNode(): Figures {
+/** From the spawn of `node -e 0` to its end, spawned as a server is. */
+export async function bareNode(): Promise<Figures> {
   const startedMs = performance.now();
-  spawnSync(process.execPath, ['-e', '0'], { stdio: 'ignore' });
+  await once(spawn(process.execPath, ['-e', '0'], { stdio: 'ignore' }), 'exit');
   return { readyMs: performance.now() - startedMs };
 }

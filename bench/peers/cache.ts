@@ -15,7 +15,8 @@ export class Missing extends Error {}
 
 /**
  * The folder `name` of the cache, with what `install` puts there. A folder that an install left half made is made again.
- * `install` throws `Missing` where the machine lacks what it needs.
+ * Throws `Missing` where `install` does, because the machine lacks what it needs, and where it fails, so that the cases of
+ * others are measured all the same.
  */
 export function installed(name: string, onNote: (note: string) => void, install: (folder: string) => void): string {
   const folder = join(root, name);
@@ -24,7 +25,14 @@ export function installed(name: string, onNote: (note: string) => void, install:
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   onNote(`installing ${name}, once`);
-  install(folder);
+  try {
+    install(folder);
+  } catch (error) {
+    if (error instanceof Missing) throw error;
+    throw new Missing(`${name} cannot be installed: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
   writeFileSync(mark, '');
   return folder;
 }

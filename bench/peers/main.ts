@@ -1,10 +1,10 @@
 /**
  * `npm run bench:peers [-- CASE…] [--rounds N] [--slice N] [--json] [--quick] [--list] [--report] [--profile DIR]
- * [--data DIR]`: the same loads on Millrace, Apache Kafka and NATS, in turn, and the ratios held against floors. A CASE is a name or the beginning of names;
- * none means all. What it needs it fetches once; a peer that cannot be had here is left out, and that is said. Results are
- * kept in bench/results/ and bench/README.md, but for those of --quick, which only shows that everything runs, of
- * --profile, which has Millrace write CPU profiles, case by case, and keeps what took longest in bench/results/profiles, and of
- * files that no commit has.
+ * [--data DIR]`: the same loads on Millrace, Apache Kafka and NATS, in turn, and the ratios held against floors. A CASE is a
+ * name or the beginning of names; none means all. What it needs it fetches once; a peer that cannot be had here is left out,
+ * and that is said. Results are kept in bench/results/ and bench/README.md, but for those of --quick, which only shows that everything runs, of fewer
+ * rounds than a floor needs, of --profile, which has Millrace write CPU profiles, case by case, and keeps what took longest
+ * in bench/results/profiles, and of files that no commit has.
  *
  * With --slice it does one round of at most N cases that lack rounds at this commit, adds it to what is kept, and ends with
  * status 3 while there are more: `while npm run bench:peers -- --slice 5; [ $? = 3 ]; do :; done` does all piece by piece.
@@ -14,7 +14,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readCommandLine, refuse, wholeNumber } from '../../scripts/command-line.mjs';
-import { isDirty } from '../load/floor-verdict.ts';
+import { isDirty, roundsForFloors } from '../load/floor-verdict.ts';
 import { keepProfile } from '../load/kept-profile.ts';
 import { machineFacts, machineSentence } from '../load/machine.ts';
 import { millrace } from '../load/millrace-server.ts';
@@ -98,8 +98,10 @@ const versions = {
 };
 
 const machine = machineFacts(values.data);
-const keepsResults = !values.quick && values.profile === undefined && !isDirty(machine.commit);
+const isTooFew = sliceCases === null && rounds < roundsForFloors;
+const keepsResults = !values.quick && values.profile === undefined && !isDirty(machine.commit) && !isTooFew;
 if (isDirty(machine.commit) && !values.quick) note('Nothing is kept: no commit has the files that are measured.');
+else if (isTooFew && !values.quick) note(`Nothing is kept: ${roundsForFloors} rounds are, or slices.`);
 const wanted = cases.filter(({ name }) => positionals.length === 0 || positionals.some((part) => matches(name, part)));
 const possible = thoseThatCanBeHad(wanted);
 const lacking = (): PeerCase[] => nextSlice(possible, keptPeerResults(), machine, rounds, sliceCases ?? Infinity);

@@ -21,7 +21,7 @@ const bulkModes = {
   fast: 'fast batches of 500',
   async: 'a window of 500 single messages',
 } as const;
-/** Messages that each mode is tried with, which warms the server up as well, and how long the fastest one then takes. */
+/** Messages that each mode is tried with, and how long the fastest one then takes. */
 const trialMessages = { nats: 100_000, 'nats-synced': 5000 } as const;
 const bulkSeconds = 4;
 
@@ -58,10 +58,13 @@ export const natsCases: readonly PeerCase[] = sizes.flatMap(([recordBytes, tag, 
   },
 ]);
 
-/** Tries each bulk mode on this server, and measures the one that was fastest. */
+/** Tries each bulk mode on this server once it is warm, and measures the one that was fastest. */
 async function fastestBulk(bench: Bench, messageBytes: number, kind: keyof typeof trialMessages): Promise<Figures> {
+  const modes = ['atomic', 'fast', 'async'] as const;
+  // Whoever goes first would find the server cold.
+  for (const mode of modes) await peerProduce(bench, messageBytes, mode, trialMessages[kind]);
   let fastest = { mode: 'atomic' as keyof typeof bulkModes, perSecond: 0 };
-  for (const mode of ['atomic', 'fast', 'async'] as const) {
+  for (const mode of modes) {
     const { recordsPerSecond } = await peerProduce(bench, messageBytes, mode, trialMessages[kind]);
     if (recordsPerSecond! > fastest.perSecond) fastest = { mode, perSecond: recordsPerSecond! };
   }

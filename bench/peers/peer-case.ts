@@ -70,7 +70,7 @@ export interface PeerCase {
   readonly millrace: Measure;
   readonly peer: Measure;
   /** What the machine does without either, in the same round, in the folder where servers keep their data. */
-  readonly probe?: { readonly name: string; measure(folder: string, sizes: PeerSizes): Figures };
+  readonly probe?: { readonly name: string; measure(folder: string, sizes: PeerSizes): Figures | Promise<Figures> };
   readonly floors: readonly Floor[];
 }
 
