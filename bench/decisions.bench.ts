@@ -168,7 +168,7 @@ function gatheredBenchmark(): Benchmark {
   const takers = Array.from({ length: links }, () => ({
     takeBytes: (bytes: Uint8Array) => void (taken += bytes.length),
   }));
-  const gathered = new GatheredMessages(() => {});
+  const gathered = new GatheredMessages({ afterTurn: () => {} });
   return {
     name: `${batchesPerRun} messages of 4 KiB of ${links} WebSockets, gathered in a turn`,
     unit: 'calls',

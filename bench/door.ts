@@ -1,5 +1,6 @@
 /** A door for requests in this process: takes what a pipeline writes, and says that it has left. I/O thread. */
 
+import { systemClock } from '../src/base/clock.ts';
 import { silentLogger } from '../src/base/logger.ts';
 import { AssemblyBudget } from '../src/server/assembly-budget.ts';
 import { RequestPipeline, type Transport } from '../src/server/request-pipeline.ts';
@@ -44,8 +45,7 @@ export class InProcessDoor {
       budget,
       { largestFrameBytes, requestsInFlight },
       silentLogger,
-      () => performance.now(),
-      (callback) => void this.#afterTurn.push(callback),
+      { ...systemClock, afterTurn: (callback) => void this.#afterTurn.push(callback) },
     );
   }
 

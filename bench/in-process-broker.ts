@@ -155,15 +155,15 @@ export class InProcessBroker {
     const fileSystem = new (keepsRecords ? MemoryFileSystem : ForgettingFileSystem)(fileSystemBytes);
     fileSystem.makeDirectory(directory);
     const executor = new SteppedExecutor(arena, fileSystem);
-    const common = { clock: systemClock, random: systemRandom, logger: silentLogger };
-    const store = await LocalLogStore.open({ ...common, directory, fileSystem, arena, executor });
-    const config = new BrokerConfig([['node.id', '1']]);
     const turnEnds: (() => void)[] = [];
     const afterTurn = (callback: () => void): void => {
       if (executor.isStepped) turnEnds.push(callback);
       else setImmediate(callback);
     };
-    const broker = await Broker.open({ ...common, store, config, clusterId: 'bench', afterTurn });
+    const common = { clock: { ...systemClock, afterTurn }, random: systemRandom, logger: silentLogger };
+    const store = await LocalLogStore.open({ ...common, directory, fileSystem, arena, executor });
+    const config = new BrokerConfig([['node.id', '1']]);
+    const broker = await Broker.open({ ...common, store, config, clusterId: 'bench' });
     return new InProcessBroker(arena, broker, executor, turnEnds);
   }
 

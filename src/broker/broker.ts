@@ -49,8 +49,6 @@ export interface BrokerOptions {
   readonly authorizer?: Authorizer;
   /** What fetched records may take between the logs and the clients, in bytes; 256 MiB unless given. */
   readonly fetchMemoryBytes?: number;
-  /** Calls back once after this turn of the event loop; `setImmediate` unless given. */
-  readonly afterTurn?: (callback: () => void) => void;
 }
 
 /** A partition that a request named. */
@@ -99,10 +97,8 @@ export class Broker {
   #retentionTimer: Timer | null = null;
   #retention: Promise<void> = Promise.resolve();
   #closed = false;
-  readonly #afterTurn: (callback: () => void) => void;
 
   private constructor(options: BrokerOptions) {
-    this.#afterTurn = options.afterTurn ?? setImmediate;
     this.clusterId = options.clusterId;
     this.nodeId = options.config.number('node.id');
     this.clock = options.clock;
@@ -211,8 +207,7 @@ export class Broker {
   async openStateLog(topic: StateLogTopic, state: KeyedState): Promise<StateLog> {
     const log = this.store.open(topic, stateLogIds[topic], 0, stateLogConfig);
     const { store, clock, logger } = this;
-    const afterTurn = this.#afterTurn;
-    const stateLog = await StateLog.load({ log, store, clock, logger, state, afterTurn });
+    const stateLog = await StateLog.load({ log, store, clock, logger, state });
     this.#stateLogs.push(stateLog);
     return stateLog;
   }

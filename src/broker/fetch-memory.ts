@@ -13,6 +13,7 @@
 
 import { assert } from '../base/assert.ts';
 import type { Clock, Timer } from '../base/clock.ts';
+import { setPatientTimer } from '../base/patient-timer.ts';
 import { PlacedList, type Placed } from '../base/placed-list.ts';
 import type { ConnectionContext } from './request-context.ts';
 
@@ -53,6 +54,7 @@ interface Waiting extends Placed {
 /** A response that waits for its client. */
 interface Settled extends Placed {
   readonly holder: FetchHolder;
+  /** By `Clock.heardMs`. */
   readonly sinceMs: number;
 }
 
@@ -142,7 +144,7 @@ export class FetchMemory {
       },
       settle: (usedBytes) => {
         assert(settled === null && !released, 'a grant is settled once, before it is released');
-        settled = { place: -1, holder, sinceMs: this.#clock.monotonicMs() };
+        settled = { place: -1, holder, sinceMs: this.#clock.heardMs() };
         this.#settled.add(settled);
         resize(usedBytes);
       },
@@ -169,22 +171,21 @@ export class FetchMemory {
   #beginPatience(): void {
     if (this.#patience !== null || !this.#isShort) return;
     const longest = this.#settled.first;
-    const heldMs = longest === null ? 0 : this.#clock.monotonicMs() - longest.sinceMs;
-    this.#patience = this.#clock.setTimer(Math.max(patienceMs - heldMs, recoveryMs), () => {
+    const heldMs = longest === null ? 0 : this.#clock.heardMs() - longest.sinceMs;
+    this.#patience = setPatientTimer(this.#clock, Math.max(patienceMs - heldMs, recoveryMs), (heardUntilMs) => {
       this.#patience = null;
       if (this.#waiting.size === 0) return;
-      this.#dropStalled();
+      this.#dropStalled(heardUntilMs);
       this.#beginPatience();
     });
   }
 
-  /** Drops those who have not taken a response for too long, until there is room for several others. */
-  #dropStalled(): void {
-    const nowMs = this.#clock.monotonicMs();
+  /** Drops those who by `untilMs` had not taken a response for too long, until there is room for several others. */
+  #dropStalled(untilMs: number): void {
     let expectedBytes = this.#capacityBytes - this.#heldBytes;
     const stalled = new Set<FetchHolder>();
     for (const { holder, sinceMs } of this.#settled) {
-      if (nowMs - sinceMs < patienceMs || expectedBytes >= this.#capacityBytes / shareOfFree) break;
+      if (untilMs - sinceMs < patienceMs || expectedBytes >= this.#capacityBytes / shareOfFree) break;
       if (stalled.has(holder)) continue;
       stalled.add(holder);
       expectedBytes += this.#heldByConnection.get(holder.id) ?? 0;

@@ -43,8 +43,6 @@ export interface StateLogOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly state: KeyedState;
-  /** Calls back once after this turn of the event loop. */
-  readonly afterTurn: (callback: () => void) => void;
   /** A snapshot is written once so many bytes of changes stand behind the last; default 4 MiB. */
   readonly snapshotAfterBytes?: number;
 }
@@ -73,7 +71,6 @@ export const stateLogConfig: LogConfig = {
 export class StateLog {
   readonly #options: StateLogOptions;
   readonly #snapshotAfterBytes: number;
-  readonly #afterTurn: (callback: () => void) => void;
   /** Changes that are not on their way yet: of this turn, or that came while a batch was. */
   #gathered: Waiting[] = [];
   #gatheredBytes = 0;
@@ -91,7 +88,6 @@ export class StateLog {
   private constructor(options: StateLogOptions) {
     this.#options = options;
     this.#snapshotAfterBytes = options.snapshotAfterBytes ?? defaultSnapshotAfterBytes;
-    this.#afterTurn = options.afterTurn;
   }
 
   /**
@@ -142,7 +138,7 @@ export class StateLog {
     if (this.#gatheredBytes + boundBytes > gatherAtMostBytes) this.#sendGathered();
     this.#gathered.push(change);
     this.#gatheredBytes += boundBytes;
-    if (this.#gathered.length === 1) this.#afterTurn(() => this.#endTurn());
+    if (this.#gathered.length === 1) this.#options.clock.afterTurn(() => this.#endTurn());
   }
 
   #endTurn(): void {

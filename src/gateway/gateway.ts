@@ -8,8 +8,6 @@ import { RecordFeeds } from './record-feeds.ts';
 import { RecordPublisher } from './record-publisher.ts';
 
 export interface GatewayOptions {
-  /** Calls back once the event loop's turn is over; by default `setImmediate`. */
-  readonly afterTurn?: (callback: () => void) => void;
   /** As for `RecordFeeds`. */
   readonly cacheBytes?: number;
 }
@@ -22,7 +20,7 @@ export class Gateway {
 
   constructor(broker: Broker, options: GatewayOptions = {}) {
     this.broker = broker;
-    this.publisher = new RecordPublisher(broker, options);
+    this.publisher = new RecordPublisher(broker);
     this.feeds = new RecordFeeds(broker, options);
   }
 

@@ -12,15 +12,12 @@ import { RecordReader, type ReaderListener, type ReaderOptions, type ReaderOwner
 const fileReadsAtOnce = 64;
 
 export interface FeedsOptions {
-  /** Calls back once the event loop's turn is over; by default `setImmediate`. */
-  readonly afterTurn?: (callback: () => void) => void;
   /** What is kept of what was read last, for others who read it; default 64 MiB. */
   readonly cacheBytes?: number;
 }
 
 export class RecordFeeds implements ReaderOwner {
   readonly broker: Broker;
-  readonly #afterTurn: (callback: () => void) => void;
   readonly #feeds = new Map<PartitionLog, PartitionFeed>();
   readonly #readers = new PlacedList<RecordReader>();
   readonly #cache: BlockCache;
@@ -29,7 +26,6 @@ export class RecordFeeds implements ReaderOwner {
 
   constructor(broker: Broker, options: FeedsOptions = {}) {
     this.broker = broker;
-    this.#afterTurn = options.afterTurn ?? setImmediate;
     this.#cache = new BlockCache(options.cacheBytes);
     this.#stopListening = broker.topics.onDeleted(({ id }) => {
       for (const reader of [...this.#readers]) reader.topicDeleted(id);
@@ -63,10 +59,6 @@ export class RecordFeeds implements ReaderOwner {
     });
     this.#feeds.set(log, feed);
     return feed;
-  }
-
-  afterTurn(callback: () => void): void {
-    this.#afterTurn(callback);
   }
 
   closed(reader: RecordReader): void {

@@ -41,8 +41,6 @@ import type { Problem } from './topic-creation.ts';
 import { WaitingBytes } from './waiting-bytes.ts';
 
 export interface PublisherOptions {
-  /** Calls back once the event loop's turn is over; by default `setImmediate`. */
-  readonly afterTurn?: (callback: () => void) => void;
   /** From here on streams are told to stop: bytes that are not in the log's hands yet. Default 16 MiB. */
   readonly maxWaitingBytes?: number;
 }
@@ -80,7 +78,6 @@ export class RecordPublisher implements StreamOwner {
   /** For doors whose senders have no connection of their own. */
   readonly producers = new NamedProducerCache();
   readonly #broker: Broker;
-  readonly #afterTurn: (callback: () => void) => void;
   readonly #targets = new Map<string, PublishTarget>();
   /** Bytes in open batches, in batches that wait for room, and of records that wait for their topic. */
   readonly #waiting: WaitingBytes;
@@ -100,7 +97,6 @@ export class RecordPublisher implements StreamOwner {
     const tellSoon = (stream: PublishStream): void => this.tellSoon(stream);
     const refuse = this.#refuse.bind(this);
     this.#broker = broker;
-    this.#afterTurn = options.afterTurn ?? setImmediate;
     this.#waiting = new WaitingBytes(options.maxWaitingBytes ?? defaultMaxWaitingBytes, tellSoon);
     const { store } = broker;
     this.#laneOwner = {
@@ -356,7 +352,7 @@ export class RecordPublisher implements StreamOwner {
     if (this.#turnScheduled) return;
     this.#turnScheduled = true;
     this.#nowMs = this.#broker.clock.nowMs();
-    this.#afterTurn(() => this.#endTurn());
+    this.#broker.clock.afterTurn(() => this.#endTurn());
   }
 
   #endTurn(): void {

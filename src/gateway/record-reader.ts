@@ -54,7 +54,6 @@ export interface ReaderOptions {
 export interface ReaderOwner {
   readonly broker: Broker;
   feedOf(log: PartitionLog): PartitionFeed;
-  afterTurn(callback: () => void): void;
   closed(reader: RecordReader): void;
 }
 
@@ -239,7 +238,7 @@ export class RecordReader implements Placed {
   #pumpLater(): void {
     if (this.#pumpScheduled) return;
     this.#pumpScheduled = true;
-    this.#owner.afterTurn(() => {
+    this.#owner.broker.clock.afterTurn(() => {
       this.#pumpScheduled = false;
       this.#pump();
     });

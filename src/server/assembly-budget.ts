@@ -17,6 +17,7 @@
 import { assert, present } from '../base/assert.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Clock, Timer } from '../base/clock.ts';
+import { setPatientTimer } from '../base/patient-timer.ts';
 import { SpareBuffers } from './spare-buffers.ts';
 
 /** Who holds or waits for memory: one connection's assembler. */
@@ -36,7 +37,7 @@ export interface BudgetHolder {
 /** What is known of one who holds memory. */
 interface Holding {
   leasedBytes: number;
-  /** Since when its peer can send, in monotonic milliseconds; null while it waits for memory. */
+  /** Since when its peer can send, by `Clock.heardMs`; null while it waits for memory. */
   sinceMs: number | null;
   /** How long its peer could send before that. */
   earlierMs: number;
@@ -121,7 +122,7 @@ export class AssemblyBudget {
     this.#leasedBytes += byteCount;
     const holding = this.#holdings.get(holder);
     if (holding === undefined) {
-      this.#holdings.set(holder, { leasedBytes: byteCount, sinceMs: this.#clock.monotonicMs(), earlierMs: 0 });
+      this.#holdings.set(holder, { leasedBytes: byteCount, sinceMs: this.#clock.heardMs(), earlierMs: 0 });
     } else holding.leasedBytes += byteCount;
     this.#peakBytes = Math.max(this.#peakBytes, this.#leasedBytes - replacedBytes);
     return this.#spare.take(byteCount);
@@ -148,7 +149,7 @@ export class AssemblyBudget {
     this.#waiting.add(holder);
     const holding = this.#holdings.get(holder);
     if (holding !== undefined) {
-      holding.earlierMs = sendingMs(holding, this.#clock.monotonicMs());
+      holding.earlierMs = sendingMs(holding, this.#clock.heardMs());
       holding.sinceMs = null;
     }
     // Not at once: the caller is still in the middle of its chunk.
@@ -213,7 +214,7 @@ export class AssemblyBudget {
 
   #goOn(holder: BudgetHolder): void {
     const holding = this.#holdings.get(holder);
-    if (holding !== undefined) holding.sinceMs = this.#clock.monotonicMs();
+    if (holding !== undefined) holding.sinceMs = this.#clock.heardMs();
     holder.roomMade();
   }
 
@@ -221,7 +222,7 @@ export class AssemblyBudget {
     this.#favoured = holder;
     const begin = (): void => {
       this.#favouredBytes = holder.keptBytes;
-      this.#patience = this.#clock.setTimer(this.#patienceMs, expire);
+      this.#patience = setPatientTimer(this.#clock, this.#patienceMs, expire);
     };
     const expire = (): void => {
       if (this.#isShort) this.#evictSlowest(holder);
@@ -234,7 +235,7 @@ export class AssemblyBudget {
 
   /** Has those let go that had time and used it least, until what is left fits. */
   #evictSlowest(favoured: BudgetHolder): void {
-    const nowMs = this.#clock.monotonicMs();
+    const nowMs = this.#clock.heardMs();
     const slow: { readonly holder: BudgetHolder; readonly bytesPerMs: number }[] = [];
     for (const [holder, holding] of this.#holdings) {
       const hadMs = sendingMs(holding, nowMs);

@@ -11,6 +11,7 @@
  */
 
 import { assert } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
 
 /** Whose messages they are. */
 export interface MessageTaker {
@@ -24,7 +25,7 @@ const bufferBytes = 256 * 1024;
 const largeMessageBytes = 64 * 1024;
 
 export class GatheredMessages {
-  readonly #afterTurn: (callback: () => void) => void;
+  readonly #clock: Pick<Clock, 'afterTurn'>;
   /** There from the first message on. */
   #buffer: Uint8Array | null = null;
   #takers: MessageTaker[] = [];
@@ -34,8 +35,8 @@ export class GatheredMessages {
   #isScheduled = false;
   #isPassing = false;
 
-  constructor(afterTurn: (callback: () => void) => void = setImmediate) {
-    this.#afterTurn = afterTurn;
+  constructor(clock: Pick<Clock, 'afterTurn'>) {
+    this.#clock = clock;
   }
 
   /** Takes the next message of `taker`, whose bytes are only looked at during this call. */
@@ -55,7 +56,7 @@ export class GatheredMessages {
     }
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    this.#afterTurn(() => {
+    this.#clock.afterTurn(() => {
       this.#isScheduled = false;
       this.passOn();
     });

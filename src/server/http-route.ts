@@ -20,7 +20,7 @@ export interface Living extends Placed {
   destroy(): void;
   /** Its client has asked for all that it will, and is sent what others write. */
   readonly onlyListens?: boolean;
-  /** Since when nothing has moved, by the server's monotonic clock, in milliseconds; now while the broker owes something. */
+  /** Since when nothing has moved, by `heardMs` of the server's clock; now while the broker owes something. */
   readonly idleSinceMs: number;
 }
 

@@ -1,8 +1,7 @@
 /**
  * Ends connections over which nothing has moved for too long; one sweep for all of a door's. I/O thread.
  * A connection to which the broker owes a response is not idle, one that does not read its responses is. A sweep comes after
- * what has come in was read, and where it is late because this thread was held up, its lateness does not count as idle that
- * one time; a time that was lost between two punctual sweeps does.
+ * what has come in was read, and time in which this thread was held up does not count as idle (`Clock.heardMs`).
  */
 
 import type { Clock, Timer } from '../base/clock.ts';
@@ -11,8 +10,8 @@ import { setPatientTimer } from '../base/patient-timer.ts';
 const longestPeriodMs = 30_000;
 
 /**
- * Every so often calls `end` for each of `connections()` that has been idle for more than `idleMs` milliseconds, until the
- * function returned is called. Where `idleMs` is negative nobody is idle for too long, as in Kafka.
+ * Every so often calls `end` for each of `connections()` that has been idle for more than `idleMs` milliseconds, since a time
+ * of `clock.heardMs`, until the function returned is called. Where `idleMs` is negative nobody is idle for too long, as in Kafka.
  */
 export function sweepIdle<Connection extends { readonly idleSinceMs: number }>(
   clock: Clock,
@@ -23,8 +22,8 @@ export function sweepIdle<Connection extends { readonly idleSinceMs: number }>(
   if (idleMs < 0) return () => {};
   let timer: Timer;
   const schedule = (): void => {
-    timer = setPatientTimer(clock, Math.max(1, Math.min(idleMs / 4, longestPeriodMs)), (heldUpMs, heardUntilMs) => {
-      const idleFromMs = heardUntilMs - heldUpMs - idleMs;
+    timer = setPatientTimer(clock, Math.max(1, Math.min(idleMs / 4, longestPeriodMs)), (heardUntilMs) => {
+      const idleFromMs = heardUntilMs - idleMs;
       const idle = [...connections()].filter(({ idleSinceMs }) => idleSinceMs < idleFromMs);
       for (const connection of idle) end(connection);
       schedule();

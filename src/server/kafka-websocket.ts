@@ -193,11 +193,12 @@ class KafkaLink implements SocketLink, MessageTaker {
 /** The part of the HTTP server that speaks Kafka's protocol. */
 export class KafkaWebSocket {
   readonly #options: KafkaWebSocketOptions;
-  readonly #gathered = new GatheredMessages();
+  readonly #gathered: GatheredMessages;
   #connectionCount = 0;
 
   constructor(options: KafkaWebSocketOptions) {
     this.#options = options;
+    this.#gathered = new GatheredMessages(options.clock ?? systemClock);
   }
 
   get connectionCount(): number {
@@ -228,8 +229,7 @@ export class KafkaWebSocket {
       clientHost: peer.clientHost,
     });
     const transport = new SocketTransport(socket);
-    const nowMs = (): number => clock.monotonicMs();
-    const pipeline = new RequestPipeline(connection, service, transport, budget, limits, logger, nowMs);
+    const pipeline = new RequestPipeline(connection, service, transport, budget, limits, logger, clock);
     this.#connectionCount++;
     return new KafkaLink(this.#gathered, pipeline, transport, this.#options, () => void this.#connectionCount--);
   }

@@ -14,6 +14,7 @@
  * An error ends this connection only. It does not know sockets nor the protocol inside a frame.
  */
 
+import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { ConnectionMustClose } from '../broker/request-context.ts';
 import { MalformedFrame } from '../protocol/reader.ts';
@@ -70,8 +71,9 @@ export interface PipelineLimits {
   readonly responses?: ResponseBudget;
 }
 
-/** Calls `callback` once after this turn of the event loop; a simulation has turns of its own. */
-export type AfterTurn = (callback: () => void) => void;
+/** What a pipeline asks of a clock; a simulation has turns of its own. */
+export type PipelineClock = Pick<Clock, 'monotonicMs' | 'heardMs' | 'afterTurn'>;
+
 /** Responses up to this many bytes together are copied into one buffer: cheaper than a gathered write of small parts. */
 const copyBelowBytes = 16 * 1024;
 /** One write takes no more parts than this, and no further response from this many bytes on. */
@@ -118,8 +120,7 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
   #ended = false;
   #closed = false;
   #lastActivityMs: number;
-  readonly #nowMs: () => number;
-  readonly #afterTurn: AfterTurn;
+  readonly #clock: PipelineClock;
 
   constructor(
     connection: DoorConnection,
@@ -128,17 +129,15 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
     budget: AssemblyBudget,
     limits: PipelineLimits,
     logger: Logger,
-    nowMs: () => number,
-    afterTurn: AfterTurn = setImmediate,
+    clock: PipelineClock,
   ) {
     this.connection = connection;
     this.#service = service;
     this.#transport = transport;
     this.#limits = limits;
     this.#logger = logger;
-    this.#nowMs = nowMs;
-    this.#afterTurn = afterTurn;
-    this.#lastActivityMs = nowMs();
+    this.#clock = clock;
+    this.#lastActivityMs = clock.heardMs();
     this.#assembler = new FrameAssembler(this, budget, limits.largestFrameBytes);
     connection.onMuted(() => this.#mutedOrNot());
     connection.onDrop((reason) => {
@@ -158,12 +157,12 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
   }
 
   /**
-   * When bytes last came or left, by the `nowMs` given, in milliseconds; now while the broker owes a response or has the
+   * When bytes last came or left, by `heardMs` of the clock given; now while the broker owes a response or has the
    * client wait.
    */
   get idleSinceMs(): number {
     const isOurs = (this.inFlight > 0 && !this.#draining) || this.connection.isMuted;
-    return isOurs ? this.#nowMs() : this.#lastActivityMs;
+    return isOurs ? this.#clock.heardMs() : this.#lastActivityMs;
   }
 
   /** The door's: bytes came. They are only looked at during this call. */
@@ -183,8 +182,8 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
 
   #receive(pass: () => AssemblyState): void {
     if (this.#closed || this.#finishing) return;
-    this.#lastActivityMs = this.#nowMs();
-    this.#turnStartedMs = this.#lastActivityMs;
+    this.#lastActivityMs = this.#clock.heardMs();
+    this.#turnStartedMs = this.#clock.monotonicMs();
     this.#pushing = true;
     const state = pass();
     this.#pushing = false;
@@ -195,7 +194,7 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
   drained(): void {
     if (this.#closed || !this.#draining) return;
     this.#draining = false;
-    this.#lastActivityMs = this.#nowMs();
+    this.#lastActivityMs = this.#clock.heardMs();
     this.#flush();
     this.#continue();
     // Where no frame was held back there is nothing to go on with but what the peer sends next.
@@ -262,7 +261,7 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
     } catch (error) {
       this.#refuse(error);
     }
-    if (this.#nowMs() - this.#turnStartedMs > turnMs) this.#endTurn();
+    if (this.#clock.monotonicMs() - this.#turnStartedMs > turnMs) this.#endTurn();
     return true;
   }
 
@@ -275,7 +274,7 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
   /** Lets others come before this connection's next request. */
   #endTurn(): void {
     this.#turnIsOver = true;
-    this.#afterTurn(() => {
+    this.#clock.afterTurn(() => {
       this.#turnIsOver = false;
       this.#continue();
     });
@@ -331,7 +330,7 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
     if (this.#waitedFor === slot) {
       this.#waitedFor = null;
       // Also where its response waits behind another: what comes behind need not.
-      this.#afterTurn(() => this.#continue());
+      this.#clock.afterTurn(() => this.#continue());
     }
     this.#readyBytes += slot.sizeBytes;
     this.#holdResponses(slot.sizeBytes);
@@ -339,7 +338,7 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
     if (this.#slots[this.#firstSlot] !== slot || this.#flushQueued) return;
     this.#flushQueued = true;
     // What becomes ready within this turn of the loop leaves together.
-    this.#afterTurn(() => {
+    this.#clock.afterTurn(() => {
       this.#flushQueued = false;
       this.#flush();
       this.#continue();
@@ -373,7 +372,7 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
   }
 
   #write(parts: Uint8Array[], byteCount: number, responses: readonly (readonly Uint8Array[])[]): void {
-    this.#lastActivityMs = this.#nowMs();
+    this.#lastActivityMs = this.#clock.heardMs();
     const copied = parts.length > 1 && byteCount <= copyBelowBytes;
     const out = copied ? [Buffer.concat(parts, byteCount)] : parts;
     this.#unsentResponses++;
@@ -404,7 +403,7 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
     if (this.#closed || this.#finishing || this.#pushing) return;
     if (this.#assembler.state !== 'held' || this.#admissionHeld) return;
     if (!this.#mayServe()) return;
-    this.#turnStartedMs = this.#nowMs();
+    this.#turnStartedMs = this.#clock.monotonicMs();
     this.#pushing = true;
     const state = this.#assembler.resume();
     this.#pushing = false;

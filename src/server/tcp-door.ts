@@ -241,8 +241,14 @@ export class TcpDoor {
       advertisedPort: advertised?.port ?? localPort,
       clientHost,
     });
-    const pipeline = new RequestPipeline(connection, service, transportOver(socket), budget, limits, logger, () =>
-      this.#clock.monotonicMs(),
+    const pipeline = new RequestPipeline(
+      connection,
+      service,
+      transportOver(socket),
+      budget,
+      limits,
+      logger,
+      this.#clock,
     );
     this.#live.set(socket, pipeline);
     quota.add(clientHost);

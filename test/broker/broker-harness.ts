@@ -25,7 +25,7 @@ import { Reader } from '../../src/protocol/reader.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 import { BatchBuilder } from '../../src/records/batch-builder.ts';
 import { crc32c } from '../../src/records/crc32c.ts';
-import { ManualClock } from './manual-clock.ts';
+import { ManualClock, type Turns } from './manual-clock.ts';
 import { MemoryLogStore } from './memory-log-store.ts';
 
 export const testClusterId = 'AAAAAAAAAAAAAAAAAAAtest';
@@ -86,6 +86,8 @@ export interface HarnessOptions {
   /** As in the broker's options. */
   readonly fetchMemoryBytes?: number;
   readonly authorizer?: Authorizer;
+  /** Each call is one, unless given. */
+  readonly turns?: Turns;
 }
 
 /** What members and producers of tests send their requests with: a harness, or connections to a real program. */
@@ -111,10 +113,8 @@ export class BrokerHarness {
 
   static async open(options: HarnessOptions = {}): Promise<BrokerHarness> {
     const store = options.store ?? new MemoryLogStore();
-    const clock = new ManualClock();
+    const clock = new ManualClock(options.turns ?? 'each call');
     const broker = await Broker.open({
-      // A turn ends with each change, so that tests see what goes to the log at once.
-      afterTurn: (callback) => callback(),
       store,
       config: new BrokerConfig([['node.id', '1'], ...Object.entries(options.config ?? {})]),
       clusterId: testClusterId,

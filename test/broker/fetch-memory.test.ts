@@ -129,6 +129,22 @@ describe('fetch memory', () => {
     expect(dropped.indexOf(0)).toBeLessThan(holders.length / 2);
   });
 
+  it('counts no time in which the thread was held up, and looks at what came in before it drops anybody', async () => {
+    const { memory, clock } = setUp();
+    const [first, second] = fill(memory);
+    memory.wait(new Holder(100), capacityBytes, () => {});
+    clock.advance(2000);
+    await clock.stall(60_000);
+    clock.advance(2950);
+    expect(first!.dropped).toBe(0);
+    // Too short to count.
+    await clock.stall(60, () => {
+      for (const grant of first!.grants.splice(0)) grant.release();
+    });
+    // Who waited has what the first gave back.
+    expect([first!.dropped, second!.dropped]).toEqual([0, 0]);
+  });
+
   it('drops nobody while there is room, however long a response takes', () => {
     const { memory, clock } = setUp();
     const slow = new Holder(1);

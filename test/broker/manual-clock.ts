@@ -3,6 +3,7 @@
  * of them late, inside `stall`.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock, Timer } from '../../src/base/clock.ts';
 
 interface SetTimer {
@@ -10,13 +11,23 @@ interface SetTimer {
   readonly callback: () => void;
 }
 
+/** As the broker's own clock leaves what is shorter out. */
+const unheardFromMs = 100;
+
+/** When a turn ends: each call is one, so that tests see at once what follows from it, or those of Node's event loop are. */
+export type Turns = 'each call' | 'real';
+
 export class ManualClock implements Clock {
   readonly #timers = new Set<SetTimer>();
   readonly #startMs: number;
+  readonly #turns: Turns;
   #elapsedMs = 0;
-  #turnEnds: (() => void)[] = [];
+  #heldUpMs = 0;
+  /** What is to come after the turn that timers were called in; null between such turns. */
+  #turnEnds: (() => void)[] | null = null;
 
-  constructor(startMs = Date.UTC(2026, 0, 1)) {
+  constructor(turns: Turns = 'real', startMs = Date.UTC(2026, 0, 1)) {
+    this.#turns = turns;
     this.#startMs = startMs;
   }
 
@@ -28,6 +39,14 @@ export class ManualClock implements Clock {
     return this.#elapsedMs;
   }
 
+  heardMs(): number {
+    return this.#elapsedMs - this.#heldUpMs;
+  }
+
+  attend(): Timer {
+    return { cancel: () => {} };
+  }
+
   setTimer(delayMs: number, callback: () => void): Timer {
     const timer = { atMs: this.#elapsedMs + Math.max(delayMs, 0), callback };
     this.#timers.add(timer);
@@ -35,7 +54,9 @@ export class ManualClock implements Clock {
   }
 
   afterTurn(callback: () => void): void {
-    this.#turnEnds.push(callback);
+    if (this.#turnEnds !== null) this.#turnEnds.push(callback);
+    else if (this.#turns === 'real') setImmediate(callback);
+    else callback();
   }
 
   /** Timers that are set and have neither fired nor been cancelled. */
@@ -49,8 +70,8 @@ export class ManualClock implements Clock {
     for (let next = this.#nextUntil(untilMs); next !== null; next = this.#nextUntil(untilMs)) {
       this.#timers.delete(next);
       this.#elapsedMs = Math.max(this.#elapsedMs, next.atMs);
-      next.callback();
-      this.#endTurn();
+      const { callback } = next;
+      for (const atEnd of this.#turn(() => callback())) atEnd();
     }
     this.#elapsedMs = untilMs;
   }
@@ -58,6 +79,7 @@ export class ManualClock implements Clock {
   /** Lets `ms` milliseconds pass within a call that takes so long: timers that fall due meanwhile come with the next `advance`. */
   pass(ms: number): void {
     this.#elapsedMs += ms;
+    if (ms >= unheardFromMs) this.#heldUpMs += ms;
   }
 
   /**
@@ -68,16 +90,23 @@ export class ManualClock implements Clock {
     this.pass(ms);
     const untilMs = this.#elapsedMs;
     const overdue = [...this.#timers].filter(({ atMs }) => atMs <= untilMs).toSorted((a, b) => a.atMs - b.atMs);
-    for (const timer of overdue) {
+    const turnEnds = this.#turn(() => {
       // One that was called before may have cancelled it.
-      if (this.#timers.delete(timer)) timer.callback();
-    }
+      for (const timer of overdue) if (this.#timers.delete(timer)) timer.callback();
+    });
     await read();
-    this.#endTurn();
+    for (const atEnd of turnEnds) atEnd();
+    await nextTurn();
   }
 
-  #endTurn(): void {
-    for (const callback of this.#turnEnds.splice(0)) callback();
+  /** What `call` puts off until after the turn. */
+  #turn(call: () => void): (() => void)[] {
+    const outer = this.#turnEnds;
+    const turnEnds: (() => void)[] = [];
+    this.#turnEnds = turnEnds;
+    call();
+    this.#turnEnds = outer;
+    return turnEnds;
   }
 
   #nextUntil(untilMs: number): SetTimer | null {

@@ -42,10 +42,9 @@ async function load(
   const log = await StateLog.load({
     log: store.open('__state', 'id', 0, stateLogConfig),
     store,
-    clock: systemClock,
+    clock: { ...systemClock, afterTurn },
     logger: silentLogger,
     state,
-    afterTurn,
     snapshotAfterBytes,
   });
   return { state, log };

@@ -6,10 +6,10 @@ import { TestMember } from '../broker/groups/test-member.ts';
 import { ProgramWire } from '../program/request-wire.ts';
 import { BrokerInProcess } from './broker-in-process.ts';
 
-const sessionTimeoutMs = 150;
+const sessionTimeoutMs = 80;
 /**
- * So late the sessions end that nobody is granted the time that was lost, which a tenth of a second is: only the order in
- * which the broker reads and looks at its timers keeps them.
+ * The first tenth of a second in which the thread is held up counts as any other, and with it sessions are over: only the
+ * order in which the broker reads and looks at its timers keeps them.
  */
 const latenessesMs = [10, 25, 40, 55, 70, 85];
 
@@ -17,7 +17,7 @@ let broker: BrokerInProcess;
 
 beforeEach(async () => {
   broker = await BrokerInProcess.start({
-    'group.min.session.timeout.ms': '100',
+    'group.min.session.timeout.ms': '50',
     'group.initial.rebalance.delay.ms': '0',
   });
 });

@@ -20,7 +20,7 @@ export interface GatewayHarness extends BrokerHarness {
 export async function openGateway(
   options: HarnessOptions & { readonly publisher?: PublisherOptions } = {},
 ): Promise<GatewayHarness> {
-  const harness = await BrokerHarness.open(options);
+  const harness = await BrokerHarness.open({ turns: 'real', ...options });
   const publisher = new RecordPublisher(harness.broker, options.publisher);
   return Object.assign(harness, { publisher, feeds: new RecordFeeds(harness.broker) });
 }

@@ -229,6 +229,26 @@ describe('FrameAssembler', () => {
     expect(clock.pendingCount).toBe(0);
   });
 
+  it('takes no favoured connection for one that dawdles over a time in which nothing was read', async () => {
+    const clock = new ManualClock();
+    const budget = new AssemblyBudget({ limitBytes: 2000, largestFrameBytes: largestFrameBytes + 4, clock });
+    const favoured = new Recorder();
+    const assembler = new FrameAssembler(favoured, budget, largestFrameBytes);
+    expect(assembler.push(Buffer.concat([claim(9000), Buffer.alloc(3000)]))).toBe('waiting');
+    await Promise.resolve();
+    const other = new FrameAssembler(new Recorder(), budget, largestFrameBytes);
+    expect(other.push(Buffer.concat([claim(4000), Buffer.alloc(3000)]))).toBe('waiting');
+    await Promise.resolve();
+    clock.advance(500);
+    await clock.stall(60_000);
+    clock.advance(480);
+    // Too short to count: what came in is read first.
+    await clock.stall(90, () => void assembler.push(Buffer.alloc(1000)));
+    expect(favoured.ended).toEqual([]);
+    clock.advance(1000);
+    expect(favoured.ended).toHaveLength(1);
+  });
+
   it('breaks rather than pass the hard limit', () => {
     const budget = new AssemblyBudget({ limitBytes: 1024, largestFrameBytes: 2048, overdraftBytes: 0 });
     const first = new FrameAssembler(new Recorder(), budget, 2000);

@@ -8,7 +8,9 @@ import { GatheredMessages, type MessageTaker } from '../../src/server/gathered-m
 class Turns {
   #callbacks: (() => void)[] = [];
 
-  readonly after = (callback: () => void): void => void this.#callbacks.push(callback);
+  afterTurn(callback: () => void): void {
+    this.#callbacks.push(callback);
+  }
 
   get scheduled(): number {
     return this.#callbacks.length;
@@ -30,7 +32,7 @@ class Taker implements MessageTaker {
 describe('messages of one turn', () => {
   it('are passed on once it ends, in the order in which they came, those in a row together', () => {
     const turns = new Turns();
-    const gathered = new GatheredMessages(turns.after);
+    const gathered = new GatheredMessages(turns);
     const order: string[] = [];
     const takers = ['a', 'b'].map((name): MessageTaker => ({
       takeBytes: (bytes) => void order.push(`${name} ${Buffer.from(bytes).toString()}`),
@@ -66,7 +68,7 @@ describe('messages of one turn', () => {
     fc.assert(
       fc.property(fc.array(message, { maxLength: 40 }), (messages) => {
         const turns = new Turns();
-        const gathered = new GatheredMessages(turns.after);
+        const gathered = new GatheredMessages(turns);
         const takers = [new Taker(), new Taker(), new Taker()];
         const sent = ['', '', ''];
         for (const [i, { taker, sizeBytes, endsTurn }] of messages.entries()) {
@@ -82,7 +84,7 @@ describe('messages of one turn', () => {
   });
 
   it('do not wait for a turn where they are large, nor those before them', () => {
-    const gathered = new GatheredMessages(new Turns().after);
+    const gathered = new GatheredMessages(new Turns());
     const taker = new Taker();
     gathered.add(taker, Buffer.from('small'));
     gathered.add(taker, Buffer.alloc(64 * 1024));
@@ -90,7 +92,7 @@ describe('messages of one turn', () => {
   });
 
   it('are passed on once where a taker asks for it from within', () => {
-    const gathered = new GatheredMessages(new Turns().after);
+    const gathered = new GatheredMessages(new Turns());
     const calls: number[] = [];
     const taker: MessageTaker = {
       takeBytes(bytes) {

@@ -49,7 +49,7 @@ export class HttpHarness {
   }
 
   static async open(options: HttpHarnessOptions = {}): Promise<HttpHarness> {
-    const broker = await BrokerHarness.open(options);
+    const broker = await BrokerHarness.open({ turns: 'real', ...options });
     const gateway = new Gateway(broker.broker);
     const logger = options.log ?? silentLogger;
     const server = await HttpServer.open(

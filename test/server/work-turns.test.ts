@@ -10,7 +10,10 @@ describe('the time of a turn', () => {
   function setUp() {
     const clock = new ManualClock();
     const callbacks: (() => void)[] = [];
-    const turns = new WorkTurns(clock, (callback) => void callbacks.push(callback));
+    const turns = new WorkTurns({
+      monotonicMs: () => clock.monotonicMs(),
+      afterTurn: (callback) => void callbacks.push(callback),
+    });
     const order: string[] = [];
     /** Work of so many steps. */
     const workOf = (name: string, steps: number): TurnWork => {

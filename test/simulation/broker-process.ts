@@ -157,16 +157,13 @@ export class BrokerProcess {
     });
     this.#store = wraps.store(store);
     const { clusterId } = directory;
-    const afterTurn = (callback: () => void): void =>
-      void scheduler.schedule('end of turn', 0, () => this.#run(callback));
-    this.#broker = await Broker.open({ store: this.#store, config, clusterId, clock, random, logger, afterTurn });
+    this.#broker = await Broker.open({ store: this.#store, config, clusterId, clock, random, logger });
     this.#dispatcher = new Dispatcher(this.#broker, handlers);
-    this.#gateway = new Gateway(this.#broker, { afterTurn });
+    this.#gateway = new Gateway(this.#broker);
   }
 
   /** Takes a client's connection in. The process has been started and is alive. */
   accept(connection: SimulatedConnection): void {
-    const { scheduler } = this.#options;
     const { clock, logger } = this;
     if (this.#dispatcher === null || !this.#isAlive) throw new Error('the process does not serve');
     const door = new DoorConnection({
@@ -183,8 +180,7 @@ export class BrokerProcess {
       this.#budget,
       { largestFrameBytes, requestsInFlight: 8 },
       logger,
-      () => clock.monotonicMs(),
-      (callback) => void scheduler.schedule('turn', 0, () => this.#run(callback)),
+      clock,
     );
     this.#connections.add(connection);
     connection.attach({
@@ -243,6 +239,8 @@ export class BrokerProcess {
     return {
       nowMs: () => clock.nowMs(),
       monotonicMs: () => clock.monotonicMs(),
+      heardMs: () => clock.heardMs(),
+      attend: () => clock.attend(),
       setTimer: (delayMs, callback): Timer => clock.setTimer(delayMs, () => this.#run(callback)),
       afterTurn: (callback) => clock.afterTurn(() => this.#run(callback)),
     };

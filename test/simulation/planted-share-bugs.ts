@@ -83,6 +83,8 @@ function withoutLockEnds(inner: Clock): Clock {
   return {
     nowMs: () => inner.nowMs(),
     monotonicMs: () => inner.monotonicMs(),
+    heardMs: () => inner.heardMs(),
+    attend: () => inner.attend(),
     setTimer: (delayMs, callback) => inner.setTimer(delayMs, isLock(delayMs) ? () => {} : callback),
     afterTurn: (callback) => inner.afterTurn(callback),
   };
@@ -93,6 +95,8 @@ function hurried(inner: Clock): Clock {
   return {
     nowMs: () => inner.nowMs(),
     monotonicMs: () => inner.monotonicMs() * 2,
+    heardMs: () => inner.heardMs() * 2,
+    attend: () => inner.attend(),
     setTimer: (delayMs, callback) => inner.setTimer(delayMs / 2, callback),
     afterTurn: (callback) => inner.afterTurn(callback),
   };

@@ -63,8 +63,11 @@ export class Scheduler {
     this.clock = {
       nowMs: () => Math.floor(this.#wallOffsetMs + this.#nowMs),
       monotonicMs: () => this.#nowMs,
+      // Nothing takes time in itself here, so that no thread is held up.
+      heardMs: () => this.#nowMs,
+      attend: () => ({ cancel: () => {} }),
       setTimer: (delayMs, callback) => this.schedule('timer', delayMs, callback),
-      afterTurn: (callback) => void this.schedule('after the turn', 0, callback),
+      afterTurn: (callback) => void this.schedule('end of turn', 0, callback),
     };
   }
 

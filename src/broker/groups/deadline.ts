@@ -3,9 +3,8 @@
  * Putting it off moves a number and leaves the timer alone; a timer that fires too early is set again for what is left.
  * So a heartbeat costs neither a timer nor anything that grows with the number of members.
  *
- * Where this thread was held up when it fell due, by a disk that hung or a process that was suspended, whoever is waited
- * for was not heard meanwhile: it passes after what came in was read, and is put off once by the time that was lost, though
- * by no more than it was last set to. Who sets it to what is left of something longer is granted no more than that.
+ * It is a moment of the time in which this thread could hear (`Clock.heardMs`), and passes after what came in was read: who is
+ * waited for loses nothing of that where the thread was held up, by a disk that hung or a process that was suspended.
  */
 
 import type { Clock, Timer } from '../../base/clock.ts';
@@ -13,17 +12,17 @@ import { setPatientTimer } from '../../base/patient-timer.ts';
 
 export class Deadline {
   readonly #clock: Clock;
-  readonly #passed: () => void;
-  /** Monotonic milliseconds; null while nothing is due. */
+  readonly #passed: (heardUntilMs: number) => void;
+  /** By `heardMs`; null while nothing is due. */
   #dueMs: number | null = null;
-  #delayMs = 0;
-  /** It was put off for a time in which nobody was heard. */
-  #isGranted = false;
   #timer: Timer | null = null;
   #timerDueMs = 0;
 
-  /** `passed` is called once for each time that the deadline was set and then neither moved on nor cleared. */
-  constructor(clock: Clock, passed: () => void) {
+  /**
+   * `passed` is called once for each time that the deadline was set and then neither moved on nor cleared, with the time of
+   * `clock.heardMs` up to which everything that came in was read.
+   */
+  constructor(clock: Clock, passed: (heardUntilMs: number) => void) {
     this.#clock = clock;
     this.#passed = passed;
   }
@@ -34,11 +33,13 @@ export class Deadline {
 
   /** Sets the deadline to `delayMs` milliseconds from now, wherever it was before. */
   set(delayMs: number): void {
-    const dueMs = this.#clock.monotonicMs() + Math.max(delayMs, 0);
+    this.setAt(this.#clock.heardMs() + Math.max(delayMs, 0));
+  }
+
+  /** Sets the deadline to a time of `clock.heardMs`, wherever it was before; one that lies behind passes soon. */
+  setAt(dueMs: number): void {
     this.#dueMs = dueMs;
-    this.#delayMs = delayMs;
-    this.#isGranted = false;
-    if (this.#timer === null || this.#timerDueMs > dueMs) this.#startTimer(Math.max(delayMs, 0));
+    if (this.#timer === null || this.#timerDueMs > dueMs) this.#startTimer();
   }
 
   /** Nothing is due any more. */
@@ -48,29 +49,22 @@ export class Deadline {
     this.#timer = null;
   }
 
-  #startTimer(delayMs: number): void {
+  #startTimer(): void {
     this.#timer?.cancel();
-    this.#timerDueMs = this.#clock.monotonicMs() + delayMs;
-    this.#timer = setPatientTimer(this.#clock, delayMs, (heldUpMs, heardUntilMs) =>
-      this.#fired(heldUpMs, heardUntilMs),
-    );
+    this.#timerDueMs = this.#dueMs!;
+    const leftMs = this.#timerDueMs - this.#clock.heardMs();
+    this.#timer = setPatientTimer(this.#clock, leftMs, (heardUntilMs) => this.#fired(heardUntilMs));
   }
 
-  #fired(heldUpMs: number, heardUntilMs: number): void {
+  #fired(heardUntilMs: number): void {
     this.#timer = null;
     if (this.#dueMs === null) return;
-    const nowMs = this.#clock.monotonicMs();
-    if (heldUpMs > 0 && !this.#isGranted && this.#dueMs <= heardUntilMs) {
-      this.#isGranted = true;
-      // No more than if it had been set just now.
-      this.#dueMs = nowMs + Math.min(heldUpMs, this.#delayMs);
-    }
     // What fell due since then may have been put off by what has come in since, and was not read.
     if (this.#dueMs > heardUntilMs) {
-      this.#startTimer(Math.ceil(this.#dueMs - nowMs));
+      this.#startTimer();
       return;
     }
     this.#dueMs = null;
-    this.#passed();
+    this.#passed(heardUntilMs);
   }
 }

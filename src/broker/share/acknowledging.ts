@@ -21,6 +21,7 @@ export interface DeliveryRules {
 
 export interface AcknowledgeRules extends DeliveryRules {
   readonly mayRenew: boolean;
+  /** Until when what is renewed is locked, by `Clock.heardMs`. */
   readonly lockedUntilMs: number;
 }
 

@@ -23,6 +23,7 @@ export interface Acquiring {
   readonly maxLocks: number;
   /** How often a record is given out. */
   readonly deliveryLimit: number;
+  /** By `Clock.heardMs`. */
   readonly lockedUntilMs: number;
   /** Where the log was read from. */
   readonly fetchOffset: number;

@@ -20,7 +20,7 @@ export interface DeliveryRange {
   deliveryCount: number;
   /** Who has it; empty unless it is acquired. */
   memberId: string;
-  /** When its lock ends, in monotonic milliseconds; 0 unless it is acquired. */
+  /** When its lock ends, by `Clock.heardMs`; 0 unless it is acquired. */
   lockedUntilMs: number;
   /** How many records the batches of the log have in which they were first given out: what fails again is divided by it. */
   batchCount: number;

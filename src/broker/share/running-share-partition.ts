@@ -81,7 +81,7 @@ export class RunningSharePartition {
     this.log = log;
     this.state = state;
     this.#options = options;
-    this.#lockEnd = new Deadline(clock, () => this.#expire());
+    this.#lockEnd = new Deadline(clock, (heardUntilMs) => this.#expire(heardUntilMs));
   }
 
   /** False once it is not used any more; who asks for it again gets another. */
@@ -236,10 +236,10 @@ export class RunningSharePartition {
     return null;
   }
 
-  #expire(): void {
+  #expire(heardUntilMs: number): void {
     if (this.#closed) return;
     this.#followLog();
-    const givenUp = this.state.expire(this.#options.clock.monotonicMs(), this.#rules());
+    const givenUp = this.state.expire(heardUntilMs, this.#rules());
     if (givenUp === null) this.#awaitLockEnd();
     else void this.#changed(givenUp, true);
   }
@@ -259,13 +259,13 @@ export class RunningSharePartition {
 
   #lockedUntilMs(): number {
     const { settings, clock } = this.#options;
-    return clock.monotonicMs() + settings.lockDurationMs(this.groupId);
+    return clock.heardMs() + settings.lockDurationMs(this.groupId);
   }
 
   #awaitLockEnd(): void {
     const endMs = this.state.nextLockEndMs;
     if (endMs === Infinity || this.#closed) this.#lockEnd.clear();
-    else this.#lockEnd.set(endMs - this.#options.clock.monotonicMs());
+    else this.#lockEnd.setAt(endMs);
   }
 
   #tellChange(): void {

@@ -104,7 +104,7 @@ export class SharePartition {
     return count;
   }
 
-  /** When the next lock ends, in monotonic milliseconds; Infinity where nothing is out. */
+  /** When the next lock ends, by `Clock.heardMs`; Infinity where nothing is out. */
   get nextLockEndMs(): number {
     let earliestMs = Infinity;
     for (const { state, lockedUntilMs } of this.#ranges.all) {

@@ -8,9 +8,8 @@
  * The abort comes under the next epoch, so that its producer, where it still lives, is told (KIP-588). What cannot be
  * written now is found again the next time.
  *
- * An abort comes after what has come in was read, and a sweep that is late because this thread was held up spares, that
- * one time, what timed out within its lateness. It grants no more: the sweep after it is by the transactions' own times
- * again, and of a time that was lost between two punctual sweeps nothing is known here.
+ * An abort comes after what has come in was read, and time in which this thread was held up is none of a transaction's
+ * (`Clock.heardMs`).
  */
 
 import { ErrorCode, errorName } from '../../base/error-code.ts';
@@ -54,10 +53,9 @@ export class TransactionExpiry {
     if (this.#stopped) return;
     const { clock, config } = this.#broker;
     const periodMs = config.number('transaction.abort.timed.out.transaction.cleanup.interval.ms');
-    this.#abortTimer = setPatientTimer(clock, periodMs, (heldUpMs, heardUntilMs) => {
+    this.#abortTimer = setPatientTimer(clock, periodMs, (heardUntilMs) => {
       this.#scheduleAbort();
-      if (!this.#isAborting)
-        this.#abortTimedOut(heardUntilMs - heldUpMs).catch((error: unknown) => this.#defect(error));
+      if (!this.#isAborting) this.#abortTimedOut(heardUntilMs).catch((error: unknown) => this.#defect(error));
     });
   }
 
@@ -70,7 +68,7 @@ export class TransactionExpiry {
     }
   }
 
-  /** Aborts those whose time was up by `untilMs`. */
+  /** Aborts those whose time was up by `untilMs` of `clock.heardMs`. */
   async #abortEach(untilMs: number): Promise<void> {
     const timedOut = [...this.#store.open()].filter(
       ({ pending, image, deadlineMs }) => pending === null && image.state === 'Ongoing' && deadlineMs < untilMs,

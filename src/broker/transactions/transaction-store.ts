@@ -139,7 +139,7 @@ export class TransactionStore implements KeyedState {
   /** What is left of its time counts from now on: a wall clock that jumps makes it neither longer nor shorter. */
   #deadlineOf({ startedMs, timeoutMs }: TransactionImage): number {
     const leftMs = startedMs + timeoutMs - this.#clock.nowMs();
-    return this.#clock.monotonicMs() + Math.min(Math.max(leftMs, 0), timeoutMs);
+    return this.#clock.heardMs() + Math.min(Math.max(leftMs, 0), timeoutMs);
   }
 
   #add(transaction: Transaction): Transaction {

@@ -64,7 +64,7 @@ export class Transaction {
   image: TransactionImage;
   /** The state whose record is on its way; null where none is. */
   pending: TransactionState | null = null;
-  /** When its time is up while it is ongoing, in monotonic milliseconds. */
+  /** When its time is up while it is ongoing, by `Clock.heardMs`. */
   deadlineMs = Infinity;
   /** Requests that go on once nothing is pending, in the order in which they came. */
   readonly waiting: (() => void)[] = [];

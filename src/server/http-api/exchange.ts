@@ -142,7 +142,7 @@ export class Exchange implements Living {
 
   /** Something came from the client, or went to it. */
   moved(): void {
-    this.#movedMs = this.#clock.monotonicMs();
+    this.#movedMs = this.#clock.heardMs();
   }
 
   /**
@@ -176,7 +176,7 @@ export class Exchange implements Living {
   }
 
   get idleSinceMs(): number {
-    return this.#owing ? this.#clock.monotonicMs() : this.#movedMs;
+    return this.#owing ? this.#clock.heardMs() : this.#movedMs;
   }
 
   /** Has the answer wait for so long, whose client is above its quota; after `wait`. A server that stops does not wait. */

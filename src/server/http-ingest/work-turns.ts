@@ -22,16 +22,14 @@ const turnMs = 20;
 const sliceMs = 5;
 
 export class WorkTurns {
-  readonly #clock: Clock;
-  readonly #afterTurn: (callback: () => void) => void;
+  readonly #clock: Pick<Clock, 'monotonicMs' | 'afterTurn'>;
   #queue: TurnWork[] = [];
   /** When the time of this turn is used up; null where nobody asked for any yet. */
   #endMs: number | null = null;
   #isScheduled = false;
 
-  constructor(clock: Clock, afterTurn: (callback: () => void) => void = setImmediate) {
+  constructor(clock: Pick<Clock, 'monotonicMs' | 'afterTurn'>) {
     this.#clock = clock;
-    this.#afterTurn = afterTurn;
   }
 
   /** Until when work may go on that begins now, by the monotonic clock. */
@@ -59,7 +57,7 @@ export class WorkTurns {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    this.#afterTurn(() => {
+    this.#clock.afterTurn(() => {
       this.#isScheduled = false;
       this.#turn();
     });

@@ -72,32 +72,50 @@ test('is put off by what is read first of all that came in while the thread was 
 });
 
 test.each([
-  ['for the time in which the thread was held up', 400, 1000 + 400 + 400],
-  ['and for no longer than it was set', 60_000, 61_000 + 1000],
-])('is put off once where nobody came, %s', async (_, lateMs, passesMs) => {
+  ['right before it is due', 999, 5000],
+  ['soon after it was set', 1, 5000],
+  ['for much longer than it was set', 400, 3_600_000],
+])('passes as much later as the thread was held up %s', async (_, beforeMs, heldUpMs) => {
   const { clock, deadline, passed } = start();
   deadline.set(1000);
-  await clock.stall(1000 + lateMs);
-  expect(deadline.isSet).toBe(true);
-  clock.advance(passesMs - clock.monotonicMs() - 1);
+  clock.advance(beforeMs);
+  await clock.stall(heldUpMs);
+  clock.advance(1000 - beforeMs - 1);
   expect(passed).toEqual([]);
-  // The thread is held up again: that had been granted.
-  await clock.stall(500);
-  expect(passed).toEqual([passesMs + 499]);
+  clock.advance(1);
+  expect(passed).toEqual([1000 + heldUpMs]);
+});
+
+test('is not put off for hold-ups before it was set, nor by those that are hardly any', async () => {
+  const { clock, deadline, passed } = start();
+  await clock.stall(5000);
+  deadline.set(1000);
+  clock.advance(970);
+  await clock.stall(90);
+  expect(passed).toEqual([6060]);
+});
+
+test('is told up to when all was read as it passes', async () => {
+  const clock = new ManualClock();
+  const told: number[] = [];
+  const deadline = new Deadline(clock, (heardUntilMs) => told.push(heardUntilMs));
+  deadline.set(50);
+  await clock.stall(60, () => clock.pass(30));
+  expect(told).toEqual([60]);
 });
 
 test('what was put off while others were read, and passed as the thread was held up again, waits for what came in since', async () => {
   const { clock, deadline, passed } = start();
-  deadline.set(100);
-  await clock.stall(150, () => {
-    deadline.set(100);
-    clock.pass(150);
+  deadline.set(50);
+  await clock.stall(60, () => {
+    deadline.set(50);
+    clock.pass(60);
   });
   expect(passed).toEqual([]);
-  await clock.stall(0, () => deadline.set(100));
+  await clock.stall(0, () => deadline.set(50));
   expect(passed).toEqual([]);
-  clock.advance(99);
+  clock.advance(49);
   expect(passed).toEqual([]);
   clock.advance(1);
-  expect(passed).toHaveLength(1);
+  expect(passed).toEqual([170]);
 });

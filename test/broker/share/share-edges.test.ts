@@ -87,6 +87,27 @@ describe('share groups at the edges', () => {
     expect(await slow.fetch()).toEqual([]);
   });
 
+  it('let every lock stand as long as it has left when the broker was held up', async () => {
+    const harness = await open({ 'share.record.lock.duration.ms': '15000' });
+    const slow = await joined(harness);
+    const waits = await joined(harness);
+    waits.assigned = slow.assigned;
+    await produce(harness, 'a', 'b');
+    expect(briefly(await slow.fetch({ maxRecords: 1, shareAcquireMode: 1 }))).toEqual(['a×1']);
+    harness.clock.advance(10_000);
+    expect(briefly(await slow.fetch({ maxRecords: 1, shareAcquireMode: 1 }))).toEqual(['b×1']);
+    harness.clock.advance(4000);
+    await harness.clock.stall(20_000);
+    harness.clock.advance(999);
+    expect(await waits.fetch()).toEqual([]);
+    harness.clock.advance(1);
+    expect(briefly(await waits.fetch())).toEqual(['a×2']);
+    harness.clock.advance(9999);
+    expect(await waits.fetch()).toEqual([]);
+    harness.clock.advance(1);
+    expect(briefly(await waits.fetch())).toEqual(['b×2']);
+  });
+
   it('refuse forged session epochs, and the session goes on', async () => {
     const harness = await open();
     const member = await joined(harness);
