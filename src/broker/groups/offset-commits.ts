@@ -22,8 +22,13 @@ import type { OffsetSlot, OffsetStore, PendingSlot } from './offset-store.ts';
 const batchBytes = 1024 * 1024;
 /** What the metadata of all offsets of all groups may have together, in characters: it is kept in memory. */
 const maxMetadataLength = 64 * 1024 * 1024;
-/** What it may have of one group, so that none takes the room of all. */
-const maxGroupMetadataLength = maxMetadataLength / 16;
+/**
+ * A group may have a sixteenth of what is free beside it and all others, and once it has more it may have no more. So something
+ * is always free, however many groups take what they can, and those that have little are never refused for them: sixteen of
+ * them leave half of the room, a thousand a sixtieth. (Dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on
+ * Networking 6(2), 1998.)
+ */
+const groupsShareOfFree = 1 / 16;
 /** That there is no room is said so often at most. */
 const warningEveryMs = 60_000;
 
@@ -122,22 +127,23 @@ export class OffsetCommits {
     return fits.map((isFitting) => (isFitting ? written : ErrorCode.OFFSET_METADATA_TOO_LARGE));
   }
 
-  /** Which of the offsets have no more metadata than one may have, and no more beyond what was there than there is room for. */
+  /** Which of the offsets have no more metadata than one may have, and no more beyond what was there than the group has room for. */
   #fits(group: string, producerId: number | null, committing: readonly OffsetToCommit[]): boolean[] {
     const { broker, offsets } = this.#options;
     const longest = broker.config.number('offset.metadata.max.bytes');
-    const roomOfGroup = maxGroupMetadataLength - offsets.metadataLengthOf(group);
-    let room = Math.min(roomOfGroup, maxMetadataLength - offsets.metadataLength);
+    let ofGroup = offsets.metadataLengthOf(group);
+    let free = maxMetadataLength - offsets.metadataLength;
     let lacksRoom = false;
     const fits = committing.map(({ topicId, partition, metadata: { length } }) => {
       if (length === 0) return true;
       if (length > longest) return false;
       const addedLength = offsets.addedLength({ group, topicId, partition, producerId }, length);
-      if (addedLength > 0 && addedLength > room) {
+      if (addedLength > 0 && ofGroup + addedLength > (free - addedLength) * groupsShareOfFree) {
         lacksRoom = true;
         return false;
       }
-      room -= addedLength;
+      ofGroup += addedLength;
+      free -= addedLength;
       return true;
     });
     if (lacksRoom) this.#warnOfRoom(group);
@@ -151,8 +157,8 @@ export class OffsetCommits {
     this.#warnedMs = nowMs;
     const lengths = { groupLength: offsets.metadataLengthOf(group), length: offsets.metadataLength };
     broker.logger.warn(
-      { group, ...lengths, maxGroupLength: maxGroupMetadataLength, maxLength: maxMetadataLength },
-      'Offsets were refused: their metadata is longer than there is room for, in characters of the group or of all groups. Commit shorter metadata, or delete groups that nobody uses.',
+      { group, ...lengths, maxLength: maxMetadataLength },
+      'Offsets were refused: their group would have more than a sixteenth of the room that all groups leave for metadata, in characters. Commit shorter metadata, or delete groups that nobody uses.',
     );
   }
 

@@ -10,8 +10,8 @@ import { TestProducer } from '../transactions/test-producer.ts';
 import { settle } from './test-member.ts';
 
 const metadata = 'x'.repeat(30_000);
-/** So many of them are all that a group may have: 4 Mi characters. */
-const mostOfGroup = 139;
+/** So many of them are all that a group may have beside no others: a sixteenth of what it leaves of 64 Mi characters. */
+const mostOfGroup = 131;
 
 interface Committing {
   readonly groupId?: string;
@@ -81,16 +81,28 @@ test('a group has its part of the room, and who commits as before goes on', asyn
   expect(await committer.take({ count: 1, first: 200 })).toBe(1);
 });
 
-test('all groups have a room together, of which deleted ones give back', async () => {
+test('groups that take what they can leave room for those that have little, and deleted ones give theirs back', async () => {
   const committer = await Committer.open();
   const small = { groupId: 'small', count: 1 };
   expect(await committer.take({ ...small, text: 'a mark' })).toBe(1);
-  for (let i = 0; i < 16; i++) expect(await committer.take({ groupId: `${i}`, count: mostOfGroup })).toBe(mostOfGroup);
-  expect(await committer.take({ groupId: 'late', count: 20 })).toBe(12);
+  const taken: number[] = [];
+  for (let i = 0; i < 48; i++) taken.push(await committer.take({ groupId: `greedy ${i}`, count: 140 }));
+  // Each may have a sixteenth of what those before it and itself have left.
+  let free = 64 * 1024 * 1024 - 'a mark'.length;
+  for (const count of taken) {
+    expect(count).toBe(Math.floor(free / 17 / metadata.length));
+    free -= count * metadata.length;
+  }
   expect(committer.warnings).toHaveLength(1);
-  expect(await committer.take({ ...small, text: 'as one' })).toBe(1);
-  await committer.harness.request(deleteGroupsApi, 2, { groupsNames: ['0'] });
-  expect(await committer.take({ groupId: 'late', count: mostOfGroup })).toBe(mostOfGroup);
+  for (const groupId of ['greedy 0', 'greedy 47']) {
+    expect(await committer.take({ groupId, first: 200, count: 1 })).toBe(0);
+    expect(await committer.take({ groupId, count: 1, text: 'y'.repeat(30_000) })).toBe(1);
+  }
+  expect(await committer.take({ ...small, text: 'a mark that is longer than the one before' })).toBe(1);
+  expect(await committer.take({ groupId: 'late', count: 4 })).toBe(4);
+  const groupsNames = Array.from({ length: 48 }, (_, i) => `greedy ${i}`);
+  await committer.harness.request(deleteGroupsApi, 2, { groupsNames });
+  expect(await committer.take({ groupId: 'late', count: 140 })).toBe(mostOfGroup);
 });
 
 test('what is pending in transactions takes of the room beside what is committed', async () => {
