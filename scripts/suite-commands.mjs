@@ -25,7 +25,7 @@ export function run(file, args, { cwd, environment = {}, limitMs, log }) {
     const kill = () => {
       if (isLate) return;
       isLate = true;
-      process.kill(-child.pid, 'SIGKILL');
+      killGroup(child.pid);
     };
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
@@ -44,6 +44,15 @@ export function run(file, args, { cwd, environment = {}, limitMs, log }) {
       resolve({ printed, status, isLate });
     });
   });
+}
+
+function killGroup(pid) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    // All of them have ended by themselves just now, and nothing is left but what they printed.
+    if (error.code !== 'ESRCH') throw error;
+  }
 }
 
 /** Throws `Missing` unless all of the commands are there. */

@@ -28,11 +28,11 @@ async function main(args: readonly string[]): Promise<number> {
   const line = parseCommandLine(args);
   switch (line.kind) {
     case 'version':
-      print(`${releaseVersion()}\n`);
+      await print(`${releaseVersion()}\n`);
       return 0;
     case 'help': {
       const { helpText } = await import('./program/help.ts');
-      print(helpText(releaseVersion(), commands));
+      await print(helpText(releaseVersion(), commands));
       return 0;
     }
     case 'command': {
@@ -83,7 +83,8 @@ async function run(flags: Flags): Promise<number> {
 function announce(broker: RunningBroker, log: ProgramLog): void {
   // What `performance` is made of takes a millisecond to load.
   const startedInMs = process.uptime() * 1000;
-  print(startBlock({ ...broker, startedInMs }));
+  // A stop does not wait for who does not read it.
+  void print(startBlock({ ...broker, startedInMs }));
   const { kafka, http, dataDirectory, clusterId, nodeId, version, missingHttp } = broker;
   if (missingHttp !== null) log.warn({}, missingHttp);
   log.info({ kafka, http, dataDirectory, clusterId, nodeId, version, startedInMs }, 'The broker serves.');

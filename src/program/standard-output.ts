@@ -7,8 +7,11 @@
 import { systemErrorCode } from '../base/environment-error.ts';
 import { writeStandardOutput } from '../storage/node-file-system.ts';
 
-/** Prints `text`. Who started the program may not read on; that is no failure of it. */
-export function print(text: string): void {
+/**
+ * Prints `text`, at once as far as the system takes it; resolves once all of it has left. Who started the program may not read
+ * on; that is no failure of it.
+ */
+export async function print(text: string): Promise<void> {
   const bytes = new TextEncoder().encode(text);
   let printed = 0;
   try {
@@ -19,6 +22,6 @@ export function print(text: string): void {
     // A pipe or terminal that does not wait, and is full. Whatever else it is, nobody reads.
     if (code !== 'EAGAIN') return;
     process.stdout.on('error', () => {});
-    process.stdout.write(bytes.subarray(printed));
+    await new Promise<void>((resolve) => process.stdout.write(bytes.subarray(printed), () => resolve()));
   }
 }

@@ -10,21 +10,21 @@ import { isNamedProducerId } from '../records/named-records.ts';
 import type { LogConfig } from './log-config.ts';
 import type { RecordError } from './partition-log.ts';
 
-/** One batch as the core scanned it, in numbers. */
+/** One batch as the core scanned it, in numbers, and what was seen of its records since. */
 export interface ScannedBatch {
   sizeBytes: number;
   status: ScanStatus;
   attributes: number;
   baseTimestamp: number;
-  /** The header's, until the records were looked at (`record-validation.ts`); then theirs. So is the next. */
+  /** The header's, until the records were looked at; then theirs. */
   maxTimestamp: number;
-  minTimestamp: number;
   producerId: number;
   producerEpoch: number;
   baseSequence: number;
   recordCount: number;
   lastOffsetDelta: number;
-  offsetDeltaOfMaxTimestamp: number;
+  /** Of the records, which the row says nothing of: the header's timestamp, none and -1 until they were looked at (`record-validation.ts`). */
+  minTimestamp: number;
   keylessCount: number;
   firstBadRecord: number;
 }
@@ -43,21 +43,21 @@ const controlMask = 0x20;
 /** Kafka takes it of a producer that is not known yet, and so is it taken here. */
 const noEpoch = -1;
 
-/** Reads the row at `address` of `view`. */
+/** The batch as its row at `address` of `view` has it, before anybody has looked at its records. */
 export function readScanRow(view: DataView, address: number): ScannedBatch {
+  const maxTimestamp = view.getFloat64(address + scanRow.maxTimestamp, true);
   return {
     sizeBytes: view.getInt32(address + scanRow.sizeBytes, true),
     status: view.getInt32(address + scanRow.status, true) as ScanStatus,
     attributes: view.getInt32(address + scanRow.attributes, true),
     baseTimestamp: view.getFloat64(address + scanRow.baseTimestamp, true),
-    maxTimestamp: view.getFloat64(address + scanRow.maxTimestamp, true),
-    minTimestamp: view.getFloat64(address + scanRow.maxTimestamp, true),
+    maxTimestamp,
     producerId: view.getFloat64(address + scanRow.producerId, true),
     producerEpoch: view.getInt32(address + scanRow.producerEpoch, true),
     baseSequence: view.getInt32(address + scanRow.baseSequence, true),
     recordCount: view.getInt32(address + scanRow.recordCount, true),
     lastOffsetDelta: view.getInt32(address + scanRow.lastOffsetDelta, true),
-    offsetDeltaOfMaxTimestamp: -1,
+    minTimestamp: maxTimestamp,
     keylessCount: 0,
     firstBadRecord: -1,
   };

@@ -57,8 +57,7 @@ export class RecordValidator {
    *   // Where it is null and the topic keeps CreateTime: core.setMaxTimestamp(address, batch.maxTimestamp), if
    *   // batch.maxTimestamp !== statedMaxTimestamp or the batch says LogAppendTime, as Kafka corrects both.
    *
-   * `maxTimestamp`, `minTimestamp`, `offsetDeltaOfMaxTimestamp` and `keylessCount` become what the records say. Where one does not parse
-   * or contradicts the header (another count, a gap in the offsets, bytes left over) the status becomes BAD_RECORD and
+   * `maxTimestamp`, `minTimestamp` and `keylessCount` become what the records say. Where one does not parse or contradicts the header (another count, a gap in the offsets, bytes left over) the status becomes BAD_RECORD and
    * `firstBadRecord` its index. A row whose status is not OK is left as it is.
    *
    * Returns INVALID_RECORD where the body does not inflate, inflates to more than the scratch holds, or has a record
@@ -99,7 +98,6 @@ export class RecordValidator {
     if (batch.status !== ScanStatus.OK) return null;
     batch.maxTimestamp = batch.baseTimestamp + view.getFloat64(result + recordsResult.maxTimestampDelta, true);
     batch.minTimestamp = batch.baseTimestamp + view.getFloat64(result + recordsResult.minTimestampDelta, true);
-    batch.offsetDeltaOfMaxTimestamp = view.getInt32(result + recordsResult.offsetDeltaOfMaxTimestamp, true);
     batch.keylessCount = view.getInt32(result + recordsResult.keylessCount, true);
     const largestBytes = view.getInt32(result + recordsResult.largestRecordBytes, true);
     if (isCompressed(batch) && largestBytes > config.maxDecompressedBytes) {

@@ -159,7 +159,6 @@ function recordProblem({ arena, validator }: SegmentTools, batch: FileBatch): st
     status: ScanStatus.OK,
     baseTimestamp: baseTimestampAt(arena.bytes, batch.address),
     minTimestamp: noTimestamp,
-    offsetDeltaOfMaxTimestamp: 0,
     keylessCount: 0,
     firstBadRecord: -1,
   };

@@ -17,7 +17,6 @@ const good: ScannedBatch = {
   baseSequence: -1,
   recordCount: 2,
   lastOffsetDelta: 1,
-  offsetDeltaOfMaxTimestamp: 0,
   keylessCount: 1,
   firstBadRecord: -1,
 };

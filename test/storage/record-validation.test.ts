@@ -70,7 +70,6 @@ describe.each(Object.entries(codecs))('%s', (_, { codec, compress }) => {
           status: ScanStatus.OK,
           maxTimestamp: nowMs + Math.max(...deltas),
           minTimestamp: nowMs + Math.min(...deltas),
-          offsetDeltaOfMaxTimestamp: deltas.indexOf(Math.max(...deltas)),
           keylessCount: records.filter(({ key }) => key === null).length,
           firstBadRecord: -1,
         });
