@@ -12,6 +12,7 @@
 
 import { assert, present } from '../../base/assert.ts';
 import { ErrorCode } from '../../base/error-code.ts';
+import { LazyMap, LazySet } from '../../base/lazy-map.ts';
 import { consumerProtocolType, subscribedTopicsOf } from './consumer-protocol.ts';
 import type { Deadline } from './deadline.ts';
 import { descriptionSizeBytes, type GroupMember, type MemberDescription } from './group-member.ts';
@@ -23,6 +24,8 @@ export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' 
 export interface MemberMemory {
   sizeBytes: number;
 }
+
+const noTopics: ReadonlySet<string> = new Set();
 
 export class ClassicGroup {
   readonly id: string;
@@ -36,13 +39,13 @@ export class ClassicGroup {
   stateSinceMs: number;
   /** What the generation's members subscribe to; null where that cannot be told. */
   subscribedTopics: ReadonlySet<string> | null = null;
-  readonly members = new Map<string, GroupMember>();
+  readonly members = new LazyMap<string, GroupMember>();
   /** Members of this generation that have not sent a SyncGroup yet. */
-  readonly pendingSyncs = new Set<string>();
-  readonly #memberIdsByInstance = new Map<string, string>();
-  readonly #pendingJoins = new Map<string, Deadline>();
+  readonly pendingSyncs = new LazySet<string>();
+  readonly #memberIdsByInstance = new LazyMap<string, string>();
+  readonly #pendingJoins = new LazyMap<string, Deadline>();
   /** How many members support each protocol. */
-  readonly #protocolSupport = new Map<string, number>();
+  readonly #protocolSupport = new LazyMap<string, number>();
   #state: GroupState = 'Empty';
   #previousState: GroupState = 'Dead';
   #joinedCount = 0;
@@ -55,7 +58,7 @@ export class ClassicGroup {
   }
 
   /** Member ids that were given (KIP-394) and have not joined yet, with the end of each. */
-  get pendingJoins(): ReadonlyMap<string, Deadline> {
+  get pendingJoins(): Pick<LazyMap<string, Deadline>, 'size' | 'has' | 'keys'> {
     return this.#pendingJoins;
   }
 
@@ -152,6 +155,7 @@ export class ClassicGroup {
     if (member.hasJoined) this.#joinedCount--;
     if (member.instanceId !== null) this.#memberIdsByInstance.delete(member.instanceId);
     if (this.leaderId === memberId) this.leaderId = firstOf(this.members.keys());
+    if (this.members.size === 0) this.#rest();
   }
 
   /** Keeps a member id that was given, until it joins or `session` ends. */
@@ -240,9 +244,21 @@ export class ClassicGroup {
     return this.subscribedTopics?.has(topic) ?? this.usesConsumerProtocol;
   }
 
+  /** A group without members may stay for weeks, with very many others: it keeps no memory for what it had. */
+  #rest(): void {
+    this.members.clear();
+    this.pendingSyncs.clear();
+    this.#memberIdsByInstance.clear();
+    this.#protocolSupport.clear();
+  }
+
   #readSubscriptions(): void {
     this.subscribedTopics = null;
     if (!this.usesConsumerProtocol) return;
+    if (this.members.size === 0) {
+      this.subscribedTopics = noTopics;
+      return;
+    }
     const all = new Set<string>();
     for (const member of this.members.values()) {
       const topics = subscribedTopicsOf(member.metadata(this.protocolName));

@@ -17,7 +17,8 @@ import type { ClassicGroup } from './classic-group.ts';
 import { coordinatorError } from './coordinator-error.ts';
 import type { GroupCoordinator } from './group-coordinator.ts';
 import { offsetKey, OffsetRecord, type CommittedOffset, type OffsetName } from './group-records.ts';
-import type { OffsetSlot, OffsetStore, PendingSlot } from './offset-store.ts';
+import type { OffsetSlot } from './offset-slots.ts';
+import type { OffsetStore, PendingSlot } from './offset-store.ts';
 
 const batchBytes = 1024 * 1024;
 /** What the metadata of all offsets of all groups may have together, in characters: it is kept in memory. */
@@ -177,7 +178,7 @@ export class OffsetCommits {
   }
 
   /** All offsets of the group, those of topics that were deleted included. */
-  slots(groupId: string): Generator<OffsetSlot> {
+  slots(groupId: string): Iterable<OffsetSlot> {
     return this.#options.offsets.slots(groupId);
   }
 

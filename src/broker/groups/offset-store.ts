@@ -10,26 +10,7 @@ import { assert, present } from '../../base/assert.ts';
 import type { Uuid } from '../../base/uuid.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
 import { OffsetRecord, type CommittedOffset, type OffsetName } from './group-records.ts';
-
-/** The offset of one group in one partition. */
-export interface OffsetSlot {
-  readonly topicId: Uuid;
-  readonly partition: number;
-  /** Null where nothing durable is there. */
-  committed: CommittedOffset | null;
-  /** Records of this key that are on their way. */
-  changesUnderWay: number;
-  /** By producer id, in the order in which they came: what becomes valid with that producer's transaction. */
-  readonly pending: Map<number, PendingOffset>;
-  /** The longest metadata that changes under way have of it, by producer id, null for none; null while there are none. */
-  lengthsUnderWay: Map<number | null, number> | null;
-}
-
-export interface PendingOffset {
-  readonly offset: CommittedOffset;
-  /** Whether another offset has been committed since, which then stays. */
-  isSuperseded: boolean;
-}
+import { OffsetSlots, setPending, type OffsetSlot } from './offset-slots.ts';
 
 /** A slot of which a transaction has a pending offset. */
 export interface PendingSlot {
@@ -37,16 +18,9 @@ export interface PendingSlot {
   readonly slot: OffsetSlot;
 }
 
-type SlotsByPartition = Map<number, OffsetSlot>;
-
-interface GroupOffsets {
-  readonly topics: Map<Uuid, SlotsByPartition>;
-  metadataLength: number;
-}
-
 export class OffsetStore {
   #metadataLength = 0;
-  readonly #groups = new Map<string, GroupOffsets>();
+  readonly #groups = new Map<string, OffsetSlots>();
   /** By producer id: slots with an offset that is pending in its transaction. */
   readonly #pending = new Map<number, Map<OffsetSlot, PendingSlot>>();
 
@@ -83,12 +57,12 @@ export class OffsetStore {
   }
 
   /** The group's slots, those among them that are empty as yet included. */
-  *slots(group: string): Generator<OffsetSlot> {
-    for (const partitions of this.#groups.get(group)?.topics.values() ?? []) yield* partitions.values();
+  slots(group: string): Iterable<OffsetSlot> {
+    return this.#groups.get(group) ?? [];
   }
 
   slot(group: string, topicId: Uuid, partition: number): OffsetSlot | null {
-    return this.#groups.get(group)?.topics.get(topicId)?.get(partition) ?? null;
+    return this.#groups.get(group)?.get(topicId, partition) ?? null;
   }
 
   /** A record of this key was sent to the log. */
@@ -144,9 +118,8 @@ export class OffsetStore {
 
   #applyPending(group: string, slot: OffsetSlot, producerId: number, pending: CommittedOffset | null): void {
     const ofProducer = this.#pending.get(producerId);
-    slot.pending.delete(producerId);
+    setPending(slot, producerId, pending);
     if (pending !== null) {
-      slot.pending.set(producerId, { offset: pending, isSuperseded: false });
       if (ofProducer === undefined) this.#pending.set(producerId, new Map([[slot, { group, slot }]]));
       else ofProducer.set(slot, { group, slot });
       return;
@@ -175,26 +148,16 @@ export class OffsetStore {
   }
 
   #slotFor(group: string, topicId: Uuid, partition: number): OffsetSlot {
-    let offsets = this.#groups.get(group);
-    if (offsets === undefined) this.#groups.set(group, (offsets = { topics: new Map(), metadataLength: 0 }));
-    const { topics } = offsets;
-    let partitions = topics.get(topicId);
-    if (partitions === undefined) topics.set(topicId, (partitions = new Map()));
-    let slot = partitions.get(partition);
-    if (slot === undefined) {
-      slot = { topicId, partition, committed: null, changesUnderWay: 0, pending: new Map(), lengthsUnderWay: null };
-      partitions.set(partition, slot);
-    }
-    return slot;
+    let slots = this.#groups.get(group);
+    if (slots === undefined) this.#groups.set(group, (slots = new OffsetSlots()));
+    return slots.get(topicId, partition) ?? slots.add(topicId, partition);
   }
 
   #dropIfEmpty(group: string, slot: OffsetSlot): void {
     if (slot.committed !== null || slot.changesUnderWay > 0 || slot.pending.size > 0) return;
-    const { topics } = present(this.#groups.get(group), 'the slot is there');
-    const partitions = present(topics.get(slot.topicId), 'the slot is there');
-    partitions.delete(slot.partition);
-    if (partitions.size === 0) topics.delete(slot.topicId);
-    if (topics.size === 0) this.#groups.delete(group);
+    const slots = present(this.#groups.get(group), 'the slot is there');
+    slots.delete(slot);
+    if (slots.isEmpty) this.#groups.delete(group);
   }
 }
 

@@ -47,9 +47,9 @@ export class Rebalance {
   lastWrite: Promise<ErrorCode> | null = null;
   /** The generation whose assignment is being written; -1 for none. */
   writingGeneration = -1;
-  /** The end of waiting for JoinGroups: of the initial delay, or of the rebalance timeout. */
-  readonly #joinDeadline: Deadline;
-  readonly #syncDeadline: Deadline;
+  /** The end of waiting for JoinGroups: of the initial delay, or of the rebalance timeout. Null while none is waited for. */
+  #joinDeadline: Deadline | null = null;
+  #syncDeadline: Deadline | null = null;
   #initialDelayMs = 0;
   #initialRemainingMs = 0;
   #newMemberAdded = false;
@@ -57,8 +57,6 @@ export class Rebalance {
   constructor(group: ClassicGroup, surroundings: GroupSurroundings) {
     this.group = group;
     this.surroundings = surroundings;
-    this.#joinDeadline = new Deadline(surroundings.clock, () => this.#joinTimePassed());
-    this.#syncDeadline = new Deadline(surroundings.clock, () => this.#syncTimePassed());
   }
 
   /** Makes the deadline that ends the session of the member, or of the member id that was only given. */
@@ -91,16 +89,16 @@ export class Rebalance {
     const { clock, config, logger } = this.surroundings;
     if (group.state === 'CompletingRebalance') this.assignNothing(ErrorCode.REBALANCE_IN_PROGRESS);
     group.pendingSyncs.clear();
-    this.#syncDeadline.clear();
+    this.#endSyncWait();
     const isInitial = group.state === 'Empty';
     group.enter('PreparingRebalance', clock.nowMs());
     logger.info({ group: group.id, generation: group.generation, reason }, 'A group rebalances.');
     if (isInitial) {
       this.#initialDelayMs = config.number('group.initial.rebalance.delay.ms');
       this.#initialRemainingMs = Math.max(group.rebalanceTimeoutMs - this.#initialDelayMs, 0);
-      this.#joinDeadline.set(this.#initialDelayMs);
+      this.#awaitJoins(this.#initialDelayMs);
     } else if (group.hasAllJoined) this.#completeJoin();
-    else this.#joinDeadline.set(group.rebalanceTimeoutMs);
+    else this.#awaitJoins(group.rebalanceTimeoutMs);
   }
 
   /** Begins the next generation where nobody is missing; the initial rebalance waits for its delay all the same. */
@@ -181,14 +179,14 @@ export class Rebalance {
   /** The member has sent its SyncGroup. */
   synced(member: GroupMember): void {
     this.group.pendingSyncs.delete(member.id);
-    if (this.group.pendingSyncs.size === 0) this.#syncDeadline.clear();
+    if (this.group.pendingSyncs.size === 0) this.#endSyncWait();
   }
 
   /** Ends the group: no timer is left, and whoever waits gets the error. */
   end(errorCode: ErrorCode): void {
     const { group } = this;
-    this.#joinDeadline.clear();
-    this.#syncDeadline.clear();
+    this.#endJoinWait();
+    this.#endSyncWait();
     for (const member of [...group.members.values()]) {
       this.answerJoin(member, { ...joinError(errorCode), memberId: member.id });
       this.answerSync(member, { ...defaultSyncGroupResponse(), errorCode });
@@ -196,6 +194,26 @@ export class Rebalance {
     }
     for (const memberId of [...group.pendingJoins.keys()]) group.removePending(memberId);
     group.enter('Dead', this.surroundings.clock.nowMs());
+  }
+
+  #awaitJoins(delayMs: number): void {
+    this.#joinDeadline ??= new Deadline(this.surroundings.clock, () => this.#joinTimePassed());
+    this.#joinDeadline.set(delayMs);
+  }
+
+  #endJoinWait(): void {
+    this.#joinDeadline?.clear();
+    this.#joinDeadline = null;
+  }
+
+  #awaitSyncs(delayMs: number): void {
+    this.#syncDeadline ??= new Deadline(this.surroundings.clock, () => this.#syncTimePassed());
+    this.#syncDeadline.set(delayMs);
+  }
+
+  #endSyncWait(): void {
+    this.#syncDeadline?.clear();
+    this.#syncDeadline = null;
   }
 
   #joinTimePassed(): void {
@@ -211,13 +229,13 @@ export class Rebalance {
       this.#initialRemainingMs,
     );
     this.#initialRemainingMs = Math.max(this.#initialRemainingMs - passedMs, 0);
-    this.#joinDeadline.set(this.#initialDelayMs);
+    this.#awaitJoins(this.#initialDelayMs);
   }
 
   #completeJoin(): void {
     const { group } = this;
     const { clock, logger } = this.surroundings;
-    this.#joinDeadline.clear();
+    this.#endJoinWait();
     this.#newMemberAdded = false;
     // Static members may come back later; the others have missed this generation.
     for (const member of [...group.members.values()]) {
@@ -225,7 +243,7 @@ export class Rebalance {
     }
     if (!group.electJoinedLeader() && group.members.size > 0) {
       // Only static members are left, and none has joined: their sessions decide.
-      this.#joinDeadline.set(group.rebalanceTimeoutMs);
+      this.#awaitJoins(group.rebalanceTimeoutMs);
       return;
     }
     group.beginGeneration(clock.nowMs());
@@ -243,7 +261,7 @@ export class Rebalance {
       member.isNew = false;
       group.pendingSyncs.add(member.id);
     }
-    this.#syncDeadline.set(group.rebalanceTimeoutMs);
+    this.#awaitSyncs(group.rebalanceTimeoutMs);
   }
 
   #syncTimePassed(): void {
