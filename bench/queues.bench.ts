@@ -2,7 +2,8 @@
 
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { asAddress } from '../src/base/numbers.ts';
-import { blankCompletion, blankSubmission, FlushQueue, SubmissionKind } from '../src/memory/flush-queue.ts';
+import { blankCompletion, blankSubmission, SubmissionKind } from '../src/memory/flush-messages.ts';
+import { FlushQueue } from '../src/memory/flush-queue.ts';
 import { IngestRing } from '../src/memory/ingest-ring.ts';
 import { type Benchmark, repeated } from './benchmark.ts';
 import { arena } from './material.ts';

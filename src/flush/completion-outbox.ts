@@ -10,8 +10,8 @@ import {
   noLog,
   noSlot,
   type Completion,
-  type FlushQueue,
-} from '../memory/flush-queue.ts';
+} from '../memory/flush-messages.ts';
+import type { FlushQueue } from '../memory/flush-queue.ts';
 import type { PartitionWriter } from './partition-writer.ts';
 import type { PartitionSync } from './sync-round.ts';
 

@@ -7,7 +7,8 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Piscina } from 'piscina';
 import type { Arena } from '../memory/arena.ts';
-import { blankSubmission, FlushQueue, SubmissionKind } from '../memory/flush-queue.ts';
+import { blankSubmission, SubmissionKind } from '../memory/flush-messages.ts';
+import { FlushQueue } from '../memory/flush-queue.ts';
 import type { FlushTaskInput } from './flush-task.ts';
 import type { DirectWriting } from './way-of-writing.ts';
 

@@ -17,11 +17,11 @@ import { assert, present } from '../base/assert.ts';
 import {
   blankSubmission,
   CompletionKind,
-  type FlushQueue,
   type Submission,
   SubmissionFlag,
   SubmissionKind,
-} from '../memory/flush-queue.ts';
+} from '../memory/flush-messages.ts';
+import type { FlushQueue } from '../memory/flush-queue.ts';
 import type { FileSystem } from '../storage/file-system.ts';
 import { flushFailureOf } from '../storage/flush-failure.ts';
 import { transactionEntrySizeBytes } from '../storage/transaction-index.ts';

@@ -4,7 +4,8 @@
  */
 
 import type { Arena } from '../memory/arena.ts';
-import { blankSubmission, FlushQueue, SubmissionKind } from '../memory/flush-queue.ts';
+import { blankSubmission, SubmissionKind } from '../memory/flush-messages.ts';
+import { FlushQueue } from '../memory/flush-queue.ts';
 import type { FileSystem } from '../storage/file-system.ts';
 import type { FlushExecutor } from '../storage/flush-executor.ts';
 import { FlushRound } from './flush-round.ts';

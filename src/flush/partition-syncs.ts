@@ -10,7 +10,7 @@
  * It writes nothing but index entries that are to be synced; see `flush-round.ts`.
  */
 
-import { CompletionKind, FlushFailure } from '../memory/flush-queue.ts';
+import { CompletionKind, FlushFailure } from '../memory/flush-messages.ts';
 import type { FileSystem } from '../storage/file-system.ts';
 import { flushFailureOf } from '../storage/flush-failure.ts';
 import type { CompletionOutbox } from './completion-outbox.ts';

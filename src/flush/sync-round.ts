@@ -6,7 +6,7 @@
  */
 
 import { syncsAtOnce, threadPoolSetting } from '../base/thread-pool.ts';
-import { FlushFailure } from '../memory/flush-queue.ts';
+import { FlushFailure } from '../memory/flush-messages.ts';
 import type { FileSystem } from '../storage/file-system.ts';
 import { flushFailureOf } from '../storage/flush-failure.ts';
 import type { PartitionWriter } from './partition-writer.ts';

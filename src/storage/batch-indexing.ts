@@ -7,7 +7,7 @@
 
 import { present } from '../base/assert.ts';
 import { asOffset, asPosition, type Offset } from '../base/numbers.ts';
-import { SubmissionFlag, type Submission } from '../memory/flush-queue.ts';
+import { SubmissionFlag, type Submission } from '../memory/flush-messages.ts';
 import type { LogState } from './log-state.ts';
 import { offsetEntrySizeBytes, timeEntrySizeBytes } from './segment-index.ts';
 import type { Segment } from './segment.ts';

@@ -6,7 +6,8 @@
  */
 
 import { assert } from '../base/assert.ts';
-import { blankCompletion, type Completion, type FlushQueue, type Submission } from '../memory/flush-queue.ts';
+import { blankCompletion, type Completion, type Submission } from '../memory/flush-messages.ts';
+import type { FlushQueue } from '../memory/flush-queue.ts';
 import type { InPlaceWriter } from './in-place-writer.ts';
 
 /** Who has a slot: there may be thousands, so that it is no function of its own for each. */

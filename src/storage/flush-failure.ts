@@ -4,7 +4,7 @@
  */
 
 import { systemErrorCode } from '../base/environment-error.ts';
-import { FlushFailure } from '../memory/flush-queue.ts';
+import { FlushFailure } from '../memory/flush-messages.ts';
 
 /** The failure for a file system's error, or null for anything else, which is a defect and to be thrown on. */
 export function flushFailureOf(error: unknown): FlushFailure | null {

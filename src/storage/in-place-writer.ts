@@ -22,11 +22,11 @@ import {
   FlushFailure,
   noLog,
   type Completion,
-  type FlushQueue,
   type Submission,
   SubmissionFlag,
   SubmissionKind,
-} from '../memory/flush-queue.ts';
+} from '../memory/flush-messages.ts';
+import type { FlushQueue } from '../memory/flush-queue.ts';
 import { LoneSync, maxLoneGroupBytes, type LoneSyncOptions } from './lone-sync.ts';
 
 export interface InPlaceWriterOptions extends LoneSyncOptions {

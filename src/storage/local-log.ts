@@ -12,7 +12,7 @@ import { ErrorCode } from '../base/error-code.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { noOffset, type Offset } from '../base/numbers.ts';
 import { Listeners } from '../base/listeners.ts';
-import { FlushFailure } from '../memory/flush-queue.ts';
+import { FlushFailure } from '../memory/flush-messages.ts';
 import { checkpointLog, tailSettled, writeFinalFiles } from './log-checkpoint.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
 import type { CompactionSettings, Compactor } from './compactor.ts';

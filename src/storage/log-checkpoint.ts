@@ -5,7 +5,7 @@
  *   remember the producers as of the end ─► CHECKPOINT at the worker ─► epochs file ─► snapshot file ─► the point
  */
 
-import { FlushFailure } from '../memory/flush-queue.ts';
+import { FlushFailure } from '../memory/flush-messages.ts';
 import { abortedCountsOf } from './aborted-counts.ts';
 import { replaceFileLater, writeCheckpointLinesLater } from './checkpoint-file.ts';
 import type { LogFlusher } from './log-flusher.ts';

@@ -14,29 +14,24 @@ import { assert, present } from '../base/assert.ts';
 import { type Offset } from '../base/numbers.ts';
 import { LazySet } from '../base/lazy-map.ts';
 import {
-  blankSubmission,
   CompletionKind,
   FlushFailure,
   type Completion,
   type Submission,
   SubmissionFlag,
   SubmissionKind,
-} from '../memory/flush-queue.ts';
+} from '../memory/flush-messages.ts';
 import type { FlushChannel, SlotOwner } from './flush-channel.ts';
 import { rollBackLog } from './log-rollback.ts';
 import type { LogState } from './log-state.ts';
+import { openingFields, openingText, resumptionFields, rollFields, submissionFields } from './log-submissions.ts';
 import { PendingBatches } from './pending-batches.ts';
 import { RoomWatch } from './room-watch.ts';
 import type { Segment } from './segment.ts';
-import { tailText } from './unsettled-tail.ts';
 
 const noSlot = -1;
 /** How long files that could not be closed are left alone. */
 const closeAgainAfterMs = 1000;
-
-const encoder = new TextEncoder();
-/** Serves all logs: `FlushChannel.submit` copies it. */
-const submission: Submission = blankSubmission();
 
 export type FlusherState = 'taking' | 'full' | 'failed' | 'closed';
 
@@ -94,7 +89,7 @@ export class LogFlusher implements SlotOwner {
 
   /** What `open` takes of the ring; nothing where the slot is bound. */
   get openingBytes(): number {
-    return this.#slot === noSlot ? this.#openText().length : 0;
+    return this.#slot === noSlot ? openingText(this.#log).length : 0;
   }
 
   /** Binds a slot at a worker, where there is none. The active segment exists in the list. */
@@ -102,26 +97,14 @@ export class LogFlusher implements SlotOwner {
     if (this.#slot !== noSlot) return;
     const log = this.#log;
     const { context } = log;
-    const active = present(log.segments.active, 'a log is opened with an active segment');
-    const path = this.#openText();
-    const position = present(context.ring.reserve(path.length), 'the caller made sure of room in the ring');
-    context.arena.bytes.set(path, context.ring.addressOf(position));
+    const text = openingText(log);
+    const position = present(context.ring.reserve(text.length), 'the caller made sure of room in the ring');
+    context.arena.bytes.set(text, context.ring.addressOf(position));
     this.#slot = context.takeSlot();
     if (this.#worker < 0) this.#worker = this.#slot % context.channels.length;
     this.#channel = context.channels[this.#worker]!;
     this.#channel.bind(this.#slot, this);
-    const fields = this.#blank(SubmissionKind.OPEN);
-    fields.flags = log.hasFiles ? 0 : SubmissionFlag.CREATE;
-    if (log.indexPoint < log.recoveryPoint || log.tail !== null) fields.flags |= SubmissionFlag.INDEXES_UNSURE;
-    fields.ringPosition = position;
-    fields.sizeBytes = path.length;
-    fields.baseOffset = active.baseOffset;
-    fields.endOffset = log.progress.end;
-    fields.filePosition = active.sizeBytes;
-    fields.indexSizeBytes = active.offsetIndexSizeBytes;
-    fields.timeIndexSizeBytes = active.timeIndexSizeBytes;
-    fields.transactionIndexSizeBytes = active.transactionIndexSizeBytes;
-    this.#channel.submit(fields, position);
+    this.#channel.submit(openingFields(this.#blank(SubmissionKind.OPEN), log, position, text.length), position);
   }
 
   /** A blank WRITE to be filled by the caller and given to `write` at once. */
@@ -136,13 +119,7 @@ export class LogFlusher implements SlotOwner {
 
   /** Ends `sealed`, with its largest timestamp as a last time index entry where asked, and begins one at `baseOffset`. */
   roll(sealed: Segment, withTimeEntry: boolean, baseOffset: Offset): void {
-    const fields = this.#blank(SubmissionKind.ROLL);
-    fields.baseOffset = baseOffset;
-    if (withTimeEntry) {
-      fields.flags = SubmissionFlag.TIME_INDEX_ENTRY;
-      fields.timeIndexTimestamp = sealed.largestTimestampMs;
-      fields.timeIndexRelativeOffset = sealed.offsetOfLargestTimestamp - sealed.baseOffset;
-    }
+    const fields = rollFields(this.#blank(SubmissionKind.ROLL), sealed, withTimeEntry, baseOffset);
     this.#openChannel().submit(fields, this.#log.context.ring.head);
   }
 
@@ -379,22 +356,10 @@ export class LogFlusher implements SlotOwner {
   /** Takes writes again; should the worker's cut fail, WRITE_FAILED of the new generation follows. */
   #resume(): void {
     this.#generation++;
-    const fields = this.#blank(SubmissionKind.RESUME);
-    const active = present(this.#log.segments.active, 'a log that was written has a segment');
-    fields.filePosition = active.sizeBytes;
-    fields.indexSizeBytes = active.offsetIndexSizeBytes;
-    fields.timeIndexSizeBytes = active.timeIndexSizeBytes;
-    fields.transactionIndexSizeBytes = active.transactionIndexSizeBytes;
+    const fields = resumptionFields(this.#blank(SubmissionKind.RESUME), this.#log);
     this.#openChannel().submit(fields, this.#log.context.ring.head);
     this.#state = 'taking';
     this.#log.refusal = null;
-  }
-
-  /** The directory, the topic's id and, where the worker is to write it again, the tail. */
-  #openText(): Uint8Array {
-    const { directory, topicId, journaledTail: tail, segments } = this.#log;
-    const isActives = tail !== null && tail.segmentBaseOffset === segments.active?.baseOffset;
-    return encoder.encode(`${directory}\n${topicId}${isActives ? `\n${tailText(tail)}` : ''}`);
   }
 
   #checkpointed(failure: FlushFailure): void {
@@ -410,12 +375,7 @@ export class LogFlusher implements SlotOwner {
   }
 
   #blank(kind: SubmissionKind): Submission {
-    submission.kind = kind;
-    submission.slot = this.#slot;
-    submission.generation = this.#generation;
-    submission.flags = 0;
-    submission.sizeBytes = 0;
-    return submission;
+    return submissionFields(kind, this.#slot, this.#generation);
   }
 
   #openChannel(): FlushChannel {

@@ -5,7 +5,7 @@
 
 import { present } from '../base/assert.ts';
 import type { Offset } from '../base/numbers.ts';
-import type { Completion } from '../memory/flush-queue.ts';
+import type { Completion } from '../memory/flush-messages.ts';
 import type { LogState } from './log-state.ts';
 import type { PendingBatches } from './pending-batches.ts';
 

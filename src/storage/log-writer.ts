@@ -13,7 +13,7 @@ import { systemErrorCode } from '../base/environment-error.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import { asOffset, noOffset, type Address, type Offset, type RingPosition } from '../base/numbers.ts';
 import type { RandomSource } from '../base/random.ts';
-import { SubmissionFlag } from '../memory/flush-queue.ts';
+import { SubmissionFlag } from '../memory/flush-messages.ts';
 import { readIdentity, type RecordIdentity } from '../records/named-records.ts';
 import { attributeBit, batchHeaderSizeBytes, isTransactional } from '../records/record-batch.ts';
 import { encodeMarker, markerSizeBytes } from '../records/transaction-marker.ts';

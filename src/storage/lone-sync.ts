@@ -17,7 +17,7 @@
 import type { Clock } from '../base/clock.ts';
 import { systemErrorCode } from '../base/environment-error.ts';
 import { QuickCalls } from '../base/quick-calls.ts';
-import { FlushFailure } from '../memory/flush-queue.ts';
+import { FlushFailure } from '../memory/flush-messages.ts';
 import type { FileDescriptor, FileSystem } from './file-system.ts';
 import { flushFailureOf } from './flush-failure.ts';
 

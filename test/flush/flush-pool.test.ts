@@ -13,11 +13,11 @@ import {
   blankCompletion,
   blankSubmission,
   CompletionKind,
-  FlushQueue,
   type Submission,
   SubmissionFlag,
   SubmissionKind,
-} from '../../src/memory/flush-queue.ts';
+} from '../../src/memory/flush-messages.ts';
+import { FlushQueue } from '../../src/memory/flush-queue.ts';
 import { IngestRing } from '../../src/memory/ingest-ring.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

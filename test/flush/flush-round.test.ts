@@ -2,7 +2,13 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CompletionKind, FlushFailure, noSlot, SubmissionFlag, SubmissionKind } from '../../src/memory/flush-queue.ts';
+import {
+  CompletionKind,
+  FlushFailure,
+  noSlot,
+  SubmissionFlag,
+  SubmissionKind,
+} from '../../src/memory/flush-messages.ts';
 import { systemError } from './fake-file-system.ts';
 import { directory, logOf, metadata, RoundHarness, topicId } from './round-harness.ts';
 

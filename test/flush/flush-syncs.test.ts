@@ -8,7 +8,7 @@ import {
   noLog,
   SubmissionFlag,
   SubmissionKind,
-} from '../../src/memory/flush-queue.ts';
+} from '../../src/memory/flush-messages.ts';
 import { systemError } from './fake-file-system.ts';
 import { directory, logOf, metadata, RoundHarness } from './round-harness.ts';
 

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { CompletionKind, SubmissionFlag, SubmissionKind } from '../../src/memory/flush-queue.ts';
+import { CompletionKind, SubmissionFlag, SubmissionKind } from '../../src/memory/flush-messages.ts';
 import { systemError } from './fake-file-system.ts';
 import { directory, logOf, metadata, RoundHarness } from './round-harness.ts';
 

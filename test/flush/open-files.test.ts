@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CompletionKind, FlushFailure, SubmissionFlag, SubmissionKind } from '../../src/memory/flush-queue.ts';
+import { CompletionKind, FlushFailure, SubmissionFlag, SubmissionKind } from '../../src/memory/flush-messages.ts';
 import { systemError } from './fake-file-system.ts';
 import { RoundHarness } from './round-harness.ts';
 

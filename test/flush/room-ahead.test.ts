@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CompletionKind, SubmissionFlag, SubmissionKind } from '../../src/memory/flush-queue.ts';
+import { CompletionKind, SubmissionFlag, SubmissionKind } from '../../src/memory/flush-messages.ts';
 import { RoomAhead } from '../../src/flush/room-ahead.ts';
 import { systemError } from './fake-file-system.ts';
 import { logOf, RoundHarness } from './round-harness.ts';

@@ -4,12 +4,11 @@ import {
   blankCompletion,
   blankSubmission,
   type Completion,
-  FlushQueue,
-  flushQueueSizeBytes,
   type Submission,
   SubmissionFlag,
   SubmissionKind,
-} from '../../src/memory/flush-queue.ts';
+} from '../../src/memory/flush-messages.ts';
+import { FlushQueue, flushQueueSizeBytes } from '../../src/memory/flush-queue.ts';
 import { FlushRound } from '../../src/flush/flush-round.ts';
 import { WayOfWriting } from '../../src/flush/way-of-writing.ts';
 import { directBlockBytes } from '../../src/storage/file-system.ts';

@@ -16,11 +16,11 @@ import {
   blankSubmission,
   type Completion,
   CompletionKind,
-  FlushQueue,
   type Submission,
   SubmissionFlag,
   SubmissionKind,
-} from '../../src/memory/flush-queue.ts';
+} from '../../src/memory/flush-messages.ts';
+import { FlushQueue } from '../../src/memory/flush-queue.ts';
 import { IngestRing } from '../../src/memory/ingest-ring.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

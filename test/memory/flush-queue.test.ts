@@ -5,12 +5,11 @@ import {
   blankSubmission,
   CompletionKind,
   FlushFailure,
-  FlushQueue,
-  flushQueueSizeBytes,
   type Submission,
   SubmissionFlag,
   SubmissionKind,
-} from '../../src/memory/flush-queue.ts';
+} from '../../src/memory/flush-messages.ts';
+import { FlushQueue, flushQueueSizeBytes } from '../../src/memory/flush-queue.ts';
 
 const capacity = 8;
 

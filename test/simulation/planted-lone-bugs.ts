@@ -2,7 +2,8 @@
  * Bugs of syncs in the I/O thread, planted between it, its disk and the flush workers. Any thread.
  */
 
-import { SubmissionFlag, type FlushQueue } from '../../src/memory/flush-queue.ts';
+import { SubmissionFlag } from '../../src/memory/flush-messages.ts';
+import type { FlushQueue } from '../../src/memory/flush-queue.ts';
 import type { FileDescriptor, FileSystem, OpenMode } from '../../src/storage/file-system.ts';
 import type { ExpectedBug } from './planted-bug.ts';
 import { WrappedFileSystem } from './wrapped-file-system.ts';

@@ -1,13 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  blankCompletion,
-  blankSubmission,
-  CompletionKind,
-  FlushQueue,
-  flushQueueSizeBytes,
-  SubmissionKind,
-} from '../../src/memory/flush-queue.ts';
+import { blankCompletion, blankSubmission, CompletionKind, SubmissionKind } from '../../src/memory/flush-messages.ts';
+import { FlushQueue, flushQueueSizeBytes } from '../../src/memory/flush-queue.ts';
 import { FlushChannel } from '../../src/storage/flush-channel.ts';
 
 const capacity = 8;

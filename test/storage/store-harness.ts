@@ -14,7 +14,7 @@ import { SeededRandom } from '../../src/base/random.ts';
 import { FlushRound } from '../../src/flush/flush-round.ts';
 import { Arena } from '../../src/memory/arena.ts';
 import { FlushQueue } from '../../src/memory/flush-queue.ts';
-import { blankSubmission, SubmissionKind } from '../../src/memory/flush-queue.ts';
+import { blankSubmission, SubmissionKind } from '../../src/memory/flush-messages.ts';
 import { buildBatch, type BatchOptions } from '../../src/records/batch-builder.ts';
 import { crc32c } from '../../src/records/crc32c.ts';
 import { RecordReader } from '../../src/records/record-reader.ts';
