@@ -3,7 +3,7 @@
  * `powerCut` end it and yield what the next process finds. Any thread; nothing here waits for real.
  *
  * - Content: simulated-file.ts (a sync covers one file's content, never its name).
- * - Names: simulated-directory.ts (a sync of the directory covers them).
+ * - Names: simulated-directory.ts (a sync of the directory covers them); paths: simulated-paths.ts.
  * - Asynchronous calls take effect when the scheduler completes them, and a sync covers what stood when it was called.
  * - Failures: a capacity (short write, then ENOSPC), `inject` (any call, any code), short writes by chance. A sync that
  *   fails marks what it should have written as clean and loses part of it, as Linux does.
@@ -25,6 +25,7 @@ import { SeededRandom } from '../../src/base/random.ts';
 import { MetadataJournal, SimulatedDirectory, type SimulatedNode } from './simulated-directory.ts';
 import { FailurePlan, type FileSystemCall, type InjectedFailure, systemError } from './injected-failures.ts';
 import { type Fate, SimulatedFile, checkDirect, drawFate, joined } from './simulated-file.ts';
+import { checkReplaced, directoryAt, findNode, namesOf, parentOf } from './simulated-paths.ts';
 
 /** Where asynchronous calls wait until they complete; `Scheduler` is one. */
 export interface CompletionQueue {
@@ -136,7 +137,7 @@ export class SimulatedFileSystem implements FileSystem {
 
   open(path: string, mode: OpenMode): FileDescriptor {
     this.#enter('open', path);
-    const { directory, name } = this.#parent('open', path);
+    const { directory, name } = parentOf(this.#root, 'open', path);
     let node = directory.entries.get(name);
     if (node instanceof SimulatedDirectory) throw systemError('EISDIR', 'open', path);
     if (node === undefined) {
@@ -150,7 +151,7 @@ export class SimulatedFileSystem implements FileSystem {
 
   openDirect(path: string): FileDescriptor | null {
     this.#enter('open', path);
-    const file = this.#find(path);
+    const file = findNode(this.#root, path);
     if (!(file instanceof SimulatedFile)) throw systemError('ENOENT', 'open', path);
     if (this.#directWrites === 'refused by open') return null;
     return this.#describe({ file, path, isWritable: true, isDirect: true });
@@ -200,25 +201,25 @@ export class SimulatedFileSystem implements FileSystem {
 
   sizeAt(path: string): number | null {
     this.#enter('sizeAt', path);
-    const node = this.#find(path);
+    const node = findNode(this.#root, path);
     if (node === null) return null;
     return node instanceof SimulatedFile ? node.sizeBytes : 0;
   }
 
   isDirectory(path: string): boolean {
     this.#enter('isDirectory', path);
-    return this.#find(path) instanceof SimulatedDirectory;
+    return findNode(this.#root, path) instanceof SimulatedDirectory;
   }
 
   list(path: string): string[] {
     this.#enter('list', path);
-    return [...this.#directory('list', path).entries.keys()].toSorted();
+    return [...directoryAt(this.#root, 'list', path).entries.keys()].toSorted();
   }
 
   makeDirectory(path: string): void {
     this.#enter('makeDirectory', path);
     let directory = this.#root;
-    for (const name of this.#names(path)) {
+    for (const name of namesOf(path)) {
       let node = directory.entries.get(name);
       if (node instanceof SimulatedFile) throw systemError('EEXIST', 'makeDirectory', path);
       if (node === undefined) {
@@ -231,22 +232,13 @@ export class SimulatedFileSystem implements FileSystem {
 
   rename(from: string, to: string): void {
     this.#enter('rename', from);
-    const source = this.#parent('rename', from);
-    const target = this.#parent('rename', to);
+    const source = parentOf(this.#root, 'rename', from);
+    const target = parentOf(this.#root, 'rename', to);
     const node = source.directory.entries.get(source.name);
     if (node === undefined) throw systemError('ENOENT', 'rename', from);
     const replaced = target.directory.entries.get(target.name);
     if (replaced === node) return;
-    if (node instanceof SimulatedDirectory) {
-      if (
-        this.#names(to)
-          .join('/')
-          .startsWith(`${this.#names(from).join('/')}/`)
-      )
-        throw systemError('EINVAL', 'rename', to);
-      if (replaced instanceof SimulatedFile) throw systemError('ENOTDIR', 'rename', to);
-      if (replaced !== undefined && replaced.entries.size > 0) throw systemError('ENOTEMPTY', 'rename', to);
-    } else if (replaced instanceof SimulatedDirectory) throw systemError('EISDIR', 'rename', to);
+    checkReplaced(node, from, replaced, to);
     this.#journal.apply({ ...source, node: null }, { ...target, node });
     if (replaced instanceof SimulatedFile) this.#unname(replaced);
   }
@@ -267,7 +259,7 @@ export class SimulatedFileSystem implements FileSystem {
 
   syncDirectory(path: string): void {
     this.#enter('syncDirectory', path);
-    this.#journal.sync(this.#directory('syncDirectory', path), this.#journal.lastOperation);
+    this.#journal.sync(directoryAt(this.#root, 'syncDirectory', path), this.#journal.lastOperation);
   }
 
   readLater(descriptor: FileDescriptor, target: Uint8Array, position: number): Promise<number> {
@@ -282,7 +274,7 @@ export class SimulatedFileSystem implements FileSystem {
   syncDirectoryLater(path: string): Promise<void> {
     const operation = this.#journal.lastOperation;
     // The real one opens the directory at once, so a later rename does not mislead it.
-    const node = this.#find(path);
+    const node = findNode(this.#root, path);
     return this.#later(`syncDirectory ${path}`, () => {
       this.#enter('syncDirectory', path);
       if (node === null) throw systemError('ENOENT', 'syncDirectory', path);
@@ -302,7 +294,7 @@ export class SimulatedFileSystem implements FileSystem {
   spaceLater(path: string): Promise<DiskSpace> {
     return this.#later('space', () => {
       this.#enter('space', path);
-      if (this.#find(path) === null) throw systemError('ENOENT', 'space', path);
+      if (findNode(this.#root, path) === null) throw systemError('ENOENT', 'space', path);
       return { totalBytes: this.capacityBytes, freeBytes: Math.max(0, this.capacityBytes - this.#usedBytes) };
     });
   }
@@ -379,7 +371,7 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   #remove(path: string): void {
-    const { directory, name } = this.#parent('remove', path);
+    const { directory, name } = parentOf(this.#root, 'remove', path);
     const node = directory.entries.get(name);
     if (node === undefined) throw systemError('ENOENT', 'remove', path);
     if (node instanceof SimulatedDirectory) throw systemError('EISDIR', 'remove', path);
@@ -388,7 +380,7 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   #removeTree(path: string): void {
-    const { directory, name } = this.#parent('removeTree', path);
+    const { directory, name } = parentOf(this.#root, 'removeTree', path);
     const node = directory.entries.get(name);
     if (node === undefined) throw systemError('ENOENT', 'removeTree', path);
     if (node instanceof SimulatedFile) {
@@ -397,39 +389,6 @@ export class SimulatedFileSystem implements FileSystem {
     }
     for (const child of [...node.entries.keys()]) this.#removeTree(`${path}/${child}`);
     this.#journal.apply({ directory, name, node: null });
-  }
-
-  #names(path: string): string[] {
-    const names: string[] = [];
-    for (const name of path.split('/')) {
-      if (name === '..') names.pop();
-      else if (name !== '' && name !== '.') names.push(name);
-    }
-    return names;
-  }
-
-  #find(path: string): SimulatedNode | null {
-    let node: SimulatedNode = this.#root;
-    for (const name of this.#names(path)) {
-      const next: SimulatedNode | undefined = node instanceof SimulatedDirectory ? node.entries.get(name) : undefined;
-      if (next === undefined) return null;
-      node = next;
-    }
-    return node;
-  }
-
-  #directory(call: FileSystemCall, path: string): SimulatedDirectory {
-    const node = this.#find(path);
-    if (node === null) throw systemError('ENOENT', call, path);
-    if (node instanceof SimulatedFile) throw systemError('ENOTDIR', call, path);
-    return node;
-  }
-
-  #parent(call: FileSystemCall, path: string): { directory: SimulatedDirectory; name: string } {
-    const names = this.#names(path);
-    const name = names.pop();
-    if (name === undefined) throw systemError('EISDIR', call, path);
-    return { directory: this.#directory(call, names.join('/')), name };
   }
 
   /** Runs `change` and keeps count of the space that `file` takes up. */
