@@ -9,6 +9,7 @@ import type { BareMode } from './bare-server.ts';
 import { probeSyncedWrites } from './disk-probes.ts';
 import type { Figures } from './figures.ts';
 import { runLoad } from './load-client.ts';
+import type { ProduceJob } from './load-job.ts';
 import { measureLoad } from './measured-load.ts';
 import { comparedRows, jobOf, type ProduceCase, produceRound } from './produce-case.ts';
 import { produceVersion } from './produce-frames.ts';
@@ -56,12 +57,20 @@ function answer(topic: string): string {
 }
 
 /** One round of prepared batches on the bare server. */
-export async function bareRound(mode: BareMode, context: ScenarioContext, one = bulk): Promise<Figures> {
-  const { sizes, dataParent } = context;
-  const job = jobOf(one, sizes);
+export function bareRound(mode: BareMode, { sizes, dataParent }: ScenarioContext, one = bulk): Promise<Figures> {
+  return bareLoad(mode, jobOf(one, sizes), dataParent, sizes.warmUpMs);
+}
+
+/** `job` on the bare server, once the same has run for `warmUpMs`. */
+export async function bareLoad(
+  mode: BareMode,
+  job: Omit<ProduceJob, 'doors'>,
+  dataParent: string,
+  warmUpMs: number,
+): Promise<Figures> {
   await using server = await ServerUnderTest.start(bareServer(mode, job.topic), dataParent);
   const measured = { ...job, doors: server.doors };
-  if (sizes.warmUpMs > 0) await runLoad({ ...measured, durationMs: sizes.warmUpMs });
+  if (warmUpMs > 0) await runLoad({ ...measured, durationMs: warmUpMs });
   return (await measureLoad(server, measured)).figures;
 }
 

@@ -22,8 +22,11 @@ import { webSocketHeader } from './web-socket-frames.ts';
 const barrierFrame = Buffer.from('0000000a0012000000000001ffff', 'hex');
 /** What is asked for; the kernel adds some 0.05 ms. */
 const napMs = 0.02;
-/** With nothing to come it sleeps until so long before the next is due. */
-const earlyMs = 0.06;
+/** With nothing to come it sleeps until so long before the next is due, by how much too long sleeps have been of late. */
+const leastEarlyMs = 0.06;
+const mostEarlyMs = 1;
+/** How fast one long sleep is forgotten. */
+const forgetting = 0.98;
 const longestSleepMs = 50;
 /** Most of a run's latencies have room from the start. */
 const expectedLatencies = 1 << 20;
@@ -131,9 +134,11 @@ export class ProduceConnection {
     ) {
       sendable++;
     }
-    const first = this.#nextDue;
-    this.#nextDue += sendable * step;
-    this.#send(sendable, (i) => startedMs + (first + i * step) * intervalMs);
+    if (sendable > 0) {
+      const first = this.#nextDue;
+      this.#nextDue += sendable * step;
+      this.#send(sendable, (i) => startedMs + (first + i * step) * intervalMs);
+    }
     if (this.#nextDue >= count) return null;
     if (this.#inFlight === slots) return Infinity;
     return startedMs + this.#nextDue * intervalMs;
@@ -267,19 +272,35 @@ function napMsOf(connections: readonly ProduceConnection[]): number {
   return inFlight <= 1 ? 0 : napMs;
 }
 
-/** Sends what falls due, until all has been sent. `isQuiet`: nothing can come that is to be seen at once. */
+/**
+ * Sends what falls due, until all has been sent. `isQuiet`: nothing can come that is to be seen at once; then it sleeps until
+ * so long before the next is due as sleeps have lately been too long, because to send late would be the client's latency.
+ */
 export function pace(connections: readonly ProduceConnection[], isQuiet: () => boolean): void {
   const cell = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  let earlyMs = leastEarlyMs;
+  // It runs all the time, and makes no garbage to be collected meanwhile.
   const step = (): void => {
     const nowMs = performance.now();
-    const times = connections.map((connection) => connection.pump(nowMs)).filter((time) => time !== null);
-    if (times.length === 0) return;
-    const untilDueMs = Math.min(...times) - performance.now();
-    const sleepMs = isQuiet()
-      ? Math.min(untilDueMs - earlyMs, longestSleepMs)
-      : Math.min(untilDueMs, napMsOf(connections));
-    // Nobody wakes it: it is a sleep finer than a timer's.
-    if (sleepMs > 0) Atomics.wait(cell, 0, 0, sleepMs);
+    let isDone = true;
+    let nextMs = Infinity;
+    for (const connection of connections) {
+      const dueMs = connection.pump(nowMs);
+      if (dueMs === null) continue;
+      isDone = false;
+      nextMs = Math.min(nextMs, dueMs);
+    }
+    if (isDone) return;
+    const startedMs = performance.now();
+    const untilDueMs = nextMs - startedMs;
+    const quiet = isQuiet();
+    const sleepMs = quiet ? Math.min(untilDueMs - earlyMs, longestSleepMs) : Math.min(untilDueMs, napMsOf(connections));
+    if (sleepMs > 0) {
+      // Nobody wakes it: it is a sleep finer than a timer's.
+      Atomics.wait(cell, 0, 0, sleepMs);
+      const tooLongMs = performance.now() - startedMs - sleepMs;
+      if (quiet) earlyMs = Math.min(Math.max(tooLongMs, earlyMs * forgetting, leastEarlyMs), mostEarlyMs);
+    }
     setImmediate(step);
   };
   step();

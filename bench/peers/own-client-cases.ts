@@ -3,6 +3,7 @@
  * rates with latencies from the intended send times, thousands of partitions.
  */
 
+import { bareLoad } from '../load/ceiling-scenario.ts';
 import type { FigureName, Figures } from '../load/figures.ts';
 import { oneRecordEach, type ProduceJob, type TailJob } from '../load/load-job.ts';
 import { runLoad } from '../load/load-client.ts';
@@ -12,6 +13,7 @@ import { probeSmallSyncs } from '../load/disk-probes.ts';
 import type { Bench, Floor, PeerCase, PeerSizes } from './peer-case.ts';
 import { sameOnBoth } from './throughput-cases.ts';
 
+const bareWarmUpMs = 1000;
 const ownClient = "Millrace's prepared-batch client";
 const durable = { 'flush.messages': '1' };
 const kibibyte = 1024;
@@ -84,14 +86,14 @@ export const ownClientCases: readonly PeerCase[] = [
       name: `latency-${rate / 1000}k`,
       rate,
       title: `acks=1, ${rate} requests/s of one 1 KiB record over ${connectionsFor(rate)}`,
-      ...produce(atRate(rate), latencyFigures),
+      ...paced(atRate(rate)),
       floors: halved('p50Ms', 'p99Ms'),
     },
     {
       name: `latency-${rate / 1000}k-linger`,
       rate: lingeredRate,
       title: `acks=1, ${rate} records/s of 1 KiB, ${lingeredRate} requests/s (linger ${lingerMs} ms, which is not counted)`,
-      ...produce((sizes) => lingering(rate, sizes), latencyFigures),
+      ...paced((sizes) => lingering(rate, sizes)),
       floors: halved('p99Ms'),
     },
   ]),
@@ -154,30 +156,9 @@ function produce(
 ): Pick<PeerCase, 'rival' | 'client' | 'millrace' | 'peer'> {
   const measure = async (bench: Bench): Promise<Figures> => {
     const { server, sizes, newTopic } = bench;
-    const {
-      recordBytes,
-      batchBytes = 0,
-      compression = 'none',
-      ...rest
-    } = typeof shape === 'function' ? shape(sizes) : shape;
-    const partitionCount = rest.partitionCount ?? 1;
-    const job: ProduceJob = {
-      kind: 'produce',
-      doors: server.doors,
-      transport: 'tcp',
-      topic: await newTopic(partitionCount, kafkaConfigs),
-      partitionCount,
-      acks: 1,
-      batch: { recordBytes, batchBytes, compression },
-      connections: 1,
-      inFlight: 5,
-      partitionsPerRequest: 1,
-      idempotent: false,
-      requestsPerSecond: null,
-      requests: 1e9,
-      durationMs: sizes.loadMs,
-      ...rest,
-    };
+    const shaped = jobOf(shape, sizes, '');
+    const topic = await newTopic(shaped.partitionCount, kafkaConfigs);
+    const job: ProduceJob = { ...shaped, doors: server.doors, topic };
     if (isWritten) {
       const { records } = await runLoad({ ...job, requests: requestsForEach(job), durationMs: Infinity });
       bench.acknowledged(job.topic, records);
@@ -185,6 +166,56 @@ function produce(
     return measured(bench, job, names);
   };
   return { rival: 'kafka', client: ownClient, ...sameOnBoth(measure) };
+}
+
+function jobOf(
+  shape: Shape | ((sizes: PeerSizes) => Shape),
+  sizes: PeerSizes,
+  topic: string,
+): Omit<ProduceJob, 'doors'> {
+  const {
+    recordBytes,
+    batchBytes = 0,
+    compression = 'none',
+    ...rest
+  } = typeof shape === 'function' ? shape(sizes) : shape;
+  return {
+    kind: 'produce',
+    transport: 'tcp',
+    topic,
+    partitionCount: 1,
+    acks: 1,
+    batch: { recordBytes, batchBytes, compression },
+    connections: 1,
+    inFlight: 5,
+    partitionsPerRequest: 1,
+    idempotent: false,
+    requestsPerSecond: null,
+    requests: 1e9,
+    durationMs: sizes.loadMs,
+    ...rest,
+  };
+}
+
+/** Requests at a rate, with what a bare socket that answers at once has of the same client: nobody is sooner. */
+function paced(
+  shape: Shape | ((sizes: PeerSizes) => Shape),
+): Pick<PeerCase, 'rival' | 'client' | 'millrace' | 'peer' | 'probe'> {
+  return {
+    ...produce(shape, latencyFigures),
+    probe: {
+      name: 'a bare socket',
+      measure: async (folder, sizes) => {
+        const figures = await bareLoad(
+          'discard',
+          jobOf(shape, sizes, 'bare'),
+          folder,
+          sizes.isQuick ? 0 : bareWarmUpMs,
+        );
+        return only(figures, ['p50Ms', 'p99Ms', 'brokerCpuMicrosecondsPerRequest']);
+      },
+    },
+  };
 }
 
 /** One record a request. The higher rate has several connections, or a rival that answers one by one could not reach it. */
