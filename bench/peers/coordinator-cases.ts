@@ -58,6 +58,7 @@ function joinCase(protocol: 'classic' | 'consumer', members: number, groups: num
     rival: 'kafka',
     client,
     uses: ['javaTools'],
+    isTimed: true,
     ...sameOnBoth((bench) => joinGroups(bench, protocol, members, bench.sizes.isQuick ? 1 : groups)),
     // Timers that are the same on both sides take most of it: group.initial.rebalance.delay.ms, heartbeats.
     floors: [

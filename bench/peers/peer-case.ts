@@ -67,6 +67,8 @@ export interface PeerCase {
   readonly isAlone?: boolean;
   /** Its servers are not warmed up. */
   readonly isCold?: boolean;
+  /** What takes it is timers rather than code, so that it need not be rehearsed. */
+  readonly isTimed?: boolean;
   readonly millrace: Measure;
   readonly peer: Measure;
   /** What the machine does without either, in the same round, in the folder where servers keep their data. */

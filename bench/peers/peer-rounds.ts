@@ -1,8 +1,8 @@
 /**
  * Rounds of several cases that share their servers. Main thread.
  *
- *   round:  Millrace starts ─ warm-up ─ case, sync, case, sync … ─ discard     the other goes first in every second round
- *           rival    starts ─ warm-up ─ case, sync, case, sync … ─ discard
+ *   round:  Millrace starts ─ warm-up ─ rehearsal, case, rehearsal, case … ─ discard      the other goes first in every
+ *           rival    starts ─ warm-up ─ rehearsal, case, rehearsal, case … ─ discard      second round
  *           probes of the disk
  *
  * Figures differ more from process to process than within one, so every round has new ones, on an empty directory. A
@@ -78,6 +78,8 @@ async function oneSide(
   const isRival = side === 'peer';
   await using bench = await PeerBench.start(kind, { isRival, isWarm, sizes, clients, dataParent });
   for (const [one, result] of results) {
+    if (isWarm && !sizes.isQuick && !one.isAlone && !one.isTimed)
+      await bench.rehearse((small) => checked(one[side], small));
     // A start can be measured once on a server: what it is about is on the disk then.
     const isOnce = sizes.isQuick || one.isCold === true;
     const { value, repeated, isDisturbed } = await leastDisturbed(() => checked(one[side], bench), {
