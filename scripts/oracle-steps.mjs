@@ -60,6 +60,7 @@ import {
   writeMarkers,
 } from './oracle-transaction-steps.mjs';
 import {
+  deletedOffsets,
   fencedOffsets,
   transactionalFetch,
   transactionalOffsets,
@@ -121,6 +122,7 @@ export const scenarios = [
   { name: 'Transactions, Fetch', run: transactionalFetch },
   { name: 'Transactions, TxnOffsetCommit', run: transactionalOffsets },
   { name: 'Transactions, fenced offsets', run: fencedOffsets },
+  { name: 'Transactions, deleted offsets', run: deletedOffsets },
   { name: 'Transactions, ListTransactions', run: listTransactions },
   { name: 'Transactions, WriteTxnMarkers', run: writeMarkers },
   { name: 'FindCoordinator', run: findCoordinators },

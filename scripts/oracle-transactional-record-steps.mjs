@@ -193,3 +193,45 @@ export async function fencedOffsets(target) {
     await comesBack('the new one has ended');
   }
 }
+
+/** Offsets that are pending are deleted, by themselves and with their group, before their transaction is committed. */
+export async function deletedOffsets(target) {
+  const where = await place(target, 'deleted-offsets');
+  for (const version of range(3, 6)) {
+    const v2 = version >= 5;
+    const producer = new Producer(target, `deleted-offsets-${version}`);
+    const groupId = target.topic(`deleted-group-${version}`);
+    const begin = async (label) => {
+      if (!v2) await producer.addOffsets(`${label}, added`, 3, groupId);
+      await producer.commitOffsets(label, version, groupId, where);
+    };
+    const end = async (label) => {
+      await fetched(`${label}, deleted`);
+      await producer.end(label, v2 ? 5 : 4, true);
+      await fetched(`${label}, committed`);
+    };
+    const fetched = async (label) => {
+      for (const requireStable of [false, true]) {
+        const topics = [{ name: where.name, topicId: where.id, partitionIndexes: [0] }];
+        const groups = [{ groupId, memberId: null, memberEpoch: -1, topics }];
+        await target.ask(`${label}, stable ${requireStable}`, Key.OFFSET_FETCH, 8, { groups, requireStable });
+      }
+    };
+    const deleteGroup = (label) => target.ask(label, Key.DELETE_GROUPS, 2, { groupsNames: [groupId] });
+    await producer.init('producer');
+    await begin('pending alone');
+    const topics = [{ name: where.name, partitions: [{ partitionIndex: 0 }, { partitionIndex: 1 }] }];
+    await target.ask('offsets of a pending group', Key.OFFSET_DELETE, 0, { groupId, topics });
+    await end('pending alone');
+    await begin('pending in a group');
+    await deleteGroup('the group of what is pending');
+    await deleteGroup('the same group again');
+    await end('pending in a group');
+    await begin('committed');
+    await producer.end('committed', v2 ? 5 : 4, true);
+    await begin('committed and pending');
+    await deleteGroup('the group of what is committed and pending');
+    await end('committed and pending');
+    await deleteGroup('the group at the end');
+  }
+}

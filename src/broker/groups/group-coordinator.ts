@@ -33,7 +33,7 @@ import { GroupDirectory, type GroupRun } from './group-directory.ts';
 import { descriptionSizeBytes, GroupMember } from './group-member.ts';
 import { groupKey, groupRecord, type StoredGroup } from './group-records.ts';
 import { GroupState } from './group-state.ts';
-import { keysOfSlot, OffsetCommits } from './offset-commits.ts';
+import { OffsetCommits } from './offset-commits.ts';
 import { OffsetExpiry } from './offset-expiry.ts';
 import { joinGroup, type Joining } from './join-group.ts';
 import { writeWithin } from './member-bounds.ts';
@@ -235,10 +235,12 @@ export class GroupCoordinator {
     const run = this.find(id);
     if (run === null) return ErrorCode.GROUP_ID_NOT_FOUND;
     if (run.group.state !== 'Empty') return ErrorCode.NON_EMPTY_GROUP;
-    const removals = [...this.#offsetRemovals(id), ...removalsOf(run)];
+    const removals = removalsOf(run);
     this.sharePartitions.closeGroup(id);
     this.#forget(run);
-    const errorCode = await this.#appendRemovals(removals);
+    const errorCode = await this.commits.removeAll(id, (ofOffsets) =>
+      this.#appendRemovals([...ofOffsets, ...removals]),
+    );
     if (errorCode === ErrorCode.NONE) this.#logger.info({ group: id }, 'A group was deleted.');
     else if (this.#isActive && this.find(id) === null) this.#revive(id);
     return coordinatorError(errorCode);
@@ -248,16 +250,16 @@ export class GroupCoordinator {
   async deleteAll(): Promise<ErrorCode> {
     const removals: KeyedRecord[] = [];
     this.sharePartitions.closeAll();
-    for (const id of this.#state.offsets.groups()) {
-      for (const removal of this.#offsetRemovals(id)) removals.push(removal);
-    }
+    const ids = [...this.#state.offsets.groups()];
+    const ofOffsets = ids.map((id) => this.commits.removeAll(id, (records) => this.#appendRemovals(records)));
     for (const run of [...this.groups()]) {
       if (run.kind !== 'classic' || this.#state.hasGroup(run.group.id)) {
         for (const removal of removalsOf(run)) removals.push(removal);
       }
       this.#forget(run);
     }
-    return coordinatorError(await this.#appendRemovals(removals));
+    const errorCodes = await Promise.all([...ofOffsets, this.#appendRemovals(removals)]);
+    return coordinatorError(firstError(errorCodes));
   }
 
   /** Answers whoever waits and stops all timers; the log stays open until the broker closes it. */
@@ -287,19 +289,13 @@ export class GroupCoordinator {
     return rebalance;
   }
 
-  #offsetRemovals(id: string): KeyedRecord[] {
-    const keys = [...this.#state.offsets.slots(id)].flatMap((slot) => keysOfSlot(id, slot));
-    return keys.map((key) => ({ key, value: null }));
-  }
-
   /** All are sent at once, so that nothing that comes later stands between them. The first error counts. */
   async #appendRemovals(removals: readonly KeyedRecord[]): Promise<ErrorCode> {
     const appends: Promise<ErrorCode>[] = [];
     for (let start = 0; start < removals.length; start += removalsAtOnce) {
       appends.push(this.#log.append(removals.slice(start, start + removalsAtOnce)));
     }
-    const errorCodes = await Promise.all(appends);
-    return errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE;
+    return firstError(await Promise.all(appends));
   }
 
   #create(id: string): Rebalance {
@@ -352,6 +348,10 @@ export class GroupCoordinator {
     this.#directory.remove(run.group.id);
     run.end(ErrorCode.COORDINATOR_NOT_AVAILABLE);
   }
+}
+
+function firstError(errorCodes: readonly ErrorCode[]): ErrorCode {
+  return errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE;
 }
 
 /** Removals are written in batches of so many records, each far below what a batch may hold. */

@@ -115,7 +115,7 @@ export class OffsetCommits {
       partition,
       producerId,
     });
-    const writing = this.#write(groupId, fitting, (offset) => [
+    const writing = this.#write(groupId, fitting, producerId, (offset) => [
       new OffsetRecord(nameOf(offset), this.#committed(offset, retentionMs)),
     ]);
     for (const offset of fitting) {
@@ -202,12 +202,30 @@ export class OffsetCommits {
     return isInUse.map((inUse) => (inUse ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : ErrorCode.NONE));
   }
 
-  /** Takes offsets away, whoever uses them, pending ones as well; resolves once that is durable. */
+  /**
+   * Takes offsets away, whoever uses them, those that are pending or on their way as well; resolves once that is durable.
+   * A transaction that ends later has nothing there any more.
+   */
   remove(groupId: string, places: readonly OffsetPlace[]): Promise<ErrorCode> {
-    return this.#write(groupId, places, (place) => {
-      const slot = this.#slot(groupId, place);
-      return slot === null ? [] : keysOfSlot(groupId, slot).map((key) => ({ key, value: null }));
-    });
+    const slots = places.map((place) => this.#slot(groupId, place)).filter((slot) => slot !== null);
+    const written = this.#write(groupId, slots, null, (slot) => removalRecords(groupId, slot));
+    markLeaving(slots, written);
+    return written;
+  }
+
+  /**
+   * The records that take all offsets of the group away, those that are pending or on their way as well, which `write` sends
+   * to the log at once, with others if it likes; resolves with what it resolves with.
+   */
+  async removeAll(groupId: string, write: (removals: KeyedRecord[]) => Promise<ErrorCode>): Promise<ErrorCode> {
+    const slots = [...this.slots(groupId)];
+    const written = write(slots.flatMap((slot) => removalRecords(groupId, slot)));
+    if (slots.length === 0) return written;
+    markLeaving(slots, written);
+    const change = this.#begin(groupId, written);
+    const errorCode = await written;
+    this.#end(groupId, change);
+    return errorCode;
   }
 
   /** Whether a transaction of unknown outcome has committed an offset for the partition. */
@@ -249,22 +267,30 @@ export class OffsetCommits {
   }
 
   async #completeIn(groupId: string, producerId: number, outcome: TransactionOutcome): Promise<ErrorCode> {
-    // A commit that is under way comes before this, and stays.
-    await this.settled(groupId);
-    const pending = [...this.#options.offsets.pendingOf(producerId)].filter(({ group }) => group === groupId);
-    const slots = pending.map(({ slot }) => slot);
-    return this.#write(groupId, slots, (slot) => completionRecords({ group: groupId, slot }, producerId, outcome));
+    let slots: OffsetSlot[];
+    do {
+      // A commit that is under way comes before this, and stays; what is being taken away does not come back.
+      await this.settled(groupId);
+      const pending = [...this.#options.offsets.pendingOf(producerId)].filter(({ group }) => group === groupId);
+      slots = pending.map(({ slot }) => slot);
+    } while (slots.some((slot) => slot.pending.get(producerId)!.isLeaving));
+    return this.#write(groupId, slots, null, (slot) =>
+      completionRecords({ group: groupId, slot }, producerId, outcome),
+    );
   }
 
   async #write<Place extends OffsetPlace>(
     groupId: string,
     places: readonly Place[],
+    producerId: number | null,
     recordsOf: (place: Place) => readonly KeyedRecord[],
   ): Promise<ErrorCode> {
     if (places.length === 0) return ErrorCode.NONE;
     const { offsets, log } = this.#options;
     const batches = inBatches(places.flatMap((place) => recordsOf(place)));
-    for (const { topicId, partition } of places) offsets.changeBegins(groupId, topicId, partition);
+    for (const { topicId, partition } of places) {
+      offsets.changeBegins({ group: groupId, topicId, partition, producerId });
+    }
     // Nearly all are one batch.
     const written = batches.length === 1 ? log.append(batches[0]!) : appendAll(log, batches);
     const change = this.#begin(groupId, written);
@@ -306,10 +332,22 @@ function missingGroup({ generation, knowsMissingGroups }: Committer): ErrorCode 
   return knowsMissingGroups ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.ILLEGAL_GENERATION;
 }
 
-/** The keys of all that a slot holds. */
-export function keysOfSlot(groupId: string, { topicId, partition, pending }: OffsetSlot): Uint8Array[] {
-  const ofNobody = { group: groupId, topicId, partition, producerId: null };
-  return [ofNobody, ...Array.from(pending.keys(), (producerId) => ({ ...ofNobody, producerId }))].map(offsetKey);
+/** The records that take away all that a slot holds, and what is on its way there. */
+function removalRecords(group: string, { topicId, partition, pending, lengthsUnderWay }: OffsetSlot): KeyedRecord[] {
+  const producerIds = new Set([null, ...pending.keys(), ...(lengthsUnderWay?.keys() ?? [])]);
+  return Array.from(producerIds, (producerId) => {
+    return { key: offsetKey({ group, topicId, partition, producerId }), value: null };
+  });
+}
+
+/** What is pending in the slots is being taken away, unless `written` resolves with an error. */
+function markLeaving(slots: readonly OffsetSlot[], written: Promise<ErrorCode>): void {
+  const pending = slots.flatMap((slot) => [...slot.pending.values()]);
+  if (pending.length === 0) return;
+  for (const offset of pending) offset.isLeaving = true;
+  void written.then((errorCode) => {
+    if (errorCode !== ErrorCode.NONE) for (const offset of pending) offset.isLeaving = false;
+  });
 }
 
 function completionRecords(

@@ -21,7 +21,10 @@ export interface OffsetSlot {
   changesUnderWay: number;
   /** By producer id, in the order in which they came: what becomes valid with that producer's transaction. */
   pending: Map<number, PendingOffset>;
-  /** The longest metadata that changes under way have of it, by producer id, null for none; null while there are none. */
+  /**
+   * The longest metadata that changes under way have of it, by producer id, null for none; null while there is none. A
+   * producer that is about to have something pending there stands in it also where that has no metadata.
+   */
   lengthsUnderWay: Map<number | null, number> | null;
 }
 
@@ -29,6 +32,8 @@ export interface PendingOffset {
   readonly offset: CommittedOffset;
   /** Whether another offset has been committed since, which then stays. */
   isSuperseded: boolean;
+  /** Whether a record that takes it away is on its way. */
+  isLeaving: boolean;
 }
 
 /** From here on looking through all of them takes longer than two maps. */
@@ -101,6 +106,6 @@ export class OffsetSlots {
 export function setPending(slot: OffsetSlot, producerId: number, offset: CommittedOffset | null): void {
   const pending = slot.pending === nonePending ? new Map<number, PendingOffset>() : slot.pending;
   pending.delete(producerId);
-  if (offset !== null) pending.set(producerId, { offset, isSuperseded: false });
+  if (offset !== null) pending.set(producerId, { offset, isSuperseded: false, isLeaving: false });
   slot.pending = pending.size === 0 ? nonePending : pending;
 }

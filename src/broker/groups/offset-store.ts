@@ -65,9 +65,13 @@ export class OffsetStore {
     return this.#groups.get(group)?.get(topicId, partition) ?? null;
   }
 
-  /** A record of this key was sent to the log. */
-  changeBegins(group: string, topicId: Uuid, partition: number): void {
-    this.#slotFor(group, topicId, partition).changesUnderWay++;
+  /** A record of this name was sent to the log. */
+  changeBegins({ group, topicId, partition, producerId }: OffsetName): void {
+    const slot = this.#slotFor(group, topicId, partition);
+    slot.changesUnderWay++;
+    if (producerId === null) return;
+    slot.lengthsUnderWay ??= new Map();
+    if (!slot.lengthsUnderWay.has(producerId)) slot.lengthsUnderWay.set(producerId, 0);
   }
 
   /** Metadata of `length` characters is on its way there, with a change that began: it takes of the room until all have ended. */

@@ -3,7 +3,8 @@
 import { describe, expect, test } from 'vitest';
 import { ErrorCode } from '../../../src/base/error-code.ts';
 import type { TopicImage } from '../../../src/broker/metadata-image.ts';
-import { deleteGroupsApi, offsetCommitApi } from '../../../src/protocol/generated/index.ts';
+import { stateLogTopics } from '../../../src/broker/topic-name.ts';
+import { deleteGroupsApi, offsetCommitApi, offsetDeleteApi } from '../../../src/protocol/generated/index.ts';
 import { BrokerHarness } from '../broker-harness.ts';
 import { offsetOf, settle, TestProducer } from './test-producer.ts';
 
@@ -59,4 +60,86 @@ describe('an offset that is pending', () => {
     expect(await producer.describe()).toMatchObject({ transactionState: 'CompleteCommit' });
     expect(await offsetOf(harness, 'group', topic, true)).toEqual([-1, ErrorCode.NONE]);
   });
+
+  test('goes with its group, also while it is on its way', async () => {
+    const { harness, topic, producer } = await begun();
+    harness.store.held = [];
+    const committing = producer.commitOffset('group', topic, 5);
+    await settle();
+    const deleting = deleteGroup(harness);
+    await settle();
+    harness.store.finishHeld();
+    expect(await Promise.all([committing, deleting])).toEqual([ErrorCode.NONE, ErrorCode.NONE]);
+    expect((await producer.end(true)).errorCode).toBe(ErrorCode.NONE);
+    await settle();
+    expect(await offsetOf(harness, 'group', topic, true)).toEqual([-1, ErrorCode.NONE]);
+  });
+
+  test('is deleted also while it is on its way', async () => {
+    const { harness, topic, producer } = await begun();
+    harness.store.held = [];
+    const committing = producer.commitOffset('group', topic, 5);
+    await settle();
+    const topics = [{ name: topic.name, partitions: [{ partitionIndex: 0 }] }];
+    const deleting = harness.request(offsetDeleteApi, 0, { groupId: 'group', topics });
+    await settle();
+    harness.store.finishHeld();
+    expect(await committing).toBe(ErrorCode.NONE);
+    expect((await deleting).topics[0]!.partitions[0]!.errorCode).toBe(ErrorCode.NONE);
+    expect((await producer.end(true)).errorCode).toBe(ErrorCode.NONE);
+    await settle();
+    expect(await offsetOf(harness, 'group', topic, true)).toEqual([-1, ErrorCode.NONE]);
+  });
+
+  test('does not come back where its transaction ends before the deletion of its group is durable', async () => {
+    const { harness, topic, producer } = await begun();
+    await producer.commitOffset('group', topic, 5);
+    // The groups' log takes longer than that of the transactions.
+    const held: (() => void)[] = [];
+    held.push = (finish) => {
+      if (harness.store.appended.at(-1)!.topic !== stateLogTopics.groups) finish!();
+      else ofGroups.push(finish!);
+      return 0;
+    };
+    const ofGroups: (() => void)[] = [];
+    harness.store.held = held;
+    const deleting = deleteGroup(harness);
+    await settle();
+    expect((await producer.end(true)).errorCode).toBe(ErrorCode.NONE);
+    await settle();
+    for (let finish = ofGroups.shift(); finish !== undefined; finish = ofGroups.shift()) {
+      finish();
+      await settle();
+    }
+    harness.store.held = null;
+    expect(await deleting).toBe(ErrorCode.NONE);
+    expect(await producer.describe()).toMatchObject({ transactionState: 'CompleteCommit' });
+    expect(await offsetOf(harness, 'group', topic, true)).toEqual([-1, ErrorCode.NONE]);
+  });
+
+  test('stays where the deletion of its group could not be written', async () => {
+    const { harness, topic, producer } = await begun();
+    await producer.commitOffset('group', topic, 5);
+    harness.store.failAppends = ErrorCode.KAFKA_STORAGE_ERROR;
+    expect(await deleteGroup(harness)).toBe(ErrorCode.NOT_COORDINATOR);
+    harness.store.failAppends = ErrorCode.NONE;
+    expect((await producer.end(true)).errorCode).toBe(ErrorCode.NONE);
+    await settle();
+    expect(await offsetOf(harness, 'group', topic, true)).toEqual([5, ErrorCode.NONE]);
+  });
+
+  async function begun(): Promise<{ harness: BrokerHarness; topic: TopicImage; producer: TestProducer }> {
+    const harness = await BrokerHarness.open();
+    const topic = await harness.createTopic('topic', 2);
+    const producer = new TestProducer(harness, 'id');
+    await producer.init();
+    // The group is in the transaction from here on.
+    await producer.commitOffset('group', topic, 1, 1);
+    return { harness, topic, producer };
+  }
+
+  async function deleteGroup(harness: BrokerHarness): Promise<number> {
+    const { results } = await harness.request(deleteGroupsApi, 2, { groupsNames: ['group'] });
+    return results[0]!.errorCode;
+  }
 });

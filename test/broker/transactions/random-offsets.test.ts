@@ -1,6 +1,7 @@
 /**
  * Offsets that producers of one transactional id commit, while what each log takes becomes durable in any order among them,
- * clients give up what they wait for, and others take the id over: what can be read is of committed transactions alone.
+ * clients give up what they wait for, others take the id over and groups are deleted: what can be read is of committed
+ * transactions alone, and of none that was there before its group was deleted.
  */
 
 import { expect, test } from 'vitest';
@@ -8,7 +9,7 @@ import { present } from '../../../src/base/assert.ts';
 import { ErrorCode } from '../../../src/base/error-code.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
 import type { TopicImage } from '../../../src/broker/metadata-image.ts';
-import { offsetFetchApi } from '../../../src/protocol/generated/index.ts';
+import { deleteGroupsApi, offsetFetchApi } from '../../../src/protocol/generated/index.ts';
 import { BrokerHarness } from '../broker-harness.ts';
 import { settle, TestProducer } from './test-producer.ts';
 
@@ -21,6 +22,9 @@ interface Given {
   readonly slot: string;
   readonly offset: number;
   errorCode: ErrorCode | null;
+  /** Whether its group may have been deleted since it was sent, or certainly was since it was answered. */
+  mayBeDeleted: boolean;
+  isDeleted: boolean;
 }
 
 interface Transaction {
@@ -87,10 +91,25 @@ class World {
   commit(producer: TestProducer, transaction: Transaction): void {
     const group = groups[this.random.below(groups.length)]!;
     const partition = this.random.below(partitionCount);
-    const given: Given = { slot: `${group} ${partition}`, offset: ++this.#offset, errorCode: null };
+    const slot = `${group} ${partition}`;
+    const given: Given = { slot, offset: ++this.#offset, errorCode: null, mayBeDeleted: false, isDeleted: false };
     transaction.given.push(given);
     producer.commitOffset(group, this.topic, given.offset, partition).then(
       (errorCode) => (given.errorCode = errorCode),
+      () => {},
+    );
+  }
+
+  /** Deletes a group, and does not wait for the answer. */
+  deleteGroup(): void {
+    const group = groups[this.random.below(groups.length)]!;
+    const before = this.transactions.flatMap(({ given }) => given).filter(({ slot }) => slot.startsWith(group));
+    const answered = before.filter(({ errorCode }) => errorCode === ErrorCode.NONE);
+    for (const given of before) given.mayBeDeleted = true;
+    this.harness.request(deleteGroupsApi, 2, { groupsNames: [group] }).then(
+      ({ results }) => {
+        if (results[0]!.errorCode === ErrorCode.NONE) for (const given of answered) given.isDeleted = true;
+      },
       () => {},
     );
   }
@@ -139,13 +158,14 @@ test.each(Array.from({ length: 40 }, (_, i) => i + 1))(
     const { random } = world;
     const lost: Transaction = { given: [], isCommitted: false };
     for (let step = 0; step < steps; step++) {
-      const choice = random.below(20);
+      const choice = random.below(21);
       if (choice < 9) world.commit(world.producer, world.current);
       else if (choice < 11) await world.end(random.chance(0.6));
       else if (choice < 12) await world.takeOver();
       else if (choice < 14 && world.zombies.length > 0) {
         world.commit(world.zombies[random.below(world.zombies.length)]!, lost);
-      } else await world.oneIsDurable();
+      } else if (choice === 20) world.deleteGroup();
+      else await world.oneIsDurable();
       if (random.chance(0.5)) await settle();
     }
     // It ends, whatever is under way still.
@@ -156,10 +176,13 @@ test.each(Array.from({ length: 40 }, (_, i) => i + 1))(
         const slot = `${group} ${partition}`;
         const mayBe = world.transactions.filter(({ isCommitted }) => isCommitted).flatMap(({ given }) => given);
         const ofSlot = mayBe.filter((given) => given.slot === slot);
-        const promised = ofSlot.filter(({ errorCode }) => errorCode === ErrorCode.NONE).map(({ offset }) => offset);
+        const kept = ofSlot.filter(({ errorCode, mayBeDeleted }) => errorCode === ErrorCode.NONE && !mayBeDeleted);
+        const promised = kept.map(({ offset }) => offset);
+        const deleted = ofSlot.filter(({ isDeleted }) => isDeleted).map(({ offset }) => offset);
         const found = await world.read(slot);
         expect([-1, ...ofSlot.map(({ offset }) => offset)], `${slot} is of a committed transaction`).toContain(found);
         expect(found, `${slot} has what was promised`).toBeGreaterThanOrEqual(Math.max(-1, ...promised));
+        expect(deleted, `${slot} has nothing that was deleted`).not.toContain(found);
       }
     }
   },
