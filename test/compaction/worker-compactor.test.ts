@@ -63,6 +63,20 @@ describe('a compaction in a worker thread', () => {
     expect(await valuesFrom(harness.log('orders', 0, compacted))).toEqual(values);
   });
 
+  test('keeps no write waiting, however long it takes', async () => {
+    const { harness, clock, compactor } = await opened();
+    const log = harness.log('orders', 0, compacted);
+    for (let i = 0; i < 60; i++) await append(log, keyed([[`key-${i % 7}`, `value-${i}`]]));
+    const { compaction } = await begun(harness, clock, compactor, { ...compactionSettings, maxBytesPerSecond: 100 });
+    let isOver = false;
+    void compaction.then(() => (isOver = true));
+    for (let i = 60; i < 80; i++) {
+      expect(await append(log, keyed([[`key-${i % 7}`, `value-${i}`]]))).toMatchObject({ errorCode: 0, baseOffset: i });
+    }
+    expect(isOver).toBe(false);
+    await harness.store.close();
+  });
+
   test('ends when the store closes, and is made good later', async () => {
     const { harness, clock, compactor } = await opened();
     const log = harness.log('orders', 0, compacted);

@@ -15,7 +15,7 @@ import {
   type StreamsGroupHeartbeatResponse,
 } from '../../../../src/protocol/generated/index.ts';
 import type { TopicImage } from '../../../../src/broker/metadata-image.ts';
-import type { BrokerHarness, FakeConnection } from '../../broker-harness.ts';
+import type { BrokerHarness, FakeConnection, RequestWire } from '../../broker-harness.ts';
 
 /** Targets are made at most once in so long, unless a setting says otherwise. */
 export const assignmentIntervalMs = 1000;
@@ -78,14 +78,14 @@ export interface TestStreamsOptions {
 export class TestStreamsMember {
   readonly id: string;
   readonly options: TestStreamsOptions;
-  harness: BrokerHarness;
+  harness: RequestWire;
   connection: FakeConnection;
   epoch = 0;
   tasks: TasksOfMember = nothing;
   /** What it last said that it has. */
   #said: StreamsGroupHeartbeatRequest['activeTasks'] = null;
 
-  constructor(harness: BrokerHarness, id: string, options: TestStreamsOptions = {}) {
+  constructor(harness: RequestWire, id: string, options: TestStreamsOptions = {}) {
     this.harness = harness;
     this.id = id;
     this.options = options;
@@ -166,7 +166,7 @@ export class TestStreamsMember {
 }
 
 export async function describeStreams(
-  harness: BrokerHarness,
+  harness: RequestWire,
   groupId = 'app',
 ): Promise<StreamsGroupDescribeResponseGroups> {
   const { groups } = await harness.request(streamsGroupDescribeApi, 1, { groupIds: [groupId] });
