@@ -19,6 +19,8 @@ export const figureFormats = {
   directFiles: { title: 'O_DIRECT files', format: String },
   rssMiB: { title: 'RSS MiB', format: plain },
   peakRssMb: { title: 'peak RSS MB', format: plain },
+  /** The peak beyond what it had before. */
+  addedRssMb: { title: 'RSS added MB', format: plain },
   p50Ms: { title: 'p50 ms', format: plain },
   p90Ms: { title: 'p90', format: plain },
   p99Ms: { title: 'p99', format: plain },

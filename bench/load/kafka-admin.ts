@@ -6,8 +6,10 @@ import {
   createTopicsApi,
   defaultCreatePartitionsRequest,
   defaultCreateTopicsRequest,
+  defaultIncrementalAlterConfigsRequest,
   defaultInitProducerIdRequest,
   defaultListOffsetsRequest,
+  incrementalAlterConfigsApi,
   initProducerIdApi,
   listOffsetsApi,
 } from '../../src/protocol/generated/index.ts';
@@ -18,6 +20,9 @@ const latestTimestamp = -1;
 const createTimeoutMs = 120_000;
 /** Apache Kafka makes no more than 10,000 records of its metadata log in one request. */
 const partitionsAtOnce = 5000;
+/** Of IncrementalAlterConfigs. */
+const topicResource = 2;
+const setOperation = 0;
 
 export class KafkaAdmin {
   readonly #client: WireClient;
@@ -55,6 +60,17 @@ export class KafkaAdmin {
     for (let count = partitionsAtOnce; count < numPartitions;) {
       count = Math.min(count + partitionsAtOnce, numPartitions);
       await this.#growTopic(name, count);
+    }
+  }
+
+  /** Gives the topic's settings other values. */
+  async alterTopic(name: string, values: Readonly<Record<string, string>>): Promise<void> {
+    const configs = Object.entries(values).map(([key, value]) => ({ name: key, configOperation: setOperation, value }));
+    const resources = [{ resourceType: topicResource, resourceName: name, configs }];
+    const request = { ...defaultIncrementalAlterConfigsRequest(), resources };
+    const [answer] = (await this.#client.request(incrementalAlterConfigsApi, 0, request)).responses;
+    if (answer?.errorCode !== 0) {
+      throw new Error(`${name} was not altered: error ${answer?.errorCode}, ${answer?.errorMessage}`);
     }
   }
 

@@ -15,6 +15,7 @@ import { readCommandLine, refuse } from '../../scripts/command-line.mjs';
 import { ceilingScenarios } from './ceiling-scenario.ts';
 import { clientScenarios } from './client-scenario.ts';
 import { commitScenario } from './commit-scenario.ts';
+import { compactionScenario } from './compaction-scenario.ts';
 import type { ResultRow } from './figures.ts';
 import { isDirty } from './floor-verdict.ts';
 import { keepProfile } from './kept-profile.ts';
@@ -45,6 +46,7 @@ const scenarios: readonly Scenario[] = [
   ...clientScenarios,
   commitScenario,
   ...nodeScenarios,
+  compactionScenario,
   ...soakScenarios,
 ];
 

@@ -31,6 +31,9 @@ export interface Sizes {
   readonly catchUpBytes: number;
   /** What goes through a soak. */
   readonly soakBytes: number;
+  /** What is compacted, and how large its segments are. */
+  readonly compactedBytes: number;
+  readonly compactedSegmentBytes: number;
 }
 
 /** Ten above p99.99, and ten above p99.9. */
@@ -53,6 +56,8 @@ export const fullSizes: Sizes = {
   rates: [1000, 20_000],
   catchUpBytes: 1e9,
   soakBytes: 2e9,
+  compactedBytes: 512e6,
+  compactedSegmentBytes: 64 * 2 ** 20,
 };
 
 export const quickSizes: Sizes = {
@@ -71,6 +76,8 @@ export const quickSizes: Sizes = {
   rates: [500],
   catchUpBytes: 4e6,
   soakBytes: 16e6,
+  compactedBytes: 4e6,
+  compactedSegmentBytes: 2 ** 20,
 };
 
 export interface ScenarioContext {
