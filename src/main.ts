@@ -85,8 +85,7 @@ function announce(broker: RunningBroker, log: ProgramLog): void {
   const startedInMs = process.uptime() * 1000;
   // A stop does not wait for who does not read it.
   void print(startBlock({ ...broker, startedInMs }));
-  const { kafka, http, dataDirectory, clusterId, nodeId, version, missingHttp } = broker;
-  if (missingHttp !== null) log.warn({}, missingHttp);
+  const { kafka, http, dataDirectory, clusterId, nodeId, version } = broker;
   log.info({ kafka, http, dataDirectory, clusterId, nodeId, version, startedInMs }, 'The broker serves.');
 }
 
