@@ -1,6 +1,6 @@
 /** How long a start takes until the broker serves, and until it has acknowledged a record: empty, full, and after a crash. */
 
-import type { Figures, ResultRow } from './figures.ts';
+import { type Figures, plain, type ResultRow } from './figures.ts';
 import { KafkaAdmin } from './kafka-admin.ts';
 import { runLoad } from './load-client.ts';
 import { oneRecordEach } from './load-job.ts';
@@ -58,7 +58,7 @@ async function besideBareNode(context: ScenarioContext): Promise<ResultRow[]> {
   ];
   const [ours, bare] = await alternate(contenders, judgedRoundsOf(context));
   const bareMs = bare!.figures.readyMs!.median;
-  const remark = `${emptyBudgetMs} ms beyond the bare one`;
+  const remark = `the bare one's ${plain(bareMs)} and ${emptyBudgetMs} more`;
   const floor = { figure: 'readyMs', atMost: emptyBudgetMs + bareMs, remark } as const;
   return [
     withFloors(rowOf('start', { what }, ours!), [floor], context.machine.commit),

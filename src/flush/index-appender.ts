@@ -1,9 +1,10 @@
 /**
- * Appends to one index file of a segment. Entries wait in memory until there are enough of them or they are asked for:
- * an index is a hint that recovery can make again, and a write for each entry would cost more than the batches'. The file
- * is open only between an append and the sync that follows, to which its descriptor is given away. Flush thread. Entries are Kafka's, big-endian: 8 bytes (offset index), 12 (time index)
- * or 34 (transaction index).
- * It does not decide what is indexed, and never syncs.
+ * Appends to one index file of a segment. Flush thread.
+ *
+ * Entries wait in memory until there are enough of them or they are asked for: an index is a hint that recovery can make
+ * again, and a write for each entry would cost more than the batches'. The file is open only between an append and the sync
+ * that follows, to which its descriptor is given away. Entries are Kafka's, big-endian: 8 bytes (offset index), 12 (time
+ * index) or 34 (transaction index). It does not decide what is indexed, and never syncs.
  */
 
 import { assert } from '../base/assert.ts';
