@@ -1,9 +1,11 @@
 /**
- * Commits of offsets at a fixed rate, some partitions each, or none, as consumers outside of a membership send them. Load
- * thread.
+ * Commits of offsets at a fixed rate, some partitions each, or none, as consumers outside of a membership send them, until
+ * they are ended. Load thread.
  *
  *   frame:  size │ header │ group, members │ topic │ partition, offset, metadata │ …
  *                                                               ^ patched: one more with each commit
+ *
+ *   begin ── nothing counts: both sides get warm ── count ── latencies of what falls due ── end ── until all are answered
  *
  * What is due is sent every few milliseconds with one system call a connection, so that the client costs little beside
  * the load that it is measured with.
@@ -30,14 +32,26 @@ const errorAt = 4;
 /** More is not sent until answers come, so that a broker that stalls has no queue without end. */
 const mostInFlight = 4096;
 
-interface Progress {
-  readonly latencies: LatencyRecorder;
-  readonly requests: number;
-  readonly intervalMs: number;
-  readonly startedMs: number;
+/** What was ordered so far. */
+export interface CommitOrders {
+  /** By `performance.now()`: what falls due from then on counts; null for as long as nothing does. */
+  countsFromMs: number | null;
+  isEnded: boolean;
 }
 
-export async function runCommits(job: CommitJob, onBegin: () => void): Promise<LoadResult> {
+interface Progress {
+  readonly latencies: LatencyRecorder;
+  readonly orders: Readonly<CommitOrders>;
+  readonly intervalMs: number;
+  readonly startedMs: number;
+  answered: number;
+}
+
+export async function runCommits(
+  job: CommitJob,
+  onBegin: () => void,
+  orders: Readonly<CommitOrders>,
+): Promise<LoadResult> {
   let fail: (error: Error) => void = () => {};
   const failed = new Promise<never>((_, reject) => (fail = reject));
   failed.catch(() => {});
@@ -45,16 +59,15 @@ export async function runCommits(job: CommitJob, onBegin: () => void): Promise<L
     Array.from({ length: job.connections }, () => LoadConnection.open(job, 1024, fail)),
   );
   const intervalMs = 1000 / job.requestsPerSecond;
-  const requests = Math.ceil(job.durationMs / intervalMs);
-  const latencies = new LatencyRecorder(requests);
+  const latencies = new LatencyRecorder();
   onBegin();
-  const progress: Progress = { latencies, requests, intervalMs, startedMs: performance.now() };
+  const progress: Progress = { latencies, orders, intervalMs, startedMs: performance.now(), answered: 0 };
   for (const [index, connection] of connections.entries()) listen(connection, index, job, progress);
   await Promise.race([send(connections, job, progress), failed]);
-  const elapsedMs = performance.now() - progress.startedMs;
+  const elapsedMs = performance.now() - (orders.countsFromMs ?? progress.startedMs);
   for (const connection of connections) connection.close();
   const none = { records: 0, bytes: 0, deliveryLatencies: null };
-  return { ...none, requests, elapsedMs, latencies: latencies.summary() };
+  return { ...none, requests: latencies.count, elapsedMs, latencies: latencies.summary() };
 }
 
 /** Connections take turns, so that the number of an answer on its connection says which commit it is of. */
@@ -62,8 +75,9 @@ function listen(
   connection: LoadConnection,
   index: number,
   { connections, partitionsPerRequest }: CommitJob,
-  { latencies, intervalMs, startedMs }: Progress,
+  progress: Progress,
 ): void {
+  const { latencies, orders, intervalMs, startedMs } = progress;
   let commit = index;
   connection.listen(
     (bytes, _, end) => {
@@ -72,27 +86,26 @@ function listen(
         const errorCode = bytes.readInt16BE(end - i * answerBytes + errorAt);
         if (errorCode !== 0) throw new Error(`A commit was answered with error ${errorCode}.`);
       }
-      latencies.add(performance.now() - startedMs - commit * intervalMs);
+      const dueMs = startedMs + commit * intervalMs;
+      if (orders.countsFromMs !== null && dueMs >= orders.countsFromMs) latencies.add(performance.now() - dueMs);
+      progress.answered++;
       commit += connections;
     },
     () => {},
   );
 }
 
-/** Resolves once all are answered. */
-async function send(
-  connections: readonly LoadConnection[],
-  job: CommitJob,
-  { latencies, requests, intervalMs, startedMs }: Progress,
-): Promise<void> {
+/** Resolves once it is ended and all that was sent is answered. */
+async function send(connections: readonly LoadConnection[], job: CommitJob, progress: Progress): Promise<void> {
   const { partitionsPerRequest } = job;
+  const { orders, intervalMs, startedMs } = progress;
   const frameCount = job.partitionCount / Math.max(partitionsPerRequest, 1);
   const frames = Array.from({ length: frameCount }, (_, i) => frameOf(job, i * partitionsPerRequest));
   const parts: Buffer[][] = connections.map(() => []);
   let sent = 0;
-  while (latencies.count < requests) {
-    const due = Math.floor((performance.now() - startedMs) / intervalMs);
-    for (const end = Math.min(due, requests, latencies.count + mostInFlight); sent < end; sent++) {
+  while (!orders.isEnded || progress.answered < sent) {
+    const due = orders.isEnded ? 0 : Math.floor((performance.now() - startedMs) / intervalMs);
+    for (const end = Math.min(due, progress.answered + mostInFlight); sent < end; sent++) {
       const frame = Buffer.from(frames[sent % frames.length]!);
       for (let i = 1; i <= partitionsPerRequest; i++) {
         frame.writeBigInt64BE(BigInt(sent), frame.length - i * partitionBytes + offsetAt);

@@ -2,16 +2,21 @@
  * What commits of offsets cost those who produce: the same producers alone, and beside 10,000 offsets a second that one
  * group commits, one a request and as a consumer of ten partitions does; and how fast the commits are answered then. Beside
  * as many commits of nothing, which are read and answered and no more, the producers show what of that is the sockets'.
+ *
+ *   producers   as many as come through: what they lose of their rate · at a fixed rate: what they wait longer
+ *
  * Main thread.
  */
 
+import { type Commits, measureBesideCommits } from './beside-commits.ts';
 import type { Figures, FigureName, ResultRow } from './figures.ts';
 import { KafkaAdmin } from './kafka-admin.ts';
 import { runLoad } from './load-client.ts';
-import type { CommitJob, ProduceJob } from './load-job.ts';
-import { checkRecords, latencyFigures, measureLoad } from './measured-load.ts';
-import { latencyFigureNames, only, roundsOf, rowOf, throughputFigures } from './produce-case.ts';
+import type { ProduceJob } from './load-job.ts';
+import { checkRecords, measureLoad } from './measured-load.ts';
+import { judgedRoundsOf, latencyFigureNames, only, rowOf, throughputFigures } from './produce-case.ts';
 import { alternate } from './rounds.ts';
+import { ratioOf, type RowFloor, withFloors } from './row-floors.ts';
 import type { Scenario, ScenarioContext } from './scenario.ts';
 import { ServerUnderTest } from './server-under-test.ts';
 
@@ -22,28 +27,39 @@ const committedPartitions = 100;
 const connections = 200;
 const commitsPerSecond = 10_000;
 const quickCommitsPerSecond = 500;
-/** Of the rate: commits that come later are those of a broker that cannot keep up. */
-const reachedShare = 0.95;
 const partitionsOfConsumer = 10;
+/** Of producers that leave the machine room: batches of 64 records, 100 MB/s. */
+const fixedRequestsPerSecond = 1563;
+/** Several syncs in the background are to lie in each measurement. */
+const lastsLoads = 4;
 
-const figureNames: readonly FigureName[] = [...new Set([...throughputFigures, ...latencyFigureNames])];
+const figureNames: readonly FigureName[] = [
+  ...new Set<FigureName>([...throughputFigures, 'rateKept', 'rateReached', ...latencyFigureNames]),
+];
+const floors: readonly RowFloor[] = [
+  { figure: 'rateKept', atLeast: 0.9 },
+  { figure: 'rateReached', atLeast: 0.98 },
+];
 
-interface Commits {
-  readonly requestsPerSecond: number;
-  /** How many offsets a request has. */
-  readonly each: number;
+interface Contender {
+  readonly name: string;
+  /** Null: nobody commits. */
+  readonly commits: Commits | null;
 }
 
-/** Latencies are those of the commits. */
-async function round(context: ScenarioContext, { requestsPerSecond, each }: Commits): Promise<Figures> {
+async function round(
+  context: ScenarioContext,
+  { commits }: Contender,
+  requestsPerSecond: number | null,
+): Promise<Figures> {
   const { sizes, dataParent } = context;
   await using server = await ServerUnderTest.start(context.millrace(), dataParent);
   const admin = await KafkaAdmin.connect(server.doors);
   await admin.createTopic(topic, 1);
   await admin.createTopic(committedTopic, committedPartitions);
-  const target = { doors: server.doors, transport: 'tcp' } as const;
   const job: ProduceJob = {
-    ...target,
+    doors: server.doors,
+    transport: 'tcp',
     kind: 'produce',
     topic,
     partitionCount: 1,
@@ -53,33 +69,20 @@ async function round(context: ScenarioContext, { requestsPerSecond, each }: Comm
     connections: 1,
     inFlight: 16,
     idempotent: false,
-    requestsPerSecond: null,
+    requestsPerSecond,
     requests: sizes.requests,
-    durationMs: sizes.loadMs,
+    durationMs: sizes.isQuick ? sizes.loadMs : lastsLoads * sizes.loadMs,
   };
   let sent = 0;
   if (sizes.warmUpMs > 0) sent += (await runLoad({ ...job, durationMs: sizes.warmUpMs })).records;
-  const commits = requestsPerSecond === 0 ? null : runLoad(commitJob(target, requestsPerSecond, each, sizes.loadMs));
-  const { result, figures } = await measureLoad(server, job);
-  await checkRecords(admin, job, sent + result.records);
+  const measured =
+    commits === null
+      ? { ...(await measureLoad(server, job)), commits: {} }
+      : await measureBesideCommits(server, job, commits, sizes.warmUpMs);
+  await checkRecords(admin, job, sent + measured.result.records);
   admin.close();
-  const committed = await commits;
-  if (committed === null) return figures;
-  if ((committed.requests * 1000) / committed.elapsedMs < requestsPerSecond * reachedShare) {
-    context.note(`commits: ${committed.requests} took ${Math.round(committed.elapsedMs)} ms`);
-  }
-  return { ...figures, ...latencyFigures(committed.latencies!) };
-}
-
-function commitJob(
-  target: Pick<CommitJob, 'doors' | 'transport'>,
-  requestsPerSecond: number,
-  partitionsPerRequest: number,
-  durationMs: number,
-): CommitJob {
-  const partitionCount = committedPartitions;
-  const job = { kind: 'commits', topic: committedTopic, partitionCount, groupId: 'load' } as const;
-  return { ...target, ...job, connections, partitionsPerRequest, requestsPerSecond, durationMs };
+  // Of producers at a fixed rate the latencies are what is looked at, of others those of the commits.
+  return requestsPerSecond === null ? { ...measured.figures, ...measured.commits } : measured.figures;
 }
 
 export const commitScenario: Scenario = {
@@ -87,16 +90,46 @@ export const commitScenario: Scenario = {
   title: 'producers of 1 KiB, acks=1, alone and beside commits of offsets',
   async run(context): Promise<ResultRow[]> {
     const rate = context.sizes.isQuick ? quickCommitsPerSecond : commitsPerSecond;
-    const contenders = [
-      { name: 'producers alone', commits: { requestsPerSecond: 0, each: 1 } },
-      { name: `beside ${rate} commits of nothing/s`, commits: { requestsPerSecond: rate, each: 0 } },
-      { name: `beside ${rate} commits/s`, commits: { requestsPerSecond: rate, each: 1 } },
+    const contenders: readonly Contender[] = [
+      { name: 'producers alone', commits: null },
+      { name: `beside ${rate} commits of nothing/s`, commits: commitsOf(rate, 0) },
+      { name: `beside ${rate} commits/s`, commits: commitsOf(rate, 1) },
       {
         name: `beside ${rate} offsets/s, ${partitionsOfConsumer} a commit`,
-        commits: { requestsPerSecond: rate / partitionsOfConsumer, each: partitionsOfConsumer },
+        commits: commitsOf(rate / partitionsOfConsumer, partitionsOfConsumer),
       },
-    ].map(({ name, commits }) => ({ name, round: async () => only(await round(context, commits), figureNames) }));
-    const what = 'batches of 64 KiB, 1 partition; latencies of the commits';
-    return (await alternate(contenders, roundsOf(context))).map((result) => rowOf('commits', { what }, result));
+    ];
+    const batches = 'batches of 64 KiB, 1 partition';
+    return [
+      ...(await rows(context, `${batches}; latencies of the commits`, contenders, null)),
+      ...(await rows(context, `100 MB/s, ${batches}; latencies of the producers`, contenders, fixedRequestsPerSecond)),
+    ];
   },
 };
+
+function commitsOf(requestsPerSecond: number, partitionsPerRequest: number): Commits {
+  const committed = { topic: committedTopic, partitionCount: committedPartitions, groupId: 'load' };
+  return { ...committed, connections, requestsPerSecond, partitionsPerRequest };
+}
+
+/** `requestsPerSecond` of the producers; null for as many as come through. */
+async function rows(
+  context: ScenarioContext,
+  what: string,
+  contenders: readonly Contender[],
+  requestsPerSecond: number | null,
+): Promise<ResultRow[]> {
+  if (!context.includes(what)) return [];
+  context.note(`commits: ${what}`);
+  const measured = contenders.map((contender) => ({
+    name: contender.name,
+    round: async () => only(await round(context, contender, requestsPerSecond), figureNames),
+  }));
+  const results = await alternate(measured, judgedRoundsOf(context));
+  return results.map((result, i) => {
+    if (i === 0 || requestsPerSecond !== null) return rowOf('commits', { what }, result);
+    const rateKept = ratioOf(result, results[0]!, 'recordsPerSecond');
+    const row = rowOf('commits', { what }, { ...result, figures: { ...result.figures, rateKept } });
+    return contenders[i]!.commits!.partitionsPerRequest === 0 ? row : withFloors(row, floors, context.machine.commit);
+  });
+}

@@ -6,8 +6,10 @@ import type { FloorVerdict } from './floor-verdict.ts';
 export const figureFormats = {
   recordsPerSecond: { title: 'records/s', format: scaled },
   requestsPerSecond: { title: 'requests/s', format: scaled },
-  /** Of the rate that was asked for; only of a round that missed it, which has no latencies then. */
+  /** Of the rate that was asked for; beside another server only of a round that missed it, which has no latencies then. */
   rateReached: { title: 'of the rate', format: plain },
+  /** Of the records a second without what is beside it. */
+  rateKept: { title: 'of those alone', format: plain },
   bytesPerSecond: { title: 'bytes/s', format: scaled },
   brokerCpuSecondsPerGb: { title: 'broker CPU s/GB', format: plain },
   clientCpuSecondsPerGb: { title: 'client CPU s/GB', format: plain },

@@ -1,23 +1,30 @@
 /** What load runs ask of a broker beside the load: topics, producers, where logs end. Any thread. */
 
+import { setTimeout } from 'node:timers/promises';
 import { zeroUuid } from '../../src/base/uuid.ts';
 import {
   createPartitionsApi,
   createTopicsApi,
   defaultCreatePartitionsRequest,
   defaultCreateTopicsRequest,
+  defaultFindCoordinatorRequest,
   defaultIncrementalAlterConfigsRequest,
   defaultInitProducerIdRequest,
   defaultListOffsetsRequest,
+  defaultOffsetFetchRequest,
+  findCoordinatorApi,
   incrementalAlterConfigsApi,
   initProducerIdApi,
   listOffsetsApi,
+  offsetFetchApi,
 } from '../../src/protocol/generated/index.ts';
 import { WireClient } from '../../test/program/wire-client.ts';
 import type { Doors } from './server-under-test.ts';
 
 const latestTimestamp = -1;
 const createTimeoutMs = 120_000;
+const slowestCoordinatorMs = 60_000;
+const pollMs = 50;
 /** Apache Kafka makes no more than 10,000 records of its metadata log in one request. */
 const partitionsAtOnce = 5000;
 /** Of IncrementalAlterConfigs. */
@@ -88,6 +95,33 @@ export class KafkaAdmin {
     const answer = await this.#client.request(initProducerIdApi, 1, request);
     if (answer.errorCode !== 0) throw new Error(`No producer id was given: error ${answer.errorCode}`);
     return answer;
+  }
+
+  /** Resolves once commits of `groupId` are taken: Kafka makes the topic that they are kept in when a coordinator is asked for. */
+  async untilCoordinated(groupId: string): Promise<void> {
+    const endMs = performance.now() + slowestCoordinatorMs;
+    for (;;) {
+      const errorCode = await this.#coordinatorError(groupId);
+      if (errorCode === 0) return;
+      if (performance.now() > endMs) throw new Error(`The group ${groupId} has no coordinator: error ${errorCode}`);
+      await setTimeout(pollMs);
+    }
+  }
+
+  /** Of its coordinator, which may still read what it holds, or of asking for it. */
+  async #coordinatorError(groupId: string): Promise<number> {
+    const found = await this.#client.request(findCoordinatorApi, 2, {
+      ...defaultFindCoordinatorRequest(),
+      key: groupId,
+      keyType: 0,
+    });
+    if (found.errorCode !== 0) return found.errorCode;
+    const fetched = await this.#client.request(offsetFetchApi, 5, {
+      ...defaultOffsetFetchRequest(),
+      groupId,
+      topics: [],
+    });
+    return fetched.errorCode;
   }
 
   /** The offset behind the last record that consumers see, of each partition. */

@@ -5,7 +5,7 @@
  *   catch-up   everything that a topic holds, from its start
  *   tail       produce at a fixed rate while a consumer waits at the end: from intended send to arrival
  *   wide       fetches that each name every partition
- *   commits    offsets of a group, at a fixed rate
+ *   commits    offsets of a group, at a fixed rate, beside another load
  */
 
 import type { Latencies } from './latency-recorder.ts';
@@ -82,7 +82,7 @@ export interface WideFetchJob extends JobTarget {
   readonly fetchBytes: number;
 }
 
-/** Connections and partitions take turns; a request commits some partitions of one after the other. */
+/** Goes on until it is ended. Connections and partitions take turns; a request commits some partitions of one after the other. */
 export interface CommitJob extends JobTarget {
   readonly kind: 'commits';
   readonly connections: number;
@@ -90,7 +90,6 @@ export interface CommitJob extends JobTarget {
   /** Of which `partitionCount` is a multiple. */
   readonly partitionsPerRequest: number;
   readonly requestsPerSecond: number;
-  readonly durationMs: number;
 }
 
 export type LoadJob = ProduceJob | CatchUpJob | TailJob | WideFetchJob | CommitJob;

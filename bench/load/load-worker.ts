@@ -2,13 +2,15 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { runCatchUp } from './catch-up-run.ts';
-import { runCommits } from './commit-run.ts';
+import { type CommitOrders, runCommits } from './commit-run.ts';
 import type { LoadJob, LoadResult } from './load-job.ts';
 import { runProduce } from './produce-run.ts';
 import { runTail } from './tail-run.ts';
 import { runWideFetches } from './wide-fetch-run.ts';
 
 export type LoadMessage = { readonly began: true } | { readonly result: LoadResult };
+/** To a load that goes on until it is ended: what comes from now on is measured, and nothing more comes. */
+export type LoadOrder = 'count' | 'end';
 
 post({ result: await run(workerData as LoadJob, () => post({ began: true })) });
 
@@ -28,6 +30,19 @@ function run(job: LoadJob, onBegin: () => void): Promise<LoadResult> {
     case 'wide':
       return runWideFetches(job, onBegin);
     case 'commits':
-      return runCommits(job, onBegin);
+      return runCommits(job, onBegin, commitOrders());
   }
+}
+
+/** Filled as orders come. */
+function commitOrders(): CommitOrders {
+  const orders: CommitOrders = { countsFromMs: null, isEnded: false };
+  const take = (order: LoadOrder): void => {
+    if (order === 'count') orders.countsFromMs = performance.now();
+    else orders.isEnded = true;
+  };
+  parentPort?.on('message', take);
+  // Orders that might come do not keep it here once it is done.
+  parentPort?.unref();
+  return orders;
 }

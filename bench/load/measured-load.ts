@@ -27,6 +27,8 @@ type MeasuredJob = Exclude<LoadJob, CommitJob>;
 export interface MeasureOptions {
   /** Whether each thread of the server, which is a Millrace, is looked at by itself. */
   readonly isByThread?: boolean;
+  /** Called when the load begins. */
+  readonly onBegin?: () => void;
 }
 
 export interface MeasuredLoad {
@@ -44,7 +46,7 @@ export interface MeasuredLoad {
 export async function measureLoad(
   server: ServerUnderTest,
   job: MeasuredJob,
-  { isByThread = false }: MeasureOptions = {},
+  { isByThread = false, onBegin = () => {} }: MeasureOptions = {},
 ): Promise<MeasuredLoad> {
   let brokerBefore = 0;
   let threadsBefore = new Map<number, number>();
@@ -53,6 +55,7 @@ export async function measureLoad(
     brokerBefore = sumOf(server.cpuTime);
     if (isByThread) threadsBefore = threadTimesOf(server.pid);
     clientBefore = process.cpuUsage();
+    onBegin();
   });
   const brokerSeconds = sumOf(server.cpuTime) - brokerBefore;
   const { user, system } = process.cpuUsage(clientBefore);

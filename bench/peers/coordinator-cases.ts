@@ -6,6 +6,7 @@
 import type { Figures } from '../load/figures.ts';
 import { runLoad } from '../load/load-client.ts';
 import { oneRecordEach } from '../load/load-job.ts';
+import { commitCase } from './commit-case.ts';
 import { javaProgram } from './java-client.ts';
 import { kafkaToolsVersion } from './kafka-jars.ts';
 import { type Bench, type PeerCase, scaledCount } from './peer-case.ts';
@@ -44,6 +45,7 @@ export const coordinatorCases: readonly PeerCase[] = [
     }),
     floors: [{ figure: 'recordsPerSecond', atLeast: 1 }],
   },
+  commitCase,
   ...(['classic', 'consumer'] as const).flatMap((protocol) => [
     joinCase(protocol, 1, 5),
     // Each of the groups takes several heartbeats of 5 s until everybody has a partition.

@@ -50,7 +50,9 @@ export type Floor =
   /** With `plusProbe` the probe's own figure is added to what the ratio allows. */
   | { readonly figure: FigureName; readonly atMost: number; readonly plusProbe?: boolean }
   /** Not a ratio: the figure itself. With `plusProbe` the probe's own is added to what it may be. */
-  | { readonly figure: FigureName; readonly atMostAbsolute: number; readonly plusProbe?: boolean };
+  | { readonly figure: FigureName; readonly atMostAbsolute: number; readonly plusProbe?: boolean }
+  /** Not a ratio to the rival's, which is only shown. */
+  | { readonly figure: FigureName; readonly atLeastAbsolute: number };
 
 export interface PeerCase {
   readonly name: string;

@@ -112,6 +112,10 @@ function judged(floor: Floor, found: Found): Judged {
   }
   if (found.medians.millrace[figure] === undefined) return { ...nothing, isMet: null, remark: 'not measured' };
   if ('atMostAbsolute' in floor) return judgedAbsolute(floor, bound, found);
+  if ('atLeastAbsolute' in floor) {
+    const { median } = found.medians.millrace[figure];
+    return { figure, bound, value: median, isMet: median >= floor.atLeastAbsolute };
+  }
   const value = found.ratios[figure]?.median;
   if (value === undefined) return { ...nothing, isMet: null, remark: 'too little to be measured' };
   return 'atLeast' in floor ? judgedAtLeast(floor, bound, value, found) : judgedAtMost(floor, bound, value, found);
@@ -119,6 +123,7 @@ function judged(floor: Floor, found: Found): Judged {
 
 function boundOf(floor: Floor, { medians }: Found): string {
   if ('atLeast' in floor) return `≥ ${floor.atLeast}×`;
+  if ('atLeastAbsolute' in floor) return `≥ ${floor.atLeastAbsolute}`;
   const probe = floor.plusProbe === true ? medians.probe[floor.figure] : undefined;
   if ('atMost' in floor) return `≤ ${floor.atMost}×${probe === undefined ? '' : ' + fdatasync'}`;
   return `≤ ${floor.atMostAbsolute}${probe === undefined ? '' : ` + ${plain(probe.median)}`}`;
