@@ -163,14 +163,13 @@ export class Dispatcher {
     return [...this.#routes.values()].map(({ api }) => api).toSorted((a, b) => a.apiKey - b.apiKey);
   }
 
-  async #later(outcome: Promise<unknown>, route: Route, context: RequestContext): Promise<ResponseChunks> {
-    let response: unknown;
-    try {
-      response = await outcome;
-    } catch (error) {
-      throw this.#failed(error, route, context);
-    }
-    return this.#encode(response, route, context);
+  #later(outcome: Promise<unknown>, route: Route, context: RequestContext): Promise<ResponseChunks> {
+    return outcome.then(
+      (response) => this.#encode(response, route, context),
+      (error: unknown) => {
+        throw this.#failed(error, route, context);
+      },
+    );
   }
 
   #encode(response: unknown, { api, handler }: Route, context: RequestContext): ResponseChunks {

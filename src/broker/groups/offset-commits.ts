@@ -86,29 +86,28 @@ export class OffsetCommits {
     this.#options = options;
   }
 
-  /** Commits `offsets` together; resolves with an error code for each, once they are durable. */
-  async commit(
-    groupId: string,
-    committer: Committer,
-    offsets: readonly OffsetToCommit[],
-  ): Promise<readonly ErrorCode[]> {
+  /**
+   * Commits `offsets` together; resolves with an error code for each, once they are durable. Nothing here is an async function:
+   * all that one has at hand stays for as long as the disk takes, of hundreds at once, and outlives collections of garbage.
+   */
+  commit(groupId: string, committer: Committer, offsets: readonly OffsetToCommit[]): Promise<readonly ErrorCode[]> {
     const { coordinator } = this.#options;
     const isMember = committer.generation >= 0;
     const rebalance = isMember ? coordinator.find(groupId) : coordinator.findOrCreate(groupId);
-    if (rebalance === null) return offsets.map(() => missingGroup(committer));
+    if (rebalance === null) return Promise.resolve(offsets.map(() => missingGroup(committer)));
     const refusal =
       rebalance.kind === 'classic'
         ? problemOfCommit(rebalance.group, committer)
         : rebalance.problemOfCommit(committer, offsets);
-    if (refusal !== ErrorCode.NONE) return offsets.map(() => refusal);
+    if (refusal !== ErrorCode.NONE) return Promise.resolve(offsets.map(() => refusal));
     if (rebalance.kind === 'classic' && committer.producerId === null) {
       const member = rebalance.group.members.get(committer.memberId);
       // A commit says as well as a heartbeat that the member is alive; one of a producer says nothing of it.
       if (member !== undefined) rebalance.touch(member);
     }
     const { producerId, retentionMs } = committer;
-    const fits = this.#fits(groupId, producerId, offsets);
-    const fitting = offsets.filter((_, i) => fits[i]);
+    const fits = offsets.some(({ metadata }) => metadata.length > 0) ? this.#fits(groupId, producerId, offsets) : null;
+    const fitting = fits === null ? offsets : offsets.filter((_, i) => fits[i]);
     const nameOf = ({ topicId, partition }: OffsetPlace): OffsetName => ({
       group: groupId,
       topicId,
@@ -123,9 +122,12 @@ export class OffsetCommits {
       if (length > 0) this.#options.offsets.reserve(nameOf(offset), length);
     }
     if (producerId !== null) this.#follow(producerId, writing);
-    const written = await writing;
-    if (rebalance.kind === 'classic') coordinator.forgetIfUnused(rebalance.group);
-    return fits.map((isFitting) => (isFitting ? written : ErrorCode.OFFSET_METADATA_TOO_LARGE));
+    const { length } = offsets;
+    return writing.then((written) => {
+      if (rebalance.kind === 'classic') coordinator.forgetIfUnused(rebalance.group);
+      if (fits === null) return Array.from({ length }, () => written);
+      return fits.map((isFitting) => (isFitting ? written : ErrorCode.OFFSET_METADATA_TOO_LARGE));
+    });
   }
 
   /** Which of the offsets have no more metadata than one may have, and no more beyond what was there than the group has room for. */
@@ -279,13 +281,13 @@ export class OffsetCommits {
     );
   }
 
-  async #write<Place extends OffsetPlace>(
+  #write<Place extends OffsetPlace>(
     groupId: string,
     places: readonly Place[],
     producerId: number | null,
     recordsOf: (place: Place) => readonly KeyedRecord[],
   ): Promise<ErrorCode> {
-    if (places.length === 0) return ErrorCode.NONE;
+    if (places.length === 0) return Promise.resolve(ErrorCode.NONE);
     const { offsets, log } = this.#options;
     const batches = inBatches(places.flatMap((place) => recordsOf(place)));
     for (const { topicId, partition } of places) {
@@ -294,10 +296,11 @@ export class OffsetCommits {
     // Nearly all are one batch.
     const written = batches.length === 1 ? log.append(batches[0]!) : appendAll(log, batches);
     const change = this.#begin(groupId, written);
-    const errorCode = await written;
-    for (const { topicId, partition } of places) offsets.changeEnds(groupId, topicId, partition);
-    this.#end(groupId, change);
-    return coordinatorError(errorCode);
+    return written.then((errorCode) => {
+      for (const { topicId, partition } of places) offsets.changeEnds(groupId, topicId, partition);
+      this.#end(groupId, change);
+      return coordinatorError(errorCode);
+    });
   }
 
   #begin(groupId: string, written: Promise<ErrorCode>): Change {

@@ -21,7 +21,7 @@ const firstVersionWithIds = 10;
 
 export const offsetCommitHandler: ApiHandler<OffsetCommitRequest, OffsetCommitResponse> = {
   apiKey: 8,
-  async handle(request, { apiVersion }, broker) {
+  handle(request, { apiVersion }, broker) {
     const response = defaultOffsetCommitResponse();
     const offsets: OffsetToCommit[] = [];
     const waiting: OffsetCommitResponseTopicsPartitions[] = [];
@@ -45,19 +45,20 @@ export const offsetCommitHandler: ApiHandler<OffsetCommitRequest, OffsetCommitRe
     }
     // Where nothing is left to commit, nobody asks whether the group would have taken it.
     if (offsets.length === 0) return response;
-    const errorCodes = await commit(request, apiVersion, offsets, broker);
-    for (const [i, answer] of waiting.entries()) answer.errorCode = errorCodes[i]!;
-    return response;
+    return commit(request, apiVersion, offsets, broker).then((errorCodes) => {
+      for (const [i, answer] of waiting.entries()) answer.errorCode = errorCodes[i]!;
+      return response;
+    });
   },
 };
 
-async function commit(
+function commit(
   request: OffsetCommitRequest,
   apiVersion: number,
   offsets: readonly OffsetToCommit[],
   { groups }: Broker,
 ): Promise<readonly ErrorCode[]> {
-  if (!groups.isActive) return offsets.map(() => ErrorCode.COORDINATOR_NOT_AVAILABLE);
+  if (!groups.isActive) return Promise.resolve(offsets.map(() => ErrorCode.COORDINATOR_NOT_AVAILABLE));
   const committer = {
     memberId: request.memberId,
     instanceId: request.groupInstanceId,
