@@ -57,6 +57,18 @@ describe('a verdict', () => {
   });
 
   it.each([
+    [0.9, 'met'],
+    [0.89, 'missed'],
+  ])('holds a figure itself against what it is to be at least: %d, whatever the rival has', (rateKept, state) => {
+    const [verdict] = judged(
+      [{ figure: 'rateKept', atLeastAbsolute: 0.9 }],
+      five({ rateKept }),
+      five({ rateKept: 0.5 }),
+    ).verdicts;
+    expect(verdict).toMatchObject({ state, bound: '≥ 0.9', value: rateKept });
+  });
+
+  it.each([
     [90, 'met'],
     [89, 'missed'],
   ])('lets the disk be the limit: %d of its 100', (bytesPerSecond, state) => {
