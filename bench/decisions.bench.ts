@@ -5,6 +5,7 @@ import { AcknowledgeType } from '../src/broker/share/acknowledging.ts';
 import { SharePartition } from '../src/broker/share/share-partition.ts';
 import { CommittedBatches } from '../src/records/committed-batches.ts';
 import { attributeBit, batchField, batchHeaderSizeBytes, currentMagic } from '../src/records/record-batch.ts';
+import { GatheredMessages } from '../src/server/gathered-messages.ts';
 import { ProducerState } from '../src/storage/producer-state.ts';
 import { type Benchmark, repeated } from './benchmark.ts';
 
@@ -12,7 +13,7 @@ const batchesPerRun = 64;
 const recordsPerBatch = 100;
 
 export function decisionBenchmarks(): Benchmark[] {
-  return [sequenceBenchmark(), committedBenchmark(), shareBenchmark()];
+  return [sequenceBenchmark(), committedBenchmark(), shareBenchmark(), gatheredBenchmark()];
 }
 
 /** Many idempotent producers in turn, each batch right behind the producer's last, and written at once. */
@@ -152,6 +153,48 @@ function shareBenchmark(): Benchmark {
           while (known.get(startOffset) === 'done') startOffset++;
           known = new Map();
           return startOffset - first;
+        },
+      },
+    ],
+  };
+}
+
+/** Messages of several WebSockets in one turn, served as what one read brings. */
+function gatheredBenchmark(): Benchmark {
+  const messageBytes = 4096;
+  const links = 4;
+  const message = new Uint8Array(messageBytes).fill(1);
+  let taken = 0;
+  const takers = Array.from({ length: links }, () => ({
+    takeBytes: (bytes: Uint8Array) => void (taken += bytes.length),
+  }));
+  const gathered = new GatheredMessages({ afterTurn: () => {} });
+  return {
+    name: `${batchesPerRun} messages of 4 KiB of ${links} WebSockets, gathered in a turn`,
+    unit: 'calls',
+    unitsPerRun: batchesPerRun,
+    bytesPerRun: batchesPerRun * messageBytes,
+    contenders: [
+      {
+        name: 'GatheredMessages',
+        run() {
+          taken = 0;
+          for (let i = 0; i < batchesPerRun; i++)
+            gathered.add(takers[Math.floor((i * links) / batchesPerRun)]!, message);
+          gathered.passOn();
+          return taken;
+        },
+      },
+      {
+        name: 'a Buffer of each link, put together',
+        run() {
+          taken = 0;
+          for (const taker of takers) {
+            const parts: Uint8Array[] = [];
+            for (let i = 0; i < batchesPerRun / links; i++) parts.push(message.slice());
+            taker.takeBytes(Buffer.concat(parts));
+          }
+          return taken;
         },
       },
     ],

@@ -1,6 +1,6 @@
 /**
  * Compiles the modules of assembly/ to WebAssembly and writes each as a TypeScript file: the core, over memory that all
- * threads share, and those that pass over JSON and read WebSocket frames, over memory of their own. Does nothing where neither a module's sources, nor this
+ * threads share, and the JSON module, over memory of its own. Does nothing where neither a module's sources, nor this
  * script, nor the compiler have changed. It refuses a module with a data segment, because every thread's instantiation
  * would write that segment into the shared memory again.
  */
@@ -27,13 +27,6 @@ const modules = [
     folder: 'assembly/json',
     target: 'src/server/json/generated/json-wasm.ts',
     name: 'jsonWasmBase64',
-    options: ['--enable', 'simd'],
-  },
-  {
-    what: 'WebAssembly that reads WebSocket frames',
-    folder: 'assembly/web-socket',
-    target: 'src/server/web/generated/frame-wasm.ts',
-    name: 'frameWasmBase64',
     options: ['--enable', 'simd'],
   },
 ];

@@ -32,7 +32,7 @@ export interface BrokerOptions {
   readonly data?: string;
   /** `HOST:PORT` for Kafka over TCP, where port 0 takes any free one, or `off`; default `127.0.0.1:9092`. */
   readonly kafka?: string;
-  /** The same for HTTP and WebSocket; default `127.0.0.1:8080`. */
+  /** The same for HTTP and WebSocket; default `127.0.0.1:8080`, and left out where uWebSockets.js is missing. */
   readonly http?: string;
   /** Lets others than this machine reach the broker, though nobody has to say who they are. */
   readonly allowUnauthenticated?: boolean;
@@ -46,6 +46,8 @@ export interface CheckedOptions {
   /** Null: the door stays shut. */
   readonly kafka: DoorAddress | null;
   readonly http: DoorAddress | null;
+  /** Without uWebSockets.js there is no start, as HTTP was asked for. */
+  readonly httpNecessary: boolean;
   readonly advertisedKafka: DoorAddress | null;
   readonly advertisedHttp: DoorAddress | null;
   /** For `BrokerConfig`. */
@@ -192,6 +194,7 @@ export function checkOptions(options: BrokerOptions, needsDoor = true): CheckedO
     dataDirectory,
     kafka: kafkaDoor,
     http: httpDoor,
+    httpNecessary: httpDoor !== null && given.http !== undefined,
     advertisedKafka: advertised.kafka === undefined ? null : advertisedAddressOf(advertised.kafka),
     advertisedHttp: advertised.http === undefined ? null : advertisedAddressOf(advertised.http),
     settings,

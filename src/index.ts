@@ -41,6 +41,7 @@ import { metricsOf } from './program/metrics.ts';
 import { ActiveClients } from './server/active-clients.ts';
 import { DescriptorShares, softDescriptorLimit } from './server/descriptor-shares.ts';
 import { lockDirectory } from './server/directory-lock.ts';
+import { loadNativePart, type NativePart } from './server/http-server.ts';
 import { probePort } from './server/port-probe.ts';
 import { formatVersion, makeDataDirectory, openDataDirectory, type DataDirectory } from './storage/data-directory.ts';
 import type { FileSystem } from './storage/file-system.ts';
@@ -98,6 +99,8 @@ export interface RunningBroker extends AsyncDisposable {
   readonly nodeId: number;
   /** The release, such as `0.1.0`. */
   readonly version: string;
+  /** Why HTTP and WebSocket are not there though nobody switched them off, as a sentence; else null. */
+  readonly missingHttp: string | null;
 
   // Once the broker was closed these reject, and `consume` throws, with `BrokerError` BROKER_NOT_AVAILABLE.
 
@@ -153,7 +156,7 @@ const memorySettings = { 'group.initial.rebalance.delay.ms': '0' };
 
 /**
  * Starts a broker; resolves once it serves. Rejects with an `EnvironmentError` whose message says what was wrong and
- * what to do: CONFIG_INVALID, ADDRESS_IN_USE, ADDRESS_UNAVAILABLE, the DATA_DIRECTORY_ codes,
+ * what to do: CONFIG_INVALID, NATIVE_PART_MISSING, ADDRESS_IN_USE, ADDRESS_UNAVAILABLE, the DATA_DIRECTORY_ codes,
  * DATA_CORRUPT, DISK_FULL, IO_FAILED.
  */
 export async function startBroker(options: StartOptions = {}): Promise<RunningBroker> {
@@ -244,7 +247,10 @@ async function start(
   const storage = await storageFor(options);
   const config = new BrokerConfig(checked.settings);
   const nodeId = config.number('node.id');
-  const addresses = { kafka: checked.kafka, http: checked.http };
+  const httpNecessary = checked.httpNecessary && options.http !== undefined;
+  const native = checked.http === null ? null : await nativePart(httpNecessary || checked.kafka === null);
+  const missingHttp = native instanceof EnvironmentError ? native.message : null;
+  const addresses = { kafka: checked.kafka, http: missingHttp === null ? checked.http : null };
   const probes = [addresses.kafka, addresses.http].map((address) =>
     address === null ? null : probePort(address.host, address.port),
   );
@@ -270,6 +276,7 @@ async function start(
     ...addresses,
     advertisedKafka: checked.advertisedKafka,
     advertisedHttp: checked.advertisedHttp,
+    native: native instanceof EnvironmentError ? null : native,
     service: new Dispatcher(broker, handlers),
     gateway,
     version,
@@ -318,6 +325,7 @@ async function start(
     clusterId: directory.clusterId,
     nodeId,
     version,
+    missingHttp,
     createTopic: async (name, topicOptions) => opened().createTopic(name, topicOptions),
     deleteTopic: async (name) => opened().deleteTopic(name),
     produce: async (topic, records, produceOptions) => opened().produce(topic, records, produceOptions),
@@ -334,6 +342,16 @@ async function start(
 /** What clients of a door are told to use, where it is open. */
 function told(door: DoorAddress | null, advertised: DoorAddress | null): DoorAddress | null {
   return door === null ? null : (advertised ?? door);
+}
+
+/** uWebSockets.js, or, where a start may go on without it, why it is missing. */
+async function nativePart(necessary: boolean): Promise<NativePart | EnvironmentError> {
+  try {
+    return await loadNativePart();
+  } catch (error) {
+    if (necessary || !(error instanceof EnvironmentError)) throw error;
+    return error;
+  }
 }
 
 /** Makes, locks and opens the data directory at `path`. */

@@ -85,7 +85,8 @@ function announce(broker: RunningBroker, log: ProgramLog): void {
   const startedInMs = process.uptime() * 1000;
   // A stop does not wait for who does not read it.
   void print(startBlock({ ...broker, startedInMs }));
-  const { kafka, http, dataDirectory, clusterId, nodeId, version } = broker;
+  const { kafka, http, dataDirectory, clusterId, nodeId, version, missingHttp } = broker;
+  if (missingHttp !== null) log.warn({}, missingHttp);
   log.info({ kafka, http, dataDirectory, clusterId, nodeId, version, startedInMs }, 'The broker serves.');
 }
 

@@ -178,6 +178,7 @@ describe('what wins', () => {
       kafka: { host: '127.0.0.1', port: 9095 },
       advertisedKafka: { host: 'kafka.example', port: 9095 },
       advertisedHttp: null,
+      httpNecessary: false,
     });
     expect(checked.settings.get('log.retention.hours')).toBe('168');
     expect(checked.settings.get('node.id')).toBe('1');
@@ -196,6 +197,7 @@ describe('checkOptions', () => {
       dataDirectory: './millrace-data',
       kafka: { host: '127.0.0.1', port: 9092 },
       http: { host: '127.0.0.1', port: 8080 },
+      httpNecessary: false,
       advertisedKafka: null,
       advertisedHttp: null,
       settings: new Map([
@@ -205,9 +207,10 @@ describe('checkOptions', () => {
     });
   });
 
-  it('opens HTTP unless it is off, also where listeners name it', () => {
-    expect(checkOptions({ settings: { listeners: 'WS://127.0.0.1:0' } }).http).toEqual({ host: '127.0.0.1', port: 0 });
-    expect(checkOptions({ http: 'off' }).http).toBe(null);
+  it('knows whether HTTP was asked for', () => {
+    expect(checkOptions({ http: '127.0.0.1:0' }).httpNecessary).toBe(true);
+    expect(checkOptions({ settings: { listeners: 'WS://127.0.0.1:0' } }).httpNecessary).toBe(true);
+    expect(checkOptions({ http: 'off' })).toMatchObject({ http: null, httpNecessary: false });
   });
 
   it.each([

@@ -39,6 +39,7 @@ describe('startBroker', () => {
       dataDirectory: join(directory, 'data'),
       createdDataDirectory: true,
       nodeId: 0,
+      missingHttp: null,
     });
     const client = await WireClient.connect(broker.kafka!.port);
     await client.createTopic('t');

@@ -21,12 +21,10 @@ import {
   writeVarlong,
 } from '../records/varint.ts';
 import type { BufferPool } from '../storage/buffer-pool.ts';
-import type { ValueRun } from './value-run.ts';
 
 /** What the fields of a record take beside key, value and headers, at most: six varints and the attributes. */
 export const recordOverheadBytes = 1 + 5 + 10 + 5 + 5 + 5 + 5;
 
-const largestRunDeltaMs = 2 ** 31 - 1;
 const utf8 = new TextEncoder();
 const noHeaders = new Uint8Array([0]);
 
@@ -114,25 +112,6 @@ export class BatchEncoder {
     this.#bytes[at] = 1;
     this.#finishRecord(this.#writeValue(at + 1, value, valueStart, valueEnd), noHeaders);
     return this.#end - before;
-  }
-
-  /**
-   * Appends records of `run`, as many as fit `roomBytes` together and `largestBytes` each, all with `timestampMs`, which is none before
-   * the batch's first; returns how many. `extendLast` cannot follow.
-   */
-  appendRun(run: ValueRun, timestampMs: number, roomBytes: number, largestBytes: number): number {
-    const timestampDelta = timestampMs - this.#baseTimestampMs;
-    if (this.#count === 0 || timestampDelta < 0 || timestampDelta > largestRunDeltaMs) return 0;
-    const count = run.encode(this.#count, timestampDelta, roomBytes, largestBytes);
-    if (count === 0) return 0;
-    const { bytes, encodedStart, encodedEnd } = run;
-    const size = encodedEnd - encodedStart;
-    if (this.#end + size > this.#bytes.length) this.#grow(size);
-    this.#bytes.set(bytes.subarray(encodedStart, encodedEnd), this.#end);
-    this.#timestampDelta(timestampMs);
-    this.#end += size;
-    this.#count += count;
-    return count;
   }
 
   #timestampDelta(timestampMs: number): number {

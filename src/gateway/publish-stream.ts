@@ -18,7 +18,6 @@ import type { NamedProducer } from './named-producers.ts';
 import type { PublishOutcome } from './publish-outcome.ts';
 import type { PublishLane } from './publish-lane.ts';
 import type { PublishTarget } from './publish-target.ts';
-import type { ValueRun } from './value-run.ts';
 
 /** Hears what became of a stream's records. Called between the turns that handed them in, never from within `publish`. */
 export interface PublishListener {
@@ -83,8 +82,6 @@ export interface StreamOwner {
     start: number,
     end: number,
   ): boolean;
-  /** As `takeNext` of as many records of `run` as the batch takes, and passes over them; false where that is none. */
-  takeRun(stream: PublishStream, target: PublishTarget, partition: number, run: ValueRun): boolean;
   /** Whether so much waits already that streams should hand in no more. */
   readonly crowded: boolean;
   /** Calls `stream.tell` soon. */
@@ -202,17 +199,6 @@ export class PublishStream {
     return this.#mayGoOn();
   }
 
-  /** As `publish`, of the values of `run`, with neither key nor headers, timed now. */
-  publishRun(target: PublishTarget, partition: number, run: ValueRun): boolean {
-    while (run.count > 0) {
-      if (this.#owner.takeRun(this, target, partition, run)) continue;
-      // The first of a batch, or what needs more of a look.
-      this.publishSlice(target, partition, run.bytes, run.start, run.end);
-      run.next();
-    }
-    return this.#mayGoOn();
-  }
-
   /**
    * As `publish`, of the record with `number` of `producer`, which is stored once: see `named-producers.ts`. `partition` -1
    * is the one that the name fixes. `previousNumber` is the number that the producer takes for the last one stored, -1
@@ -276,14 +262,14 @@ export class PublishStream {
     return this.#endRun++;
   }
 
-  /** Publisher: the next `count` records, which take `sizeBytes` together, follow the one before them in the same batch. */
-  tookNext(sizeBytes: number, count = 1): void {
-    const costBytes = sizeBytes + count * recordCostBytes;
+  /** Publisher: the next record follows the one before it in the same batch. */
+  tookNext(sizeBytes: number): void {
+    const costBytes = sizeBytes + recordCostBytes;
     const last = (this.#endRun - 1) & (this.#counts.length - 1);
     this.#unchargedBytes += sizeBytes;
     this.#waitingBytes += costBytes;
-    this.#endOrdinal += count;
-    this.#counts[last]! += count;
+    this.#endOrdinal++;
+    this.#counts[last]!++;
     this.#sizes[last]! += costBytes;
   }
 

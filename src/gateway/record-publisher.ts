@@ -38,7 +38,6 @@ import { noRun, PublishStream, type PublishListener, type RecordFields, type Str
 import { PublishTarget } from './publish-target.ts';
 import { overfull, problemOfPartition, problemOfRecord } from './record-problem.ts';
 import type { Problem } from './topic-creation.ts';
-import type { ValueRun } from './value-run.ts';
 import { WaitingBytes } from './waiting-bytes.ts';
 
 export interface PublisherOptions {
@@ -227,41 +226,23 @@ export class RecordPublisher implements StreamOwner {
     start: number,
     end: number,
   ): boolean {
-    const lane = this.#nextLane(stream, target, partition);
+    const { lane } = stream;
+    if (lane === null || lane.turn !== this.#turn || lane.target !== target.kept) return false;
+    const { open } = lane;
     const boundBytes = recordOverheadBytes + end - start + 1;
-    if (lane === null || boundBytes > lane.maxRecordBytes || lane.isFullFor(boundBytes)) return false;
-    const open = lane.open!;
+    const isNext =
+      open !== null &&
+      open.lastStream === stream &&
+      (partition < 0 || partition === lane.partition) &&
+      boundBytes <= lane.maxRecordBytes &&
+      !lane.isFullFor(boundBytes) &&
+      !lane.needsKey &&
+      !stream.overfull;
+    if (!isNext) return false;
     const sizeBytes = open.encoder.appendValue(bytes, start, end, this.#nowMs);
     this.#waiting.add(sizeBytes);
     stream.tookNext(sizeBytes);
     return true;
-  }
-
-  /** As `StreamOwner`. */
-  takeRun(stream: PublishStream, target: PublishTarget, partition: number, run: ValueRun): boolean {
-    const lane = this.#nextLane(stream, target, partition);
-    if (lane === null) return false;
-    const { encoder } = lane.open!;
-    const before = encoder.sizeBytes;
-    const count = encoder.appendRun(run, this.#nowMs, lane.maxBatchBytes - before, lane.maxRecordBytes);
-    if (count === 0) return false;
-    const sizeBytes = encoder.sizeBytes - before;
-    this.#waiting.add(sizeBytes);
-    stream.tookNext(sizeBytes, count);
-    return true;
-  }
-
-  /** The lane in whose open batch the stream's last record is the last one, where the next without a key may follow it; or null. */
-  #nextLane(stream: PublishStream, target: PublishTarget, partition: number): PublishLane | null {
-    const { lane } = stream;
-    if (lane === null || lane.turn !== this.#turn || lane.target !== target.kept) return null;
-    const isNext =
-      lane.open !== null &&
-      lane.open.lastStream === stream &&
-      (partition < 0 || partition === lane.partition) &&
-      !lane.needsKey &&
-      !stream.overfull;
-    return isNext ? lane : null;
   }
 
   /** Brings `given` to how its topic stands in this turn. */

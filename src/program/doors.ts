@@ -14,7 +14,7 @@ import { AssemblyBudget } from '../server/assembly-budget.ts';
 import { ConnectionQuota } from '../server/connection-quota.ts';
 import type { DescriptorShares } from '../server/descriptor-shares.ts';
 import { httpTopics } from '../server/http-topics.ts';
-import { HttpServer } from '../server/http-server.ts';
+import { HttpServer, type NativePart } from '../server/http-server.ts';
 import { JsonWebSocket } from '../server/json-websocket/json-websocket.ts';
 import { KafkaWebSocket } from '../server/kafka-websocket.ts';
 import { MeteredService } from '../server/metered-service.ts';
@@ -31,6 +31,8 @@ export interface DoorsOptions {
   /** What clients are told to use; null: the address at which each reached the broker. */
   readonly advertisedKafka: DoorAddress | null;
   readonly advertisedHttp: DoorAddress | null;
+  /** For HTTP. */
+  readonly native: NativePart | null;
   readonly service: RequestService;
   /** For all doors but Kafka's. */
   readonly gateway: Gateway;
@@ -145,8 +147,8 @@ export class Doors {
   }
 
   async #openHttp(): Promise<void> {
-    const { http, advertisedHttp, troubles, metrics } = this.#options;
-    if (http === null) return;
+    const { http, advertisedHttp, native, troubles, metrics } = this.#options;
+    if (http === null || native === null) return;
     const service = new MeteredService(this.#options.service);
     const shared = this.#shared(service);
     const kafka = new KafkaWebSocket(shared);
@@ -158,6 +160,7 @@ export class Doors {
       idleMs: shared.idleMs,
       advertised: advertisedHttp,
       allowedOrigins: configList(this.#options.config.text('millrace.allowed.origins') ?? ''),
+      native,
       ready: () => this.#ready,
       troubles,
       metrics,

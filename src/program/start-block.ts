@@ -6,6 +6,7 @@ export interface StartBlockFacts {
   readonly version: string;
   readonly kafka: DoorAddress | null;
   readonly http: DoorAddress | null;
+  readonly missingHttp: string | null;
   readonly dataDirectory: string;
   readonly createdDataDirectory: boolean;
   /** From the start of the process, in milliseconds. */
@@ -14,7 +15,7 @@ export interface StartBlockFacts {
 
 /** The block, with its line ends. */
 export function startBlock(facts: StartBlockFacts): string {
-  const { version, kafka, http, dataDirectory, createdDataDirectory, startedInMs } = facts;
+  const { version, kafka, http, missingHttp, dataDirectory, createdDataDirectory, startedInMs } = facts;
   const rows: [name: string, text: string][] = [
     ['data', dataDirectory + (createdDataDirectory ? ' (new)' : '')],
     ['Kafka over TCP', kafka === null ? 'off' : formatDoorAddress(kafka)],
@@ -28,5 +29,6 @@ export function startBlock(facts: StartBlockFacts): string {
   }
   const width = Math.max(...rows.map(([name]) => name.length));
   const lines = rows.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`);
-  return `${['', `Millrace ${version} is ready after ${Math.round(startedInMs)} ms.`, '', ...lines, ''].join('\n')}\n`;
+  const note = missingHttp === null ? [] : ['', `  ${missingHttp}`];
+  return `${['', `Millrace ${version} is ready after ${Math.round(startedInMs)} ms.`, '', ...lines, ...note, ''].join('\n')}\n`;
 }

@@ -3,84 +3,11 @@
  * `http-server.ts` looks at who asks (origin, host, subprotocol, quota) before a part hears of a WebSocket.
  */
 
+import type { HttpRequest, HttpResponse, WebSocket } from 'uWebSockets.js';
 import type { Placed } from '../base/placed-list.ts';
 import type { Caller } from '../gateway/caller.ts';
-import type { ValueRun } from '../gateway/value-run.ts';
 
-export type HttpMethod = 'get' | 'head' | 'post' | 'options' | 'any';
-
-/** The head of a request. */
-export interface HttpRequest {
-  /** As it came, such as `GET`. */
-  readonly method: string;
-  /** Behind the question mark, as it came; null where there is none. */
-  readonly query: string | null;
-  /** The body's size, in bytes; -1 where it comes in chunks and nobody knows. */
-  readonly contentLength: number;
-  /** By its lower-case name; empty where there is none. */
-  getHeader(name: string): string;
-  /** Calls `visit` with each header, its name in lower case. */
-  forEachHeader(visit: (name: string, value: string) => void): void;
-  /** What stands for the parameter of the route at `index`, as it came. */
-  getParameter(index: number): string;
-}
-
-/**
- * The response to a request, until it has ended or was aborted. What is written leaves at once; bytes that are given stay as they
- * are, because they may be queued.
- */
-export interface HttpResponse {
-  /** Of the peer; IPv4 without its mapping into IPv6. */
-  readonly remoteAddress: string;
-  /** Once, before headers; 200 where it is left out. */
-  writeStatus(status: string): this;
-  writeHeader(name: string, value: string): this;
-  /** Writes a part of a body whose length nobody knows. False asks to write no more until `onWritable` is called. */
-  write(part: string | Uint8Array): boolean;
-  /** Ends it with a whole body, which HEAD does not get, or behind the last part; with `closes` the connection ends as well. */
-  end(body?: string | Uint8Array, closes?: boolean): void;
-  /** Ends it with its headers alone. */
-  endWithoutBody(): void;
-  /** Ends the connection at once. */
-  close(): void;
-  /** Calls `aborted` where the connection ends before the response has. */
-  onAborted(aborted: () => void): void;
-  /** Calls `take` with the body as it comes; the bytes are gone after the call. Called within the handler. */
-  onData(take: (bytes: Uint8Array, isLast: boolean) => void): void;
-  /** Calls `writable` each time that all has left after `write` returned false. */
-  onWritable(writable: () => void): void;
-  /** Reads no more of the body until `resume`, or until the response has ended; what was read already still comes. */
-  pause(): void;
-  resume(): void;
-}
-
-/** Where messages lie that came in one piece. */
-export interface MessageMemory {
-  readonly memory: WebAssembly.Memory;
-  /** All of it. */
-  readonly bytes: Uint8Array;
-  /** The same, four bytes at a time. */
-  readonly words: Int32Array;
-}
-
-/** One open WebSocket, until its link is told that it is closed. */
-export interface WebSocketPeer {
-  /** Messages whose bytes these are not came in several pieces. */
-  readonly memory: MessageMemory;
-  /** Sends a message, whose bytes stay as they are, because they may be queued. False where it is queued, because the client is slow: its link is told once all has left. */
-  send(message: string | Uint8Array, isBinary?: boolean): boolean;
-  /** What is queued, in bytes. */
-  readonly backlogBytes: number;
-  /** Gathers what `step` sends. */
-  cork(step: () => void): void;
-  /** Reads no more until `resume`; what was read already still comes. Meanwhile nobody looks whether the client is there. */
-  pause(): void;
-  resume(): void;
-  /** Says goodbye; its link is told that it is closed before this returns. */
-  end(code: number, reason: string): void;
-  /** The same without a word. */
-  close(): void;
-}
+export type HttpMethod = 'get' | 'head' | 'post' | 'put' | 'patch' | 'del' | 'options' | 'any';
 
 /** Serves one request. Where it answers later it calls `response.onAborted` before it returns. */
 export type HttpHandler = (response: HttpResponse, request: HttpRequest) => void;
@@ -101,11 +28,9 @@ export interface Living extends Placed {
 export interface SocketLink extends Living {
   /** In whose time messages are served; left out where the link counts that itself. */
   readonly caller?: Caller;
-  /** A message is `[start, end)` of `bytes`, which are gone after the call. */
-  message(bytes: Uint8Array, start: number, end: number, isBinary: boolean): void;
-  /** As `message` of each of `run`, where it is there: whoever has it takes many at once. */
-  messages?(run: ValueRun): void;
-  /** All that had been queued for a slow client has left. */
+  /** `message` is a view of memory that ends with the call. */
+  message(message: ArrayBuffer, isBinary: boolean): void;
+  /** What had been queued for a slow client has moved. */
   drained(): void;
   closed(): void;
 }
@@ -122,7 +47,11 @@ export interface Peer<Asked = unknown> {
   readonly protocol: string;
   /** What the part read of the request. */
   readonly asked: Asked;
+  /** The server's: set from open to close. */
+  link: SocketLink | null;
 }
+
+export type PeerSocket<Asked = unknown> = WebSocket<Peer<Asked>>;
 
 /** Why a request is refused: a status line such as `404 Not Found`, and a sentence. */
 export interface HttpRefusal {
@@ -140,12 +69,14 @@ export interface WebSocketRoute<Asked> {
   readonly hint: string;
   /** A longer message ends its connection, in bytes. */
   readonly largestMessageBytes: number;
+  /** A client that has not read as many bytes gets no more queued: `send` gives 2. 0: no bound. */
+  readonly largestBacklogBytes: number;
   /** A client that does not answer pings for so long is gone, in seconds; default 120. */
   readonly deadAfterS?: number;
   /** Reads what the path and query ask for. */
   readonly read: (request: HttpRequest) => { readonly asked: Asked } | HttpRefusal;
   /** The WebSocket is open. */
-  readonly open: (socket: WebSocketPeer, peer: Peer<Asked>) => SocketLink;
+  readonly open: (socket: PeerSocket<Asked>, peer: Peer<Asked>) => SocketLink;
 }
 
 /** Where a part registers what it serves, before the server listens; kept for what it needs to know later. */

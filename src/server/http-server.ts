@@ -1,5 +1,5 @@
 /**
- * The HTTP port, whose parts register pages and WebSockets in a table. I/O thread. What lies below, on sockets, is `web/`.
+ * The HTTP port: a uWebSockets.js application whose parts register pages and WebSockets in a table. I/O thread.
  *
  *   request → table → page
  *                   → upgrade → host, origin, subprotocol, stopping?, quota → the part's own reading → link
@@ -12,38 +12,33 @@
  * closes. It does not know what its parts speak: see `http-route.ts`.
  */
 
+import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, us_socket_context_t } from 'uWebSockets.js';
 import { assert, present } from '../base/assert.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
+import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import type { Logger } from '../base/logger.ts';
 import { PlacedList } from '../base/placed-list.ts';
 import type { ActiveClients } from './active-clients.ts';
 import type { ConnectionQuota } from './connection-quota.ts';
-import { nextConnectionId, unwrapMappedAddress } from './connection.ts';
+import { nextConnectionId } from './connection.ts';
 import { problemOf, problemText, problemType, statusLine } from './http-api/problem.ts';
 import { answerText } from './http-route.ts';
-import type {
-  HttpHandler,
-  HttpMethod,
-  HttpPart,
-  HttpRequest,
-  HttpResponse,
-  Living,
-  Peer,
-  RouteTable,
-  WebSocketRoute,
-} from './http-route.ts';
+import type { HttpHandler, HttpMethod, HttpPart, Living, Peer, RouteTable, WebSocketRoute } from './http-route.ts';
 import { sweepIdle } from './idle-sweep.ts';
-import { chooseSubprotocol, hostAndPort, isHostAllowed, isLoopback, isOriginAllowed } from './upgrade-request.ts';
-import { acceptOf, asksForWebSocket, problemOfHandshake } from './web/handshake.ts';
-import { HeadCache } from './web/http-connection.ts';
-import type { HttpExchange } from './web/http-exchange.ts';
-import type { RequestHead } from './web/request-head.ts';
-import { RouteList } from './web/route-list.ts';
-import type { SocketChannel } from './web/socket-channel.ts';
-import { WebServer } from './web/web-server.ts';
-import { WebSocketConnection } from './web/web-socket.ts';
+import { listenError, probeListen } from './listen-error.ts';
+import {
+  addressText,
+  chooseSubprotocol,
+  hostAndPort,
+  isHostAllowed,
+  isLoopback,
+  isOriginAllowed,
+} from './upgrade-request.ts';
+
+/** uWebSockets.js. */
+export type NativePart = typeof import('uWebSockets.js');
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -66,9 +61,14 @@ export interface HttpServerOptions {
   /** The text of `/metrics`, in Prometheus' text format. */
   readonly metrics: () => string | Promise<string>;
   readonly clock?: Clock;
+  /** Where it has been loaded already. */
+  readonly native?: NativePart;
 }
 
-type AnyRoute = WebSocketRoute<unknown>;
+/** uWebSockets.js tells of connections before they say what they want. */
+interface Filtering {
+  filter(heard: (response: HttpResponse, count: number) => void): void;
+}
 
 /** So many connections beyond those that there may be are let in: who wants a WebSocket is told why there is none. */
 const politeness = 32;
@@ -77,33 +77,71 @@ const closeWithinMs = 800;
 const nothingToDo = (): void => {};
 /** So long a WebSocket that was ended may still send: were it cut at once, what it was told last would be lost with it. */
 const lingerMs = 100;
-/** A WebSocket that is silent is pinged, so that proxies keep the connection, and ended where it is dead; in seconds. */
+/** What a request may have as headers, in bytes: ids of events are long where a topic has many partitions. */
+const headersSetting = 'UWS_HTTP_MAX_HEADERS_SIZE';
+const largestHeadersBytes = 16 * 1024;
+/** In seconds; uWebSockets.js pings by itself so that proxies keep the connection, and ends one that is dead. */
 const pingTimeoutS = 120;
+/** uWebSockets.js's LIBUS_LISTEN_EXCLUSIVE_PORT, which its types name differently than it stands there. */
+const exclusivePort = 1;
+
+/**
+ * Loads uWebSockets.js. Rejects with an `EnvironmentError` (NATIVE_PART_MISSING) where it does not load here. `load` is
+ * for tests.
+ */
+export async function loadNativePart(
+  load: () => Promise<{ readonly default: NativePart }> = () => import('uWebSockets.js'),
+): Promise<NativePart> {
+  const { env } = process;
+  const given = env[headersSetting];
+  // It is read when the library is loaded, and by nothing else.
+  env[headersSetting] ??= String(largestHeadersBytes);
+  try {
+    return (await load()).default;
+  } catch (error) {
+    throw new EnvironmentError(
+      EnvironmentErrorCode.NATIVE_PART_MISSING,
+      'HTTP and WebSocket need uWebSockets.js, which is not installed or has no binary for this system: ' +
+        'install it with Node 20 on glibc 2.27 or Node 22 on glibc 2.38 or later, or switch this port off; ' +
+        'Kafka over TCP works without it.',
+      error,
+    );
+  } finally {
+    if (given === undefined) delete env[headersSetting];
+  }
+}
 
 export class HttpServer implements RouteTable {
   readonly #options: HttpServerOptions;
   readonly #clock: Clock;
-  readonly #routes = new RouteList<HttpHandler>();
-  readonly #webSockets = new RouteList<AnyRoute>();
+  readonly #native: NativePart;
+  readonly #app: TemplatedApp;
   readonly #isLoopback: boolean;
   readonly #live = new PlacedList<Living>();
-  /** Channels that became WebSockets, whose going their links are told of. */
-  readonly #upgraded = new WeakSet<SocketChannel>();
   #webSocketCount = 0;
-  #web: WebServer | null = null;
+  #listenSocket: us_listen_socket | null = null;
+  #port = 0;
   #stopSweep: (() => void) | null = null;
   #closing: Promise<void> | null = null;
   #emptied: (() => void) | null = null;
 
-  private constructor(options: HttpServerOptions) {
+  private constructor(options: HttpServerOptions, native: NativePart) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#native = native;
+    this.#app = native.App();
+    // Its types leave this out.
+    (this.#app as unknown as Filtering).filter((response, count) => this.#connected(response, count));
     this.#isLoopback = isLoopback(options.host);
   }
 
-  /** Opens the port with what `parts` register. Rejects with an `EnvironmentError` (ADDRESS_IN_USE, ADDRESS_UNAVAILABLE). */
+  /**
+   * Opens the port with what `parts` register. Rejects with an `EnvironmentError` (NATIVE_PART_MISSING where
+   * uWebSockets.js does not load here, ADDRESS_IN_USE, ADDRESS_UNAVAILABLE).
+   */
   static async open(options: HttpServerOptions, parts: readonly HttpPart[]): Promise<HttpServer> {
-    const server = new HttpServer(options);
+    const native = options.native ?? (await loadNativePart());
+    const server = new HttpServer(options, native);
     for (const part of parts) part(server);
     server.#registerPages();
     await server.#listen();
@@ -112,7 +150,7 @@ export class HttpServer implements RouteTable {
 
   /** The address it listens on, with the real port. */
   get address(): { readonly host: string; readonly port: number } {
-    return { host: this.#options.host, port: present(this.#web, 'an open server listens').port };
+    return { host: this.#options.host, port: this.#port };
   }
 
   /** Open WebSockets. */
@@ -129,12 +167,51 @@ export class HttpServer implements RouteTable {
   // What parts call.
 
   http(method: HttpMethod, pattern: string, handler: HttpHandler): void {
-    this.#routes.add(method === 'any' ? method : method.toUpperCase(), pattern, handler);
+    this.#app[method](pattern, handler);
   }
 
   webSocket<Asked>(route: WebSocketRoute<Asked>): void {
-    // What a route reads of a request comes to itself alone.
-    this.#webSockets.add('any', route.pattern, route as unknown as AnyRoute);
+    this.#app.ws<Peer<Asked>>(route.pattern, {
+      maxPayloadLength: route.largestMessageBytes,
+      maxBackpressure: route.largestBacklogBytes,
+      idleTimeout: route.deadAfterS ?? pingTimeoutS,
+      sendPingsAutomatically: true,
+      upgrade: (response, request, context) => this.#upgrade(route, response, request, context),
+      open: (socket) => {
+        const peer = socket.getUserData();
+        peer.link = route.open(socket, peer);
+        this.#webSocketCount++;
+        // From here on it counts as a WebSocket.
+        this.#options.quota.countOnly(-1);
+        this.#options.quota.add(peer.clientHost);
+        this.#live.add(peer.link);
+      },
+      message: (socket, message, isBinary) => {
+        const peer = socket.getUserData();
+        const link = peer.link!;
+        this.#options.clients?.active(peer.id);
+        try {
+          if (link.caller?.isCharged === true) link.caller.timed(() => link.message(message, isBinary));
+          else link.message(message, isBinary);
+        } catch (error) {
+          this.#options.logger.error({ error }, 'A WebSocket is closed because serving its message failed.');
+          link.destroy();
+        }
+      },
+      drain: (socket) => {
+        const { link } = socket.getUserData();
+        // Not from within: what is queued by a corked send in this handler may stay queued for ever (3.0.6).
+        setImmediate(() => link?.drained());
+      },
+      close: (socket) => {
+        const peer = socket.getUserData();
+        const link = present(peer.link, 'close comes after open');
+        this.#webSocketCount--;
+        this.#options.quota.remove(peer.clientHost);
+        link.closed();
+        this.#gone(link);
+      },
+    });
     this.http('get', route.pattern, (response) => answerText(response, '426 Upgrade Required', `${route.hint}\n`));
   }
 
@@ -152,7 +229,7 @@ export class HttpServer implements RouteTable {
     const { quota } = this.#options;
     // Nobody else asks for addresses, which take a while.
     if (!quota.limitsAddresses) return nothingToDo;
-    const clientHost = response.remoteAddress;
+    const clientHost = addressText(new Uint8Array(response.getRemoteAddress()));
     return quota.beginRequest(clientHost) ? () => quota.endRequest(clientHost) : null;
   }
 
@@ -181,23 +258,23 @@ export class HttpServer implements RouteTable {
   }
 
   async #listen(): Promise<void> {
-    const { host, port, logger } = this.#options;
-    this.#web = await WebServer.open({
-      host,
-      port,
-      logger,
-      clock: this.#clock,
-      routes: {
-        http: this.#routes,
-        heads: new HeadCache(),
-        upgrade: (exchange, head) => this.#upgrade(exchange, head),
-        nowMs: () => this.#clock.heardMs(),
-      },
-      arrived: (remoteAddress) => this.#arrived(remoteAddress),
-      left: (channel) => {
-        if (!this.#upgraded.has(channel)) this.#options.quota.countOnly(-1);
-      },
+    const { host, port } = this.#options;
+    const socket = await new Promise<us_listen_socket | false>((resolve) => {
+      // Its default would share the port with another process that does the same.
+      const listen = this.#app.listen.bind(this.#app) as unknown as (
+        host: string,
+        port: number,
+        options: number,
+        done: (socket: us_listen_socket | false) => void,
+      ) => void;
+      listen(host, port, exclusivePort, resolve);
     });
+    if (socket === false) {
+      const cause = await probeListen(host, port);
+      throw listenError(cause ?? new Error('uWebSockets.js gives no reason'), host, port);
+    }
+    this.#listenSocket = socket;
+    this.#port = this.#native.us_socket_local_port(socket as never);
     this.#stopSweep = sweepIdle(
       this.#clock,
       this.#options.idleMs,
@@ -208,8 +285,7 @@ export class HttpServer implements RouteTable {
 
   async #close(): Promise<void> {
     this.#stopSweep?.();
-    const web = present(this.#web, 'an open server listens');
-    void web.stopListening();
+    this.#native.us_listen_socket_close(present(this.#listenSocket, 'an open server has a listen socket'));
     const hadWebSockets = this.#webSocketCount > 0;
     const emptied = new Promise<void>((resolve) => {
       this.#emptied = resolve;
@@ -225,7 +301,7 @@ export class HttpServer implements RouteTable {
       if (hadWebSockets) this.#clock.setTimer(lingerMs, resolve);
       else setImmediate(resolve);
     });
-    await web.close();
+    this.#app.close();
   }
 
   #registerPages(): void {
@@ -253,76 +329,42 @@ export class HttpServer implements RouteTable {
       status = '500 Internal Server Error';
       text = 'The metrics could not be collected.\n';
     }
-    if (!aborted) answerText(response, status, text, 'text/plain; version=0.0.4; charset=utf-8');
+    if (!aborted) response.cork(() => answerText(response, status, text, 'text/plain; version=0.0.4; charset=utf-8'));
   }
 
-  /** Counts a connection; false where it is one too many. */
-  #arrived(remoteAddress: string): boolean {
+  /** A connection is there (`count` above 0) or gone; of those that became WebSockets the going is not told here. */
+  #connected(response: HttpResponse, count: number): void {
     const { quota, logger } = this.#options;
-    const setting = quota.refusalOfAll(quota.count - politeness);
-    if (setting === null) {
-      quota.countOnly(1);
-      return true;
-    }
-    const client = unwrapMappedAddress(remoteAddress);
+    quota.countOnly(count > 0 ? 1 : -1);
+    if (count < 0) return;
+    const setting = quota.refusalOfAll(quota.count - 1 - politeness);
+    if (setting === null) return;
+    const client = addressText(new Uint8Array(response.getRemoteAddress()));
     logger.warn({ client, connections: quota.count, setting }, 'A connection was refused.');
-    return false;
+    response.close();
   }
 
-  /** Whether the request is one for a WebSocket, and there are some at its path: then it is dealt with. */
-  #upgrade(exchange: HttpExchange, head: RequestHead): boolean {
-    if (!asksForWebSocket(head)) return false;
-    const found = this.#webSockets.find('any', head.path);
-    if (found === null) return false;
-    head.parameters = found.parameters;
-    this.#answerUpgrade(found.handler, exchange, head);
-    return true;
-  }
-
-  #answerUpgrade(route: AnyRoute, exchange: HttpExchange, head: RequestHead): void {
-    const { advertised } = this.#options;
-    const wrong = problemOfHandshake(head);
-    if (wrong !== null) {
-      exchange.writeStatus('426 Upgrade Required').writeHeader('sec-websocket-version', '13');
-      return exchange.writeHeader('content-type', 'text/plain; charset=utf-8').end(`${wrong}\n`);
-    }
-    const reached = hostAndPort(head.getHeader('host'));
-    if (reached === null) return answerText(exchange, '400 Bad Request', 'The Host header names no host.\n');
+  #upgrade<Asked>(
+    route: WebSocketRoute<Asked>,
+    response: HttpResponse,
+    request: HttpRequest,
+    context: us_socket_context_t,
+  ): void {
+    const { advertised, quota, logger } = this.#options;
+    const reached = hostAndPort(request.getHeader('host'));
+    if (reached === null) return answerText(response, '400 Bad Request', 'The Host header names no host.\n');
     // Browsers name the origin with every handshake; who names none may use any name of this host.
-    const origin = head.getHeader('origin');
-    if (origin !== '' && !this.isOriginAllowed(head, origin)) {
-      return answerText(exchange, '403 Forbidden', 'Pages of this origin may not connect.\n');
+    const origin = request.getHeader('origin');
+    if (origin !== '' && !this.isOriginAllowed(request, origin)) {
+      return answerText(response, '403 Forbidden', 'Pages of this origin may not connect.\n');
     }
-    const protocol = chooseSubprotocol(head.getHeader('sec-websocket-protocol'), route.protocols);
+    const protocol = chooseSubprotocol(request.getHeader('sec-websocket-protocol'), route.protocols);
     if (protocol === null) {
       const spoken = route.protocols[0] ?? 'none';
-      return answerText(exchange, '400 Bad Request', `The subprotocol is ${spoken}.\n`);
+      return answerText(response, '400 Bad Request', `The subprotocol is ${spoken}.\n`);
     }
-    if (this.stopping) return answerText(exchange, '503 Service Unavailable', 'The broker stops.\n');
-    if (!this.#admitWebSocket(exchange)) return;
-    const reading = route.read(head);
-    if ('status' in reading) return answerText(exchange, reading.status, `${reading.reason}\n`);
-    const peer: Peer<unknown> = {
-      id: nextConnectionId(),
-      advertisedHost: advertised?.host ?? reached.host,
-      advertisedPort: advertised?.port ?? reached.port,
-      clientHost: exchange.remoteAddress,
-      protocol,
-      asked: reading.asked,
-    };
-    exchange
-      .writeStatus('101 Switching Protocols')
-      .writeHeader('upgrade', 'websocket')
-      .writeHeader('connection', 'Upgrade');
-    exchange.writeHeader('sec-websocket-accept', acceptOf(head.getHeader('sec-websocket-key')));
-    if (protocol !== '') exchange.writeHeader('sec-websocket-protocol', protocol);
-    exchange.becomes((channel) => this.#openWebSocket(route, peer, channel));
-  }
-
-  /** Whether one more may be opened; else it has been answered. */
-  #admitWebSocket(exchange: HttpExchange): boolean {
-    const { quota, logger } = this.#options;
-    const clientHost = exchange.remoteAddress;
+    if (this.stopping) return answerText(response, '503 Service Unavailable', 'The broker stops.\n');
+    const clientHost = addressText(new Uint8Array(response.getRemoteAddress()));
     // It is among those that are counted.
     quota.countOnly(-1);
     const setting = quota.refusal(clientHost);
@@ -330,41 +372,24 @@ export class HttpServer implements RouteTable {
     if (setting !== null) {
       logger.warn({ client: clientHost, connections: quota.count, setting }, 'A connection was refused.');
       // Else it would be one of them.
-      exchange.writeStatus(statusLine(503)).end('There are too many connections.\n', true);
-      return false;
+      return void response.writeStatus(statusLine(503)).end('There are too many connections.\n', true);
     }
-    if (quota.throttleMs(clientHost) === 0) return true;
-    exchange.writeStatus(statusLine(429)).end('Connections come too often from this address.\n', true);
-    return false;
-  }
-
-  #openWebSocket(route: AnyRoute, peer: Peer<unknown>, channel: SocketChannel): WebSocketConnection {
-    const { quota, clients } = this.#options;
-    const socket: WebSocketConnection = new WebSocketConnection(channel, {
-      largestMessageBytes: route.largestMessageBytes,
-      deadAfterMs: (route.deadAfterS ?? pingTimeoutS) * 1000,
-      nowMs: () => this.#clock.heardMs(),
-      run: channel.run,
-      served: (serve) => {
-        clients?.active(peer.id);
-        if (link.caller?.isCharged === true) link.caller.timed(serve);
-        else serve();
-      },
-      gone: () => {
-        this.#webSocketCount--;
-        quota.remove(peer.clientHost);
-        this.#gone(link);
-      },
-    });
-    const link = route.open(socket, peer);
-    socket.open(link);
-    this.#webSocketCount++;
-    // From here on it counts as a WebSocket.
-    this.#upgraded.add(channel);
-    quota.countOnly(-1);
-    quota.add(peer.clientHost);
-    this.#live.add(link);
-    return socket;
+    if (quota.throttleMs(clientHost) > 0) {
+      return void response.writeStatus(statusLine(429)).end('Connections come too often from this address.\n', true);
+    }
+    const reading = route.read(request);
+    if ('status' in reading) return answerText(response, reading.status, `${reading.reason}\n`);
+    const peer: Peer<Asked> = {
+      id: nextConnectionId(),
+      advertisedHost: advertised?.host ?? reached.host,
+      advertisedPort: advertised?.port ?? reached.port,
+      clientHost,
+      protocol,
+      asked: reading.asked,
+      link: null,
+    };
+    const key = request.getHeader('sec-websocket-key');
+    response.upgrade(peer, key, protocol, request.getHeader('sec-websocket-extensions'), context);
   }
 }
 

@@ -3,7 +3,10 @@
  *
  *   GET /kafka, upgrade, subprotocol kafka   binary messages: a byte stream of size-prefixed requests, and of responses
  *
- * Message borders mean nothing, so any proxy between TCP and WebSocket can stand in front.
+ * Message borders mean nothing, so any proxy between TCP and WebSocket can stand in front. What comes within one turn of
+ * the event loop is served together (`gathered-messages.ts`). uWebSockets.js reads and writes; it cannot stop reading one
+ * socket, so what a client sends while the broker is behind is kept up to a bound, and beyond it the connection ends, with
+ * code 1013, "try again later".
  * It does not know frames nor requests: see `request-pipeline.ts`.
  */
 
@@ -12,7 +15,8 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { AssemblyBudget } from './assembly-budget.ts';
 import { DoorConnection } from './connection.ts';
-import type { Peer, RouteTable, SocketLink, WebSocketPeer } from './http-route.ts';
+import { GatheredMessages, type MessageTaker } from './gathered-messages.ts';
+import type { Peer, PeerSocket, RouteTable, SocketLink } from './http-route.ts';
 import { RequestPipeline } from './request-pipeline.ts';
 import type { PipelineLimits, RequestService, Transport } from './request-pipeline.ts';
 
@@ -23,56 +27,82 @@ export interface KafkaWebSocketOptions {
   readonly logger: Logger;
   /** A longer message ends its connection, in bytes; default 16 MiB. A larger request comes as several messages. */
   readonly largestMessageBytes?: number;
+  /** What one connection may send ahead while the broker cannot take it, in bytes; default 32 MiB. */
+  readonly aheadBytes?: number;
   readonly clock?: Clock;
 }
 
 const listenerName = 'kafka-ws';
 const goingAway = 1001;
+const tryAgainLater = 1013;
 
 /** The pipeline's way out through one WebSocket, which must not be touched after its close handler. */
 class SocketTransport implements Transport {
-  readonly #socket: WebSocketPeer;
+  readonly #socket: PeerSocket<null>;
   #open = true;
+  #cut = false;
+  #paused = false;
   #unsent: (() => void)[] = [];
 
-  constructor(socket: WebSocketPeer) {
+  constructor(socket: PeerSocket<null>) {
     this.#socket = socket;
   }
 
+  /** The pipeline wants no bytes; they come nevertheless. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
   write(parts: readonly Uint8Array[], sent: () => void): boolean {
+    let flowing = true;
     if (!this.#open) {
       sent();
-      return true;
+      return flowing;
     }
+    let dropped = false;
     this.#socket.cork(() => {
-      for (const part of parts) this.#socket.send(part, true);
+      for (const part of parts) {
+        const outcome = this.#socket.send(part, true, false);
+        if (outcome !== 1) flowing = false;
+        if (outcome === 2) dropped = true;
+      }
     });
-    // The pipeline stops writing at the first that is queued, so that the queue is bounded by one write.
-    const flowing = this.#socket.backlogBytes === 0;
     if (flowing) sent();
     else this.#unsent.push(sent);
+    // A stream with a hole is worth nothing.
+    if (dropped) this.destroy();
     return flowing;
   }
 
   pauseReading(): void {
-    if (this.#open) this.#socket.pause();
+    this.#paused = true;
   }
 
   resumeReading(): void {
-    if (this.#open) this.#socket.resume();
+    this.#paused = false;
   }
 
   end(): void {
     if (this.#open) this.#socket.end(goingAway, 'the broker stops');
   }
 
+  endForNow(): void {
+    if (this.#open) this.#socket.end(tryAgainLater, 'the broker is behind');
+  }
+
   destroy(): void {
+    this.#cut = true;
     if (this.#open) this.#socket.close();
+  }
+
+  /** The connection was ended at once, by this side: what came before is not served any more. */
+  get isCut(): boolean {
+    return this.#cut;
   }
 
   /** Whether all that was written has left. */
   drained(): boolean {
-    if (!this.#open || this.#socket.backlogBytes > 0) return false;
+    if (!this.#open || this.#socket.getBufferedAmount() > 0) return false;
     this.#settle();
     return true;
   }
@@ -90,15 +120,25 @@ class SocketTransport implements Transport {
 }
 
 /** One open WebSocket and its pipeline. */
-class KafkaLink implements SocketLink {
+class KafkaLink implements SocketLink, MessageTaker {
   place = -1;
+  readonly #gathered: GatheredMessages;
   readonly #pipeline: RequestPipeline;
   readonly #transport: SocketTransport;
+  readonly #options: KafkaWebSocketOptions;
   readonly #ended: () => void;
 
-  constructor(pipeline: RequestPipeline, transport: SocketTransport, ended: () => void) {
+  constructor(
+    gathered: GatheredMessages,
+    pipeline: RequestPipeline,
+    transport: SocketTransport,
+    options: KafkaWebSocketOptions,
+    ended: () => void,
+  ) {
+    this.#gathered = gathered;
     this.#pipeline = pipeline;
     this.#transport = transport;
+    this.#options = options;
     this.#ended = ended;
   }
 
@@ -106,14 +146,26 @@ class KafkaLink implements SocketLink {
     return this.#pipeline.idleSinceMs;
   }
 
-  message(bytes: Uint8Array, start: number, end: number, isBinary: boolean): void {
+  message(message: ArrayBuffer, isBinary: boolean): void {
+    if (isBinary) return this.#gathered.add(this, new Uint8Array(message));
+    this.#gathered.passOn();
+    this.#pipeline.fail('it sent a text message; requests are binary');
+  }
+
+  takeBytes(bytes: Uint8Array): void {
     const pipeline = this.#pipeline;
-    if (!isBinary) return pipeline.fail('it sent a text message; requests are binary');
     try {
-      pipeline.receive(bytes.subarray(start, end));
+      pipeline.receive(bytes);
     } catch (error) {
-      pipeline.fail('what it sent could not be taken', error);
+      return pipeline.fail('what it sent could not be taken', error);
     }
+    if (!this.#transport.paused) return;
+    if (pipeline.keptBytes <= (this.#options.aheadBytes ?? 32 * 1024 * 1024)) return;
+    this.#options.logger.warn(
+      { connection: pipeline.connection.id, client: pipeline.connection.clientHost, bytes: pipeline.keptBytes },
+      'A WebSocket client sent further ahead than the broker can take; its connection is closed.',
+    );
+    this.#transport.endForNow();
   }
 
   drained(): void {
@@ -121,6 +173,7 @@ class KafkaLink implements SocketLink {
   }
 
   finish(): void {
+    this.#gathered.passOn();
     this.#pipeline.finish();
   }
 
@@ -130,6 +183,8 @@ class KafkaLink implements SocketLink {
 
   closed(): void {
     this.#transport.closed();
+    // Requests that want no answer count, also where their client goes right behind them.
+    if (!this.#transport.isCut) this.#gathered.passOn();
     this.#pipeline.closed();
     this.#ended();
   }
@@ -138,10 +193,12 @@ class KafkaLink implements SocketLink {
 /** The part of the HTTP server that speaks Kafka's protocol. */
 export class KafkaWebSocket {
   readonly #options: KafkaWebSocketOptions;
+  readonly #gathered: GatheredMessages;
   #connectionCount = 0;
 
   constructor(options: KafkaWebSocketOptions) {
     this.#options = options;
+    this.#gathered = new GatheredMessages(options.clock ?? systemClock);
   }
 
   get connectionCount(): number {
@@ -155,12 +212,14 @@ export class KafkaWebSocket {
       protocols: ['kafka', 'binary'],
       hint: 'Connect with a WebSocket, subprotocol kafka.',
       largestMessageBytes: this.#options.largestMessageBytes ?? 16 * 1024 * 1024,
+      // The pipeline stops writing at the first message that is queued, so the queue is bounded by one write.
+      largestBacklogBytes: 0,
       read: () => ({ asked: null }),
       open: (socket, peer) => this.#open(socket, peer),
     });
   }
 
-  #open(socket: WebSocketPeer, peer: Peer<null>): SocketLink {
+  #open(socket: PeerSocket<null>, peer: Peer<null>): SocketLink {
     const { service, budget, limits, logger, clock = systemClock } = this.#options;
     const connection = new DoorConnection({
       id: peer.id,
@@ -172,6 +231,6 @@ export class KafkaWebSocket {
     const transport = new SocketTransport(socket);
     const pipeline = new RequestPipeline(connection, service, transport, budget, limits, logger, clock);
     this.#connectionCount++;
-    return new KafkaLink(pipeline, transport, () => void this.#connectionCount--);
+    return new KafkaLink(this.#gathered, pipeline, transport, this.#options, () => void this.#connectionCount--);
   }
 }

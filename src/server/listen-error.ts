@@ -1,5 +1,6 @@
 /** What to tell the user when an address cannot be listened on; the same for every door. I/O thread. */
 
+import { createServer } from 'node:net';
 import { EnvironmentError, EnvironmentErrorCode, systemErrorCode } from '../base/environment-error.ts';
 
 /** An environment error for a failure to listen on `host`:`port`. */
@@ -25,4 +26,13 @@ export function listenError(error: unknown, host: string, port: number): Environ
         error,
       );
   }
+}
+
+/** The error that listening on `host`:`port` meets now, for servers that do not tell; null where it succeeds. */
+export function probeListen(host: string, port: number): Promise<Error | null> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', resolve);
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(null)));
+  });
 }

@@ -14,7 +14,9 @@
  * comes back with `first` as the number of the oldest message that was not acknowledged, and sends from there on again.
  *
  * A device that is above its quota hears of what is stored later.
- * While the log is behind, or its quota used up, nothing is read of it. It does not open records.
+ * uWebSockets.js cannot stop reading one socket, so a device that sends on while the log is behind, or its quota used up, has
+ * its records kept up to a bound, beyond which the connection ends with code 1013, "try again later": what was not acknowledged is sent
+ * again then. It does not open records.
  */
 
 import { ErrorCode, errorName } from '../base/error-code.ts';
@@ -24,10 +26,9 @@ import type { Caller } from '../gateway/caller.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { PublishListener, PublishStream } from '../gateway/publish-stream.ts';
 import type { PublishTarget } from '../gateway/publish-target.ts';
-import type { ValueRun } from '../gateway/value-run.ts';
 import type { Durability } from '../storage/partition-log.ts';
 import { clientIdHint, isClientId } from './client-id.ts';
-import type { HttpRefusal, RouteTable, SocketLink, WebSocketPeer } from './http-route.ts';
+import type { HttpRefusal, PeerSocket, RouteTable, SocketLink } from './http-route.ts';
 
 export interface RawWebSocketOptions {
   readonly gateway: Gateway;
@@ -49,6 +50,8 @@ interface Asked {
   readonly clientId: string;
 }
 
+type Target = PeerSocket<Asked>;
+
 const goingAway = 1001;
 const tryAgainLater = 1013;
 /** Where so much of what was told is not read, numbers wait for the next, in bytes. */
@@ -68,10 +71,10 @@ const durabilityByAcks: ReadonlyMap<string, Durability> = new Map([
 
 class RawLink implements SocketLink, PublishListener {
   place = -1;
-  /** Pings tell whether somebody is there; who has nothing to say may stay. */
+  /** uWebSockets.js's pings tell whether somebody is there; who has nothing to say may stay. */
   readonly idleSinceMs = Infinity;
   readonly caller: Caller;
-  readonly #socket: WebSocketPeer;
+  readonly #socket: Target;
   readonly #asked: Asked;
   readonly #target: PublishTarget;
   readonly #stream: PublishStream;
@@ -84,7 +87,7 @@ class RawLink implements SocketLink, PublishListener {
   #early: Uint8Array[] | null = null;
   #earlyBytes = 0;
 
-  constructor(socket: WebSocketPeer, asked: Asked, clientHost: string, gateway: Gateway) {
+  constructor(socket: Target, asked: Asked, clientHost: string, gateway: Gateway) {
     const { publisher } = gateway;
     this.#socket = socket;
     this.#asked = asked;
@@ -95,22 +98,15 @@ class RawLink implements SocketLink, PublishListener {
     if (this.#producer !== null) this.#resume(this.#producer, gateway);
   }
 
-  message(bytes: Uint8Array, start: number, end: number): void {
+  message(message: ArrayBuffer): void {
     if (this.#finishing) return;
     const { key, partition } = this.#asked;
+    const bytes = new Uint8Array(message);
     const stream = this.#stream;
-    if (this.#producer !== null) return this.#numbered(this.#producer, bytes.subarray(start, end));
-    const mayGoOn =
-      key === null
-        ? stream.publishSlice(this.#target, partition, bytes, start, end)
-        : stream.publish(this.#target, partition, key, bytes.subarray(start, end));
-    if (!mayGoOn) this.#socket.pause();
-  }
-
-  messages(run: ValueRun): void {
-    if (this.#asked.key !== null || this.#producer !== null || this.#finishing) {
-      for (; run.count > 0; run.next()) this.message(run.bytes, run.start, run.end);
-    } else if (!this.#stream.publishRun(this.#target, this.#asked.partition, run)) this.#socket.pause();
+    if (this.#producer !== null) return this.#numbered(this.#producer, bytes);
+    if (key === null) stream.publishSlice(this.#target, partition, bytes, 0, bytes.length);
+    else stream.publish(this.#target, partition, key, bytes);
+    if (stream.overfull) this.#end(tryAgainLater, 'the broker is behind');
   }
 
   #resume(producer: NamedProducer, gateway: Gateway): void {
@@ -141,11 +137,8 @@ class RawLink implements SocketLink, PublishListener {
     const { key, partition, first } = this.#asked;
     const number = first + this.#stream.endOrdinal;
     producer.beginSubmission();
-    if (!this.#stream.publishNamed(producer, number, null, this.#target, partition, key, bytes)) this.#socket.pause();
-  }
-
-  resumed(): void {
-    if (this.#open) this.#socket.resume();
+    this.#stream.publishNamed(producer, number, null, this.#target, partition, key, bytes);
+    if (this.#stream.overfull) this.#end(tryAgainLater, 'the broker is behind');
   }
 
   settled(endOrdinal: number): void {
@@ -187,7 +180,7 @@ class RawLink implements SocketLink, PublishListener {
 
   #tell(): void {
     if (!this.#open || this.#settledEnd === this.#toldEnd || this.#asked.durability === 'none') return;
-    if (this.#socket.backlogBytes > numbersWaitFromBytes) return;
+    if (this.#socket.getBufferedAmount() > numbersWaitFromBytes) return;
     this.#toldEnd = this.#settledEnd;
     this.#socket.send(String(this.#asked.first + this.#toldEnd - 1));
   }
@@ -195,7 +188,7 @@ class RawLink implements SocketLink, PublishListener {
   #send(text: string): void {
     if (!this.#open) return;
     this.#socket.send(text);
-    if (this.#socket.backlogBytes > largestBacklogBytes) this.destroy();
+    if (this.#socket.getBufferedAmount() > largestBacklogBytes) this.destroy();
   }
 
   #end(code: number, reason: string): void {
@@ -217,7 +210,9 @@ export class RawWebSocket {
       protocols: ['millrace.raw.v1'],
       hint: 'Connect with a WebSocket: every message becomes a record.',
       largestMessageBytes: this.#options.largestMessageBytes,
-      read: (request) => readAsked(request.getParameter(0), request.query ?? ''),
+      largestBacklogBytes: 0,
+      // It gives nothing where there is no query, whatever its types say.
+      read: (request) => readAsked(request.getParameter(0), (request.getQuery() as string | undefined) ?? ''),
       open: (socket, { asked, clientHost }) => new RawLink(socket, asked, clientHost, this.#options.gateway),
     });
   }

@@ -151,6 +151,11 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
     return this.#slots.length - this.#firstSlot;
   }
 
+  /** Received bytes that wait for the rest of their frame or until they are wanted. */
+  get keptBytes(): number {
+    return this.#assembler.keptBytes;
+  }
+
   /**
    * When bytes last came or left, by `heardMs` of the clock given; now while the broker owes a response or has the
    * client wait.

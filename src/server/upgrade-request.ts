@@ -75,3 +75,15 @@ export function chooseSubprotocol(offered: string, spoken: readonly string[]): s
   const names = offered.split(',').map((name) => name.trim());
   return spoken.find((name) => names.includes(name)) ?? null;
 }
+
+/** The text of a 4 or 16 byte address; IPv4 addresses mapped into IPv6 as IPv4. Empty for other lengths. */
+export function addressText(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join('.');
+  if (bytes.length !== 16) return '';
+  const mapped = bytes[10] === 0xff && bytes[11] === 0xff && bytes.subarray(0, 10).every((byte) => byte === 0);
+  if (mapped) return bytes.subarray(12).join('.');
+  const groups: string[] = [];
+  for (let i = 0; i < 16; i += 2) groups.push(((bytes[i]! << 8) | bytes[i + 1]!).toString(16));
+  // The URL parser writes the shortest form (RFC 5952).
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+}

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
-import { ProgramProcess, type ProgramOptions } from './program-process.ts';
+import { moduleUrl, ProgramProcess, type ProgramOptions } from './program-process.ts';
 import { WireClient } from './wire-client.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -42,6 +42,18 @@ function run(args: readonly string[], options?: ProgramOptions): ProgramProcess 
   programs.push(program);
   return program;
 }
+
+/** Node's arguments for a process in which uWebSockets.js is not found, as on a system without a binary. */
+const withoutNativePart = [
+  '--import',
+  moduleUrl(`
+    import Module from 'node:module';
+    const resolve = Module._resolveFilename;
+    Module._resolveFilename = (request, ...rest) => {
+      if (request === 'uWebSockets.js') throw new Error('no binary');
+      return resolve.call(Module, request, ...rest);
+    };`),
+];
 
 describe('the program', () => {
   it('prints one block that says where it is and how to connect, once it serves', async () => {
@@ -115,6 +127,24 @@ describe('the program', () => {
     await program.until(() => program.stdout.endsWith('\n\n'));
     expect(program.stdout).toContain('  Kafka over TCP      off\n');
     expect((await fetch(`http://127.0.0.1:${program.httpPort}/readyz`)).status).toBe(200);
+  });
+
+  it('starts without HTTP where uWebSockets.js is missing and nobody asked for it, and says so', async () => {
+    const program = run(['--data', data, '--kafka', '127.0.0.1:0'], { nodeArgs: withoutNativePart });
+    await program.until(() => program.stdout.endsWith('\n\n'));
+    expect(program.stdout).toContain('  HTTP and WebSocket  off\n');
+    expect(program.stdout).toContain('\n\n  HTTP and WebSocket need uWebSockets.js, which is not installed');
+    await program.logged('HTTP and WebSocket need uWebSockets.js');
+    const client = await WireClient.connect(program.kafkaPort);
+    await client.createTopic('t');
+  });
+
+  it('refuses to start without HTTP where it was asked for', async () => {
+    const args = ['--data', data, '--kafka', '127.0.0.1:0', '--http', '127.0.0.1:0'];
+    const program = run(args, { nodeArgs: withoutNativePart });
+    expect(await program.ended).toEqual({ code: 1, signal: null });
+    expect(program.stderr).toMatch(/^millrace: HTTP and WebSocket need uWebSockets\.js, .*\.\n$/);
+    expect(existsSync(data)).toBe(false);
   });
 
   it('says its release and how it is used', async () => {

@@ -59,24 +59,6 @@ describe('the raw door', () => {
     expect((await readAll('sizes', 2)).map(({ text }) => text)).toEqual(['a', 'c']);
   });
 
-  it('stores thousands of messages of one read in their order, in batches as large as may be', async () => {
-    await using device = await SocketClient.open(`${doors.url}/topics/many/produce?acks=1`);
-    const sizes = [0, 1, 63, 64, 125, 126, 3000, 9000, 20_000];
-    const messages = Array.from({ length: 3000 }, (_, i) => `${i} `.padEnd(sizes[i % sizes.length]!, 'ä'));
-    for (const [i, message] of messages.entries()) device.socket.send(i % 3 === 0 ? Buffer.from(message) : message);
-    const told: string[] = [];
-    while (told.at(-1) !== '3000') told.push(await device.next());
-    const failures = told.flatMap((text) =>
-      text.startsWith('{') ? [JSON.parse(text) as { from: number; count: number }] : [],
-    );
-    const refused = new Set(failures.flatMap(({ from, count }) => Array.from({ length: count }, (_, i) => from + i)));
-    const fits = messages.filter((message) => Buffer.byteLength(message) < 9900);
-    expect([...refused].toSorted((a, b) => a - b)).toEqual(
-      messages.flatMap((message, i) => (Buffer.byteLength(message) < 9900 ? [] : [i + 1])),
-    );
-    expect((await readAll('many', fits.length)).map(({ text }) => text)).toEqual(fits);
-  });
-
   it('stores once what a named device sends again after a cut', async () => {
     const url = `${doors.url}/topics/named/produce?producer=device-7`;
     await using device = await SocketClient.open(`${url}&first=1`);

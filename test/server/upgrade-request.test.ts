@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  addressText,
   chooseSubprotocol,
   hostAndPort,
   isHostAllowed,
@@ -109,5 +110,17 @@ describe('chooseSubprotocol', () => {
     ['kafkaesque', null],
   ])('%j: %j', (offered, expected) => {
     expect(chooseSubprotocol(offered, ['kafka', 'binary'])).toBe(expected);
+  });
+});
+
+describe('addressText', () => {
+  it('writes both families, and mapped addresses as IPv4', () => {
+    expect(addressText(Uint8Array.of(192, 0, 2, 7))).toBe('192.0.2.7');
+    const address = new Uint8Array(16);
+    address[15] = 1;
+    expect(addressText(address)).toBe('::1');
+    address.set([0xff, 0xff, 127, 0, 0, 1], 10);
+    expect(addressText(address)).toBe('127.0.0.1');
+    expect(addressText(new Uint8Array(0))).toBe('');
   });
 });

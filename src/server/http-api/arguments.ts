@@ -43,7 +43,7 @@ const mostPairs = 100;
 /** A query as long as this is refused before it is looked at, in characters. */
 const longestQuery = 8192;
 
-/** Where headers are read from; one source always has the same. */
+/** Where headers are read from. */
 export interface HeaderSource {
   /** By its lower-case name; empty where there is none. */
   getHeader(name: string): string;
@@ -68,10 +68,6 @@ export class ArgumentReader {
   readonly #defaults: ReadonlyMap<string, Value>;
   readonly #required: readonly Parameter[];
   #last: Place | null = null;
-  /** The headers that were read last, and where: clients that send the same head again and again have one source. */
-  #lastSource: HeaderSource | null = null;
-  #lastPlace: Place | null = null;
-  #lastArgs: Arguments | null = null;
 
   constructor({ parameters }: Pick<OperationShape, 'parameters'>) {
     this.#path = parameters.filter((parameter) => parameter.in === 'path');
@@ -90,17 +86,6 @@ export class ArgumentReader {
   read(pathTexts: readonly string[], query: string, source: HeaderSource): Arguments | Problem {
     const place = this.#readPlace(pathTexts, query);
     if ('status' in place) return place;
-    if (source === this.#lastSource && place === this.#lastPlace) return this.#lastArgs!;
-    const args = this.#readHeaders(place, source);
-    if (!('status' in args)) {
-      this.#lastSource = source;
-      this.#lastPlace = place;
-      this.#lastArgs = args;
-    }
-    return args;
-  }
-
-  #readHeaders(place: Place, source: HeaderSource): Arguments | Problem {
     let values: Map<string, Value> | null = null;
     for (const { name, parameter } of this.#headers) {
       const text = source.getHeader(name);

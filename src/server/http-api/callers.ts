@@ -3,12 +3,13 @@
  * I/O thread.
  */
 
+import type { HttpResponse } from 'uWebSockets.js';
 import { ErrorCode } from '../../base/error-code.ts';
 import { allowAll } from '../../broker/authorizer.ts';
 import type { Broker } from '../../broker/broker.ts';
 import { Caller, type ByteRate } from '../../gateway/caller.ts';
 import { longestClientId } from '../client-id.ts';
-import type { HttpResponse } from '../http-route.ts';
+import { addressText } from '../upgrade-request.ts';
 import type { Arguments } from './arguments.ts';
 import type { Parameter } from './operation.ts';
 import { problemOf, type Problem } from './problem.ts';
@@ -41,7 +42,7 @@ export class Callers {
     const clientId = args.text(clientParameter.name) ?? httpClientId;
     // Where everybody may do everything nobody looks at addresses.
     const { authorizer } = this.#broker;
-    const host = authorizer === allowAll ? '' : response.remoteAddress;
+    const host = authorizer === allowAll ? '' : addressText(new Uint8Array(response.getRemoteAddress()));
     const name = host === '' ? clientId : `${host} ${clientId}`;
     const known = this.#known.get(name);
     if (known !== undefined) return known;

@@ -1,22 +1,23 @@
 /**
- * One request and its response, as operations see them. I/O thread.
+ * One request and its response over uWebSockets.js. I/O thread.
  *
- *   begun ─► answered at once                         a close of the server waits for what is not over, and the response
+ *   begun ─► answered at once                         a close of the server waits for what is not over, and uWebSockets.js
  *         ─► waits ─► answered, or streamed and ended    must not be touched once it is: both are kept here
  *         ─► aborted by the client
  *
  * A client may be answered while it still sends its body. The connection is not closed then, for the answer would be lost
- * with it: what comes is passed over, at no cost but its way. A server that stops waits for it a little.
+ * with it: what comes is passed over by uWebSockets.js, at no cost but its way. A server that stops waits for it a little.
  *
  * It knows statuses, headers and bytes; what they say is the operation's.
  */
 
+import type { HttpResponse } from 'uWebSockets.js';
 import { assert } from '../../base/assert.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { ErrorCode } from '../../base/error-code.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Caller } from '../../gateway/caller.ts';
-import type { HttpResponse, Living, RouteTable } from '../http-route.ts';
+import type { Living, RouteTable } from '../http-route.ts';
 import type { Arguments } from './arguments.ts';
 import { commonProblems, type OperationShape } from './operation.ts';
 import { problemOf, problemText, problemType, proxyProblemText, statusLine, type Problem } from './problem.ts';
@@ -144,6 +145,16 @@ export class Exchange implements Living {
     this.#movedMs = this.#clock.heardMs();
   }
 
+  /**
+   * Begins the time anew that uWebSockets.js gives a client to send or take something, some ten seconds; for those that
+   * may be slow. While the body is held back it gives no time.
+   */
+  hold(): void {
+    if (this.#over || this.#heldBack) return;
+    this.response.pause();
+    this.response.resume();
+  }
+
   /** Reads no more of the body until `letFlow`, or until the response ends. */
   holdBack(): void {
     if (this.#over || this.#heldBack || this.bodyBytes === 0) return;
@@ -187,9 +198,14 @@ export class Exchange implements Living {
     // Else nothing that follows over the connection would ever be read.
     this.letFlow();
     this.#end();
-    this.#writeHead(status, type, headers);
-    // Of HEAD it sends everything but the body.
-    this.response.end(body);
+    this.response.cork(() => {
+      this.#writeHead(status, type, headers);
+      if (this.#headOnly) {
+        // Given as what `endWithoutBody` reports, it would be waited for (3.0.6).
+        this.response.writeHeader('content-length', String(Buffer.byteLength(body)));
+        this.response.endWithoutBody();
+      } else this.response.end(body);
+    });
   }
 
   answerJson(status: number, body: unknown): void {
@@ -212,16 +228,23 @@ export class Exchange implements Living {
     this.#streaming = true;
     if (this.#headOnly) {
       this.#end();
-      this.#writeHead(200, type, headers);
-      return this.response.endWithoutBody();
+      this.response.cork(() => {
+        this.#writeHead(200, type, headers);
+        this.response.endWithoutBody();
+      });
+      return;
     }
     this.response.onWritable(() => {
       this.moved();
-      if (!this.#over) this.#listener?.writable?.();
+      // Not from within: a response may end only outside of this handler (3.0.6).
+      setImmediate(() => {
+        if (!this.#over) this.#listener?.writable?.();
+      });
+      return true;
     });
-    this.#writeHead(200, type, headers);
-    // The client hears at once that it was let in.
-    this.response.write('');
+    this.response.cork(() => {
+      this.#writeHead(200, type, headers);
+    });
   }
 
   /** From here on the client is sent what others write, and asks for nothing more; once, after `stream`. */
@@ -236,7 +259,11 @@ export class Exchange implements Living {
   write(part: string | Uint8Array): boolean {
     if (this.#over) return false;
     this.moved();
-    return this.response.write(part);
+    let flowing = false;
+    this.response.cork(() => {
+      flowing = this.response.write(part);
+    });
+    return flowing;
   }
 
   /** Ends a streamed response. */
@@ -244,7 +271,11 @@ export class Exchange implements Living {
     if (this.#over) return;
     this.letFlow();
     this.#end();
-    this.response.end(last);
+    this.response.cork(() => {
+      if (last !== '') this.response.write(last);
+      // It could be told to close, but would write a header between the chunks then (3.0.6).
+      this.response.end();
+    });
   }
 
   // As Living.

@@ -4,10 +4,11 @@
  * WHATWG Fetch), and says of other methods that they are not there.
  */
 
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { Clock } from '../../base/clock.ts';
 import { ErrorCode } from '../../base/error-code.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { HttpPart, HttpRequest, HttpResponse, RouteTable } from '../http-route.ts';
+import type { HttpPart, RouteTable } from '../http-route.ts';
 import { ArgumentReader } from './arguments.ts';
 import type { Callers } from './callers.ts';
 import { Exchange } from './exchange.ts';
@@ -65,7 +66,7 @@ function serverOf(
       logger,
       headOnly,
       origin: isAllowed ? origin : '',
-      bodyBytes: !takesBody ? 0 : request.contentLength < 0 ? Infinity : request.contentLength,
+      bodyBytes: takesBody ? bodyBytesOf(request) : 0,
     });
     if (!isAllowed) return exchange.fail(foreignOrigin);
     if (server.stopping) return exchange.fail(stopping);
@@ -74,7 +75,9 @@ function serverOf(
     const pathTexts: string[] = [];
     for (let i = 0; i < parameterCount; i++) pathTexts.push(request.getParameter(i));
     exchange.guard(() => {
-      const args = reader.read(pathTexts, request.query ?? '', request);
+      // There is none where the URL has no question mark, whatever its type says.
+      const query = (request.getQuery() as string | undefined) ?? '';
+      const args = reader.read(pathTexts, query, request);
       if ('status' in args) return exchange.fail(args);
       exchange.args = args;
       const caller = callers.of(args, response);
@@ -97,6 +100,12 @@ const tooManyOfAddress = problemOf(
 );
 const stopping = problemOf(ErrorCode.BROKER_NOT_AVAILABLE, 'The broker stops.');
 
+function bodyBytesOf(request: HttpRequest): number {
+  const length = request.getHeader('content-length');
+  if (length !== '') return Number(length);
+  return request.getHeader('transfer-encoding') === '' ? 0 : Infinity;
+}
+
 function registerRest(server: RouteTable, pattern: string, allow: string): void {
   server.http('options', pattern, (response, request) => {
     const origin = request.getHeader('origin');
@@ -113,7 +122,7 @@ function registerRest(server: RouteTable, pattern: string, allow: string): void 
     response.endWithoutBody();
   });
   server.http('any', pattern, (response, request) => {
-    const { method } = request;
+    const method = request.getCaseSensitiveMethod();
     const detail = `${/^[A-Z]{1,20}$/.test(method) ? method : 'This method'} is not served here; these are: ${allow}.`;
     response.writeStatus(statusLine(405)).writeHeader('content-type', problemType).writeHeader('allow', allow);
     response.end(problemText(problemOf(ErrorCode.INVALID_REQUEST, detail, 405)));
@@ -125,7 +134,7 @@ function allowedMethods(operations: readonly Operation[]): string {
   return [...methods, 'OPTIONS'].join(', ');
 }
 
-/** `/topics/{topic}` as the server's table has it. */
+/** `/topics/{topic}` as uWebSockets.js has it. */
 function patternOf(path: string): string {
   return path.replaceAll(/\{([a-z_]+)\}/gi, ':$1');
 }

@@ -9,7 +9,7 @@
  * and Kafka protocol bindings, and its partitioning extension.
  */
 
-import type { HttpRequest } from '../http-route.ts';
+import type { HttpRequest } from 'uWebSockets.js';
 import type { RecordHeader } from '../../records/record-reader.ts';
 import { JsonWalker, kindAt } from '../json/json-walker.ts';
 import type { RecordShape } from './record-shape.ts';
@@ -61,7 +61,7 @@ export function binaryEvent(request: HttpRequest): BinaryEvent | string {
   const attributes = new Map<string, string>();
   let contentType = '';
   let problem: string | null = null;
-  request.forEachHeader((name, value) => {
+  request.forEach((name, value) => {
     if (name === 'content-type') contentType = value;
     if (!name.startsWith('ce-')) return;
     const attribute = name.slice(3);

@@ -7,7 +7,7 @@
  *                ─► NDJSON, REST Proxy v3 ─► stream ─► answered as it goes
  */
 
-import type { HttpRequest } from '../http-route.ts';
+import type { HttpRequest } from 'uWebSockets.js';
 import { ErrorCode, errorName } from '../../base/error-code.ts';
 import type { Offset } from '../../base/numbers.ts';
 import { AclOperation } from '../../broker/authorizer.ts';

@@ -12,7 +12,7 @@
  */
 
 import type { Gunzip } from 'node:zlib';
-import type { HttpRequest } from '../http-route.ts';
+import type { HttpRequest } from 'uWebSockets.js';
 import { assert } from '../../base/assert.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { ErrorCode } from '../../base/error-code.ts';
@@ -35,8 +35,8 @@ import {
 } from './body-sink.ts';
 import { WorkTurns, type TurnWork } from './work-turns.ts';
 
-/** How often bodies are looked at that may stand still. */
-const lookPeriodMs = 4000;
+/** uWebSockets.js ends connections whose bodies come slowly, unless it is told every so often that they are held. */
+const heldPeriodMs = 4000;
 /** What a stream gives at once, in bytes. */
 const partBytes = 32 * 1024;
 /** A compressed body may inflate to so many bytes for each of its own, beyond the first of them. */
@@ -78,14 +78,15 @@ export class BodyReaders implements BodyRoom {
     }
     // Nearly always the first chunk is the body, and then nothing need be made for it.
     let reader: BodyReader | null = null;
-    exchange.response.onData((bytes, isLast) => {
+    exchange.response.onData((chunk, isLast) => {
       if (reader === null && !exchange.over) {
+        const bytes = new Uint8Array(chunk);
         if (isLast && coding === 'identity') return exchange.guard(() => this.#atOnce(exchange, bytes, take));
         if (bytes.length === 0 && !isLast) return;
         reader = new BodyReader(this, exchange, coding, new CollectingSink(this, exchange, take), true);
         reader.began();
       }
-      reader?.take(bytes, isLast);
+      reader?.take(chunk, isLast);
     });
   }
 
@@ -104,7 +105,7 @@ export class BodyReaders implements BodyRoom {
     }
     const reader = new BodyReader(this, exchange, coding, sink, false);
     reader.began();
-    exchange.response.onData((bytes, isLast) => reader.take(bytes, isLast));
+    exchange.response.onData((chunk, isLast) => reader.take(chunk, isLast));
     return reader;
   }
 
@@ -135,9 +136,9 @@ export class BodyReaders implements BodyRoom {
   }
 
   #schedule(): void {
-    this.#timer = this.clock.setTimer(lookPeriodMs, () => {
+    this.#timer = this.clock.setTimer(heldPeriodMs, () => {
       this.#timer = null;
-      for (const reader of [...this.#reading]) reader.look();
+      for (const reader of [...this.#reading]) reader.hold();
       if (this.#reading.size > 0) this.#schedule();
     });
   }
@@ -207,8 +208,8 @@ export class BodyReader implements Placed, TurnWork {
   }
 
   /** What came. */
-  take(bytes: Uint8Array, isLast: boolean): void {
-    this.#exchange.guard(() => this.#came(bytes, isLast));
+  take(chunk: ArrayBuffer, isLast: boolean): void {
+    this.#exchange.guard(() => this.#came(new Uint8Array(chunk), isLast));
   }
 
   /** The sink can take more. */
@@ -231,10 +232,11 @@ export class BodyReader implements Placed, TurnWork {
     this.#sink.stopped?.();
   }
 
-  /** Called every few seconds: gives up a body that stands still. */
-  look(): void {
+  /** Called every few seconds: gives up a body that stands still, and keeps one that may from being ended. */
+  hold(): void {
     const { clock, limits } = this.#readers;
-    if (this.#isWhole && clock.monotonicMs() - this.#movedMs > limits.stillMs) this.#fail(stoodStill);
+    if (this.#isWhole && clock.monotonicMs() - this.#movedMs > limits.stillMs) return this.#fail(stoodStill);
+    this.#exchange.hold();
   }
 
   #came(bytes: Uint8Array, isLast: boolean): void {
@@ -351,7 +353,7 @@ export class BodyReader implements Placed, TurnWork {
   }
 
   #inflate(gunzip: Gunzip, bytes: Uint8Array, isLast: boolean): void {
-    // The bytes are gone after this call.
+    // The bytes are uWebSockets.js's and gone after this call.
     if (bytes.length > 0 && !gunzip.write(bytes.slice())) this.#exchange.holdBack();
     if (isLast) gunzip.end();
   }

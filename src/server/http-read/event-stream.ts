@@ -154,6 +154,7 @@ class EventStream implements ReaderListener, Placed {
   /** Every few seconds: shows the client that the connection lives, and looks for partitions that are new. */
   beat(): void {
     if (!this.#exchange.streaming || this.#exchange.over) return;
+    this.#exchange.hold();
     if (!this.#wrote && this.#flowing) this.#flowing = this.#exchange.write(':\n\n');
     this.#wrote = false;
     void this.#addNew();

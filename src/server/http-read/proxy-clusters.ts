@@ -4,7 +4,7 @@
  * alone.
  */
 
-import type { HttpRequest } from '../http-route.ts';
+import type { HttpRequest } from 'uWebSockets.js';
 import { ErrorCode } from '../../base/error-code.ts';
 import { AclOperation } from '../../broker/authorizer.ts';
 import type { Broker } from '../../broker/broker.ts';

@@ -1,6 +1,6 @@
 /** The operations that read: pages of records, events as they come, and what topics there are. I/O thread. */
 
-import type { HttpRequest } from '../http-route.ts';
+import type { HttpRequest } from 'uWebSockets.js';
 import type { Clock } from '../../base/clock.ts';
 import { ErrorCode } from '../../base/error-code.ts';
 import { AclOperation } from '../../broker/authorizer.ts';
@@ -29,7 +29,7 @@ export interface ReadOptions {
   readonly heartbeatMs?: number | undefined;
 }
 
-/** Within what proxies and clients wait for a response that says nothing. */
+/** Within what uWebSockets.js gives a client that takes nothing. */
 const defaultHeartbeatMs = 5000;
 
 const text: JsonSchema = { type: 'string' };

@@ -4,8 +4,8 @@
  *   text message ─► PublishScanner ─► publish: Publishing
  *                                 └─► any other: JSON.parse, checked against its schema ─► Subscription …
  *
- * What is wrong with one frame is answered with an error frame, and the connection goes on. It ends, without a word, where a
- * client does not read what it is told; who publishes faster than the log takes is read more slowly.
+ * What is wrong with one frame is answered with an error frame, and the connection goes on. It ends where a client does
+ * not read what it is told (without a word), or publishes on though the log is behind (1013, "try again later").
  */
 
 import { ErrorCode, errorName } from '../../base/error-code.ts';
@@ -13,7 +13,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { Caller } from '../../gateway/caller.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
 import { problemOfIdentity } from '../../gateway/named-producers.ts';
-import type { MessageMemory, SocketLink, WebSocketPeer } from '../http-route.ts';
+import type { PeerSocket, SocketLink } from '../http-route.ts';
 import { JsonKind } from '../json/json-core.ts';
 import { clientFrames, type BrokerFrame, type ClientFrame, type ClientFrames, type FrameId } from './frames.ts';
 import { field, PublishScanner, Scanned } from './publish-scanner.ts';
@@ -31,24 +31,25 @@ export interface JsonServices {
 }
 
 const goingAway = 1001;
+const tryAgainLater = 1013;
 /** A client that has not read so much of what it was answered is ended, in bytes; records are held back earlier. */
 const unreadAnswersBytes = 1024 * 1024;
 /** From here on acknowledgements that are cumulative wait for the next, in bytes. */
 const behindFromBytes = 64 * 1024;
 const mostSubscriptions = 32;
 
-/** Reads one frame at a time, for all connections of a server; it is made with the first of them, because a start does without. */
-const scanners = new WeakMap<MessageMemory, PublishScanner>();
+/** Reads one frame at a time, for all connections; it is made with the first of them, because a start does without. */
+let sharedScanner: PublishScanner | null = null;
 const decoder = new TextDecoder();
 
 type Frames = { readonly [T in keyof ClientFrames]: (frame: ClientFrames[T]) => void };
 
 export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner {
   place = -1;
-  /** Pings tell whether somebody is there; who waits for records may stay. */
+  /** uWebSockets.js's pings tell whether somebody is there; who waits for records may stay. */
   readonly idleSinceMs = Infinity;
   readonly caller: Caller;
-  readonly #socket: WebSocketPeer;
+  readonly #socket: PeerSocket<string>;
   readonly #services: JsonServices;
   readonly #scanner: PublishScanner;
   #publishing: Publishing | null = null;
@@ -57,33 +58,30 @@ export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner 
   #open = true;
   #finishing = false;
 
-  constructor(socket: WebSocketPeer, caller: Caller, services: JsonServices) {
+  constructor(socket: PeerSocket<string>, caller: Caller, services: JsonServices) {
     this.#socket = socket;
     this.caller = caller;
     this.#services = services;
-    const scanner = scanners.get(socket.memory) ?? new PublishScanner(socket.memory);
-    scanners.set(socket.memory, scanner);
-    this.#scanner = scanner;
+    this.#scanner = sharedScanner ??= new PublishScanner();
   }
 
-  message(bytes: Uint8Array, start: number, end: number, isBinary: boolean): void {
+  message(message: ArrayBuffer, isBinary: boolean): void {
     if (this.#finishing) return;
     if (isBinary) return this.#refuse(undefined, 'A frame is a text message, not a binary one.');
+    const bytes = new Uint8Array(message);
     const scanner = this.#scanner;
-    switch (scanner.scan(bytes, start, end)) {
+    switch (scanner.scan(bytes)) {
       case Scanned.PUBLISH:
         return this.#publish(scanner);
       case Scanned.INVALID:
         return this.#refuse(idOf(scanner), scanner.problem);
       case Scanned.OTHER:
-        return this.#take(
-          JSON.parse(decoder.decode(bytes.subarray(start, end))) as { readonly type?: unknown; readonly id?: unknown },
-        );
+        return this.#take(JSON.parse(decoder.decode(bytes)) as { readonly type?: unknown; readonly id?: unknown });
     }
   }
 
   drained(): void {
-    if (!this.#open || this.#socket.backlogBytes > 0) return;
+    if (!this.#open || this.#socket.getBufferedAmount() > 0) return;
     this.#unreadBytes = 0;
     this.#publishing?.tellOn();
     if (this.#subscriptions !== null) for (const each of this.#subscriptions.values()) each.drained();
@@ -109,16 +107,8 @@ export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner 
 
   // What publishing and subscriptions call.
 
-  holdBack(): void {
-    if (this.#open) this.#socket.pause();
-  }
-
-  goOn(): void {
-    if (this.#open) this.#socket.resume();
-  }
-
   get isBehind(): boolean {
-    return this.#open && this.#socket.backlogBytes > behindFromBytes;
+    return this.#open && this.#socket.getBufferedAmount() > behindFromBytes;
   }
 
   sendAll(frames: readonly string[]): void {
@@ -134,11 +124,11 @@ export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner 
   }
 
   sendRecords(frame: Uint8Array): boolean {
-    return this.#open && this.#socket.send(frame);
+    return this.#open && this.#socket.send(frame, false, false) === 1;
   }
 
   #answer(text: string): void {
-    if (!this.#open || this.#socket.send(text)) return;
+    if (!this.#open || this.#socket.send(text, false, false) === 1) return;
     this.#unreadBytes += text.length;
     // It would not read why, either.
     if (this.#unreadBytes > unreadAnswersBytes) this.destroy();
@@ -148,6 +138,7 @@ export class JsonLink implements SocketLink, PublishingOwner, SubscriptionOwner 
     this.#publishing ??= new Publishing(this, this.#services.gateway.publisher, { type: 'configure' });
     const problem = this.#publishing.publish(scanner);
     if (problem !== null) this.#refuse(idOf(scanner), problem);
+    else if (this.#publishing.isOverfull) this.#end(tryAgainLater, 'the broker is behind');
   }
 
   #take(frame: { readonly type?: unknown; readonly id?: unknown }): void {

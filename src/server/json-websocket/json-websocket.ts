@@ -37,10 +37,12 @@ export class JsonWebSocket {
       protocols: ['millrace.v1'],
       hint: 'Connect with a WebSocket, subprotocol millrace.v1; /asyncapi.json describes it.',
       largestMessageBytes: this.#options.largestMessageBytes,
+      // Records are held back and answers bounded before a frame could be dropped.
+      largestBacklogBytes: 0,
       // A member that is gone without a word gives its partitions up this soon.
       deadAfterS: 32,
       read: (request) => {
-        const clientId = new URLSearchParams(request.query ?? '').get('clientId') ?? defaultClientId;
+        const clientId = request.getQuery('clientId') ?? defaultClientId;
         if (isClientId(clientId)) return { asked: clientId };
         return { status: '400 Bad Request', reason: clientIdHint };
       },

@@ -9,7 +9,6 @@
  */
 
 import { assert } from '../../base/assert.ts';
-import type { MessageMemory } from '../http-route.ts';
 import { JsonCore, JsonKind, jsonMemory } from '../json/json-core.ts';
 
 /** The fields of a publish frame and of a record, by the place at which they are kept. */
@@ -48,18 +47,14 @@ export type Scanned = (typeof Scanned)[keyof typeof Scanned];
 /** Arrays and objects within each other, at most, and the frame is one. */
 export const deepestNesting = 100;
 const deepestValue = deepestNesting - 1;
-/** The WebSocket has made sure of UTF-8. */
+/** uWebSockets.js has made sure of UTF-8. */
 const noFlags = 0;
 /** Places of what the core tells, four bytes each. */
 const membersPlace = jsonMemory.members / 4;
 const wordsOfMember = jsonMemory.sizeOfMember / 4;
 
 export class PublishScanner {
-  /** For messages that lie where sockets are read to, and for others. */
-  readonly #inPlace: JsonCore | null;
-  #apart: JsonCore | null = null;
-  #core: JsonCore;
-  #start = 0;
+  readonly #core = new JsonCore(putNames);
   #end = 0;
   /** Where the records go on, and where they end; -1 where the frame itself is the record. */
   #recordsAt = -1;
@@ -68,30 +63,16 @@ export class PublishScanner {
   /** Why the frame or the record was refused, as a sentence. */
   problem = '';
 
-  /** Most messages lie in `memory`, where that is given. */
-  constructor(memory: MessageMemory | null = null) {
-    this.#inPlace = memory === null ? null : new JsonCore(putNames, memory);
-    this.#core = this.#inPlace ?? this.#placing();
-  }
-
   /** The bytes that places mean, until the next `scan`. */
   get bytes(): Uint8Array {
     return this.#core.bytes;
   }
 
-  /** Reads the frame `[start, end)` of `message`. After INVALID there is a `problem`; OTHER is a JSON object of another type, or of none. */
-  scan(message: Uint8Array, start = 0, end = message.length): Scanned {
-    if (message === this.#inPlace?.bytes) {
-      this.#core = this.#inPlace;
-      this.#start = start;
-      this.#end = end;
-    } else {
-      this.#core = this.#placing();
-      this.#start = jsonMemory.text;
-      this.#end = this.#core.place(message, start, end);
-    }
+  /** Reads a frame. After INVALID there is a `problem`; OTHER is a JSON object of another type, or of none. */
+  scan(message: Uint8Array): Scanned {
+    this.#end = this.#core.place(message);
     this.#recordsAt = -1;
-    const behind = this.#readObject(this.#start, this.#end, 0);
+    const behind = this.#readObject(jsonMemory.text, this.#end, 0);
     if (behind === 0) return Scanned.INVALID;
     if (this.#spaceEnd(behind) !== this.#end)
       return this.#refuse('The frame is not JSON: something follows its object.');
@@ -168,7 +149,7 @@ export class PublishScanner {
     const core = this.#core;
     const behind = core.module.scanMembers(at, end, noFlags, deepestValue, first, publishFields.length);
     if (behind !== 0) return behind;
-    const problemAt = core.words[jsonMemory.problemAt / 4]! - this.#start;
+    const problemAt = core.words[jsonMemory.problemAt / 4]! - jsonMemory.text;
     this.problem = `The frame is not JSON as it is due: ${core.problem(deepestNesting)} (byte ${problemAt}).`;
     return 0;
   }
@@ -184,11 +165,6 @@ export class PublishScanner {
     const repeated = words[jsonMemory.repeatedStart / 4]!;
     if (repeated === 0) return null;
     return `${what} has ${decoder.decode(bytes.subarray(repeated, words[jsonMemory.repeatedEnd / 4]))} twice.`;
-  }
-
-  #placing(): JsonCore {
-    this.#apart ??= new JsonCore(putNames);
-    return this.#apart;
   }
 
   #spaceEnd(from: number): number {

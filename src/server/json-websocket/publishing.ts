@@ -30,9 +30,6 @@ export interface PublishingOwner {
   sendAll(frames: readonly string[]): void;
   /** Whether the client has not read what it was told already: an acknowledgement waits for the next then. */
   readonly isBehind: boolean;
-  /** Reads nothing more until `goOn`; what was read already still comes. */
-  holdBack(): void;
-  goOn(): void;
   /** Ends the connection at once. */
   destroy(): void;
 }
@@ -58,8 +55,9 @@ interface Run {
 
 const durabilityByAcks = { all: 'synced', '1': 'written', '0': 'none' } as const satisfies Record<string, Durability>;
 const mostProducers = 100;
-/** With so many frames waiting that have an id, their client is held back. */
-const mostWaitingFrames = 256 * 1024;
+/** What a frame with an id costs until it is acknowledged, and what all may cost, in bytes. */
+const waitingFrameBytes = 128;
+const mostWaitingFrameBytes = 32 * 1024 * 1024;
 const encoder = new TextEncoder();
 const noBytes = new Uint8Array(0);
 const { headers: headersSchema } = clientFrames.publish.properties;
@@ -89,15 +87,18 @@ export class Publishing implements PublishListener {
   #valueEnd = 0;
   #headers: readonly RecordHeader[] | null = null;
   #drained: (() => void) | null = null;
-  /** The stream takes no more for now. */
-  #isFull = false;
-  #isHeldBack = false;
 
   constructor(owner: PublishingOwner, publisher: RecordPublisher, { acks, confirm }: ClientFrames['configure']) {
     this.#owner = owner;
     this.#publisher = publisher;
     this.#isCumulative = confirm === 'cumulative';
     this.#stream = publisher.openStream(this, { durability: durabilityByAcks[acks ?? 'all'], caller: owner.caller });
+  }
+
+  /** The client sent on though the log is behind: its records would be refused from here on. */
+  get isOverfull(): boolean {
+    const waitingFrames = this.#waiting.length - this.#firstWaiting;
+    return this.#stream.overfull || waitingFrames * waitingFrameBytes > mostWaitingFrameBytes;
   }
 
   /** Whether anything was handed in. */
@@ -128,10 +129,6 @@ export class Publishing implements PublishListener {
     if (!this.#isCumulative && scanner.kind(field.id) !== JsonKind.ABSENT) {
       const end = this.#stream.endOrdinal;
       this.#waiting.push({ id: scanner.rawOf(field.id), start, end, runs: scanner.isBatch ? [] : null });
-    }
-    if (this.#mustHoldBack && !this.#isHeldBack) {
-      this.#isHeldBack = true;
-      this.#owner.holdBack();
     }
     return null;
   }
@@ -191,27 +188,11 @@ export class Publishing implements PublishListener {
     this.#settledEnd = endOrdinal;
     if (this.#isCumulative) this.#tellCumulative();
     this.#sendOut();
-    this.#goOn();
     if (this.#drained !== null && this.#stream.waitingCount === 0) this.#drained();
-  }
-
-  resumed(): void {
-    this.#isFull = false;
-    this.#goOn();
   }
 
   broken(): void {
     this.#owner.destroy();
-  }
-
-  get #mustHoldBack(): boolean {
-    return this.#isFull || this.#waiting.length - this.#firstWaiting > mostWaitingFrames;
-  }
-
-  #goOn(): void {
-    if (!this.#isHeldBack || this.#mustHoldBack) return;
-    this.#isHeldBack = false;
-    this.#owner.goOn();
   }
 
   #tellCumulative(): void {
@@ -283,7 +264,7 @@ export class Publishing implements PublishListener {
     if (this.#producer !== null) {
       const number = scanner.integerOf(field.sequence);
       const slice = value === null ? null : value.subarray(this.#valueStart, this.#valueEnd);
-      const mayGoOn = this.#stream.publishNamed(
+      this.#stream.publishNamed(
         this.#producer,
         number,
         null,
@@ -294,17 +275,14 @@ export class Publishing implements PublishListener {
         timestampMs,
         this.#headers,
       );
-      if (!mayGoOn) this.#isFull = true;
       return;
     }
-    let mayGoOn: boolean;
     if (this.#key === null && this.#headers === null && timestampMs < 0 && value !== null) {
-      mayGoOn = this.#stream.publishSlice(target, partition, value, this.#valueStart, this.#valueEnd);
+      this.#stream.publishSlice(target, partition, value, this.#valueStart, this.#valueEnd);
     } else {
       const slice = value === null ? null : value.subarray(this.#valueStart, this.#valueEnd);
-      mayGoOn = this.#stream.publish(target, partition, this.#key, slice, timestampMs, this.#headers);
+      this.#stream.publish(target, partition, this.#key, slice, timestampMs, this.#headers);
     }
-    if (!mayGoOn) this.#isFull = true;
   }
 
   #targetOf(scanner: PublishScanner, bytes: Uint8Array): PublishTarget {

@@ -1,6 +1,6 @@
 /**
- * What passes over JSON text, in WebAssembly, as TypeScript sees it: one text at a time, copied into memory of its own, or
- * where it lies in another's, which leaves it the first 4 KiB. Any thread, an instance each. The source is `assembly/json/`; this file is the contract between both sides.
+ * What passes over JSON text, in WebAssembly, as TypeScript sees it: one text at a time, copied into memory of its own. Any
+ * thread, an instance each. The source is `assembly/json/`; this file is the contract between both sides.
  *
  *   0            4096
  *   │ results, … │ text, at least 64 bytes of anything behind it │ room for longer ones
@@ -10,7 +10,6 @@
  */
 
 import { assert } from '../../base/assert.ts';
-import type { MessageMemory } from '../http-route.ts';
 import { jsonWasmBase64 } from './generated/json-wasm.ts';
 
 /** What a value is. */
@@ -106,21 +105,18 @@ export class JsonCore {
   module: JsonModule;
   readonly #prepare: (bytes: Uint8Array) => void;
   readonly #compiled: WebAssembly.Module;
-  readonly #given: MessageMemory | null;
   #memory: WebAssembly.Memory;
 
-  /** `prepare` fills what lies before the text, in each memory once. Into a memory that is `given` nothing is placed. */
-  constructor(prepare: (bytes: Uint8Array) => void = () => {}, given: MessageMemory | null = null) {
+  /** `prepare` fills what lies before the text, in each memory once. */
+  constructor(prepare: (bytes: Uint8Array) => void = () => {}) {
     this.#prepare = prepare;
-    this.#given = given;
     this.#compiled = compiledModule();
-    this.#memory = given?.memory ?? new WebAssembly.Memory({ initial: keptBytes / pageBytes + 1 });
+    this.#memory = new WebAssembly.Memory({ initial: keptBytes / pageBytes + 1 });
     this.module = this.#instantiate();
   }
 
   /** Copies `[start, end)` of `source`; the text begins at `jsonMemory.text`. Returns the position behind it. */
   place(source: Uint8Array, start = 0, end = source.length): number {
-    assert(this.#given === null, 'what lies in a memory that is given is not placed');
     const sizeBytes = end - start;
     if (sizeBytes > keptBytes || this.bytes.length > keptBytes + pageBytes) this.#resize(sizeBytes);
     this.bytes.set(sizeBytes === source.length ? source : source.subarray(start, end), jsonMemory.text);
@@ -153,12 +149,6 @@ export class JsonCore {
   }
 
   #look(): void {
-    if (this.#given !== null) {
-      // The same objects, by which it is known that a text lies in it.
-      this.bytes = this.#given.bytes;
-      this.words = this.#given.words;
-      return;
-    }
     this.bytes = new Uint8Array(this.#memory.buffer);
     this.words = new Int32Array(this.#memory.buffer);
     assert(this.bytes.length >= keptBytes + pageBytes, 'there is room for a text');

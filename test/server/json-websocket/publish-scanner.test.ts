@@ -12,7 +12,6 @@ import {
   Scanned,
 } from '../../../src/server/json-websocket/publish-scanner.ts';
 import { problemOf } from '../../../src/server/json-websocket/schema.ts';
-import { FrameCore, frameMemory } from '../../../src/server/web/frame-core.ts';
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const scanner = new PublishScanner();
@@ -181,27 +180,6 @@ describe('PublishScanner', () => {
         expect(problemOf(clientFrames.publish, checked, 'it')).toBeNull();
       }),
       { numRuns: 3000 },
-    );
-  });
-
-  it('reads the same where sockets are read to, among other bytes, as anywhere else', () => {
-    const memory = new FrameCore();
-    const inPlace = new PublishScanner(memory);
-    fc.assert(
-      fc.property(oddFrame, fc.integer({ min: 0, max: 70 }), fc.boolean(), (odd, shift, cut) => {
-        const frame = utf8(JSON.stringify({ type: 'publish', topic: 't', ...odd }));
-        const bytes = frame.subarray(0, frame.length - (cut ? 2 : 0));
-        const at = frameMemory.read + shift;
-        memory.bytes.fill(0x7d, at - 64, at + bytes.length + 64);
-        memory.bytes.set(bytes, at);
-        const scanned = inPlace.scan(memory.bytes, at, at + bytes.length);
-        expect(scanned).toBe(scanner.scan(bytes));
-        expect(inPlace.problem).toBe(scanner.problem);
-        if (scanned === Scanned.PUBLISH) expect(fieldsOf(inPlace)).toEqual(fieldsOf(scanner));
-        // One that came in pieces is read as well, and then again one that did not.
-        expect(inPlace.scan(bytes)).toBe(scanned);
-      }),
-      { numRuns: 1000 },
     );
   });
 });
