@@ -31,6 +31,7 @@ const answerBytes = 4 + 2;
 const errorAt = 4;
 /** More is not sent until answers come, so that a broker that stalls has no queue without end. */
 const mostInFlight = 4096;
+const openedAtOnce = 40;
 
 /** What was ordered so far. */
 export interface CommitOrders {
@@ -55,9 +56,13 @@ export async function runCommits(
   let fail: (error: Error) => void = () => {};
   const failed = new Promise<never>((_, reject) => (fail = reject));
   failed.catch(() => {});
-  const connections = await Promise.all(
-    Array.from({ length: job.connections }, () => LoadConnection.open(job, 1024, fail)),
-  );
+  const connections: LoadConnection[] = [];
+  // A broker's queue of those that wait to be accepted has an end; that of Kafka has 50 places.
+  while (connections.length < job.connections) {
+    const length = Math.min(openedAtOnce, job.connections - connections.length);
+    const opening = Array.from({ length }, () => LoadConnection.open(job, 1024, fail));
+    connections.push(...(await Promise.all(opening)));
+  }
   const intervalMs = 1000 / job.requestsPerSecond;
   const latencies = new LatencyRecorder();
   onBegin();
