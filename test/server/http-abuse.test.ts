@@ -326,6 +326,24 @@ describe('a request that is wrong', () => {
     await slow.close();
   });
 
+  it('are not taken for standing still over a time in which nothing was read', async () => {
+    const bodyLimits = { largestBodyBytes: 10_000, allBodiesBytes: 20_000, stillMs: 10_000 };
+    const held = await HttpHarness.open({ bodyLimits, clockOf: ({ clock }) => clock });
+    const { clock } = held.broker;
+    const client = held.raw('POST /topics/t HTTP/1.1\r\nhost: localhost\r\ncontent-length: 20\r\n\r\n"0123456');
+    // What was asked for behind it is answered: it has been read.
+    for (let i = 0; i < 3; i++) await held.fetch('/topics');
+    clock.advance(6000);
+    await clock.stall(60_000);
+    clock.advance(3000);
+    client.send('7890123456"');
+    for (let i = 0; i < 3; i++) await held.fetch('/topics');
+    expect(client.received).toBe('');
+    clock.advance(13_000);
+    expect(await client.until((text) => text.includes('}'))).toContain(' 408 ');
+    await held.close();
+  });
+
   it('may not stand still half-way', async () => {
     const client = http.raw('POST /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nabc');
     expect(await client.until((text) => text.includes('}'))).toContain('408 Request Timeout');

@@ -199,7 +199,7 @@ export class BodyReader implements Placed, TurnWork {
     this.#isWhole = isWhole;
     this.#gunzip = coding === 'gzip' ? this.#startGunzip() : null;
     this.#compressed = coding === 'zstd' ? new Collected(readers) : null;
-    this.#movedMs = readers.clock.monotonicMs();
+    this.#movedMs = readers.clock.heardMs();
   }
 
   began(): void {
@@ -235,7 +235,7 @@ export class BodyReader implements Placed, TurnWork {
   /** Called every few seconds: gives up a body that stands still, and keeps one that may from being ended. */
   hold(): void {
     const { clock, limits } = this.#readers;
-    if (this.#isWhole && clock.monotonicMs() - this.#movedMs > limits.stillMs) return this.#fail(stoodStill);
+    if (this.#isWhole && clock.heardMs() - this.#movedMs > limits.stillMs) return this.#fail(stoodStill);
     this.#exchange.hold();
   }
 
@@ -244,7 +244,7 @@ export class BodyReader implements Placed, TurnWork {
     exchange.came(bytes.length, isLast);
     // It goes on giving what comes after a response has ended, and what it had read already before it paused.
     if (this.#over) return;
-    this.#movedMs = this.#readers.clock.monotonicMs();
+    this.#movedMs = this.#readers.clock.heardMs();
     exchange.moved();
     this.#cameBytes += bytes.length;
     if (this.#gunzip !== null) return this.#inflate(this.#gunzip, bytes, isLast);
