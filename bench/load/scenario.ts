@@ -56,8 +56,8 @@ export const fullSizes: Sizes = {
   rates: [1000, 20_000],
   catchUpBytes: 1e9,
   soakBytes: 2e9,
-  compactedBytes: 512e6,
-  compactedSegmentBytes: 64 * 2 ** 20,
+  compactedBytes: 256e6,
+  compactedSegmentBytes: 32 * 2 ** 20,
 };
 
 export const quickSizes: Sizes = {
