@@ -51,6 +51,8 @@ export class KeyedLog {
   /** Writes everything to partition 0 of the topic, which is empty. */
   async write({ kafka }: Doors, topic: string): Promise<void> {
     const client = await WireClient.connect(kafka!.port);
+    // The end of each request would wait for the kernel to acknowledge what stands before it.
+    client.socket.setNoDelay(true);
     for (const batch of this.batches) {
       const partitionData = [{ index: 0, records: batch }];
       const topicData = [{ name: topic, topicId: zeroUuid, partitionData }];
