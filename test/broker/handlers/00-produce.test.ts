@@ -15,6 +15,7 @@ import { batchField, Compression } from '../../../src/records/record-batch.ts';
 import type { AppendResult } from '../../../src/storage/partition-log.ts';
 import { batchOf, BrokerHarness, versionsOf } from '../broker-harness.ts';
 import type { MemoryLog } from '../memory-log-store.ts';
+import { settle } from '../transactions/test-producer.ts';
 
 const firstVersionWithIds = 13;
 const latest = produceApi.stableVersion;
@@ -174,7 +175,10 @@ test('passes on what the log says', async () => {
     errorMessage: 'Too old.',
     recordErrors: [{ index: 3, message: 'This one.' }],
   };
-  logOf(harness, topic).append = (_batch, _options, listener) => listener(result);
+  logOf(harness, topic).append = (_batch, _options, listener) => {
+    listener(result);
+    return true;
+  };
   expect(await produce(harness, latest, requestOf(topic, latest, 1, [0, batchOf(['a'])]))).toMatchObject([
     {
       errorCode: ErrorCode.INVALID_TIMESTAMP,
@@ -227,7 +231,7 @@ test('says after its time which partitions it still waits for, and their records
 
 describe('batches that take long to check', () => {
   const batches = (...indexes: number[]): Records[] => indexes.map((index) => [index, batchOf([`to ${index}`])]);
-  const turnMs = 100;
+  const turnMs = 20;
 
   /** A broker on whose clock each append to `slow` takes longer than a turn. */
   async function openSlow() {
@@ -240,21 +244,26 @@ describe('batches that take long to check', () => {
       log.append = (...args) => {
         order.push(partition);
         if (partition === 0) harness.clock.advance(turnMs + 1);
-        append(...args);
+        return append(...args);
       };
     }
-    return { harness, topic, order };
+    /** Lets time pass, and what that brings about happen. */
+    const pass = async (timeMs: number): Promise<void> => {
+      harness.clock.advance(timeMs);
+      await settle();
+    };
+    return { harness, topic, order, pass };
   }
 
   it('go on in the next turn of the loop, in their order, while nothing else of the connection is served', async () => {
-    const { harness, topic, order } = await openSlow();
+    const { harness, topic, order, pass } = await openSlow();
     const answer = produce(harness, latest, requestOf(topic, latest, 1, ...batches(0, 1, 0, 2, 3)));
     expect(order).toEqual([0]);
     expect(harness.connection.muted).toBe(1);
-    harness.clock.advance(1);
+    await pass(1);
     expect(order).toEqual([0, 1, 0]);
     expect(harness.connection.muted).toBe(1);
-    harness.clock.advance(2 * turnMs);
+    await pass(1);
     expect(order).toEqual([0, 1, 0, 2, 3]);
     expect(harness.connection.muted).toBe(0);
     const codes = (await answer).map(({ index, errorCode, baseOffset }) => [index, errorCode, baseOffset]);
@@ -264,25 +273,25 @@ describe('batches that take long to check', () => {
   });
 
   it('wait for room of their own', async () => {
-    const { harness, topic, order } = await openSlow();
+    const { harness, topic, order, pass } = await openSlow();
     harness.store.waitingForRoom = [];
     const answer = produce(harness, latest, requestOf(topic, latest, 1, ...batches(0, 1, 2)));
-    harness.clock.advance(1);
+    await pass(1);
     expect(order).toEqual([0]);
     harness.store.waitingForRoom.shift()!();
-    harness.clock.advance(1);
+    await pass(1);
     harness.store.waitingForRoom.shift()!();
-    harness.clock.advance(1);
+    await pass(1);
     expect(order).toEqual([0, 1, 2]);
     expect((await answer).map(({ errorCode }) => errorCode)).toEqual([0, 0, 0]);
     expect(harness.connection.muted).toBe(0);
   });
 
   it('are dropped with their connection, and take no memory then', async () => {
-    const { harness, topic, order } = await openSlow();
+    const { harness, topic, order, pass } = await openSlow();
     const answer = produce(harness, latest, requestOf(topic, latest, 1, ...batches(0, 1, 2)));
     harness.connection.close();
-    harness.clock.advance(1);
+    await pass(1);
     expect(order).toEqual([0]);
     expect(harness.broker.produceTurns.heldBytes).toBe(0);
     harness.clock.advance(1000);
@@ -294,8 +303,8 @@ describe('batches that take long to check', () => {
   });
 
   it('close the connection of a request with acks=0 where one of them is refused', async () => {
-    const { harness, topic } = await openSlow();
-    logOf(harness, topic, 1).append = (_batch, _options, listener) =>
+    const { harness, topic, pass } = await openSlow();
+    logOf(harness, topic, 1).append = (_batch, _options, listener) => {
       listener({
         errorCode: ErrorCode.CORRUPT_MESSAGE,
         baseOffset: noOffset,
@@ -304,9 +313,11 @@ describe('batches that take long to check', () => {
         errorMessage: null,
         recordErrors: [],
       });
+      return true;
+    };
     await harness.send(produceApi, latest, requestOf(topic, latest, 0, [0, batchOf(['a'])], [1, batchOf(['b'])]));
     expect(harness.connection.open).toBe(true);
-    harness.clock.advance(1);
+    await pass(1);
     expect(harness.connection.open).toBe(false);
   });
 });
