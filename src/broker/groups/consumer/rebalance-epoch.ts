@@ -65,17 +65,21 @@ export function refreshTarget(run: ConsumerRun, edit: GroupEdit): void {
  * `changed` makes the targets that are new.
  */
 export function refreshTargets(
-  { group, surroundings }: EpochRun,
+  run: EpochRun,
   edit: EpochEdit,
   intervalMs: number,
   changed: () => ReadonlyMap<string, Partitions>,
 ): void {
-  if (group.assignmentEpoch >= group.epoch) return;
-  const nowMs = surroundings.clock.nowMs();
-  const { assignedMs } = group.epochs;
-  if (assignedMs > 0 && intervalMs > 0 && nowMs < assignedMs + intervalMs) return;
+  if (!isTargetDue(run, intervalMs)) return;
   for (const [memberId, target] of changed()) edit.putTarget(memberId, target);
-  edit.setEpochs({ assignmentEpoch: group.epoch, assignedMs: nowMs });
+  edit.setEpochs({ assignmentEpoch: run.group.epoch, assignedMs: run.surroundings.clock.nowMs() });
+}
+
+/** Whether the group's epoch has no target assignment yet, and the interval since the last has passed. */
+export function isTargetDue({ group, surroundings }: EpochRun, intervalMs: number): boolean {
+  if (group.assignmentEpoch >= group.epoch) return false;
+  const { assignedMs } = group.epochs;
+  return assignedMs <= 0 || intervalMs <= 0 || surroundings.clock.nowMs() >= assignedMs + intervalMs;
 }
 
 /** Brings the member one step nearer to its target. Returns it as it is then. */

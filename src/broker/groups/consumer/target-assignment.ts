@@ -5,7 +5,8 @@
 
 import { present } from '../../../base/assert.ts';
 import type { Uuid } from '../../../base/uuid.ts';
-import type { Assign } from './assignors/assignor.ts';
+import { atOnce, Pace, type Steps } from '../steps.ts';
+import type { AssignableMember, Assign, AssignmentInput } from './assignors/assignor.ts';
 import { assignRanges } from './assignors/range-assignor.ts';
 import { assignorName } from '../../config-grammars.ts';
 import { assignUniformly } from './assignors/uniform-assignor.ts';
@@ -42,11 +43,21 @@ export interface AssignedGroup {
 }
 
 /** The targets that differ from those that there are, by member id. */
-export function changedTargets(
+export function changedTargets(group: AssignedGroup, assign: Assign, topics: TopicView): Map<string, Partitions> {
+  // oxlint-disable-next-line require-yield -- it is one step.
+  const steps = function* (input: AssignmentInput): Steps<Map<string, Partitions>> {
+    return assign(input);
+  };
+  return atOnce(changedTargetSteps(group, steps, topics));
+}
+
+/** The same in steps, as `assign` goes in steps. */
+export function* changedTargetSteps(
   { members, targets, isHomogeneous }: AssignedGroup,
-  assign: Assign,
+  assign: (input: AssignmentInput) => Steps<Map<string, Partitions>>,
   topics: TopicView,
-): Map<string, Partitions> {
+): Steps<Map<string, Partitions>> {
+  const pace = new Pace();
   const partitionCounts = new Map<Uuid, number>();
   const idsOf = (names: ReadonlySet<string>): ReadonlySet<Uuid> => {
     const found = topics.assignable(names);
@@ -54,15 +65,18 @@ export function changedTargets(
     return new Set(found.map(({ topicId }) => topicId));
   };
   let shared: ReadonlySet<Uuid> | null = null;
-  const assignable = members.map(({ id, instanceId, topics: names }) => {
+  const assignable: AssignableMember[] = [];
+  const take = ({ id, instanceId, topics: names }: AssignedGroup['members'][number]): void => {
     const topicIds = isHomogeneous ? (shared ??= idsOf(names)) : idsOf(names);
-    return { id, instanceId, topicIds, target: targets.get(id) ?? noPartitions };
-  });
-  const assigned = assign({ members: assignable, partitionCounts, isHomogeneous });
+    assignable.push({ id, instanceId, topicIds, target: targets.get(id) ?? noPartitions });
+  };
+  yield* pace.over(members, take, ({ topics: names }) => (isHomogeneous ? 0 : names.size));
+  const assigned = yield* assign({ members: assignable, partitionCounts, isHomogeneous });
   const changed = new Map<string, Partitions>();
-  for (const [memberId, partitions] of assigned) {
+  const compare = ([memberId, partitions]: readonly [string, Partitions]): void => {
     const before = targets.get(memberId);
     if (before === undefined || !samePartitions(before, partitions)) changed.set(memberId, partitions);
-  }
+  };
+  yield* pace.over(assigned, compare, ([, partitions]) => partitions.size);
   return changed;
 }

@@ -6,13 +6,12 @@
 
 import { sameTopics } from '../consumer/consumer-member.ts';
 import { samePartitions, type Partitions } from '../consumer/partitions.ts';
-import { refreshEpoch, refreshTargets } from '../consumer/rebalance-epoch.ts';
+import { refreshEpoch } from '../consumer/rebalance-epoch.ts';
 import { fencedEpoch, groupFull, unknownMember, type Refusal } from '../consumer/refusal.ts';
-import { changedTargets } from '../consumer/target-assignment.ts';
 import { ShareEdit } from './share-edit.ts';
 import { newShareMember, shareMemberSizeBytes, type ShareMember } from './share-member.ts';
 import type { ShareRun } from './share-run.ts';
-import { assignSimply } from './simple-assignor.ts';
+import { refreshShareTargets } from './share-targets.ts';
 
 /** The epochs with which a member says something else than where it is. */
 export const ShareMemberEpoch = { JOINING: 0, LEAVING: -1 } as const;
@@ -75,19 +74,6 @@ export function addedShareBytes({ group }: ShareRun, beat: ShareBeat): number {
   const known = group.members.get(beat.memberId) ?? null;
   const updated = describedBy(known ?? newShareMember(beat.memberId), beat);
   return shareMemberSizeBytes(updated) - (known === null ? 0 : shareMemberSizeBytes(known));
-}
-
-function refreshShareTargets(run: ShareRun, edit: ShareEdit): void {
-  const { group, surroundings } = run;
-  const { targets, isHomogeneous } = group;
-  refreshTargets(run, edit, surroundings.setting(group.id, 'share.assignment.interval.ms'), () => {
-    const members = [...group.members.values()].map(({ id, subscribedTopics }) => ({
-      id,
-      instanceId: null,
-      topics: subscribedTopics,
-    }));
-    return changedTargets({ members, targets, isHomogeneous }, assignSimply, surroundings.topics);
-  });
 }
 
 /** The member with its target, where it does not have that yet; without what it does not subscribe to any more. */

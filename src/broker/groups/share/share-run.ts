@@ -29,6 +29,8 @@ export class ShareRun extends MemberRun {
   readonly kind = 'share';
   readonly group: ShareGroup;
   readonly surroundings: ShareSurroundings;
+  /** Whether a target assignment is being made, in steps. */
+  isPreparing = false;
 
   constructor(group: ShareGroup, surroundings: ShareSurroundings) {
     super(surroundings);

@@ -5,12 +5,13 @@
  *   2 partitions, 3 members     each partition to 2 members: 0 1 │ 0 │ 1
  *
  * Where all members subscribe to the same topics their partitions are spread together, else those of each topic among its
- * subscribers.
+ * subscribers. It goes in steps, between which others may have their turn: what it was given must not change meanwhile.
  */
 
 import type { Uuid } from '../../../base/uuid.ts';
 import type { AssignableMember, AssignmentInput } from '../consumer/assignors/assignor.ts';
 import type { Partitions } from '../consumer/partitions.ts';
+import { Pace, type Steps } from '../steps.ts';
 
 interface Place {
   readonly topicId: Uuid;
@@ -26,32 +27,39 @@ interface Holder {
   readonly places: Set<Place>;
 }
 
-export function assignSimply({ members, partitionCounts, isHomogeneous }: AssignmentInput): Map<string, Partitions> {
+/** Gives every member its partitions; the result has every member. */
+export function* simpleSteps(input: AssignmentInput): Steps<Map<string, Partitions>> {
+  const { members, isHomogeneous } = input;
+  const pace = new Pace();
   const assignment = new Map<string, Map<Uuid, Set<number>>>(members.map(({ id }) => [id, new Map()]));
   if (isHomogeneous) {
-    spread(members, [...(members[0]?.topicIds ?? [])], partitionCounts, assignment);
+    yield* spread(pace, members, [...(members[0]?.topicIds ?? [])], input, assignment);
     return assignment;
   }
   const subscribers = new Map<Uuid, AssignableMember[]>();
-  for (const member of members) {
+  const enter = (member: AssignableMember): void => {
     for (const topicId of member.topicIds) {
       const known = subscribers.get(topicId);
       if (known === undefined) subscribers.set(topicId, [member]);
       else known.push(member);
     }
-  }
-  for (const [topicId, ofTopic] of subscribers) spread(ofTopic, [topicId], partitionCounts, assignment);
+  };
+  yield* pace.over(members, enter, ({ topicIds }) => topicIds.size);
+  for (const [topicId, ofTopic] of subscribers) yield* spread(pace, ofTopic, [topicId], input, assignment);
   return assignment;
 }
 
 /** Spreads the partitions of `topicIds`, to all of which `members` subscribe. */
-function spread(
+function* spread(
+  pace: Pace,
   members: readonly AssignableMember[],
   topicIds: readonly Uuid[],
-  partitionCounts: ReadonlyMap<Uuid, number>,
+  { partitionCounts }: AssignmentInput,
   into: ReadonlyMap<string, Map<Uuid, Set<number>>>,
-): void {
-  const placesOf = new Map(topicIds.map((topicId) => [topicId, placesIn(topicId, partitionCounts)]));
+): Steps<void> {
+  const placesOf = new Map<Uuid, Place[]>();
+  const make = (topicId: Uuid): void => void placesOf.set(topicId, placesIn(topicId, partitionCounts));
+  yield* pace.over(topicIds, make, (topicId) => partitionCounts.get(topicId) ?? 0);
   const places = [...placesOf.values()].flat();
   if (places.length === 0 || members.length === 0) return;
   const sharing = Math.ceil(members.length / places.length);
@@ -59,16 +67,30 @@ function spread(
     wantedCount: wanted(index, members.length, places.length),
     places: new Set<Place>(),
   }));
-  keep(members, placesOf, holders);
-  for (const place of places) dropBeyond(place, sharing, holders);
-  for (const [index, holder] of holders.entries()) {
+  const keep = ([index, { target }]: readonly [number, AssignableMember]): void => {
+    if (target.size > 0) keepTarget(index, target, placesOf, holders[index]!);
+  };
+  yield* pace.over(members.entries(), keep, () => placesOf.size);
+  yield* pace.over(
+    places,
+    (place) => dropBeyond(place, sharing, holders),
+    ({ holders: has }) => has.size,
+  );
+  const dropExcess = ([index, holder]: readonly [number, Holder]): void => {
     for (const place of holder.places) {
       if (holder.places.size <= holder.wantedCount) break;
       drop(place, index, holders);
     }
-  }
-  fill(places, sharing, holders);
-  for (const [index, { places: has }] of holders.entries()) put(has, into.get(members[index]!.id)!);
+  };
+  yield* pace.over(holders.entries(), dropExcess, ([, { places: has }]) => has.size);
+  const filling = new Filling(sharing, holders);
+  yield* pace.over(
+    places,
+    (place) => filling.fill(place),
+    () => sharing,
+  );
+  const putAll = ([index, { places: has }]: readonly [number, Holder]): void => put(has, into.get(members[index]!.id)!);
+  yield* pace.over(holders.entries(), putAll, ([, { places: has }]) => has.size);
 }
 
 function placesIn(topicId: Uuid, partitionCounts: ReadonlyMap<Uuid, number>): Place[] {
@@ -82,22 +104,20 @@ function wanted(index: number, memberCount: number, placeCount: number): number 
   return Math.ceil(each * (index + 1)) - Math.ceil(each * index);
 }
 
-/** What each member has already. */
-function keep(
-  members: readonly AssignableMember[],
+/** What the member has already. */
+function keepTarget(
+  index: number,
+  target: Partitions,
   placesOf: ReadonlyMap<Uuid, readonly Place[]>,
-  holders: readonly Holder[],
+  holder: Holder,
 ): void {
-  for (const [index, { target }] of members.entries()) {
-    if (target.size === 0) continue;
-    for (const [topicId, places] of placesOf) {
-      // In ascending order, whatever the order of the target: what is dropped first hangs on it.
-      for (const partition of [...(target.get(topicId) ?? [])].toSorted((a, b) => a - b)) {
-        const place = places[partition];
-        if (place === undefined) continue;
-        place.holders.add(index);
-        holders[index]!.places.add(place);
-      }
+  for (const [topicId, places] of placesOf) {
+    // In ascending order, whatever the order of the target: what is dropped first hangs on it.
+    for (const partition of [...(target.get(topicId) ?? [])].toSorted((a, b) => a - b)) {
+      const place = places[partition];
+      if (place === undefined) continue;
+      place.holders.add(index);
+      holder.places.add(place);
     }
   }
 }
@@ -118,31 +138,38 @@ function drop(place: Place, index: number, holders: readonly Holder[]): void {
   holders[index]!.places.delete(place);
 }
 
-/**
- * Gives each partition to members that want more, in turn, until enough have it. A member cannot have one twice: where
- * only such are left, the partition stays with fewer.
- */
-function fill(places: readonly Place[], sharing: number, holders: readonly Holder[]): void {
-  const hungry = holders.flatMap(({ places: has, wantedCount }, index) => (has.size < wantedCount ? [index] : []));
-  let turn = 0;
-  for (const place of places) {
+/** Gives partitions to members that want more, in turn. */
+class Filling {
+  readonly #sharing: number;
+  readonly #holders: readonly Holder[];
+  readonly #hungry: number[];
+  #turn = 0;
+
+  constructor(sharing: number, holders: readonly Holder[]) {
+    this.#sharing = sharing;
+    this.#holders = holders;
+    this.#hungry = holders.flatMap(({ places, wantedCount }, index) => (places.size < wantedCount ? [index] : []));
+  }
+
+  /** Until enough have it. A member cannot have one twice: where only such are left, it stays with fewer. */
+  fill(place: Place): void {
+    const hungry = this.#hungry;
     let passed = 0;
-    while (place.holders.size < sharing && passed < hungry.length) {
-      turn %= hungry.length;
-      const index = hungry[turn]!;
+    while (place.holders.size < this.#sharing && passed < hungry.length) {
+      this.#turn %= hungry.length;
+      const index = hungry[this.#turn]!;
       if (place.holders.has(index)) {
         passed++;
-        turn++;
+        this.#turn++;
         continue;
       }
       passed = 0;
-      const { places: has, wantedCount } = holders[index]!;
+      const { places, wantedCount } = this.#holders[index]!;
       place.holders.add(index);
-      has.add(place);
-      if (has.size < wantedCount) turn++;
-      else hungry.splice(turn, 1);
+      places.add(place);
+      if (places.size < wantedCount) this.#turn++;
+      else hungry.splice(this.#turn, 1);
     }
-    if (hungry.length === 0) return;
   }
 }
 

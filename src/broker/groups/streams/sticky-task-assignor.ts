@@ -10,6 +10,7 @@
  */
 
 import { assert, present } from '../../../base/assert.ts';
+import { Pace, type Steps } from '../steps.ts';
 import { LeastLoaded } from './least-loaded.ts';
 import { compareNames, noTasks, type AssignedTasks, type Tasks } from './tasks.ts';
 
@@ -91,12 +92,6 @@ class Quota {
   }
 }
 
-/** So many tasks and holders of tasks are looked at in a step, a few milliseconds. */
-const looksPerStep = 1000;
-
-/** Work that goes in steps; what it comes to is its result. */
-export type Steps<Result> = Generator<void, Result, void>;
-
 /** The tasks of each member; without members, nobody's. */
 export function* stickySteps({ members, subtopologies, standbyCount }: TaskAssignmentInput): Steps<Map<string, Tasks>> {
   if (members.length === 0) return new Map();
@@ -109,23 +104,6 @@ export function* stickySteps({ members, subtopologies, standbyCount }: TaskAssig
   yield* assignment.assignActive();
   if (standbyCount > 0) yield* assignment.assignStandby();
   return assignment.result();
-}
-
-/** When a step is over. */
-class Pace {
-  #looks = 0;
-
-  /** Takes each element; those that `looksOf` says are looked at on the way count too. */
-  *over<T>(elements: Iterable<T>, take: (element: T) => void, looksOf?: (element: T) => number): Steps<void> {
-    for (const element of elements) {
-      this.#looks += 1 + (looksOf?.(element) ?? 0);
-      if (this.#looks >= looksPerStep) {
-        this.#looks = 0;
-        yield;
-      }
-      take(element);
-    }
-  }
 }
 
 const candidatesOf = ({ candidates }: Task): number => candidates.length;

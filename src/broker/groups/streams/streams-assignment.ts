@@ -4,8 +4,9 @@
 
 import { present } from '../../../base/assert.ts';
 import { configNumber } from '../../config-definition.ts';
+import { atOnce, inTurns, type Steps } from '../steps.ts';
 import { StreamsStatus, type Status } from './configured-topology.ts';
-import { stickySteps, type Steps } from './sticky-task-assignor.ts';
+import { stickySteps } from './sticky-task-assignor.ts';
 import { StreamsEdit } from './streams-edit.ts';
 import type { StreamsRun } from './streams-run.ts';
 import { noTasks, sameTasks, type Tasks } from './tasks.ts';
@@ -66,7 +67,7 @@ export function refreshTarget(run: StreamsRun, edit: StreamsEdit, statuses: Stat
       statuses.push(delayed('until it is worked out'));
       prepareTarget(run);
     } else {
-      putTargets(run, edit, resultOf(targetSteps(run)), group.epoch);
+      putTargets(run, edit, atOnce(targetSteps(run)), group.epoch);
     }
   }
   return { epoch: group.assignmentEpoch, tasksOf: (memberId) => group.targetOf(memberId) };
@@ -87,13 +88,6 @@ function standbyCountOf({ epochs }: StreamsRun['group']): number {
   return configNumber(present(epochs.assignmentConfigs.get(standbyReplicas), 'it is always set'));
 }
 
-function resultOf<Result>(steps: Steps<Result>): Result {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-  }
-}
-
 /**
  * Makes the target of the group's epoch in steps, unless one is being made, and writes it. Members that go meanwhile get
  * nothing of it, and what they were to get waits for the next one, as what has changed otherwise does.
@@ -111,10 +105,12 @@ function prepareTarget(run: StreamsRun): void {
 }
 
 async function prepare(run: StreamsRun): Promise<void> {
-  const { group } = run;
+  const { group, surroundings } = run;
   const { epoch } = group;
+  // A group without members, or read anew, needs none.
+  const isNeeded = (): boolean => run.isServing && group.assignmentEpoch < epoch;
   for (;;) {
-    const assigned = await inTurns(run, epoch);
+    const assigned = await inTurns(targetSteps(run), surroundings.clock, isNeeded);
     if (assigned === null) return;
     // A static member that came back has another id, and begins no epoch that would have this made again.
     const isReplaced = group.epoch === epoch && [...assigned.keys()].some((id) => !group.members.has(id));
@@ -123,19 +119,6 @@ async function prepare(run: StreamsRun): Promise<void> {
     putTargets(run, edit, assigned, epoch);
     run.commit(edit);
     return;
-  }
-}
-
-/** The target for `epoch`, made a step a turn of the event loop; null once nobody needs it. */
-async function inTurns(run: StreamsRun, epoch: number): Promise<Map<string, Tasks> | null> {
-  const { group, surroundings } = run;
-  const steps = targetSteps(run);
-  for (;;) {
-    await new Promise<void>((resolve) => void surroundings.clock.setTimer(0, resolve));
-    // A group without members, or read anew, needs none.
-    if (!run.isServing || group.assignmentEpoch >= epoch) return null;
-    const { done, value } = steps.next();
-    if (done === true) return value;
   }
 }
 

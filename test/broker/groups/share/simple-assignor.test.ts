@@ -2,8 +2,10 @@
 
 import { expect, test } from 'vitest';
 import type { Uuid } from '../../../../src/base/uuid.ts';
+import type { Partitions } from '../../../../src/broker/groups/consumer/partitions.ts';
 import type { AssignableMember } from '../../../../src/broker/groups/consumer/assignors/assignor.ts';
-import { assignSimply } from '../../../../src/broker/groups/share/simple-assignor.ts';
+import { simpleSteps } from '../../../../src/broker/groups/share/simple-assignor.ts';
+import { atOnce } from '../../../../src/broker/groups/steps.ts';
 
 const topicCount = 20;
 const partitionCount = 50;
@@ -45,8 +47,8 @@ test.each([
 ] as const)(
   'members of %s keep what they have, and each is asked once about each topic of its own',
   (_name, isHomogeneous, topicsOf, mostLooks) => {
-    const assign = (before: ReturnType<typeof assignSimply>): ReturnType<typeof assignSimply> =>
-      assignSimply({ members: membersOf(topicsOf, before), partitionCounts, isHomogeneous });
+    const assign = (before: ReadonlyMap<string, Partitions>): Map<string, Partitions> =>
+      atOnce(simpleSteps({ members: membersOf(topicsOf, before), partitionCounts, isHomogeneous }));
     const first = assign(new Map());
     const sizes = [...first.values()].map((places) => [...places.values()].reduce((sum, { size }) => sum + size, 0));
     expect(new Set(sizes)).toEqual(new Set([(topicCount * partitionCount) / memberCount]));

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import {
   stickySteps,
-  type Steps,
   type AssignableStreamsMember,
 } from '../../../../src/broker/groups/streams/sticky-task-assignor.ts';
+import type { Steps } from '../../../../src/broker/groups/steps.ts';
 import { noAssignedTasks, type EpochedTaskSet, type TaskSet } from '../../../../src/broker/groups/streams/tasks.ts';
 
 function member(
