@@ -24,10 +24,10 @@ export const noInlineBounds: InlineBounds = { inflatedBytes: Infinity, compressi
 
 /** Nanoseconds a byte of JSON-like records, by the lowest level that takes so long; the slowest that was seen, rounded up. */
 const zstdCosts: readonly (readonly [level: number, nsPerByte: number])[] = [
-  [16, 400],
-  [13, 120],
-  [6, 40],
-  [3, 12],
+  [16, 500],
+  [13, 260],
+  [6, 100],
+  [3, 15],
   [-Infinity, 8],
 ];
 const gzipCosts: readonly (readonly [level: number, nsPerByte: number])[] = [
