@@ -70,12 +70,12 @@ export class TransactionExpiry {
 
   /** Aborts those whose time was up by `untilMs` of `clock.heardMs`. */
   async #abortEach(untilMs: number): Promise<void> {
-    const timedOut = [...this.#store.open()].filter(
-      ({ pending, image, deadlineMs }) => pending === null && image.state === 'Ongoing' && deadlineMs < untilMs,
-    );
-    for (const transaction of timedOut) {
+    const isTimedOut = ({ pending, image, deadlineMs }: Transaction): boolean =>
+      pending === null && image.state === 'Ongoing' && deadlineMs < untilMs;
+    for (const transaction of [...this.#store.open()].filter(isTimedOut)) {
       if (this.#stopped) return;
-      if (transaction.pending !== null || transaction.image.state !== 'Ongoing') continue;
+      // While others were aborted it may have ended, and the next have begun.
+      if (!isTimedOut(transaction)) continue;
       const errorCode = await this.#fence(transaction);
       const about = { transactionalId: transaction.id, producerId: transaction.image.producerId };
       if (errorCode === ErrorCode.NONE) this.#broker.logger.info(about, 'A transaction was aborted: its time was up.');
