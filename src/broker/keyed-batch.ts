@@ -21,8 +21,27 @@ const recordOverheadBytes = 5 + 1 + 10 + 5 + 5 + 5 + 5;
 /** At most so many bytes take the records as a batch. */
 export function keyedBatchBound(records: readonly KeyedRecord[]): number {
   let sizeBytes = batchHeaderSizeBytes;
-  for (const { key, value } of records) sizeBytes += recordOverheadBytes + key.length + (value?.length ?? 0);
+  for (const record of records) sizeBytes += recordBound(record);
   return sizeBytes;
+}
+
+function recordBound({ key, value }: KeyedRecord): number {
+  return recordOverheadBytes + key.length + (value?.length ?? 0);
+}
+
+/** Cuts the records into runs, in order, each of which ends with the record that takes it to `sizeBytes` as a batch, or beyond. */
+export function inKeyedBatches(records: readonly KeyedRecord[], sizeBytes: number): KeyedRecord[][] {
+  const batches: KeyedRecord[][] = [];
+  let filledBytes = Infinity;
+  for (const record of records) {
+    if (filledBytes >= sizeBytes) {
+      batches.push([]);
+      filledBytes = batchHeaderSizeBytes;
+    }
+    batches.at(-1)!.push(record);
+    filledBytes += recordBound(record);
+  }
+  return batches;
 }
 
 /** The records as one batch; `nowMs` is their timestamp. There is at least one. */

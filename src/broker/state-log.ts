@@ -24,7 +24,13 @@ import type { Logger } from '../base/logger.ts';
 import type { Offset } from '../base/numbers.ts';
 import { defaultLogConfig, type LogConfig } from '../storage/log-config.ts';
 import type { AppendResult, LogStore, PartitionLog } from '../storage/partition-log.ts';
-import { encodeKeyedBatch, keyedBatchBound, readKeyedBatches, type KeyedRecord } from './keyed-batch.ts';
+import {
+  encodeKeyedBatch,
+  inKeyedBatches,
+  keyedBatchBound,
+  readKeyedBatches,
+  type KeyedRecord,
+} from './keyed-batch.ts';
 
 /** The state behind a log. */
 export interface KeyedState {
@@ -55,6 +61,8 @@ interface Waiting {
 const readAtMostBytes = 1024 * 1024;
 /** Changes are written at once when so much of them is there. */
 const gatherAtMostBytes = 256 * 1024;
+/** What is too much for one batch is cut so: far below what a batch may have, and one record may take it beyond. */
+const batchBytes = 1024 * 1024;
 /** Made and sent in one go. */
 const sliceBytes = 64 * 1024;
 const defaultSnapshotAfterBytes = 4 * 1024 * 1024;
@@ -115,6 +123,20 @@ export class StateLog {
   append(records: readonly KeyedRecord[]): Promise<ErrorCode> {
     assert(records.length > 0, 'a change has records');
     return new Promise((done) => this.#gather({ records, done }));
+  }
+
+  /**
+   * Appends any number of records behind what was appended before, in as many batches as they need, each all or none. All are
+   * sent at once, so that nothing that comes later stands between them. Resolves with NONE once all are synced and applied,
+   * else with the first error, as of `append`.
+   */
+  appendInBatches(records: readonly KeyedRecord[]): Promise<ErrorCode> {
+    const batches = inKeyedBatches(records, batchBytes);
+    // Nearly all are one.
+    if (batches.length === 1) return this.append(batches[0]!);
+    return Promise.all(batches.map((batch) => this.append(batch))).then(
+      (errorCodes) => errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE,
+    );
   }
 
   /**

@@ -239,7 +239,7 @@ export class GroupCoordinator {
     this.sharePartitions.closeGroup(id);
     this.#forget(run);
     const errorCode = await this.commits.removeAll(id, (ofOffsets) =>
-      this.#appendRemovals([...ofOffsets, ...removals]),
+      this.#log.appendInBatches([...ofOffsets, ...removals]),
     );
     if (errorCode === ErrorCode.NONE) this.#logger.info({ group: id }, 'A group was deleted.');
     else if (this.#isActive && this.find(id) === null) this.#revive(id);
@@ -251,14 +251,14 @@ export class GroupCoordinator {
     const removals: KeyedRecord[] = [];
     this.sharePartitions.closeAll();
     const ids = [...this.#state.offsets.groups()];
-    const ofOffsets = ids.map((id) => this.commits.removeAll(id, (records) => this.#appendRemovals(records)));
+    const ofOffsets = ids.map((id) => this.commits.removeAll(id, (records) => this.#log.appendInBatches(records)));
     for (const run of [...this.groups()]) {
       if (run.kind !== 'classic' || this.#state.hasGroup(run.group.id)) {
         for (const removal of removalsOf(run)) removals.push(removal);
       }
       this.#forget(run);
     }
-    const errorCodes = await Promise.all([...ofOffsets, this.#appendRemovals(removals)]);
+    const errorCodes = await Promise.all([...ofOffsets, this.#log.appendInBatches(removals)]);
     return coordinatorError(firstError(errorCodes));
   }
 
@@ -282,20 +282,11 @@ export class GroupCoordinator {
     const removals = removalsOf(found);
     found.end();
     const rebalance = this.#create(id);
-    rebalance.lastWrite = this.#appendRemovals(removals).then((errorCode) => {
+    rebalance.lastWrite = this.#log.appendInBatches(removals).then((errorCode) => {
       if (errorCode !== ErrorCode.NONE) this.#reload(rebalance);
       return errorCode;
     });
     return rebalance;
-  }
-
-  /** All are sent at once, so that nothing that comes later stands between them. The first error counts. */
-  async #appendRemovals(removals: readonly KeyedRecord[]): Promise<ErrorCode> {
-    const appends: Promise<ErrorCode>[] = [];
-    for (let start = 0; start < removals.length; start += removalsAtOnce) {
-      appends.push(this.#log.append(removals.slice(start, start + removalsAtOnce)));
-    }
-    return firstError(await Promise.all(appends));
   }
 
   #create(id: string): Rebalance {
@@ -353,9 +344,6 @@ export class GroupCoordinator {
 function firstError(errorCodes: readonly ErrorCode[]): ErrorCode {
   return errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE;
 }
-
-/** Removals are written in batches of so many records, each far below what a batch may hold. */
-const removalsAtOnce = 10_000;
 
 /** The records that take the group away. */
 function removalsOf(run: GroupRun): KeyedRecord[] {

@@ -79,7 +79,7 @@ export class TransactionStore implements KeyedState {
     wake(transaction);
   }
 
-  /** Forgets ids that nothing is under way for; resolves once that is durable. */
+  /** Forgets ids that nothing is under way for; resolves once that is durable, with an error where some of them stay. */
   async forget(transactions: readonly Transaction[]): Promise<ErrorCode> {
     const records = transactions.map((transaction): KeyedRecord => {
       transaction.pending = 'Dead';
@@ -87,7 +87,7 @@ export class TransactionStore implements KeyedState {
       this.#steps.set(record, () => this.#remove(transaction));
       return record;
     });
-    const errorCode = await present(this.#log, 'the log is open').append(records);
+    const errorCode = await present(this.#log, 'the log is open').appendInBatches(records);
     for (const record of records) this.#steps.delete(record);
     for (const transaction of transactions) {
       transaction.pending = null;

@@ -191,6 +191,23 @@ describe('a deleted group', () => {
     expect([...harness.broker.groups.commits.slots('group')]).toHaveLength(1);
   });
 
+  it('may have more removals than one batch may hold', async () => {
+    const harness = await BrokerHarness.open();
+    const topic = await harness.createTopic('topic', 10_000);
+    const { groups } = harness.broker;
+    const groupId = 'g'.repeat(1000);
+    const committer = { memberId: '', instanceId: null, generation: -1, retentionMs: -1, producerId: null };
+    const offsets = Array.from({ length: 10_000 }, (_, partition) => ({
+      ...{ topicId: topic.id, partition, offset: 1, leaderEpoch: -1, metadata: '' },
+    }));
+    const committed = await groups.commits.commit(groupId, { ...committer, knowsMissingGroups: true }, offsets);
+    expect(new Set(committed)).toEqual(new Set([ErrorCode.NONE]));
+    const { results } = await harness.request(deleteGroupsApi, 3, { groupsNames: [groupId] });
+    expect(results[0]!.errorCode).toBe(ErrorCode.NONE);
+    const again = await BrokerHarness.open({ store: harness.store });
+    expect(await groupIds(again)).toEqual([]);
+  });
+
   it('is there again where the deletion could not be written', async () => {
     const harness = await BrokerHarness.open();
     const topic = await harness.createTopic('topic', 2);

@@ -1,4 +1,4 @@
-/** Transactions that end and begin while others are aborted. */
+/** Transactions that end and begin while others are aborted, and ids that nobody used for long. */
 
 import { expect, test } from 'vitest';
 import { ErrorCode } from '../../../src/base/error-code.ts';
@@ -47,4 +47,16 @@ test('who ends a transaction whose time is up, and begins the next, before its t
   }
   expect(await last.describe()).toMatchObject({ transactionState: 'Ongoing' });
   expect(await last.end(true)).toMatchObject({ errorCode: ErrorCode.NONE });
+});
+
+test('ids are forgotten also where all of them are more than one batch may hold', async () => {
+  const harness = await BrokerHarness.open({ config: { 'transactional.id.expiration.ms': '60000' } });
+  const { transactions } = harness.broker;
+  const idOf = (i: number): string => `${i}`.padEnd(32_000, 'x');
+  for (let i = 0; i < 300; i++) {
+    expect(await transactions.initProducer(idOf(i), 15_000, null)).toMatchObject({ errorCode: ErrorCode.NONE });
+  }
+  harness.clock.advance(60 * 60_000);
+  await settle();
+  expect([...transactions.all()]).toHaveLength(0);
 });
