@@ -35,7 +35,7 @@ export function setPatientTimer(clock: Clock, delayMs: number, callback: (heardU
       const heardUntilMs = clock.heardMs();
       if (heardUntilMs < dueMs) wait(dueMs - heardUntilMs);
       else if (clock.monotonicMs() - wakesMs < punctualMs) come(heardUntilMs);
-      // What a door gathers as it reads, and passes on behind the turn, comes before the second.
+      // Messages of WebSockets, which are gathered as they are read and passed on behind the turn, come between the two.
       else clock.afterTurn(() => clock.afterTurn(() => come(heardUntilMs)));
     });
   };

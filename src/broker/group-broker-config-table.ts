@@ -1,6 +1,6 @@
 /**
  * The broker settings about groups of the newer protocols: Kafka 4.4's names, types and bounds, in alphabetical order. Any
- * thread. What a group can have of its own stands in group-config-table.ts.
+ * thread. What a group can have of its own stands in group-config.ts.
  */
 
 import { problemOfAssignors } from './config-grammars.ts';

@@ -25,9 +25,10 @@ const batchBytes = 1024 * 1024;
 const maxMetadataLength = 64 * 1024 * 1024;
 /**
  * A group may have a sixteenth of what is free beside it and all others, and once it has more it may have no more. So something
- * is always free, however many groups take what they can, and those that have little are never refused for them: sixteen of
- * them leave half of the room, a thousand a sixtieth. (Dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on
- * Networking 6(2), 1998.)
+ * is always free, and no few groups take all of it: n that grow side by side leave 16/(n + 16) of the room, half beside sixteen,
+ * and n that take what they can one behind the other (16/17)ⁿ, a third after eighteen. Very many leave too little: beside 16,400
+ * that grew together, or after 114 that came in turn, who has nothing yet is refused 4096 characters, the most that an offset has
+ * by default. (Dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998.)
  */
 const groupsShareOfFree = 1 / 16;
 /** That there is no room is said so often at most. */

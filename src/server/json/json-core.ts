@@ -6,7 +6,7 @@
  *   │ results, … │ text, at least 64 bytes of anything behind it │ room for longer ones
  *
  * Positions are those in the memory, and what is passed over stays where it is until the next text is placed. It makes
- * nothing of a text: see `json-scanner.ts` for values, `json-members.ts` for objects.
+ * nothing of a text: see `json-scanner.ts` for values, `json-websocket/publish-scanner.ts` for objects.
  */
 
 import { assert } from '../../base/assert.ts';
