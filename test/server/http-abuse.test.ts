@@ -344,6 +344,24 @@ describe('a request that is wrong', () => {
     await held.close();
   });
 
+  it('are not taken for standing still over what came in before they were looked at', async () => {
+    const bodyLimits = { largestBodyBytes: 10_000, allBodiesBytes: 20_000, stillMs: 11_950 };
+    const held = await HttpHarness.open({ bodyLimits, clockOf: ({ clock }) => clock });
+    await held.broker.createTopic('t');
+    const { clock } = held.broker;
+    const head = 'POST /topics/t HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n';
+    const client = held.raw(`${head}content-length: 20\r\n\r\n"0123456`);
+    for (let i = 0; i < 3; i++) await held.fetch('/topics');
+    for (let ms = 0; ms < 11_930; ms += 10) clock.advance(10);
+    // They are looked at every four seconds, and now late.
+    await clock.stall(90, async () => {
+      client.send('78901234567"');
+      for (let i = 0; i < 3; i++) await held.fetch('/topics');
+    });
+    expect(await client.until((text) => text.includes('\r\n\r\n'))).toContain(' 200 ');
+    await held.close();
+  });
+
   it('may not stand still half-way', async () => {
     const client = http.raw('POST /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nabc');
     expect(await client.until((text) => text.includes('}'))).toContain('408 Request Timeout');

@@ -16,6 +16,7 @@ import type { HttpRequest } from 'uWebSockets.js';
 import { assert } from '../../base/assert.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { ErrorCode } from '../../base/error-code.ts';
+import { setPatientTimer } from '../../base/patient-timer.ts';
 import { PlacedList, type Placed } from '../../base/placed-list.ts';
 import { InflationFailure } from '../../records/inflation.ts';
 import { walkZstdFrames } from '../../records/zstd-frame.ts';
@@ -37,6 +38,8 @@ import { WorkTurns, type TurnWork } from './work-turns.ts';
 
 /** uWebSockets.js ends connections whose bodies come slowly, unless it is told every so often that they are held. */
 const heldPeriodMs = 4000;
+/** So often bodies that stand still are looked for. */
+const stillPeriodMs = 4000;
 /** What a stream gives at once, in bytes. */
 const partBytes = 32 * 1024;
 /** A compressed body may inflate to so many bytes for each of its own, beyond the first of them. */
@@ -53,7 +56,8 @@ export class BodyReaders implements BodyRoom {
   readonly turns: WorkTurns;
   readonly #reading = new PlacedList<BodyReader>();
   #collectedBytes = 0;
-  #timer: Timer | null = null;
+  #holdTimer: Timer | null = null;
+  #stillTimer: Timer | null = null;
 
   constructor(clock: Clock, limits: BodyLimits = defaultBodyLimits) {
     this.clock = clock;
@@ -128,18 +132,28 @@ export class BodyReaders implements BodyRoom {
 
   began(reader: BodyReader): void {
     this.#reading.add(reader);
-    if (this.#timer === null) this.#schedule();
+    if (this.#holdTimer === null) this.#scheduleHold();
+    if (this.#stillTimer === null) this.#scheduleStill();
   }
 
   ended(reader: BodyReader): void {
     this.#reading.delete(reader);
   }
 
-  #schedule(): void {
-    this.#timer = this.clock.setTimer(heldPeriodMs, () => {
-      this.#timer = null;
+  #scheduleHold(): void {
+    this.#holdTimer = this.clock.setTimer(heldPeriodMs, () => {
+      this.#holdTimer = null;
       for (const reader of [...this.#reading]) reader.hold();
-      if (this.#reading.size > 0) this.#schedule();
+      if (this.#reading.size > 0) this.#scheduleHold();
+    });
+  }
+
+  // Apart from the other: uWebSockets.js counts also while nobody is heard.
+  #scheduleStill(): void {
+    this.#stillTimer = setPatientTimer(this.clock, stillPeriodMs, (heardUntilMs) => {
+      this.#stillTimer = null;
+      for (const reader of [...this.#reading]) reader.giveUpIfStill(heardUntilMs);
+      if (this.#reading.size > 0) this.#scheduleStill();
     });
   }
 }
@@ -180,6 +194,7 @@ export class BodyReader implements Placed, TurnWork {
   readonly #isWhole: boolean;
   readonly #gunzip: Gunzip | null;
   #compressed: Collected | null;
+  /** By `Clock.heardMs`. */
   #movedMs: number;
   #cameBytes = 0;
   #inflatedBytes = 0;
@@ -232,11 +247,14 @@ export class BodyReader implements Placed, TurnWork {
     this.#sink.stopped?.();
   }
 
-  /** Called every few seconds: gives up a body that stands still, and keeps one that may from being ended. */
+  /** Called every few seconds: keeps it from being ended. */
   hold(): void {
-    const { clock, limits } = this.#readers;
-    if (this.#isWhole && clock.heardMs() - this.#movedMs > limits.stillMs) return this.#fail(stoodStill);
     this.#exchange.hold();
+  }
+
+  /** Gives it up where it is to be whole soon and has stood still for too long by `untilMs` of `clock.heardMs`. */
+  giveUpIfStill(untilMs: number): void {
+    if (this.#isWhole && untilMs - this.#movedMs > this.#readers.limits.stillMs) this.#fail(stoodStill);
   }
 
   #came(bytes: Uint8Array, isLast: boolean): void {
