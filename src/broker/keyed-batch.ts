@@ -9,7 +9,7 @@ import { crc32c } from '../records/crc32c.ts';
 import { batchHeaderSizeBytes, batchSizeAt, lastOffsetAt } from '../records/record-batch.ts';
 import { RecordReader } from '../records/record-reader.ts';
 
-/** A record of an internal log: the newest of a key counts, and a null value takes the key away. */
+/** A record of an internal log: the newest of a key counts, and a null value takes the key away, where its kind says no other. */
 export interface KeyedRecord {
   readonly key: Uint8Array;
   readonly value: Uint8Array | null;

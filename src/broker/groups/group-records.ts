@@ -11,6 +11,9 @@
  *                   metadata
  *   pending  key    32 int8 · group · topic id uuid · partition int32 · producer id int64
  *            value  as an offset's: what the producer's transaction commits
+ *   ended    key    33 int8 · group · topic id uuid · partition int32 · producer id int64
+ *            value  version int8: what is pending of the producer there where this stands in the log is the group's from here
+ *                   on, unless something that stands behind the pending one is already
  *
  *   kinds from 16 to 31 belong to consumer groups (consumer/consumer-records.ts), from 48 to 63 to streams groups
  *   (streams/streams-records.ts), from 80 to 95 to share groups (share/share-records.ts)
@@ -62,12 +65,13 @@ export interface CommittedOffset {
 export type GroupRecordKey =
   | { readonly kind: 'group'; readonly group: string }
   | (OffsetName & { readonly kind: 'offset' })
+  | (PendingOffsetName & { readonly kind: 'ended' })
   | ConsumerRecordKey
   | ShareRecordKey
   | StreamsRecordKey;
 
 const version = 1;
-const Kind = { GROUP: 1, OFFSET: 2, PENDING_OFFSET: 32 } as const;
+const Kind = { GROUP: 1, OFFSET: 2, PENDING_OFFSET: 32, ENDED: 33 } as const;
 /** Four strings or byte fields and two int32 are the least that a member takes. */
 const minMemberBytes = 6 + 8;
 
@@ -86,14 +90,30 @@ export interface OffsetName {
   readonly producerId: number | null;
 }
 
+/** An offset that a producer's transaction commits. */
+export interface PendingOffsetName extends OffsetName {
+  readonly producerId: number;
+}
+
 export function offsetKey(name: OffsetName): Uint8Array {
   const writer = new Writer(false, 96);
-  writeOffsetKey(writer, name);
+  writeOffsetKey(writer, offsetKind(name), name);
   return bytesOf(writer);
 }
 
-function writeOffsetKey(writer: Writer, { group, topicId, partition, producerId }: OffsetName): void {
-  writer.int8(producerId === null ? Kind.OFFSET : Kind.PENDING_OFFSET);
+/** Makes what is pending in the producer's transaction valid, as it is where the record stands in the log. */
+export function endedRecord(name: PendingOffsetName): KeyedRecord {
+  const key = new Writer(false, 96);
+  writeOffsetKey(key, Kind.ENDED, name);
+  return { key: bytesOf(key), value: bytesOf(beginRecord(version, 1)) };
+}
+
+function offsetKind({ producerId }: OffsetName): number {
+  return producerId === null ? Kind.OFFSET : Kind.PENDING_OFFSET;
+}
+
+function writeOffsetKey(writer: Writer, kind: number, { group, topicId, partition, producerId }: OffsetName): void {
+  writer.int8(kind);
   writer.compactString(group);
   writer.uuid(topicId);
   writer.int32(partition);
@@ -114,7 +134,7 @@ export class OffsetRecord implements KeyedRecord {
     this.name = name;
     this.committed = committed;
     const writer = new Writer(false, 192);
-    writeOffsetKey(writer, name);
+    writeOffsetKey(writer, offsetKind(name), name);
     const keySizeBytes = writer.length;
     writer.int8(version);
     writer.int64(committed.offset);
@@ -156,15 +176,16 @@ export function readGroupRecordKey(bytes: Uint8Array): GroupRecordKey {
   return readRecord(bytes, 'groups', 'a key', (reader) => {
     const kind = reader.int8();
     for (const keys of [consumerKeys, streamsKeys, shareKeys]) if (keys.has(kind)) return keys.read(reader, kind);
-    if (kind !== Kind.GROUP && kind !== Kind.OFFSET && kind !== Kind.PENDING_OFFSET) {
+    if (kind !== Kind.GROUP && kind !== Kind.OFFSET && kind !== Kind.PENDING_OFFSET && kind !== Kind.ENDED) {
       throw newerRecord('groups', `records of the kind ${kind}`);
     }
     const group = reader.compactString();
     if (kind === Kind.GROUP) return { kind: 'group', group };
     const topicId = reader.uuid();
     const partition = reader.int32();
-    const producerId = kind === Kind.OFFSET ? null : reader.int64();
-    return { kind: 'offset', group, topicId, partition, producerId };
+    if (kind === Kind.OFFSET) return { kind: 'offset', group, topicId, partition, producerId: null };
+    const producerId = reader.int64();
+    return { kind: kind === Kind.ENDED ? 'ended' : 'offset', group, topicId, partition, producerId };
   });
 }
 
@@ -191,6 +212,11 @@ export function readGroupValue(bytes: Uint8Array): StoredGroup {
     }
     return { generation, protocolType, protocolName, leaderId, stateSinceMs, members };
   });
+}
+
+/** The value of `endedRecord`, which says nothing but its version. Throws as `readGroupRecordKey`. */
+export function checkEndedValue(bytes: Uint8Array): void {
+  readVersioned(bytes, 'groups', 'the end of a transaction', version, () => null);
 }
 
 /** Throws as `readGroupRecordKey`. */

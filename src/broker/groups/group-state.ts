@@ -7,11 +7,13 @@ import { consumerKeys, type ConsumerRecordPart } from './consumer/consumer-recor
 import type { KeyedRecord } from '../keyed-batch.ts';
 import type { KeyedState } from '../state-log.ts';
 import {
+  checkEndedValue,
   groupKey,
   OffsetRecord,
   readGroupRecordKey,
   readGroupValue,
   readOffsetValue,
+  type PendingOffsetName,
   type StoredGroup,
 } from './group-records.ts';
 import { OffsetStore } from './offset-store.ts';
@@ -34,11 +36,19 @@ export class GroupState implements KeyedState {
     const parsed = readGroupRecordKey(key);
     const { group } = parsed;
     if (parsed.kind === 'offset') this.offsets.apply(parsed, value === null ? null : readOffsetValue(value));
+    else if (parsed.kind === 'ended') this.#end(parsed, value);
     else if (parsed.kind === 'consumer') this.consumers.apply(parsed, value);
     else if (parsed.kind === 'share') this.shares.apply(parsed, value);
     else if (parsed.kind === 'streams') this.streams.apply(parsed, value);
     else if (value === null) this.#groups.delete(group);
     else this.#groups.set(group, value);
+  }
+
+  #end(name: PendingOffsetName, value: Uint8Array | null): void {
+    // Nobody takes an end away.
+    if (value === null) return;
+    checkEndedValue(value);
+    this.offsets.makeValid(name);
   }
 
   /** The records that rebuild this state. */

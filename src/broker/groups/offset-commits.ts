@@ -16,9 +16,9 @@ import { offsetsPartitionOf } from '../transactions/transaction-partitions.ts';
 import type { ClassicGroup } from './classic-group.ts';
 import { coordinatorError } from './coordinator-error.ts';
 import type { GroupCoordinator } from './group-coordinator.ts';
-import { offsetKey, OffsetRecord, type CommittedOffset, type OffsetName } from './group-records.ts';
+import { endedRecord, offsetKey, OffsetRecord, type CommittedOffset, type OffsetName } from './group-records.ts';
 import type { OffsetSlot } from './offset-slots.ts';
-import type { OffsetStore, PendingSlot } from './offset-store.ts';
+import type { OffsetStore } from './offset-store.ts';
 
 const batchBytes = 1024 * 1024;
 /** What the metadata of all offsets of all groups may have together, in characters: it is kept in memory. */
@@ -211,9 +211,7 @@ export class OffsetCommits {
    */
   remove(groupId: string, places: readonly OffsetPlace[]): Promise<ErrorCode> {
     const slots = places.map((place) => this.#slot(groupId, place)).filter((slot) => slot !== null);
-    const written = this.#write(groupId, slots, null, (slot) => removalRecords(groupId, slot));
-    markLeaving(slots, written);
-    return written;
+    return this.#write(groupId, slots, null, (slot) => removalRecords(groupId, slot));
   }
 
   /**
@@ -224,7 +222,6 @@ export class OffsetCommits {
     const slots = [...this.slots(groupId)];
     const written = write(slots.flatMap((slot) => removalRecords(groupId, slot)));
     if (slots.length === 0) return written;
-    markLeaving(slots, written);
     const change = this.#begin(groupId, written);
     const errorCode = await written;
     this.#end(groupId, change);
@@ -238,8 +235,9 @@ export class OffsetCommits {
 
   /**
    * Makes what the producer's transaction committed valid, or drops it, for the groups whose names fall to one of
-   * `partitions`; resolves once that is durable. An offset that was committed later without a transaction stays. What was
-   * let into the transaction and is on its way, though its client may have given it up, belongs to it as well.
+   * `partitions`; resolves once that is durable. An offset that was committed later, without a transaction or in another, stays;
+   * what is later is where the records stand in the log, whatever is under way when this is called. What was let into the
+   * transaction and is on its way, though its client may have given it up, belongs to it as well.
    */
   async completeTransaction(
     producerId: number,
@@ -249,11 +247,20 @@ export class OffsetCommits {
     const { offsets, broker } = this.#options;
     await Promise.all(this.#ofProducers.get(producerId) ?? []);
     const partitionCount = broker.config.number('offsets.topic.num.partitions');
-    const groups = new Set<string>();
-    for (const { group } of offsets.pendingOf(producerId)) {
-      if (partitions.has(offsetsPartitionOf(group, partitionCount))) groups.add(group);
+    const slots = new Map<string, OffsetSlot[]>();
+    for (const { group, slot } of offsets.pendingOf(producerId)) {
+      if (!partitions.has(offsetsPartitionOf(group, partitionCount))) continue;
+      const ofGroup = slots.get(group);
+      if (ofGroup === undefined) slots.set(group, [slot]);
+      else ofGroup.push(slot);
     }
-    const errorCodes = await Promise.all([...groups].map((group) => this.#completeIn(group, producerId, outcome)));
+    const written = Array.from(slots, ([group, ofGroup]) =>
+      this.#write(group, ofGroup, null, ({ topicId, partition }) => {
+        const name = { group, topicId, partition, producerId };
+        return [outcome === 'commit' ? endedRecord(name) : { key: offsetKey(name), value: null }];
+      }),
+    );
+    const errorCodes = await Promise.all(written);
     return errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE;
   }
 
@@ -269,19 +276,6 @@ export class OffsetCommits {
     writing.then(end, end);
   }
 
-  async #completeIn(groupId: string, producerId: number, outcome: TransactionOutcome): Promise<ErrorCode> {
-    let slots: OffsetSlot[];
-    do {
-      // A commit that is under way comes before this, and stays; what is being taken away does not come back.
-      await this.settled(groupId);
-      const pending = [...this.#options.offsets.pendingOf(producerId)].filter(({ group }) => group === groupId);
-      slots = pending.map(({ slot }) => slot);
-    } while (slots.some((slot) => slot.pending.get(producerId)!.isLeaving));
-    return this.#write(groupId, slots, null, (slot) =>
-      completionRecords({ group: groupId, slot }, producerId, outcome),
-    );
-  }
-
   #write<Place extends OffsetPlace>(
     groupId: string,
     places: readonly Place[],
@@ -291,14 +285,13 @@ export class OffsetCommits {
     if (places.length === 0) return Promise.resolve(ErrorCode.NONE);
     const { offsets, log } = this.#options;
     const batches = inBatches(places.flatMap((place) => recordsOf(place)));
-    for (const { topicId, partition } of places) {
-      offsets.changeBegins({ group: groupId, topicId, partition, producerId });
-    }
+    const nameOf = ({ topicId, partition }: Place): OffsetName => ({ group: groupId, topicId, partition, producerId });
+    for (const place of places) offsets.changeBegins(nameOf(place));
     // Nearly all are one batch.
     const written = batches.length === 1 ? log.append(batches[0]!) : appendAll(log, batches);
     const change = this.#begin(groupId, written);
     return written.then((errorCode) => {
-      for (const { topicId, partition } of places) offsets.changeEnds(groupId, topicId, partition);
+      for (const place of places) offsets.changeEnds(nameOf(place));
       this.#end(groupId, change);
       return coordinatorError(errorCode);
     });
@@ -337,41 +330,11 @@ function missingGroup({ generation, knowsMissingGroups }: Committer): ErrorCode 
 }
 
 /** The records that take away all that a slot holds, and what is on its way there. */
-function removalRecords(group: string, { topicId, partition, pending, lengthsUnderWay }: OffsetSlot): KeyedRecord[] {
-  const producerIds = new Set([null, ...pending.keys(), ...(lengthsUnderWay?.keys() ?? [])]);
+function removalRecords(group: string, { topicId, partition, pending, underWay }: OffsetSlot): KeyedRecord[] {
+  const producerIds = new Set([null, ...pending.keys(), ...(underWay?.keys() ?? [])]);
   return Array.from(producerIds, (producerId) => {
     return { key: offsetKey({ group, topicId, partition, producerId }), value: null };
   });
-}
-
-/** What is pending in the slots is being taken away, unless `written` resolves with an error. */
-function markLeaving(slots: readonly OffsetSlot[], written: Promise<ErrorCode>): void {
-  const pending = slots.flatMap((slot) => [...slot.pending.values()]);
-  if (pending.length === 0) return;
-  for (const offset of pending) offset.isLeaving = true;
-  void written.then((errorCode) => {
-    if (errorCode !== ErrorCode.NONE) for (const offset of pending) offset.isLeaving = false;
-  });
-}
-
-function completionRecords(
-  { group, slot }: PendingSlot,
-  producerId: number,
-  outcome: TransactionOutcome,
-): KeyedRecord[] {
-  const { topicId, partition, pending } = slot;
-  const { offset, isSuperseded } = present(pending.get(producerId), 'the offset is pending');
-  const name = { group, topicId, partition, producerId };
-  const records: KeyedRecord[] = [{ key: offsetKey(name), value: null }];
-  if (outcome === 'abort' || isSuperseded) return records;
-  records.push(new OffsetRecord({ ...name, producerId: null }, offset));
-  // What other transactions committed later is not superseded by this: it comes again behind it.
-  const producers = [...pending.keys()];
-  for (const later of producers.slice(producers.indexOf(producerId) + 1)) {
-    const other = pending.get(later)!;
-    if (!other.isSuperseded) records.push(new OffsetRecord({ ...name, producerId: later }, other.offset));
-  }
-  return records;
 }
 
 /** Appends them one behind the other; resolves with the error of the first that has one. */

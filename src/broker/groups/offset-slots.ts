@@ -22,18 +22,24 @@ export interface OffsetSlot {
   /** By producer id, in the order in which they came: what becomes valid with that producer's transaction. */
   pending: Map<number, PendingOffset>;
   /**
-   * The longest metadata that changes under way have of it, by producer id, null for none; null while there is none. A
-   * producer that is about to have something pending there stands in it also where that has no metadata.
+   * By producer id, null for none: what is on its way of it; null while there is nothing. A producer that is about to have
+   * something pending there stands in it also where that has no metadata.
    */
-  lengthsUnderWay: Map<number | null, number> | null;
+  underWay: Map<number | null, UnderWay> | null;
+}
+
+/** Changes of one producer's offset that are under way, or of the one that counts at once. */
+export interface UnderWay {
+  /** How many; not counted of what counts at once, which stays until nothing is under way in the slot. */
+  changes: number;
+  /** The longest metadata that any of them has. */
+  length: number;
 }
 
 export interface PendingOffset {
   readonly offset: CommittedOffset;
   /** Whether another offset has been committed since, which then stays. */
   isSuperseded: boolean;
-  /** Whether a record that takes it away is on its way. */
-  isLeaving: boolean;
 }
 
 /** From here on looking through all of them takes longer than two maps. */
@@ -65,7 +71,7 @@ export class OffsetSlots {
       committed: null,
       changesUnderWay: 0,
       pending: nonePending,
-      lengthsUnderWay: null,
+      underWay: null,
     };
     if (this.#many !== null) this.#index(this.#many, slot);
     else if (this.#few.length < mostListed) {
@@ -106,6 +112,6 @@ export class OffsetSlots {
 export function setPending(slot: OffsetSlot, producerId: number, offset: CommittedOffset | null): void {
   const pending = slot.pending === nonePending ? new Map<number, PendingOffset>() : slot.pending;
   pending.delete(producerId);
-  if (offset !== null) pending.set(producerId, { offset, isSuperseded: false, isLeaving: false });
+  if (offset !== null) pending.set(producerId, { offset, isSuperseded: false });
   slot.pending = pending.size === 0 ? nonePending : pending;
 }

@@ -9,8 +9,8 @@
 import { assert, present } from '../../base/assert.ts';
 import type { Uuid } from '../../base/uuid.ts';
 import type { KeyedRecord } from '../keyed-batch.ts';
-import { OffsetRecord, type CommittedOffset, type OffsetName } from './group-records.ts';
-import { OffsetSlots, setPending, type OffsetSlot } from './offset-slots.ts';
+import { OffsetRecord, type CommittedOffset, type OffsetName, type PendingOffsetName } from './group-records.ts';
+import { OffsetSlots, setPending, type OffsetSlot, type UnderWay } from './offset-slots.ts';
 
 /** A slot of which a transaction has a pending offset. */
 export interface PendingSlot {
@@ -70,33 +70,31 @@ export class OffsetStore {
     const slot = this.#slotFor(group, topicId, partition);
     slot.changesUnderWay++;
     if (producerId === null) return;
-    slot.lengthsUnderWay ??= new Map();
-    if (!slot.lengthsUnderWay.has(producerId)) slot.lengthsUnderWay.set(producerId, 0);
+    underWayOf(slot, producerId).changes++;
   }
 
-  /** Metadata of `length` characters is on its way there, with a change that began: it takes of the room until all have ended. */
+  /** Metadata of `length` characters is on its way there, with a change that began: it takes of the room until all of the name have ended. */
   reserve({ group, topicId, partition, producerId }: OffsetName, length: number): void {
     const slot = present(this.slot(group, topicId, partition), 'the change began');
     assert(slot.changesUnderWay > 0, 'the change began');
     const before = countedLength(slot, producerId);
-    slot.lengthsUnderWay ??= new Map();
-    slot.lengthsUnderWay.set(producerId, Math.max(slot.lengthsUnderWay.get(producerId) ?? 0, length));
+    const underWay = underWayOf(slot, producerId);
+    underWay.length = Math.max(underWay.length, length);
     this.#count(group, countedLength(slot, producerId) - before);
   }
 
   /** The record is durable and applied, or failed. */
-  changeEnds(group: string, topicId: Uuid, partition: number): void {
+  changeEnds({ group, topicId, partition, producerId }: OffsetName): void {
     const slot = present(this.slot(group, topicId, partition), 'the change began');
     assert(slot.changesUnderWay > 0, 'the change began');
     slot.changesUnderWay--;
-    if (slot.changesUnderWay === 0 && slot.lengthsUnderWay !== null) {
-      let added = 0;
-      for (const producerId of slot.lengthsUnderWay.keys()) added -= countedLength(slot, producerId);
-      const producerIds = slot.lengthsUnderWay.keys();
-      slot.lengthsUnderWay = null;
-      for (const producerId of producerIds) added += countedLength(slot, producerId);
-      this.#count(group, added);
+    if (producerId !== null) {
+      const underWay = present(slot.underWay?.get(producerId), 'the change began');
+      underWay.changes--;
+      if (underWay.changes === 0) this.#endUnderWay(group, slot, producerId);
     }
+    // Of those that count at once nobody knows more than that there are none while nothing is under way.
+    if (slot.changesUnderWay === 0 && slot.underWay !== null) this.#endUnderWay(group, slot, null);
     this.#dropIfEmpty(group, slot);
   }
 
@@ -112,6 +110,36 @@ export class OffsetStore {
     }
     this.#count(group, countedLength(slot, producerId) - before);
     this.#dropIfEmpty(group, slot);
+  }
+
+  /**
+   * Takes over that the producer's transaction is committed. What is pending of it here is valid from now on, unless something
+   * that stands behind the pending one in the log is; where nothing is pending, as behind a deletion, nothing happens.
+   */
+  makeValid({ group, topicId, partition, producerId }: PendingOffsetName): void {
+    const slot = this.slot(group, topicId, partition);
+    const ended = slot?.pending.get(producerId);
+    if (slot === null || ended === undefined) return;
+    const before = countedLength(slot, producerId) + countedLength(slot, null);
+    if (!ended.isSuperseded) {
+      slot.committed = ended.offset;
+      for (const earlier of slot.pending.values()) {
+        if (earlier === ended) break;
+        earlier.isSuperseded = true;
+      }
+    }
+    this.#applyPending(group, slot, producerId, null);
+    this.#count(group, countedLength(slot, producerId) + countedLength(slot, null) - before);
+    this.#dropIfEmpty(group, slot);
+  }
+
+  #endUnderWay(group: string, slot: OffsetSlot, producerId: number | null): void {
+    const { underWay } = slot;
+    if (underWay === null) return;
+    const before = countedLength(slot, producerId);
+    underWay.delete(producerId);
+    if (underWay.size === 0) slot.underWay = null;
+    this.#count(group, countedLength(slot, producerId) - before);
   }
 
   #count(group: string, addedLength: number): void {
@@ -165,8 +193,15 @@ export class OffsetStore {
   }
 }
 
+function underWayOf(slot: OffsetSlot, producerId: number | null): UnderWay {
+  slot.underWay ??= new Map();
+  let underWay = slot.underWay.get(producerId);
+  if (underWay === undefined) slot.underWay.set(producerId, (underWay = { changes: 0, length: 0 }));
+  return underWay;
+}
+
 /** What the metadata of a slot's offset counts, of the producer's pending one or with null of the committed one. */
-function countedLength({ committed, pending, lengthsUnderWay }: OffsetSlot, producerId: number | null): number {
+function countedLength({ committed, pending, underWay }: OffsetSlot, producerId: number | null): number {
   const offset = producerId === null ? committed : pending.get(producerId)?.offset;
-  return Math.max(offset?.metadata.length ?? 0, lengthsUnderWay?.get(producerId) ?? 0);
+  return Math.max(offset?.metadata.length ?? 0, underWay?.get(producerId)?.length ?? 0);
 }

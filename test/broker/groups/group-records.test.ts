@@ -8,6 +8,8 @@ import { ClassicGroup } from '../../../src/broker/groups/classic-group.ts';
 import { Deadline } from '../../../src/broker/groups/deadline.ts';
 import { GroupMember } from '../../../src/broker/groups/group-member.ts';
 import {
+  checkEndedValue,
+  endedRecord,
   groupKey,
   groupRecord,
   offsetKey,
@@ -91,6 +93,19 @@ test('an offset reads as it was written', () => {
         expect(readOffsetValue(value)).toEqual(committed);
       },
     ),
+  );
+});
+
+test('the end of a transaction reads as it was written', () => {
+  fc.assert(
+    fc.property(text, fc.integer(), int32, timeMs, (group, seed, partition, producerId) => {
+      const name = { group, topicId: randomUuid(new SeededRandom(seed)), partition, producerId };
+      const { key, value } = endedRecord(name);
+      expect(readGroupRecordKey(key)).toEqual({ kind: 'ended', ...name });
+      expect(() => checkEndedValue(value!)).not.toThrow();
+      expect(() => checkEndedValue(new Uint8Array([...value!, 0]))).toThrow(EnvironmentError);
+      expect(() => checkEndedValue(new Uint8Array([value![0]! + 1]))).toThrow(EnvironmentError);
+    }),
   );
 });
 

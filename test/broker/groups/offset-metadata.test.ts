@@ -4,8 +4,10 @@ import { expect, test } from 'vitest';
 import { ErrorCode } from '../../../src/base/error-code.ts';
 import { silentLogger, type LogFields } from '../../../src/base/logger.ts';
 import type { TopicImage } from '../../../src/broker/metadata-image.ts';
+import { stateLogTopics } from '../../../src/broker/topic-name.ts';
 import { deleteGroupsApi, offsetCommitApi, txnOffsetCommitApi } from '../../../src/protocol/generated/index.ts';
 import { BrokerHarness } from '../broker-harness.ts';
+import { holdAppends } from '../hold-appends.ts';
 import { TestProducer } from '../transactions/test-producer.ts';
 import { settle } from './test-member.ts';
 
@@ -159,4 +161,33 @@ test('of what is on its way to one partition the longest counts, until all of it
   store.finishHeld();
   expect(await others).toBe(1);
   expect(await asBefore).toBe(1);
+});
+
+test('what ended in a partition takes no room, though something is always on its way there', async () => {
+  const committer = await Committer.open();
+  const producers: TestProducer[] = [];
+  for (let i = 0; i <= mostOfGroup; i++) producers.push(await committer.producer(`id ${i}`));
+  const held = holdAppends(committer.harness.store, stateLogTopics.groups);
+  const plain: Promise<number>[] = [];
+  /** One more is on its way, and then the oldest that was has come. */
+  const onward = async (): Promise<void> => {
+    plain.push(committer.take({ count: 1, text: '' }));
+    await settle();
+    if (plain.length > 1) held.waiting.shift()!();
+    await settle();
+  };
+  await onward();
+  for (const producer of producers) {
+    const taken = committer.take({ count: 1, producer });
+    await settle();
+    await onward();
+    await onward();
+    expect(await taken).toBe(1);
+    await producer.end(false);
+    await settle();
+    await onward();
+    await onward();
+  }
+  await held.finishAll();
+  expect(new Set(await Promise.all(plain))).toEqual(new Set([1]));
 });
