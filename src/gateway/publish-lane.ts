@@ -3,7 +3,6 @@
  * thread. It does not choose what comes into its batches.
  *
  *   records ─► open batch ─► submit: room in the ring? ─► PartitionLog.append ─► outcome ─► its streams told
- *                                   └─ takes long: prepared, while what comes behind waits ─┘
  *
  * A batch takes what one read of a socket brings, half a megabyte, so that a turn of the event loop in which one sender is
  * served makes one batch, and wakes the flush worker once.
@@ -12,7 +11,6 @@
 import { ErrorCode, errorName } from '../base/error-code.ts';
 import { encodeIdentity, identityHeaderCount, noRecordNumber } from '../records/named-records.ts';
 import { batchHeaderSizeBytes } from '../records/record-batch.ts';
-import { sharedCopy } from '../storage/batch-preparer.ts';
 import type { BufferPool } from '../storage/buffer-pool.ts';
 import type {
   AppendOptions,
@@ -44,14 +42,6 @@ export interface LaneOwner {
   tellSoon(stream: PublishStream): void;
 }
 
-/** A batch that no record is added to any more. */
-interface ClosedBatch {
-  readonly encoder: BatchEncoder;
-  readonly bytes: Uint8Array;
-  readonly options: AppendOptions;
-  readonly told: (result: AppendResult) => void;
-}
-
 /** A named producer's records in a batch; its last number grows with it. */
 export type OpenNamed = { -readonly [Field in keyof NamedAppend]: NamedAppend[Field] };
 
@@ -77,7 +67,7 @@ export class PublishLane {
   /** The largest number that was handed in, of a named producer. */
   lastNumber = noRecordNumber;
   open: OpenBatch | null = null;
-  /** Batches that wait for room in the ring, are prepared, or stand behind one that is. */
+  /** Batches that wait for room in the ring. */
   waiting = 0;
   /** The turn in which the following was taken from the topic's settings. */
   turn = -1;
@@ -85,8 +75,6 @@ export class PublishLane {
   maxBatchBytes = 0;
   needsKey = false;
   readonly #owner: LaneOwner;
-  /** Those behind the one that is being prepared; null where none is. */
-  #behind: ClosedBatch[] | null = null;
   /** What batches take of late, for the first buffer of the next. */
   #usualBytes = 0;
 
@@ -157,48 +145,15 @@ export class PublishLane {
       take(outcome, result);
       for (const stream of streams) owner.tellSoon(stream);
     };
-    this.#send({ encoder, bytes, options, told });
-  }
-
-  #send(batch: ClosedBatch): void {
-    const { bytes, options, told } = batch;
-    if (this.#behind !== null) this.#behind.push(batch);
-    else {
-      this.#owner.store.whenRoom(bytes.length, () => {
-        if (this.#behind !== null) this.#behind.push(batch);
-        else if (this.log.append(bytes, options, told)) this.#sent(batch);
-        else void this.#prepare(batch);
-      });
-    }
-  }
-
-  async #prepare(batch: ClosedBatch): Promise<void> {
-    const { bytes, options, told } = batch;
-    this.#behind = [];
-    const prepared = await this.log.prepare(sharedCopy(bytes), options, always);
-    this.#owner.store.whenRoom(prepared.bytes.length, () => {
-      this.log.appendPrepared(prepared, options, told);
-      this.#sent(batch);
-      const behind = this.#behind ?? [];
-      this.#behind = null;
-      for (const next of behind) this.#send(next);
+    owner.store.whenRoom(bytes.length, () => {
+      this.waiting--;
+      this.log.append(bytes, options, told);
+      encoder.release();
+      owner.waiting.leave(bytes.length);
+      if (this.name !== null) this.target.dropIfEmpty(this);
+      if (this.open !== null && this.waiting === 0) owner.mayGo(this);
     });
   }
-
-  /** The batch is in the log's hands. */
-  #sent({ encoder, bytes }: ClosedBatch): void {
-    const owner = this.#owner;
-    this.waiting--;
-    encoder.release();
-    owner.waiting.leave(bytes.length);
-    if (this.name !== null) this.target.dropIfEmpty(this);
-    if (this.open !== null && this.waiting === 0) owner.mayGo(this);
-  }
-}
-
-/** Records that were taken are appended, whoever is still there. */
-function always(): boolean {
-  return true;
 }
 
 /** What an append came to, as its outcome. */

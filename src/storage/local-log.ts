@@ -7,14 +7,12 @@
  *   LogRetention: where the log begins        log-checkpoint.ts: from where recovery begins        time-lookup.ts
  */
 
-import { present } from '../base/assert.ts';
 import type { Timer } from '../base/clock.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { noOffset, type Offset } from '../base/numbers.ts';
 import { Listeners } from '../base/listeners.ts';
 import { FlushFailure } from '../memory/flush-messages.ts';
-import type { PreparedBatch } from './batch-preparer.ts';
 import { checkpointLog, tailSettled, writeFinalFiles } from './log-checkpoint.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
 import type { CompactionSettings, Compactor } from './compactor.ts';
@@ -145,31 +143,9 @@ export class LocalLog implements PartitionLog, Closable, FlusherOwner {
     return this.state.isDamaged;
   }
 
-  append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
+  append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
     if (!this.#producersLoaded) this.#loadProducers();
-    const isDone = this.#writer.append(batch, options, listener);
-    this.#appended();
-    return isDone;
-  }
-
-  prepare(
-    batch: Uint8Array<SharedArrayBuffer>,
-    { origin, sealed = true }: AppendOptions,
-    isWanted: () => boolean,
-  ): Promise<PreparedBatch> {
-    const { preparer, clock, maxRequestBytes } = this.#context;
-    const { config } = this;
-    const task = { batch, origin, sealed, storedBytesMax: maxRequestBytes, config, nowMs: clock.nowMs() };
-    return present(preparer, 'who prepares nothing lets nothing take long').prepare(task, isWanted);
-  }
-
-  appendPrepared(prepared: PreparedBatch, options: AppendOptions, listener: AppendListener): void {
-    if (!this.#producersLoaded) this.#loadProducers();
-    this.#writer.appendPrepared(prepared, options, listener);
-    this.#appended();
-  }
-
-  #appended(): void {
+    this.#writer.append(batch, options, listener);
     this.#context.used(this);
     this.#scheduleFlush();
     if (this.checkpointIsUrgent) this.#context.checkpointSoon();

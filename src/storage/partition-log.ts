@@ -8,9 +8,8 @@
 import type { ErrorCode } from '../base/error-code.ts';
 import type { Offset } from '../base/numbers.ts';
 import type { TransactionOutcome } from '../records/transaction-marker.ts';
-import type { PreparedBatch } from './batch-preparer.ts';
-import type { CompactionSettings } from './compactor.ts';
 import type { DiskSpace } from './file-system.ts';
+import type { CompactionSettings } from './compactor.ts';
 import type { LogConfig } from './log-config.ts';
 
 /** What an append waits for: nothing (acks=0), the write (acks=1: survives kill -9), the sync (acks=all). */
@@ -179,23 +178,8 @@ export interface PartitionLog {
    * last stored, so leave those records out and `confirm` them. OUT_OF_ORDER_SEQUENCE_NUMBER: a number before its first
    * was refused and has not come again, or `previousNumber` is not the last stored. PRODUCER_FENCED: another has a
    * higher epoch. THROTTLING_QUOTA_EXCEEDED: there are too many names.
-   *
-   * Returns false, having done nothing, where checking the batch, or compressing it as the topic asks, would hold the thread
-   * up for long: then `prepare` a copy and `appendPrepared` what comes of it. Until then the caller keeps back what has to
-   * stand behind it. That is never so of a named producer's batch, nor of one of a coordinator.
    */
-  append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean;
-  /**
-   * Checks and compresses a batch elsewhere, with the settings that hold now; `batch` is a `sharedCopy` that nobody uses any
-   * more. Where `isWanted` says no once it is its turn, it is refused instead. Never rejects.
-   */
-  prepare(
-    batch: Uint8Array<SharedArrayBuffer>,
-    options: AppendOptions,
-    isWanted: () => boolean,
-  ): Promise<PreparedBatch>;
-  /** As `append`, for which the caller has made sure of room for `prepared.bytes`. It is not checked again. */
-  appendPrepared(prepared: PreparedBatch, options: AppendOptions, listener: AppendListener): void;
+  append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void;
   /**
    * Ends the producer's transaction here: appends a control batch, whose durability is always 'synced', whatever the
    * topic says. The caller has made sure that the ring has room (`markerRoomBytes`). It is written also where no

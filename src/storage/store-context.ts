@@ -9,7 +9,6 @@ import type { RandomSource } from '../base/random.ts';
 import type { ArenaHeap } from '../memory/arena-heap.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { IngestRing } from '../memory/ingest-ring.ts';
-import type { BatchPreparer } from './batch-preparer.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { FileSystem } from './file-system.ts';
 import type { FlushChannel } from './flush-channel.ts';
@@ -35,10 +34,6 @@ export interface StoreContext {
   readonly indexes: IndexCache;
   readonly buffers: BufferPool;
   readonly validator: RecordValidator;
-  /** Null where this thread does everything itself, however long it takes. */
-  readonly preparer: BatchPreparer | null;
-  /** As `LogStore.maxRequestBytes`. */
-  readonly maxRequestBytes: number;
   /** Of named producers. */
   readonly names: NameBudget;
   /** What is not settled since the start. */

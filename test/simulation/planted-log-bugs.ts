@@ -20,11 +20,12 @@ import { WrappedPartitionLog } from './wrapped-log-store.ts';
 
 /** acks=all is answered in time, but consumers are given it before. */
 class EarlyReads extends WrappedPartitionLog {
-  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
+  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
     if (options.durability !== 'synced') {
-      return super.append(batch, options, listener);
+      super.append(batch, options, listener);
+      return;
     }
-    return super.append(batch, { ...options, durability: 'written' }, (result) => {
+    super.append(batch, { ...options, durability: 'written' }, (result) => {
       const failed = { ...result, errorCode: ErrorCode.KAFKA_STORAGE_ERROR, baseOffset: asOffset(-1) };
       this.inner.sync().then(
         () => listener(result),
@@ -36,20 +37,20 @@ class EarlyReads extends WrappedPartitionLog {
 
 /** Batches lose the number that their producer gave them. */
 class NoSequences extends WrappedPartitionLog {
-  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
+  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
     const bare = batch.slice();
     writeInt64(bare, batchField.producerId, -1);
     writeInt16(bare, batchField.producerEpoch, -1);
     writeInt32(bare, batchField.baseSequence, -1);
     writeInt32(bare, batchField.crc, crc32c(bare.subarray(batchField.attributes)));
-    return super.append(bare, options, listener);
+    super.append(bare, options, listener);
   }
 }
 
 /** Nobody looks at the numbers of named producers. */
 class NoNumbers extends WrappedPartitionLog {
-  override append(batch: Uint8Array, { named: _, ...options }: AppendOptions, listener: AppendListener): boolean {
-    return super.append(batch, options, listener);
+  override append(batch: Uint8Array, { named: _, ...options }: AppendOptions, listener: AppendListener): void {
+    super.append(batch, options, listener);
   }
 
   override lastNumberOf(): number {
@@ -69,8 +70,8 @@ class EarlyConfirmations extends WrappedPartitionLog {
 }
 
 class OffsetsOffByOne extends WrappedPartitionLog {
-  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
-    return super.append(batch, options, (result) => {
+  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
+    super.append(batch, options, (result) => {
       const { errorCode, baseOffset } = result;
       listener(errorCode === ErrorCode.NONE ? { ...result, baseOffset: asOffset(baseOffset + 1) } : result);
     });

@@ -19,7 +19,6 @@ import { buildBatch, type BatchOptions } from '../../src/records/batch-builder.t
 import { crc32c } from '../../src/records/crc32c.ts';
 import { RecordReader } from '../../src/records/record-reader.ts';
 import { batchSizeAt, lastOffsetAt } from '../../src/records/record-batch.ts';
-import { sharedCopy, type BatchPreparer } from '../../src/storage/batch-preparer.ts';
 import type { Compactor } from '../../src/storage/compactor.ts';
 import type { FileSystem } from '../../src/storage/file-system.ts';
 import type { FlushExecutor } from '../../src/storage/flush-executor.ts';
@@ -132,7 +131,6 @@ export interface StoreHarnessOptions {
   readonly ringSizeBytes?: number;
   readonly heapSizeBytes?: number;
   readonly compactor?: Compactor;
-  readonly preparer?: BatchPreparer;
   readonly mayWait?: () => boolean;
 }
 
@@ -150,7 +148,7 @@ export class StoreHarness {
 
   async open(): Promise<LocalLogStore> {
     const { fileSystem = nodeFileSystem, clock = systemClock, logger = silentLogger } = this.options;
-    const { ringSizeBytes, heapSizeBytes, compactor, preparer, mayWait } = this.options;
+    const { ringSizeBytes, heapSizeBytes, compactor, mayWait } = this.options;
     this.arena = Arena.create({
       flushWorkerCount: 1,
       queueCapacity: 256,
@@ -168,7 +166,6 @@ export class StoreHarness {
       arena: this.arena,
       executor: this.executor,
       ...(compactor === undefined ? {} : { compactor }),
-      ...(preparer === undefined ? {} : { preparer }),
       ...(mayWait === undefined ? {} : { mayWait }),
     });
     return this.store;
@@ -206,15 +203,7 @@ export function append(
   batch: Uint8Array,
   durability: AppendOptions['durability'] = 'synced',
 ): Promise<AppendResult> {
-  const options: AppendOptions = { durability, origin: 'client' };
-  return new Promise((resolve) => {
-    if (log.append(batch, options, resolve)) return;
-    void log
-      .prepare(sharedCopy(batch), options, () => true)
-      .then((prepared) => {
-        log.appendPrepared(prepared, options, resolve);
-      });
-  });
+  return new Promise((resolve) => log.append(batch, { durability, origin: 'client' }, resolve));
 }
 
 /** The values of all records from `offset` on, with their offsets, as `offset:value`. */

@@ -21,8 +21,7 @@ import {
 } from '../../records/record-batch.ts';
 import { RecordReader } from '../../records/record-reader.ts';
 import { MalformedRecordsError } from '../../records/varint.ts';
-import { sharedCopy } from '../../storage/batch-preparer.ts';
-import type { AppendListener, AppendOptions, PartitionLog } from '../../storage/partition-log.ts';
+import type { PartitionLog } from '../../storage/partition-log.ts';
 import type { Broker } from '../broker.ts';
 import type { TopicImage } from '../metadata-image.ts';
 import { effectiveTopicValue } from '../topic-config.ts';
@@ -42,7 +41,6 @@ const readBytes = 1024 * 1024;
 /** So many records are copied before they are written: a batch of a megabyte may be millions. */
 const maxCopies = 50_000;
 const utf8 = new TextEncoder();
-const isWanted = (): boolean => true;
 
 export class DeadLetters {
   readonly #broker: Broker;
@@ -97,16 +95,12 @@ export class DeadLetters {
     const batch = builder.seal();
     const { store } = this.#broker;
     if (batch.length > store.maxRequestBytes) return Promise.resolve('A record is too large to be copied.');
-    const options: AppendOptions = { durability: 'synced', origin: 'client' };
     return new Promise((resolve) => {
-      const listener: AppendListener = ({ errorCode, errorMessage }) =>
-        resolve(errorCode === ErrorCode.NONE ? null : (errorMessage ?? errorName(errorCode)));
-      store.whenRoom(batch.length, () => {
-        if (log.append(batch, options, listener)) return;
-        void log.prepare(sharedCopy(batch), options, isWanted).then((prepared) => {
-          store.whenRoom(prepared.bytes.length, () => log.appendPrepared(prepared, options, listener));
-        });
-      });
+      store.whenRoom(batch.length, () =>
+        log.append(batch, { durability: 'synced', origin: 'client' }, ({ errorCode, errorMessage }) =>
+          resolve(errorCode === ErrorCode.NONE ? null : (errorMessage ?? errorName(errorCode))),
+        ),
+      );
     });
   }
 

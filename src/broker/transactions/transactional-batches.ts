@@ -1,20 +1,16 @@
 /**
  * The transactional batches of one Produce: let into their transaction together, then appended. I/O thread.
  *
- *   admit ─► append ──► takes long? ─► prepared elsewhere ─► admit again, as the transaction may have ended ─► append
- *
  * Where the transaction has all their partitions, which is the way of all but its first batches, they are appended before
- * the request's handler returns. Else their bytes are copied, for they end with the request, and nothing more of the
- * connection is served until they are appended, so that what a producer sends lands in order.
+ * the request's handler returns. Else their bytes are copied, for they end with the request, and appended once the
+ * partitions are in it; those of one transactional id in the order in which they came.
  */
 
 import { ErrorCode, errorName } from '../../base/error-code.ts';
 import { producerEpochAt, producerIdAt } from '../../records/record-batch.ts';
-import { sharedCopy, type PreparedBatch } from '../../storage/batch-preparer.ts';
 import type { AppendListener, AppendOptions, PartitionLog } from '../../storage/partition-log.ts';
 import type { Broker } from '../broker.ts';
 import { alignmentBytes, type ProduceTurn } from '../produce-turns.ts';
-import type { AdmissionRequest } from './transaction-admission.ts';
 import { admissionErrorFor } from './transaction-error.ts';
 import type { PartitionName } from './transaction-partitions.ts';
 
@@ -30,43 +26,29 @@ export type Refusal = (errorCode: ErrorCode, message: string | null) => void;
 interface TransactionalBatch {
   readonly place: PartitionName;
   readonly log: PartitionLog;
-  /** A view that ends with the request's handler. */
-  readonly records: Uint8Array;
+  records: Uint8Array;
   readonly listener: AppendListener;
   readonly refuse: Refusal;
-  /** A copy of it, once it waits. */
-  held: Uint8Array<SharedArrayBuffer> | null;
-  prepared: PreparedBatch | null;
-  /** It was handed to the log, or refused. */
-  isDone: boolean;
 }
-
-type Producer = Omit<AdmissionRequest, 'partitions'>;
 
 export class TransactionalBatches {
   readonly #broker: Broker;
   readonly #turn: ProduceTurn;
-  readonly #apiVersion: number;
-  readonly #options: AppendOptions;
   readonly #batches: TransactionalBatch[] = [];
-  /** While batches wait: lets the connection go on. */
-  #unmute: (() => void) | null = null;
 
-  /** `turn` is that of the request, which has version `apiVersion`. */
-  constructor(broker: Broker, turn: ProduceTurn, apiVersion: number, options: AppendOptions) {
+  /** `turn` is the request's. */
+  constructor(broker: Broker, turn: ProduceTurn) {
     this.#broker = broker;
     this.#turn = turn;
-    this.#apiVersion = apiVersion;
-    this.#options = options;
   }
 
   /** `records` is one whole batch, a view. One of `listener` and `refuse` is called once. */
   add(place: PartitionName, log: PartitionLog, records: Uint8Array, listener: AppendListener, refuse: Refusal): void {
-    this.#batches.push({ place, log, records, listener, refuse, held: null, prepared: null, isDone: false });
+    this.#batches.push({ place, log, records, listener, refuse });
   }
 
-  /** Appends what the transaction takes, and refuses the rest, with the errors that a Produce of this version knows. */
-  append(transactionalId: string): void {
+  /** Appends what the transaction takes, and refuses the rest, with the errors that a Produce of `apiVersion` knows. */
+  append(transactionalId: string, apiVersion: number, options: AppendOptions): void {
     const batches = this.#batches;
     const first = batches[0];
     if (first === undefined) return;
@@ -80,118 +62,52 @@ export class TransactionalBatches {
         refuse(ErrorCode.INVALID_PRODUCER_ID_MAPPING, 'The batches have several producers.');
       return;
     }
-    const version = this.#apiVersion >= firstVersionOfV2 ? 2 : 0;
-    const producer = { transactionalId, producerId, producerEpoch, version } as const;
+    const partitions = batches.map(({ place }) => place);
+    const version = apiVersion >= firstVersionOfV2 ? 2 : 0;
+    const { admission } = this.#broker.transactions;
     let isAnswered = false;
     let isLate = false;
-    this.#admit(producer, batches, (admitted) => {
+    let heldBytes = 0;
+    admission.admit({ transactionalId, producerId, producerEpoch, partitions, version }, (errorCodes) => {
       isAnswered = true;
+      admission.heldBytes -= heldBytes;
+      const admitted = this.#refuseSome(errorCodes, apiVersion);
+      const appendAll = (): void => {
+        for (const { log, records, listener } of admitted) log.append(records, options, listener);
+      };
       // The room that the request was let in for is there only until its handler returns.
-      if (isLate) this.#appendOnceThereIsRoom(producer, admitted);
+      if (isLate) this.#broker.store.whenRoom(roomBytes(admitted), appendAll);
       // In a later turn the transaction may have ended, of which without version 2 the epoch says nothing.
-      else if (version === 2) this.#appendInTurns(admitted);
-      else this.#appendAll(producer, admitted);
+      else if (version === 2) this.#appendInTurns(admitted, options);
+      else appendAll();
     });
     isLate = true;
-    if (!isAnswered) this.#hold(batches);
+    if (isAnswered) return;
+    const neededBytes = roomBytes(batches);
+    if (admission.heldBytes + neededBytes > maxHeldBytes) {
+      for (const { refuse } of batches.splice(0)) refuse(ErrorCode.NOT_ENOUGH_REPLICAS, tooMuchWaits);
+      return;
+    }
+    heldBytes = neededBytes;
+    admission.heldBytes += heldBytes;
+    for (const batch of batches) batch.records = new Uint8Array(batch.records);
   }
 
-  /** Has the coordinator let `batches` in, also from within; refuses those that it does not, and gives the others. */
-  #admit(
-    producer: Producer,
-    batches: readonly TransactionalBatch[],
-    then: (admitted: readonly TransactionalBatch[]) => void,
-  ): void {
-    const partitions = batches.map(({ place }) => place);
-    this.#broker.transactions.admission.admit({ ...producer, partitions }, (errorCodes) => {
-      then(batches.filter((batch, i) => !batch.isDone && this.#isAdmitted(batch, errorCodes[i]!)));
-    });
-  }
-
-  #isAdmitted(batch: TransactionalBatch, given: ErrorCode): boolean {
-    const code = admissionErrorFor(given, this.#apiVersion >= firstVersionThatKnowsAbortable);
-    if (code === ErrorCode.NONE) return true;
-    if (isUnverified(code, this.#apiVersion)) this.#refuse(batch, ErrorCode.NOT_ENOUGH_REPLICAS, unverified(code));
-    else this.#refuse(batch, code, code === ErrorCode.INVALID_TXN_STATE ? notInTransaction : null);
-    return false;
-  }
-
-  #appendInTurns(batches: readonly TransactionalBatch[]): void {
-    for (const batch of batches) {
-      const { log, records, listener } = batch;
-      if (!this.#turn.append(log, records, this.#options, listener)) {
-        this.#refuse(batch, ErrorCode.NOT_ENOUGH_REPLICAS, tooMuchWaits);
-      }
+  #appendInTurns(batches: readonly TransactionalBatch[], options: AppendOptions): void {
+    for (const { log, records, listener, refuse } of batches) {
+      if (!this.#turn.append(log, records, options, listener)) refuse(ErrorCode.NOT_ENOUGH_REPLICAS, tooMuchWaits);
     }
   }
 
-  #appendOnceThereIsRoom(producer: Producer, batches: readonly TransactionalBatch[]): void {
-    const neededBytes = batches.reduce((sum, { records }) => sum + records.length + alignmentBytes, 0);
-    this.#broker.store.whenRoom(neededBytes, () => this.#appendAll(producer, batches));
-  }
-
-  /** Appends the batches for which there is room; those that take long are let in again once they are prepared. */
-  #appendAll(producer: Producer, batches: readonly TransactionalBatch[]): void {
-    const long: TransactionalBatch[] = [];
-    for (const batch of batches) {
-      const { log, records, held, listener } = batch;
-      if (log.append(held ?? records, this.#options, listener)) this.#done(batch);
-      else long.push(batch);
-    }
-    if (long.length === 0) return;
-    this.#hold(long);
-    const waiting = long.filter(({ held }) => held !== null);
-    if (waiting.length > 0) void this.#prepare(producer, waiting);
-  }
-
-  async #prepare(producer: Producer, batches: readonly TransactionalBatch[]): Promise<void> {
-    const isWanted = (): boolean => this.#turn.connection.open;
-    for (const batch of batches) batch.prepared = await batch.log.prepare(batch.held!, this.#options, isWanted);
-    this.#admit(producer, batches, (admitted) => {
-      // Together they may take more than the ring has: what they are stored as may be larger than what came.
-      for (const batch of admitted) this.#appendPrepared(batch, batch.prepared!);
+  /** Refuses the batches whose partitions are not in the transaction; returns the others. */
+  #refuseSome(errorCodes: readonly ErrorCode[], apiVersion: number): TransactionalBatch[] {
+    return this.#batches.filter(({ refuse }, i) => {
+      const code = admissionErrorFor(errorCodes[i]!, apiVersion >= firstVersionThatKnowsAbortable);
+      if (code === ErrorCode.NONE) return true;
+      if (isUnverified(code, apiVersion)) refuse(ErrorCode.NOT_ENOUGH_REPLICAS, unverified(code));
+      else refuse(code, code === ErrorCode.INVALID_TXN_STATE ? notInTransaction : null);
+      return false;
     });
-  }
-
-  #appendPrepared(batch: TransactionalBatch, prepared: PreparedBatch): void {
-    this.#broker.store.whenRoom(prepared.bytes.length + alignmentBytes, () => {
-      batch.log.appendPrepared(prepared, this.#options, batch.listener);
-      this.#done(batch);
-    });
-  }
-
-  /** Keeps copies of the batches, and has the connection wait; or refuses them where too much is kept already. */
-  #hold(batches: readonly TransactionalBatch[]): void {
-    const { admission } = this.#broker.transactions;
-    const neededBytes = batches.reduce((sum, { held, records }) => sum + (held === null ? records.length : 0), 0);
-    const isTooMuch = admission.heldBytes + neededBytes > maxHeldBytes;
-    for (const batch of batches) {
-      if (batch.held !== null) continue;
-      if (isTooMuch) {
-        this.#refuse(batch, ErrorCode.NOT_ENOUGH_REPLICAS, tooMuchWaits);
-        continue;
-      }
-      batch.held = sharedCopy(batch.records);
-      admission.heldBytes += batch.held.length;
-      this.#unmute ??= this.#turn.connection.mute();
-    }
-  }
-
-  #refuse(batch: TransactionalBatch, errorCode: ErrorCode, message: string | null): void {
-    batch.refuse(errorCode, message);
-    this.#done(batch);
-  }
-
-  /** What the batch kept is given back; the connection goes on once no batch waits any more. */
-  #done(batch: TransactionalBatch): void {
-    batch.isDone = true;
-    if (batch.held === null) return;
-    this.#broker.transactions.admission.heldBytes -= batch.held.length;
-    batch.held = null;
-    batch.prepared = null;
-    if (this.#batches.some(({ held }) => held !== null)) return;
-    this.#unmute?.();
-    this.#unmute = null;
   }
 }
 
@@ -206,4 +122,8 @@ function unverified(errorCode: ErrorCode): string {
 function isUnverified(errorCode: ErrorCode, apiVersion: number): boolean {
   if (errorCode === ErrorCode.CONCURRENT_TRANSACTIONS) return apiVersion < firstVersionOfV2;
   return errorCode === ErrorCode.COORDINATOR_NOT_AVAILABLE || errorCode === ErrorCode.NOT_COORDINATOR;
+}
+
+function roomBytes(batches: readonly TransactionalBatch[]): number {
+  return batches.reduce((sum, { records }) => sum + records.length + alignmentBytes, 0);
 }
