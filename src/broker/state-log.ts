@@ -38,9 +38,10 @@ export interface KeyedState {
   apply(record: KeyedRecord): void;
   /**
    * The records that rebuild the state: what `apply` got, without what was overwritten. `apply` goes on between them: what
-   * is there from beginning to end comes at least once, as it is when it comes.
+   * is there from beginning to end comes at least once, as it is when it comes. Records whose order among each other says
+   * something come as one list, between which no change stands in the log.
    */
-  snapshot(): Iterable<KeyedRecord>;
+  snapshot(): Iterable<KeyedRecord | readonly KeyedRecord[]>;
 }
 
 export interface StateLogOptions {
@@ -270,9 +271,11 @@ export class StateLog {
   *#slices(): Generator<KeyedRecord[]> {
     let records: KeyedRecord[] = [];
     let sizeBytes = 0;
-    for (const record of this.#options.state.snapshot()) {
-      records.push(record);
-      sizeBytes += record.key.length + (record.value?.length ?? 0);
+    for (const next of this.#options.state.snapshot()) {
+      for (const record of 'key' in next ? [next] : next) {
+        records.push(record);
+        sizeBytes += record.key.length + (record.value?.length ?? 0);
+      }
       if (sizeBytes < sliceBytes) continue;
       yield records;
       records = [];

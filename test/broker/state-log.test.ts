@@ -7,6 +7,7 @@ import { silentLogger } from '../../src/base/logger.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import type { KeyedRecord } from '../../src/broker/keyed-batch.ts';
 import { StateLog, stateLogConfig, type KeyedState } from '../../src/broker/state-log.ts';
+import { recordCountAt } from '../../src/records/record-batch.ts';
 import { MemoryLogStore } from './memory-log-store.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -22,8 +23,15 @@ class Texts implements KeyedState {
     else this.values.set(text(key), text(value));
   }
 
-  *snapshot(): Generator<KeyedRecord> {
+  *snapshot(): Generator<KeyedRecord | KeyedRecord[]> {
     for (const [key, value] of this.values) yield { key: bytes(key), value: bytes(value) };
+  }
+}
+
+/** Has the order of all its records say something. */
+class OrderedTexts extends Texts {
+  override *snapshot(): Generator<KeyedRecord[]> {
+    yield [...super.snapshot()] as KeyedRecord[];
   }
 }
 
@@ -37,8 +45,8 @@ async function load(
   store: MemoryLogStore,
   snapshotAfterBytes = 1_000_000,
   afterTurn = (callback: () => void): void => callback(),
+  state = new Texts(),
 ): Promise<{ state: Texts; log: StateLog }> {
-  const state = new Texts();
   const log = await StateLog.load({
     log: store.open('__state', 'id', 0, stateLogConfig),
     store,
@@ -194,6 +202,16 @@ test('reads right at any moment of snapshots that are written in slices, between
   expect(asWritten).toBe(30);
   expect(starts.size).toBeGreaterThan(5);
   expect(meanwhile).toBeGreaterThan(20);
+});
+
+test('parts no records in slices whose order says something', async () => {
+  const store = new MemoryLogStore();
+  const { state, log } = await load(store, 100_000, (callback) => callback(), new OrderedTexts());
+  for (const key of ['a', 'b', 'c']) await log.append([set(key, 'x'.repeat(40_000))]);
+  await log.settled();
+  const snapshot = store.open('__state', 'id', 0, stateLogConfig).batches.slice(3);
+  expect(snapshot.map((batch) => recordCountAt(batch, 0))).toEqual([3]);
+  expect((await load(store)).state.values).toEqual(state.values);
 });
 
 test('begins no slice once it is closed, and reads the old records and what there is of the new', async () => {

@@ -52,7 +52,7 @@ export class GroupState implements KeyedState {
   }
 
   /** The records that rebuild this state. */
-  *snapshot(): Generator<KeyedRecord> {
+  *snapshot(): Generator<KeyedRecord | readonly KeyedRecord[]> {
     for (const [group, value] of this.#groups) yield { key: groupKey(group), value };
     yield* this.consumers.snapshot(consumerKeys);
     yield* this.shares.snapshot();

@@ -165,16 +165,21 @@ export class OffsetStore {
     return this.#pending.get(producerId)?.values() ?? [];
   }
 
-  /** The records that rebuild the store. */
-  *snapshot(): Generator<KeyedRecord> {
+  /**
+   * The records that rebuild the store; those of a slot together, because what the end of a transaction makes valid depends
+   * on which of them was said last.
+   */
+  *snapshot(): Generator<readonly KeyedRecord[]> {
     for (const group of this.#groups.keys()) {
       for (const { topicId, partition, committed, pending } of this.slots(group)) {
-        const all = [...pending].map(([producerId, { offset, isSuperseded }]) => {
-          return { isSuperseded, record: new OffsetRecord({ group, topicId, partition, producerId }, offset) };
-        });
-        for (const { record, isSuperseded } of all) if (isSuperseded) yield record;
-        if (committed !== null) yield new OffsetRecord({ group, topicId, partition, producerId: null }, committed);
-        for (const { record, isSuperseded } of all) if (!isSuperseded) yield record;
+        const records: KeyedRecord[] = [];
+        const add = (producerId: number | null, offset: CommittedOffset): void => {
+          records.push(new OffsetRecord({ group, topicId, partition, producerId }, offset));
+        };
+        for (const [producerId, { offset, isSuperseded }] of pending) if (isSuperseded) add(producerId, offset);
+        if (committed !== null) add(null, committed);
+        for (const [producerId, { offset, isSuperseded }] of pending) if (!isSuperseded) add(producerId, offset);
+        if (records.length > 0) yield records;
       }
     }
   }
