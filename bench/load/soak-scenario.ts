@@ -6,7 +6,7 @@
  * So each look finds every partition at the same place between two segments, and what differs between looks is a leak.
  */
 
-import { type Figures, type ResultRow, type Spread, spreadOf, spreadsOf } from './figures.ts';
+import { type Figures, plain, type ResultRow, type Spread, spreadOf, spreadsOf } from './figures.ts';
 import { type Judged, roundsForFloors, settled } from './floor-verdict.ts';
 import { KafkaAdmin } from './kafka-admin.ts';
 import { checkRecords, measureLoad } from './measured-load.ts';
@@ -31,7 +31,12 @@ const keptSegments = 2;
 const largestSegmentBytes = 2 ** 28;
 /** As Kafka has it. */
 const smallestSegmentBytes = 2 ** 20;
-/** The last part over the first; of throughput, which others on the machine disturb, the last three over the first three. */
+/** Of less the floors can be missed, and are not met. */
+const provingBytes = 50e9;
+/**
+ * The largest part over the first, and counts at the end; of throughput, which others on the machine disturb, the last three
+ * parts over the first three.
+ */
 const mostRssGrowth = 1.1;
 const leastThroughput = 0.8;
 const load: ProduceCase = {
@@ -87,7 +92,7 @@ const soak: Scenario = {
     const last = rows.pop()!;
     // Each look is one of its kind: what would be rounds elsewhere are the parts here.
     const evidence = { rounds: roundsForFloors, commit };
-    const verdicts = flatness([...rows, last]).map((judged) => settled(judged, evidence));
+    const verdicts = flatness([...rows, last]).map((judged) => settled(asProof(judged, sizes.soakBytes), evidence));
     return [...rows, { ...last, verdicts }];
   },
 };
@@ -134,10 +139,10 @@ async function handlesOf({ doors: { webSocket } }: ServerUnderTest): Promise<num
   return Number(match[1]);
 }
 
-function flatness(rows: readonly ResultRow[]): Judged[] {
+export function flatness(rows: readonly ResultRow[]): Judged[] {
   const at = (row: ResultRow, figure: keyof Rest): number => row.figures[figure]!.median;
   const [first, last] = [rows[0]!, rows.at(-1)!];
-  const rss = at(last, 'rssMiB') / at(first, 'rssMiB');
+  const rss = Math.max(...rows.slice(1).map((row) => at(row, 'rssMiB'))) / at(first, 'rssMiB');
   const rate = (some: readonly ResultRow[]): Spread => spreadOf(some.map((row) => row.figures.bytesPerSecond!.median));
   const rates = rate(rows.slice(-3)).median / rate(rows.slice(0, 3)).median;
   const counts = (['descriptors', 'handles'] as const).map((figure) => ({
@@ -147,7 +152,12 @@ function flatness(rows: readonly ResultRow[]): Judged[] {
     isMet: at(last, figure) <= at(first, figure),
   }));
   return [
-    { figure: 'rssMiB', bound: `≤ ${mostRssGrowth}× the first part's`, value: rss, isMet: rss <= mostRssGrowth },
+    {
+      figure: 'rssMiB',
+      bound: `≤ ${mostRssGrowth}× the first part's, the largest`,
+      value: rss,
+      isMet: rss <= mostRssGrowth,
+    },
     ...counts,
     {
       figure: 'bytesPerSecond',
@@ -156,6 +166,12 @@ function flatness(rows: readonly ResultRow[]): Judged[] {
       isMet: rates >= leastThroughput,
     },
   ];
+}
+
+/** What holds of little may still not hold of much. */
+export function asProof(judged: Judged, throughBytes: number): Judged {
+  if (judged.isMet !== true || throughBytes >= provingBytes) return judged;
+  return { ...judged, isMet: null, remark: `of ${plain(throughBytes / 1e9)} GB, ${provingBytes / 1e9} are asked for` };
 }
 
 export const soakScenarios: readonly Scenario[] = [soak];
