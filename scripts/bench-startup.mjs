@@ -144,7 +144,9 @@ const machine = machineFacts();
 if (values.profile !== undefined) {
   await startOnce(false, ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', values.profile]);
   const what = 'npm run bench:startup: one start on an empty directory, a request, and the end';
-  console.log(`Kept: ${keepProfile({ name: 'startup', what, profileFolder: values.profile }, machine)}`);
+  console.log(
+    `Kept: ${keepProfile({ name: 'startup', what, covers: 'all of it', profileFolder: values.profile }, machine)}`,
+  );
   process.exit(0);
 }
 const starts = await measureStarts(machine.commit);

@@ -94,7 +94,6 @@ export async function runCase(door: DoorCase, options: RunOptions): Promise<Pair
     await door.millrace(ours, warmSeconds, runUpSeconds);
     if (options.isStrict) syncDisks();
     for (let i = 0; i < options.pairsPerRound; i++) pairs.push(await undisturbedPair(door, rival, ours, options));
-    if (ourKind.endsCleanly === true) await ours.stop();
   }
   return pairs;
 }
@@ -129,9 +128,11 @@ async function undisturbedPair(
 
 async function measure(load: Load, server: ServerUnderTest, seconds: number): Promise<Measured> {
   const before = sumOf(server.cpuTime);
+  server.loadBegins();
   const figures = await load(server, seconds, runUpSeconds);
   const recordsPerSecond = figures.records / figures.seconds;
   const cpuSeconds = sumOf(server.cpuTime) - before;
+  await server.loadEnds();
   // The rate is taken for that of the whole load.
   const records = recordsPerSecond * (figures.seconds + runUpSeconds);
   return { recordsPerSecond, cpuMicrosPerRecord: (cpuSeconds / records) * 1e6 };

@@ -93,7 +93,7 @@ if (values.profile !== undefined) {
   if (!values.quick && values.only !== '' && !isDirty(facts.commit)) {
     const name = ['doors', ...(values.only.match(/[a-z0-9]+/gi) ?? [])].join('-').toLowerCase();
     const what = `npm run bench:doors -- --only ${JSON.stringify(values.only)}`;
-    note(`kept: ${keepProfile({ name, what, profileFolder: values.profile }, facts)}`);
+    note(`kept: ${keepProfile({ name, what, covers: 'the measured load', profileFolder: values.profile }, facts)}`);
   }
 }
 const missed = results.filter(isMissed).length + held.filter(isHeldMissed).length;

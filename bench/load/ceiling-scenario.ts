@@ -13,7 +13,7 @@ import type { ProduceJob } from './load-job.ts';
 import { measureLoad } from './measured-load.ts';
 import { comparedRows, jobOf, type ProduceCase, produceRound } from './produce-case.ts';
 import { produceVersion } from './produce-frames.ts';
-import type { Scenario, ScenarioContext } from './scenario.ts';
+import { inBulk, type Scenario, type ScenarioContext } from './scenario.ts';
 import { type ServerKind, ServerUnderTest, syncDisks } from './server-under-test.ts';
 
 const mebibyte = 2 ** 20;
@@ -107,7 +107,8 @@ const floors = { [bareNames['copy-write']]: share, [bareNames['copy-direct']]: s
 const ceiling: Scenario = {
   name: 'ceiling',
   title: 'prepared 1 MiB batches against bare sockets, copies and writes; ratio: Millrace over the other',
-  async run(context) {
+  async run(anyContext) {
+    const context = inBulk(anyContext);
     const { name } = context.millrace();
     const written = [
       { name, round: async () => kept(await millraceRound(1, context)) },

@@ -14,19 +14,21 @@ export interface KeptProfile {
   readonly name: string;
   /** What was run. */
   readonly what: string;
+  /** What of it the profiles are of. */
+  readonly covers: 'the measured load' | 'all of it';
   /** Where the profiles are. */
   readonly profileFolder: string;
 }
 
 /** Writes the summary and returns the file's path within the project. */
-export function keepProfile({ name, what, profileFolder }: KeptProfile, machine: MachineFacts): string {
+export function keepProfile({ name, what, covers, profileFolder }: KeptProfile, machine: MachineFacts): string {
   const folder = join('bench', 'results', 'profiles');
   const file = join(folder, `${name}.txt`);
   const text = [
     what,
     machineSentence(machine),
-    'Of each thread: the share of its time that it was busy, and of that what the functions took themselves, start and warm-up',
-    'with them. (program) is the kernel and code that is not JavaScript; profiling slows all of it a little.',
+    `Of each thread, over ${covers}: the share of its time that it was busy, and of that what the functions took themselves.`,
+    '(program) is the kernel and code that is not JavaScript; profiling slows all of it a little.',
     '',
     profileSummary(profileFolder),
     '',

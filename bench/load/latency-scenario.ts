@@ -15,7 +15,7 @@ const single = { recordBytes: 1024, batchBytes: 0 } as const;
 
 function cases({ sizes }: ScenarioContext): ProduceCase[] {
   return ([1, -1] as const).flatMap((acks) => [
-    { ...single, what: `one in flight, ${acksName(acks)}`, acks, inFlight: 1, recordsPerSecond: null },
+    { ...single, what: `one in flight (a closed loop), ${acksName(acks)}`, acks, inFlight: 1, recordsPerSecond: null },
     ...sizes.rates.map((rate) => ({
       ...single,
       what: `${rate}/s, ${acksName(acks)}`,
@@ -41,7 +41,7 @@ function contendersOf(one: ProduceCase, context: ScenarioContext): Contender[] {
 
 export const latencyScenario: Scenario = {
   name: 'latency',
-  title: 'acknowledgements of single records of 1 KiB, at fixed rates from intended send times',
+  title: 'acknowledgements of single records of 1 KiB, at fixed rates from intended send times, and in a closed loop',
   async run(context) {
     const rows: ResultRow[] = [];
     for (const one of cases(context).filter(({ what }) => context.includes(what))) {

@@ -1,7 +1,9 @@
 /**
- * `npm run bench:load [-- SCENARIO …] [--quick] [--rounds N] [--soak GB] [--only TEXT] [--profile DIR] [--data DIR]
- * [--out DIR] [--json] [--list]`: the whole broker under load. --only takes the cases whose name contains TEXT; --profile has
- * the broker write CPU profiles, and shows what took longest; of a single scenario that is kept in bench/results/profiles.
+ * `npm run bench:load [-- SCENARIO …] [--quick] [--rounds N] [--p9999] [--soak GB] [--only TEXT] [--profile DIR] [--data DIR]
+ * [--out DIR] [--json] [--list]`: the whole broker under load. --only takes the cases whose name contains TEXT; --p9999 has every
+ * fixed rate last until there are enough answers for p99.99, which is 100 s at 1,000/s; --profile
+ * has one round profiled while its load is measured, and shows what took longest; of a single scenario that is kept in
+ * bench/results/profiles.
  * Results are printed, and kept as JSON and plots in bench/results, or where --out says; with --quick, and of files that no
  * commit has, only where it does. A run of everything (but the soak and the stages, which are asked for) is put into
  * bench/README.md too.
@@ -31,7 +33,7 @@ import { readScenarios } from './read-scenarios.ts';
 import { writeReadmePart } from './readme-part.ts';
 import { keepResults } from './result-file.ts';
 import { resultTable } from './result-table.ts';
-import { fullSizes, quickSizes, type Scenario, type ScenarioContext } from './scenario.ts';
+import { fullSizes, quickSizes, samplesForHighest, type Scenario, type ScenarioContext } from './scenario.ts';
 import { soakScenarios } from './soak-scenario.ts';
 import { stageScenarios } from './stages-scenario.ts';
 import { startScenarios } from './start-scenario.ts';
@@ -52,11 +54,12 @@ const scenarios: readonly Scenario[] = [
 
 const { values, positionals } = readCommandLine({
   usage:
-    'npm run bench:load -- [SCENARIO]… [--quick] [--rounds N] [--soak GB] [--only TEXT] [--profile DIR] [--data DIR] [--out DIR] [--json] [--list]',
+    'npm run bench:load -- [SCENARIO]… [--quick] [--rounds N] [--p9999] [--soak GB] [--only TEXT] [--profile DIR] [--data DIR] [--out DIR] [--json] [--list]',
   options: {
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
+    p9999: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
     profile: { type: 'string' },
     rounds: { type: 'string' },
@@ -73,7 +76,7 @@ if (values.list || unknown.length > 0) {
   process.exit(unknown.length > 0 ? 1 : 0);
 }
 
-const profiledMs = 6000;
+const profiledMs = 3000;
 const sizes = values.quick ? quickSizes : fullSizes;
 const dataParent = values.data ?? tmpdir();
 mkdirSync(dataParent, { recursive: true });
@@ -86,9 +89,10 @@ const context: ScenarioContext = {
   machine,
   sizes: {
     ...sizes,
-    rounds: numberOf('rounds', sizes.rounds),
-    judgedRounds: numberOf('rounds', sizes.judgedRounds),
-    // Long enough for the start to be a small part of a profile.
+    rounds: numberOf('rounds', values.profile === undefined ? sizes.rounds : 1),
+    judgedRounds: numberOf('rounds', values.profile === undefined ? sizes.judgedRounds : 1),
+    ...(values.p9999 && !values.quick ? { rateSamples: samplesForHighest } : {}),
+    // Some thousand samples of each thread.
     ...(values.profile === undefined || values.quick ? {} : { loadMs: profiledMs }),
     soakBytes: numberOf('soak', sizes.soakBytes / 1e9) * 1e9,
   },
@@ -142,7 +146,7 @@ function reportProfile(profileFolder: string): void {
   const [scenario] = positionals;
   const name = ['load', scenario, ...(values.only.match(/[a-z0-9]+/gi) ?? [])].join('-').toLowerCase();
   const what = `npm run bench:load -- ${scenario}${values.only === '' ? '' : ` --only ${JSON.stringify(values.only)}`}`;
-  console.error(`Kept: ${keepProfile({ name, what, profileFolder }, machine)}`);
+  console.error(`Kept: ${keepProfile({ name, what, covers: 'the measured load', profileFolder }, machine)}`);
 }
 
 function numberOf(name: 'rounds' | 'soak', otherwise: number): number {

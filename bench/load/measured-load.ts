@@ -55,10 +55,12 @@ export async function measureLoad(
     brokerBefore = sumOf(server.cpuTime);
     if (isByThread) threadsBefore = threadTimesOf(server.pid);
     clientBefore = process.cpuUsage();
+    server.loadBegins();
     onBegin();
   });
   const brokerSeconds = sumOf(server.cpuTime) - brokerBefore;
   const { user, system } = process.cpuUsage(clientBefore);
+  await server.loadEnds();
   const perSecond = (count: number): number => (count * 1000) / result.elapsedMs;
   const valueBytes = result.records * recordBytesOf(job);
   const perGb = (seconds: number): number => (seconds * bytesPerGb) / valueBytes;

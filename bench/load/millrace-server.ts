@@ -8,7 +8,7 @@ export interface MillraceOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Of its Kafka door, where it has to be known before; else any. */
   readonly kafkaPort?: number;
-  /** Where a CPU profile of each of its threads goes; it slows it a little. */
+  /** Where a profile of the last load of each process goes; it slows it a little. */
   readonly profileFolder?: string;
 }
 
@@ -18,11 +18,10 @@ const logLevel = 'warn';
 export function millrace({ settings = {}, kafkaPort = 0, profileFolder }: MillraceOptions = {}): ServerKind {
   return {
     name: 'Millrace',
-    endsCleanly: profileFolder !== undefined,
     command: (directory) => ({
       file: process.execPath,
       args: [
-        ...(profileFolder === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileFolder]),
+        ...(profileFolder === undefined ? [] : ['--inspect=127.0.0.1:0']),
         join(projectRoot, 'dist/main.cjs'),
         ...['--data', join(directory, 'data'), '--kafka', `127.0.0.1:${kafkaPort}`, '--http', '127.0.0.1:0'],
         ...['--log-level', logLevel],
@@ -34,8 +33,15 @@ export function millrace({ settings = {}, kafkaPort = 0, profileFolder }: Millra
         const webSocket = doorIn(printed, 'HTTP and WebSocket');
         return { kafka, ...(webSocket === null ? {} : { webSocket }) };
       },
+      ...(profileFolder === undefined ? {} : { profile: { folder: profileFolder, inspectorIn } }),
     }),
   };
+}
+
+function inspectorIn(printed: string): string {
+  const match = /^Debugger listening on (ws:\S+)$/m.exec(printed);
+  if (match === null) throw new Error(`Node does not say where its inspector listens: ${printed}`);
+  return match[1]!;
 }
 
 function doorIn(printed: string, door: string): HostPort | null {

@@ -11,7 +11,7 @@ import {
   requestFigures,
   throughputFigures,
 } from './produce-case.ts';
-import { acksName, type Scenario, sizeName } from './scenario.ts';
+import { acksName, inBulk, type Scenario, sizeName } from './scenario.ts';
 
 const largeBatch = 2 ** 20;
 const usualBatch = 16 * 1024;
@@ -19,13 +19,16 @@ const usualBatch = 16 * 1024;
 const usualInFlight = 64;
 /** A connection of a crowd has one request in flight, one of few has several. */
 const pipelined = 16;
+/** Of the sweep over partitions: so many have a batch in each request, where there are as many. */
+const partitionsAtOnce = 12;
 
 const inFlightOf = (batchBytes: number): number => (batchBytes === largeBatch ? 5 : usualInFlight);
 
 const produce: Scenario = {
   name: 'produce',
   title: 'one connection, one partition, prepared batches',
-  run: (context) => {
+  run: (anyContext) => {
+    const context = inBulk(anyContext);
     const cases = context.sizes.recordBytes.flatMap((recordBytes) =>
       ([1, -1] as const).flatMap((acks) =>
         [usualBatch, largeBatch].map((batchBytes): ProduceCase => ({
@@ -65,14 +68,19 @@ const recordSizes: Scenario = {
     const cases = [largeBatch, usualBatch].flatMap((batchBytes) =>
       context.sizes.sweptRecordBytes.map((recordBytes): ProduceCase => {
         const batches = `batches of ${sizeName(batchBytes)}`;
+        const isAlone = recordBytes > batchBytes;
         return {
-          what: `${sizeName(recordBytes)}, ${batches}`,
+          what: `${sizeName(recordBytes)}, ${isAlone ? 'a batch for each record' : batches}`,
           recordBytes,
           batchBytes,
           acks: 1,
           partitionCount: 12,
           inFlight: inFlightOf(batchBytes),
-          sweep: { title: 'record size', at: sizeName(recordBytes), line: batches },
+          sweep: {
+            title: 'record size',
+            at: sizeName(recordBytes),
+            line: batchBytes === largeBatch ? batches : `${batches}, or a record`,
+          },
         };
       }),
     );
@@ -82,19 +90,24 @@ const recordSizes: Scenario = {
 
 const partitions: Scenario = {
   name: 'partitions',
-  title: 'partitions written in turn, 1 KiB records in batches of 16 KiB',
+  title:
+    'partitions written in turn, 1 KiB records, 192 KiB a request: a batch for each of twelve, or one for a single one',
   run: (context) => {
     const cases = ([1, -1] as const).flatMap((each) =>
-      context.sizes.manyPartitions.map((partitionCount): ProduceCase => ({
-        what: `${partitionCount} partitions, ${acksName(each)}`,
-        recordBytes: 1024,
-        batchBytes: usualBatch,
-        acks: each,
-        partitionCount,
-        partitionsPerRequest: Math.min(partitionCount, 12),
-        inFlight: 5,
-        sweep: { title: 'partitions', at: String(partitionCount), line: acksName(each) },
-      })),
+      context.sizes.manyPartitions.map((partitionCount): ProduceCase => {
+        const partitionsPerRequest = Math.min(partitionCount, partitionsAtOnce);
+        return {
+          what: `${partitionCount} ${partitionCount === 1 ? 'partition' : 'partitions'}, ${acksName(each)}`,
+          recordBytes: 1024,
+          // As many bytes a request everywhere: else the places of the sweep would differ in that most of all.
+          batchBytes: (usualBatch * partitionsAtOnce) / partitionsPerRequest,
+          acks: each,
+          partitionCount,
+          partitionsPerRequest,
+          inFlight: 5,
+          sweep: { title: 'partitions', at: String(partitionCount), line: acksName(each) },
+        };
+      }),
     );
     return produceRows('partitions', cases, [...throughputFigures, 'peakRssMb'], context);
   },
@@ -145,7 +158,7 @@ const transports: Scenario = {
 
 const oneRecord: Scenario = {
   name: 'one-record',
-  title: 'one record of 1 KiB a request over 100 connections, pipelined and with one in flight',
+  title: 'one record of 1 KiB a request over 100 connections, pipelined and with one in flight (closed loops)',
   run: (context) => {
     const connections = Math.min(100, context.sizes.crowds.at(-1)!);
     const cases = ([1, -1] as const).flatMap((each) =>
@@ -164,7 +177,7 @@ const oneRecord: Scenario = {
 
 const fanIn: Scenario = {
   name: 'fan-in',
-  title: 'a crowd of connections with one record of 1 KiB in flight each, 12 partitions',
+  title: 'a crowd of connections with one record of 1 KiB in flight each (closed loops), 12 partitions',
   run: (context) => {
     const cases = ([1, -1] as const).flatMap((each) =>
       context.sizes.crowds.map((connections): ProduceCase => ({

@@ -1,7 +1,11 @@
-/** What took longest in CPU profiles as Node writes them (`--cpu-prof`), one for each thread. */
+/**
+ * What took longest in CPU profiles as Node writes them, one for each thread, and whose code it was where `perf` was there
+ * to tell (`load-profile.ts`).
+ */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { owners, type ThreadShares } from './processor-shares.ts';
 
 interface CpuProfile {
   readonly nodes: readonly {
@@ -12,47 +16,98 @@ interface CpuProfile {
   readonly timeDeltas: readonly number[];
 }
 
+type CallFrame = CpuProfile['nodes'][number]['callFrame'];
+
 const shown = 14;
+/** Of a process's threads in what `perf` tells: its first, and its busiest others. */
+const shownThreads = 3;
 /** A flush worker that sleeps does so within a function, which a profile takes for work. */
 const isNoWork = (name: string): boolean => /^(\(idle\)|sleepUntilSubmissions|waitForSubmissions)( |$)/.test(name);
 
+/** Where functions are from; a function without a file is Node's or V8's own, called by JavaScript. */
+const kinds: readonly { readonly name: string; has(frame: CallFrame): boolean }[] = [
+  { name: 'garbage collector', has: ({ functionName }) => functionName === '(garbage collector)' },
+  { name: 'kernel and native code beside JavaScript', has: ({ functionName }) => functionName === '(program)' },
+  { name: "native functions, with the kernel's time in them", has: ({ url }) => url === '' },
+  { name: 'WebAssembly', has: ({ url }) => url.startsWith('wasm:') },
+  { name: 'JavaScript of Node', has: ({ url }) => url.startsWith('node:') },
+  { name: 'JavaScript of the program', has: () => true },
+];
+
 /** Self times of all profiles in `folder`, in percent of each thread's time that was not idle. */
 export function profileSummary(folder: string): string {
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.cpuprofile'))
-    .toSorted()
-    .map((file) => `${threadName(file)}\n${summaryOfOne(JSON.parse(readFileSync(join(folder, file), 'utf8')))}`)
-    .join('\n');
+  const files = existsSync(folder) ? readdirSync(folder).toSorted() : [];
+  const threads = files.filter((file) => file.endsWith('.cpuprofile')).map((file) => ({ file, ...threadOf(file) }));
+  if (threads.length === 0) return 'No load was measured, so that there is no profile.';
+  const parts: string[] = [];
+  for (const pid of new Set(threads.map((thread) => thread.pid))) {
+    const shares = join(folder, `shares.${pid}.json`);
+    if (existsSync(shares)) parts.push(sharesText(pid, JSON.parse(readFileSync(shares, 'utf8')) as ThreadShares[]));
+    for (const { file, thread } of threads.filter((each) => each.pid === pid)) {
+      const profile = JSON.parse(readFileSync(join(folder, file), 'utf8')) as CpuProfile;
+      parts.push(`process ${pid}, thread ${thread}\n${summaryOfOne(profile)}`);
+    }
+  }
+  return parts.join('\n');
+}
+
+/** Linux gives a process's first thread the process's number. */
+export function sharesText(pid: string, threads: readonly ThreadShares[]): string {
+  const sumOf = ({ samples }: ThreadShares): number => owners.reduce((sum, owner) => sum + samples[owner], 0);
+  const all = threads.reduce((sum, each) => sum + sumOf(each), 0);
+  const first = threads.find(({ thread }) => String(thread) === pid);
+  const others = threads.filter((each) => each !== first && sumOf(each) > 0);
+  const named = [
+    ...(first === undefined ? [] : [{ name: 'its first thread', ...first }]),
+    ...others.slice(0, shownThreads - 1).map((each, i) => ({ name: `its ${['busiest', 'next'][i]} other`, ...each })),
+  ];
+  const lines = named.map((each) => {
+    const parts = owners.map((owner) => `${owner} ${percent(each.samples[owner], sumOf(each))}`);
+    return `${percent(sumOf(each), all).padStart(8)}  ${each.name}: ${parts.join(', ')}`;
+  });
+  return [`process ${pid}, by samples of the processor that perf took`, ...lines].join('\n');
 }
 
 function summaryOfOne({ nodes, samples, timeDeltas }: CpuProfile): string {
-  const names = new Map(nodes.map(({ id, callFrame }) => [id, frameName(callFrame)]));
+  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
   const times = new Map<string, number>();
+  const kindTimes = new Map<string, number>();
+  let [all, busy] = [0, 0];
   samples.forEach((id, i) => {
-    const name = names.get(id)!;
-    times.set(name, (times.get(name) ?? 0) + timeDeltas[i]!);
+    const frame = frames.get(id)!;
+    const name = frameName(frame);
+    const time = timeDeltas[i]!;
+    all += time;
+    if (isNoWork(name)) return;
+    busy += time;
+    add(times, name, time);
+    add(kindTimes, kinds.find((kind) => kind.has(frame))!.name, time);
   });
-  const sum = (wanted: (name: string) => boolean): number =>
-    [...times].reduce((total, [name, time]) => total + (wanted(name) ? time : 0), 0);
-  const busy = sum((name) => !isNoWork(name));
-  const share = (time: number, of: number): string => `${((time * 100) / of).toFixed(1)} %`.padStart(8);
-  const top = [...times].filter(([name]) => !isNoWork(name)).toSorted(([, a], [, b]) => b - a);
-  return [
-    `${share(
-      busy,
-      sum(() => true),
-    )}  busy`,
-    ...top.slice(0, shown).map(([name, time]) => `${share(time, busy)}  ${name}`),
-  ].join('\n');
+  const longest = (list: ReadonlyMap<string, number>): string[] =>
+    [...list]
+      .toSorted(([, a], [, b]) => b - a)
+      .slice(0, shown)
+      .map(([name, time]) => `${percent(time, busy).padStart(8)}  ${name}`);
+  return [`${percent(busy, all).padStart(8)}  busy, and of that`, ...longest(kindTimes), '', ...longest(times)].join(
+    '\n',
+  );
 }
 
-function frameName({ functionName, url, lineNumber }: CpuProfile['nodes'][number]['callFrame']): string {
+function add(times: Map<string, number>, name: string, time: number): void {
+  times.set(name, (times.get(name) ?? 0) + time);
+}
+
+function percent(part: number, of: number): string {
+  return `${((part * 100) / Math.max(of, 1)).toFixed(1)} %`;
+}
+
+function frameName({ functionName, url, lineNumber }: CallFrame): string {
   const name = functionName === '' ? '(anonymous)' : functionName;
   return url === '' ? name : `${name}  ${basename(url)}:${lineNumber + 1}`;
 }
 
 /** CPU.DATE.TIME.PID.THREAD.SEQUENCE.cpuprofile */
-function threadName(file: string): string {
+function threadOf(file: string): { readonly pid: string; readonly thread: string } {
   const [, , , pid, thread] = file.split('.');
-  return `process ${pid}, thread ${thread}`;
+  return { pid: pid!, thread: thread! };
 }

@@ -14,8 +14,16 @@ export interface Sizes {
   /** Of each measured load, and of the load before it that is not measured. */
   readonly loadMs: number;
   readonly warmUpMs: number;
+  /**
+   * The same of loads in bulk, whose rate is the disk's as well: longer, so that what the kernel takes before it makes who
+   * writes wait is not most of it, and V8's compilers are done.
+   */
+  readonly bulkMs: number;
+  readonly bulkWarmUpMs: number;
   /** Of a load at a fixed rate that has enough samples for the highest percentile then; else see `rateMsOf`. */
   readonly rateMs: number;
+  /** What a load at a fixed rate has at least. */
+  readonly rateSamples: number;
   /** At most so many requests in a closed loop. */
   readonly requests: number;
   readonly crowds: readonly number[];
@@ -37,7 +45,7 @@ export interface Sizes {
 }
 
 /** Ten above p99.99, and ten above p99.9. */
-const samplesForHighest = 100_000;
+export const samplesForHighest = 100_000;
 const samplesForHigh = 10_000;
 
 export const fullSizes: Sizes = {
@@ -46,7 +54,10 @@ export const fullSizes: Sizes = {
   judgedRounds: roundsForFloors,
   loadMs: 1000,
   warmUpMs: 500,
+  bulkMs: 3000,
+  bulkWarmUpMs: 1500,
   rateMs: 5200,
+  rateSamples: samplesForHigh,
   requests: 1e9,
   crowds: [10, 100, 1000],
   manyPartitions: [1, 12, 1000, 10_000],
@@ -66,7 +77,10 @@ export const quickSizes: Sizes = {
   judgedRounds: 1,
   loadMs: 60,
   warmUpMs: 0,
+  bulkMs: 60,
+  bulkWarmUpMs: 0,
   rateMs: 60,
+  rateSamples: 0,
   requests: 20,
   crowds: [2, 20],
   manyPartitions: [1, 50],
@@ -103,12 +117,20 @@ export interface Scenario {
 }
 
 /**
- * How long a load of so many requests a second is measured: for p99.99 where `rateMs` is enough for it, else for p99.9, with
- * some more for what comes late.
+ * How long a load of so many requests a second is measured: for p99.99 where `rateMs` is enough for it, else for
+ * `rateSamples`, with some more for what comes late.
  */
-export function rateMsOf({ isQuick, rateMs }: Sizes, requestsPerSecond: number): number {
+export function rateMsOf({ isQuick, rateMs, rateSamples }: Sizes, requestsPerSecond: number): number {
   if (isQuick || (requestsPerSecond * rateMs) / 1000 >= samplesForHighest) return rateMs;
-  return (1.02 * samplesForHigh * 1000) / requestsPerSecond;
+  return (1.02 * rateSamples * 1000) / requestsPerSecond;
+}
+
+/** The same for loads in bulk. */
+export function inBulk(context: ScenarioContext): ScenarioContext {
+  const { sizes } = context;
+  const { loadMs, warmUpMs, bulkMs, bulkWarmUpMs } = sizes;
+  const longer = { loadMs: Math.max(loadMs, bulkMs), warmUpMs: Math.max(warmUpMs, bulkWarmUpMs) };
+  return { ...context, sizes: { ...sizes, ...longer } };
 }
 
 /** A value and its batch as tables name them. */

@@ -10,6 +10,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { LoadProfile } from './load-profile.ts';
 import { cpuTimeOf, memoryOf, openDescriptorsOf, type CpuTime, type Memory } from './process-usage.ts';
 import { newServerFolder } from './server-folder.ts';
 
@@ -28,8 +29,6 @@ export interface Doors {
 export interface ServerKind {
   /** As it stands in tables. */
   readonly name: string;
-  /** Whether it has something to write at its end even where its data is thrown away. */
-  readonly endsCleanly?: boolean;
   /** The command that serves from `directory`, which exists and may hold what an earlier run left there. */
   command(directory: string): Promise<ServerCommand> | ServerCommand;
 }
@@ -43,6 +42,8 @@ export interface ServerCommand {
    * that does not print it is asked otherwise, with a promise.
    */
   doors(printed: string): Doors | null | Promise<Doors | null>;
+  /** Of one whose loads are profiled: where its inspector listens, as it prints it, and where profiles go. */
+  readonly profile?: { inspectorIn(printed: string): string; readonly folder: string };
 }
 
 /** Only as much of what a server prints is kept; the last of it. */
@@ -61,6 +62,7 @@ export class ServerUnderTest implements AsyncDisposable {
   readonly directory: string;
   #child: ChildProcess | null = null;
   #doors: Doors | null = null;
+  #profile: LoadProfile | null = null;
   #printed = '';
   #changed: () => void = () => {};
 
@@ -121,7 +123,21 @@ export class ServerUnderTest implements AsyncDisposable {
     });
     child.on('close', () => this.#changed());
     this.#doors = await this.#untilServing(command);
-    return performance.now() - startedMs;
+    const readyMs = performance.now() - startedMs;
+    const { profile } = command;
+    if (profile !== undefined)
+      this.#profile = await LoadProfile.attach(this.pid, profile.inspectorIn(this.#printed), profile.folder);
+    return readyMs;
+  }
+
+  /** What comes now is a load that is measured: where loads are profiled, the last of a process is what is kept. */
+  loadBegins(): void {
+    this.#profile?.begin();
+  }
+
+  /** After each `loadBegins`. */
+  async loadEnds(): Promise<void> {
+    await this.#profile?.end();
   }
 
   /** Ends it cleanly and waits for that. */
@@ -136,7 +152,7 @@ export class ServerUnderTest implements AsyncDisposable {
 
   /** Ends it where it runs, removes its directory, and waits until the disk has nothing left to do for it. */
   async discard(): Promise<void> {
-    await this.#end(this.kind.endsCleanly === true ? 'SIGTERM' : 'SIGKILL');
+    await this.#end('SIGKILL');
     rmSync(this.directory, { recursive: true, force: true });
     all.delete(this);
     syncDisks();
@@ -178,6 +194,8 @@ export class ServerUnderTest implements AsyncDisposable {
     }
     this.#child = null;
     this.#doors = null;
+    this.#profile?.close();
+    this.#profile = null;
   }
 }
 

@@ -3,7 +3,7 @@
  * [--data DIR]`: the same loads on Millrace, Apache Kafka and NATS, in turn, and the ratios held against floors. A CASE is a
  * name or the beginning of names; none means all. What it needs it fetches once; a peer that cannot be had here is left out,
  * and that is said. Results are kept in bench/results/ and bench/README.md, but for those of --quick, which only shows that everything runs, of fewer
- * rounds than a floor needs, of --profile, which has Millrace write CPU profiles, case by case, and keeps what took longest
+ * rounds than a floor needs, of --profile, which has Millrace profiled while the load is measured, one round case by case, and keeps what took longest
  * in bench/results/profiles, and of files that no commit has.
  *
  * With --slice it does one round of at most N cases that lack rounds at this commit, adds it to what is kept, and ends with
@@ -63,7 +63,7 @@ const { values, positionals } = readCommandLine({
   },
   takesNames: true,
 });
-const rounds = wholeNumber('rounds', values.rounds ?? (values.quick ? '1' : '5'), 1);
+const rounds = wholeNumber('rounds', values.rounds ?? (values.quick || values.profile !== undefined ? '1' : '5'), 1);
 const sliceCases = values.slice === undefined ? null : wholeNumber('slice', values.slice, 1);
 const unknown = positionals.filter((wanted) => !names.some((name) => name.startsWith(wanted)));
 if (values.list) {
@@ -182,7 +182,7 @@ function reportProfile({ name, title }: PeerCase, profileFolder: string): void {
   console.error(profileSummary(profileFolder));
   if (values.quick || isDirty(machine.commit)) return;
   const what = `npm run bench:peers -- ${name}: ${title}`;
-  note(`kept: ${keepProfile({ name: `peers-${name}`, what, profileFolder }, machine)}`);
+  note(`kept: ${keepProfile({ name: `peers-${name}`, what, covers: 'the measured load', profileFolder }, machine)}`);
 }
 
 /** A whole name means that case only. */

@@ -42,9 +42,11 @@ export async function runOutsideClient(
 ): Promise<Figures> {
   const serverBefore = sumOf(server.cpuTime);
   const allBefore = sumOf(cpuTimeOf(process.pid));
+  server.loadBegins();
   const printed = await outputOf(file, args);
   const brokerSeconds = sumOf(server.cpuTime) - serverBefore;
   const clientSeconds = sumOf(cpuTimeOf(process.pid)) - allBefore - brokerSeconds;
+  await server.loadEnds();
   const answer = read(printed);
   if (answer === null) throw new Error(`${file} gave no result:\n${printed.slice(-shownCharacters)}`);
   const { records, elapsedMs, p50Ms, p99Ms } = answer;
