@@ -13,6 +13,8 @@ import { recordErrorsOf } from './record-errors.ts';
 import { scratchRowsAddress } from './scratch.ts';
 import type { StoreContext } from './store-context.ts';
 
+const noLeaderEpoch = -1;
+
 /**
  * The batch in the `sizeBytes` bytes at `address` of the arena as numbers, or why a log with `config` refuses it at
  * `nowMs`. Where the topic keeps the producer's time, the header's maximum timestamp is corrected in place, as Kafka
@@ -38,6 +40,8 @@ export function scanProduced(
     const { body } = validator;
     const inflated = isCompressed(batch) ? bytes.subarray(body.address, body.address + body.sizeBytes) : null;
     const { errorCode } = refusal;
+    // What a producer says where the log assigns is nothing to go by, and no CRC covers it.
+    core.assignOffsets(address, 0, noLeaderEpoch);
     const recordErrors = recordErrorsOf(bytes, batch, address, inflated, errorCode, config, nowMs);
     refusal = { ...refusal, recordErrors };
   }

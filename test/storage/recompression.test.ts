@@ -3,9 +3,11 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { ErrorCode } from '../../src/base/error-code.ts';
 import { asOffset } from '../../src/base/numbers.ts';
 import { buildBatch } from '../../src/records/batch-builder.ts';
+import { writeInt64 } from '../../src/records/big-endian.ts';
 import { crc32c } from '../../src/records/crc32c.ts';
 import {
   attributesAt,
+  batchField,
   batchHeaderSizeBytes,
   Compression,
   compressionOf,
@@ -116,7 +118,7 @@ describe('compression.type', () => {
 
 describe('records that a topic refuses', () => {
   test.each([Compression.NONE, Compression.LZ4])(
-    'are named one by one, also inside a compressed batch (%s)',
+    'are named one by one, also inside a compressed batch (%s), whatever base offset it came with',
     async (codec) => {
       const harness = await opened();
       const nowMs = Date.now();
@@ -130,12 +132,16 @@ describe('records that a topic refuses', () => {
       );
       const batch = await stored(harness, 'source', { compression: codec }, mixed);
       const compactedTopic = harness.log('compacted', 0, { compactPolicy: true });
-      const keyless = await append(compactedTopic, batch);
-      expect(keyless.errorCode).toBe(ErrorCode.INVALID_RECORD);
-      expect(keyless.recordErrors.map(({ index }) => index)).toEqual([0, 2]);
-      const late = await append(harness.log('strict', 0, { timestampBeforeMaxMs: 1000 }), batch);
-      expect(late.errorCode).toBe(ErrorCode.INVALID_TIMESTAMP);
-      expect(late.recordErrors.map(({ index }) => index)).toEqual([1]);
+      const strictTopic = harness.log('strict', 0, { timestampBeforeMaxMs: 1000 });
+      for (const baseOffset of [0, -3, 2 ** 62, -(2 ** 63)]) {
+        writeInt64(batch, batchField.baseOffset, baseOffset);
+        const keyless = await append(compactedTopic, batch);
+        expect(keyless.errorCode).toBe(ErrorCode.INVALID_RECORD);
+        expect(keyless.recordErrors.map(({ index }) => index)).toEqual([0, 2]);
+        const late = await append(strictTopic, batch);
+        expect(late.errorCode).toBe(ErrorCode.INVALID_TIMESTAMP);
+        expect(late.recordErrors.map(({ index }) => index)).toEqual([1]);
+      }
       expect(compactedTopic.endOffset).toBe(0);
     },
   );
