@@ -9,8 +9,10 @@
  */
 
 import type { Clock } from '../base/clock.ts';
+import { ErrorCode } from '../base/error-code.ts';
 import type { Logger } from '../base/logger.ts';
-import type { AppendListener, AppendOptions, LogStore, PartitionLog } from '../storage/partition-log.ts';
+import { noOffset } from '../base/numbers.ts';
+import type { AppendListener, AppendOptions, AppendResult, LogStore, PartitionLog } from '../storage/partition-log.ts';
 import type { ConnectionContext } from './request-context.ts';
 
 /** How long the batches of one request may take the thread at a time. */
@@ -19,6 +21,16 @@ const turnMs = 100;
 const maxHeldBytes = 64 * 1024 * 1024;
 /** What the ring spends on each batch beyond its bytes, at most: it aligns them. */
 export const alignmentBytes = 8;
+
+/** What those hear of whose batches nothing becomes, because their connection ended. */
+const givenUp: AppendResult = {
+  errorCode: ErrorCode.REQUEST_TIMED_OUT,
+  baseOffset: noOffset,
+  logAppendTimeMs: -1,
+  logStartOffset: noOffset,
+  errorMessage: 'The connection ended before the batch was appended.',
+  recordErrors: [],
+};
 
 /** What it needs of the broker. */
 export interface ProduceTurnsOptions {
@@ -87,17 +99,23 @@ export class ProduceTurn {
   }
 
   #endTurn(): void {
-    const { clock, logger } = this.#turns.options;
+    const { clock } = this.#turns.options;
     clock.setTimer(0, () => {
       this.#endMs = clock.monotonicMs() + turnMs;
-      try {
-        this.#continue();
-      } catch (error) {
-        logger.error({ connection: this.#connection.id, error }, 'A batch could not be appended, by a defect.');
-        this.#giveUp();
-        this.#connection.drop('a batch could not be appended');
-      }
+      this.#orEnd(() => this.#continue());
     });
+  }
+
+  /** Does a part of the work; after a defect in it the connection ends, and nobody waits for what never comes. */
+  #orEnd(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      const { id } = this.#connection;
+      this.#turns.options.logger.error({ connection: id, error }, 'A batch could not be appended, by a defect.');
+      this.#connection.drop('a batch could not be appended');
+      this.#finish();
+    }
   }
 
   #continue(): void {
@@ -105,27 +123,36 @@ export class ProduceTurn {
     const held = this.#held ?? [];
     while (this.#next < held.length) {
       // Nobody hears of the rest.
-      if (!this.#connection.open) return this.#giveUp();
+      if (!this.#connection.open) return this.#finish();
       if (clock.monotonicMs() > this.#endMs) return this.#endTurn();
-      const { log, records, options, listener } = held[this.#next++]!;
+      const batch = held[this.#next]!;
       let isLate = false;
-      const isAtOnce = store.whenRoom(records.length + alignmentBytes, () => {
-        this.#turns.heldBytes -= records.length;
-        log.append(records, options, listener);
-        if (isLate) this.#endTurn();
+      const isAtOnce = store.whenRoom(batch.records.length + alignmentBytes, () => {
+        if (!isLate) return this.#append(batch);
+        this.#orEnd(() => {
+          this.#append(batch);
+          this.#endTurn();
+        });
       });
       isLate = true;
       if (!isAtOnce) return;
     }
-    this.#giveUp();
+    this.#finish();
   }
 
-  /** Keeps nothing more; the connection goes on. */
-  #giveUp(): void {
+  #append({ log, records, options, listener }: HeldBatch): void {
+    log.append(records, options, listener);
+    this.#next++;
+    this.#turns.heldBytes -= records.length;
+  }
+
+  /** Keeps nothing more, and tells those whose batches are not appended; the connection goes on. */
+  #finish(): void {
     const rest = this.#held?.slice(this.#next) ?? [];
     for (const { records } of rest) this.#turns.heldBytes -= records.length;
     this.#held = [];
     this.#next = 0;
     this.#unmute?.();
+    for (const { listener } of rest) listener(givenUp);
   }
 }

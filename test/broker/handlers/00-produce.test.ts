@@ -278,20 +278,48 @@ describe('batches that take long to check', () => {
     expect(harness.connection.muted).toBe(0);
   });
 
-  it('are dropped with their connection, and take no memory then', async () => {
+  it('are dropped with their connection, and nothing is kept for them then', async () => {
     const { harness, topic, order } = await openSlow();
-    const answer = produce(harness, latest, requestOf(topic, latest, 1, ...batches(0, 1, 2)));
+    const timers = harness.clock.pendingCount;
+    const request = { ...requestOf(topic, latest, 1, ...batches(0, 1, 2)), timeoutMs: 2 ** 31 - 1 };
+    const answer = produce(harness, latest, request);
     harness.connection.close();
     harness.clock.advance(1);
     expect(order).toEqual([0]);
     expect(harness.broker.produceTurns.heldBytes).toBe(0);
-    harness.clock.advance(1000);
+    // Nor does the request wait for its time to be up.
+    expect(harness.clock.pendingCount).toBe(timers);
     expect((await answer).map(({ errorCode }) => errorCode)).toEqual([
       ErrorCode.NONE,
       ErrorCode.REQUEST_TIMED_OUT,
       ErrorCode.REQUEST_TIMED_OUT,
     ]);
   });
+
+  it.each(['at once', 'once there is room'])(
+    'end their connection where one meets a defect %s, and nothing is kept for them then',
+    async (when) => {
+      const { harness, topic, order } = await openSlow();
+      const timers = harness.clock.pendingCount;
+      logOf(harness, topic, 1).append = () => {
+        throw new Error('a defect that a test plants');
+      };
+      const answer = produce(harness, latest, requestOf(topic, latest, 1, ...batches(0, 1, 2)));
+      if (when === 'once there is room') harness.store.waitingForRoom = [];
+      harness.clock.advance(1);
+      harness.store.waitingForRoom?.shift()!();
+      expect(order).toEqual([0]);
+      expect(harness.connection.open).toBe(false);
+      expect(harness.connection.muted).toBe(0);
+      expect(harness.broker.produceTurns.heldBytes).toBe(0);
+      expect(harness.clock.pendingCount).toBe(timers);
+      expect((await answer).map(({ errorCode }) => errorCode)).toEqual([
+        ErrorCode.NONE,
+        ErrorCode.REQUEST_TIMED_OUT,
+        ErrorCode.REQUEST_TIMED_OUT,
+      ]);
+    },
+  );
 
   it('close the connection of a request with acks=0 where one of them is refused', async () => {
     const { harness, topic } = await openSlow();
