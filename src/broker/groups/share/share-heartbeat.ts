@@ -76,16 +76,21 @@ export function addedShareBytes({ group }: ShareRun, beat: ShareBeat): number {
   return shareMemberSizeBytes(updated) - (known === null ? 0 : shareMemberSizeBytes(known));
 }
 
-/** The member with its target, where it does not have that yet; without what it does not subscribe to any more. */
+/**
+ * The member with its target, where it does not have that yet; without what it does not subscribe to any more, or what is
+ * gone: a target may be older than that.
+ */
 function reconciled({ group, surroundings }: ShareRun, member: ShareMember): ShareMember {
-  if (member.epoch !== group.assignmentEpoch) {
-    const assigned = group.targetOf(member.id);
-    return { ...member, previousEpoch: member.epoch, epoch: group.assignmentEpoch, assigned };
-  }
+  const isBehind = member.epoch !== group.assignmentEpoch;
+  const given = isBehind ? group.targetOf(member.id) : member.assigned;
   const subscribed = surroundings.topics.assignable(member.subscribedTopics);
   const ids = new Set(subscribed.map(({ topicId }) => topicId));
-  if ([...member.assigned.keys()].every((topicId) => ids.has(topicId))) return member;
-  return { ...member, assigned: new Map([...member.assigned].filter(([topicId]) => ids.has(topicId))) };
+  const isWanted = [...given.keys()].every((topicId) => ids.has(topicId));
+  if (isWanted && !isBehind) return member;
+  const assigned = isWanted ? given : new Map([...given].filter(([topicId]) => ids.has(topicId)));
+  return isBehind
+    ? { ...member, previousEpoch: member.epoch, epoch: group.assignmentEpoch, assigned }
+    : { ...member, assigned };
 }
 
 /** The member with what the heartbeat says about it; the same object where that is nothing new. */

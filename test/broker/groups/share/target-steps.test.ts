@@ -78,3 +78,27 @@ test('one that was begun for members that have all gone is dropped', async () =>
   await third.beat();
   expect(countOf(third)).toBe(partitionCount);
 });
+
+test('who has left a topic meanwhile does not get it', async () => {
+  const harness = await opened();
+  const { id } = await harness.createTopic('other', 100);
+  const topics = ['topic', 'other'];
+  const [first, second] = [
+    new TestShareConsumer(harness, 'group', topics),
+    new TestShareConsumer(harness, 'group', topics),
+  ];
+  await first.join();
+  const { epoch } = first;
+  harness.clock.advance(intervalMs);
+  await second.join();
+  await first.beat({ subscribedTopicNames: ['other'] });
+  await steps(harness);
+  await first.beat();
+  expect([first.epoch, first.assigned.map(({ topicId }) => topicId)]).toEqual([epoch + 1, [id]]);
+  harness.clock.advance(intervalMs);
+  await first.beat();
+  await steps(harness);
+  for (const member of [first, second]) await member.beat();
+  expect(first.assigned.map(({ topicId }) => topicId)).toEqual([id]);
+  expect(second.assigned.find(({ topicId }) => topicId !== id)?.partitions).toHaveLength(partitionCount);
+});
