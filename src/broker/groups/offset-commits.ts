@@ -20,15 +20,17 @@ import { endedRecord, offsetKey, OffsetRecord, type CommittedOffset, type Offset
 import type { OffsetSlot } from './offset-slots.ts';
 import type { OffsetStore } from './offset-store.ts';
 
-const batchBytes = 1024 * 1024;
 /** What the metadata of all offsets of all groups may have together, in characters: it is kept in memory. */
 const maxMetadataLength = 64 * 1024 * 1024;
+/** A group with no more than this, the most that an offset has by default, finds room as long as there is any. */
+const littleLength = 4096;
+/** For such groups alone: 4096 of them, each of which has all of that, or a hundred times as many with a word each. */
+const keptLength = maxMetadataLength / 4;
 /**
- * A group may have a sixteenth of what is free beside it and all others, and once it has more it may have no more. So something
- * is always free, and no few groups take all of it: n that grow side by side leave 16/(n + 16) of the room, half beside sixteen,
- * and n that take what they can one behind the other (16/17)ⁿ, a third after eighteen. Very many leave too little: beside 16,400
- * that grew together, or after 114 that came in turn, who has nothing yet is refused 4096 characters, the most that an offset has
- * by default. (Dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998.)
+ * A group with more may have a sixteenth of what is free of the rest beside it and all others, and once it has more it may have
+ * no more. So no few groups take all of it: n that grow side by side leave 16/(n + 16) of it, half beside sixteen, and n that take
+ * what they can one behind the other (16/17)ⁿ, a third after eighteen. (Dynamic thresholds: Choudhury and Hahne, IEEE/ACM
+ * Transactions on Networking 6(2), 1998.)
  */
 const groupsShareOfFree = 1 / 16;
 /** That there is no room is said so often at most. */
@@ -142,7 +144,7 @@ export class OffsetCommits {
       if (length === 0) return true;
       if (length > longest) return false;
       const addedLength = offsets.addedLength({ group, topicId, partition, producerId }, length);
-      if (addedLength > 0 && ofGroup + addedLength > (free - addedLength) * groupsShareOfFree) {
+      if (addedLength > 0 && !isWithinRoom(ofGroup + addedLength, free - addedLength)) {
         lacksRoom = true;
         return false;
       }
@@ -162,7 +164,7 @@ export class OffsetCommits {
     const lengths = { groupLength: offsets.metadataLengthOf(group), length: offsets.metadataLength };
     broker.logger.warn(
       { group, ...lengths, maxLength: maxMetadataLength },
-      'Offsets were refused: their group would have more than a sixteenth of the room that all groups leave for metadata, in characters. Commit shorter metadata, or delete groups that nobody uses.',
+      'Offsets were refused: their group would have more of the room for metadata, in characters, than others leave it. Commit shorter metadata, or delete groups that nobody uses.',
     );
   }
 
@@ -284,11 +286,10 @@ export class OffsetCommits {
   ): Promise<ErrorCode> {
     if (places.length === 0) return Promise.resolve(ErrorCode.NONE);
     const { offsets, log } = this.#options;
-    const batches = inBatches(places.flatMap((place) => recordsOf(place)));
+    const records = places.flatMap((place) => recordsOf(place));
     const nameOf = ({ topicId, partition }: Place): OffsetName => ({ group: groupId, topicId, partition, producerId });
     for (const place of places) offsets.changeBegins(nameOf(place));
-    // Nearly all are one batch.
-    const written = batches.length === 1 ? log.append(batches[0]!) : appendAll(log, batches);
+    const written = log.appendInBatches(records);
     const change = this.#begin(groupId, written);
     return written.then((errorCode) => {
       for (const place of places) offsets.changeEnds(nameOf(place));
@@ -323,6 +324,11 @@ export class OffsetCommits {
   }
 }
 
+/** Whether a group may have `length` characters of metadata, where that leaves all groups `free` more. */
+function isWithinRoom(length: number, free: number): boolean {
+  return length <= littleLength ? free >= 0 : length <= (free - keptLength) * groupsShareOfFree;
+}
+
 function missingGroup({ generation, knowsMissingGroups }: Committer): ErrorCode {
   // Where the group could have been made, there are too many.
   if (generation < 0) return ErrorCode.COORDINATOR_NOT_AVAILABLE;
@@ -335,27 +341,6 @@ function removalRecords(group: string, { topicId, partition, pending, underWay }
   return Array.from(producerIds, (producerId) => {
     return { key: offsetKey({ group, topicId, partition, producerId }), value: null };
   });
-}
-
-/** Appends them one behind the other; resolves with the error of the first that has one. */
-async function appendAll(log: StateLog, batches: readonly (readonly KeyedRecord[])[]): Promise<ErrorCode> {
-  const errorCodes = await Promise.all(batches.map((records) => log.append(records)));
-  return errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE;
-}
-
-/** Far below what a batch of the log may hold, for as many offsets as there may be. */
-function inBatches(records: readonly KeyedRecord[]): KeyedRecord[][] {
-  const batches: KeyedRecord[][] = [];
-  let sizeBytes = Infinity;
-  for (const record of records) {
-    if (sizeBytes > batchBytes) {
-      batches.push([]);
-      sizeBytes = 0;
-    }
-    batches.at(-1)!.push(record);
-    sizeBytes += record.key.length + (record.value?.length ?? 0);
-  }
-  return batches;
 }
 
 function problemOfCommit(group: ClassicGroup, { memberId, instanceId, generation, producerId }: Committer): ErrorCode {

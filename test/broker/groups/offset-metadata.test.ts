@@ -12,8 +12,10 @@ import { TestProducer } from '../transactions/test-producer.ts';
 import { settle } from './test-member.ts';
 
 const metadata = 'x'.repeat(30_000);
-/** So many of them are all that a group may have beside no others: a sixteenth of what it leaves of 64 Mi characters. */
-const mostOfGroup = 131;
+/** What is not kept for groups that have little, in characters. */
+const sharedLength = 48 * 1024 * 1024;
+/** So many of them are all that a group may have beside no others: a sixteenth of what it leaves of that. */
+const mostOfGroup = 98;
 
 interface Committing {
   readonly groupId?: string;
@@ -90,7 +92,7 @@ test('groups that take what they can leave room for those that have little, and 
   const taken: number[] = [];
   for (let i = 0; i < 48; i++) taken.push(await committer.take({ groupId: `greedy ${i}`, count: 140 }));
   // Each may have a sixteenth of what those before it and itself have left.
-  let free = 64 * 1024 * 1024 - 'a mark'.length;
+  let free = sharedLength - 'a mark'.length;
   for (const count of taken) {
     expect(count).toBe(Math.floor(free / 17 / metadata.length));
     free -= count * metadata.length;
@@ -107,28 +109,53 @@ test('groups that take what they can leave room for those that have little, and 
   expect(await committer.take({ groupId: 'late', count: 140 })).toBe(mostOfGroup);
 });
 
+test('groups that have little find room, however many take what they can, until it is all taken', async () => {
+  const committer = await Committer.open();
+  const little = 'x'.repeat(4096);
+  let greedyCount = 0;
+  /** New groups take what they can, one behind the other, until nothing is left for the next; the first no more than `most`. */
+  const fill = async (text: string, most: number): Promise<void> => {
+    for (let taken = most; taken > 0; greedyCount++) {
+      taken = await committer.take({ groupId: `greedy ${greedyCount}`, count: taken + 1, text });
+    }
+  };
+  await fill(metadata, mostOfGroup);
+  await fill(`${little}x`, 8);
+  expect(greedyCount).toBeGreaterThan(114);
+  expect(await committer.take({ groupId: 'new', count: 1, text: little })).toBe(1);
+  expect(await committer.take({ groupId: 'new', first: 1, count: 1, text: 'x' })).toBe(0);
+  expect(await committer.take({ groupId: 'another', count: 8, text: 'x'.repeat(1000) })).toBe(4);
+  let littleCount = 0;
+  while (littleCount < 5000) {
+    if ((await committer.take({ groupId: `little ${littleCount}`, count: 1, text: little })) === 0) break;
+    littleCount++;
+  }
+  expect(littleCount * little.length).toBeGreaterThan(15 * 1024 * 1024);
+  expect(littleCount).toBeLessThan(5000);
+});
+
 test('what is pending in transactions takes of the room beside what is committed', async () => {
   const committer = await Committer.open();
   const [one, two] = [await committer.producer('one'), await committer.producer('two')];
-  expect(await committer.take({ count: 100 })).toBe(100);
-  expect(await committer.take({ count: 50, producer: one })).toBe(mostOfGroup - 100);
+  expect(await committer.take({ count: 80 })).toBe(80);
+  expect(await committer.take({ count: 50, producer: one })).toBe(mostOfGroup - 80);
   expect(await committer.take({ count: 50, producer: two })).toBe(0);
   // The same producer replaces its own.
-  expect(await committer.take({ count: mostOfGroup - 100, producer: one })).toBe(mostOfGroup - 100);
+  expect(await committer.take({ count: mostOfGroup - 80, producer: one })).toBe(mostOfGroup - 80);
   await one.end(false);
   await settle();
-  expect(await committer.take({ count: 50, producer: two })).toBe(mostOfGroup - 100);
+  expect(await committer.take({ count: 50, producer: two })).toBe(mostOfGroup - 80);
   await two.end(true);
   await settle();
   // It stands in the place of what was committed before.
-  expect(await committer.take({ first: 100, count: 50 })).toBe(mostOfGroup - 100);
+  expect(await committer.take({ first: 100, count: 50 })).toBe(mostOfGroup - 80);
 });
 
 test('what is on its way takes of the room, until it fails', async () => {
   const committer = await Committer.open();
   const { store } = committer.harness;
   store.held = [];
-  const onDisk = committer.take({ count: 100 });
+  const onDisk = committer.take({ count: 80 });
   await settle();
   // It waits in memory behind what is on its way to the disk.
   const waiting = committer.errorCodes({ first: 100, count: 50 });
@@ -136,12 +163,12 @@ test('what is on its way takes of the room, until it fails', async () => {
   expect(await committer.take({ first: 200, count: 1 })).toBe(0);
   store.failAppends = ErrorCode.KAFKA_STORAGE_ERROR;
   store.finishHeld();
-  expect(await onDisk).toBe(100);
+  expect(await onDisk).toBe(80);
   const tooMuch = (await waiting).filter((errorCode) => errorCode === ErrorCode.OFFSET_METADATA_TOO_LARGE);
-  expect(tooMuch).toHaveLength(50 - (mostOfGroup - 100));
+  expect(tooMuch).toHaveLength(50 - (mostOfGroup - 80));
   expect(await waiting).not.toContain(ErrorCode.NONE);
   store.failAppends = ErrorCode.NONE;
-  expect(await committer.take({ first: 100, count: 50 })).toBe(mostOfGroup - 100);
+  expect(await committer.take({ first: 100, count: 50 })).toBe(mostOfGroup - 80);
 });
 
 test('of what is on its way to one partition the longest counts, until all of it has come', async () => {
