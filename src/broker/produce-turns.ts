@@ -39,12 +39,18 @@ export interface ProduceTurnsOptions {
   readonly store: Pick<LogStore, 'whenRoom'>;
 }
 
+/** A batch that comes later. */
 interface HeldBatch {
   readonly log: PartitionLog;
+  /** Memory of its own. */
   readonly records: Uint8Array;
   readonly options: AppendOptions;
   readonly listener: AppendListener;
+  readonly mayAppend: LateCheck;
 }
+
+/** Asked right before a batch is appended: false where it was refused instead, as it may not be any more. Null: nothing to ask. */
+export type LateCheck = (() => boolean) | null;
 
 /** One for all connections. */
 export class ProduceTurns {
@@ -64,38 +70,66 @@ export class ProduceTurns {
 
 /** The turns of one request. */
 export class ProduceTurn {
+  readonly connection: ConnectionContext;
   readonly #turns: ProduceTurns;
-  readonly #connection: ConnectionContext;
   #endMs: number;
-  /** Those from `#next` on wait; null where none ever did. */
+  /** Those from `#next` on wait; null while none does. */
   #held: HeldBatch[] | null = null;
   #next = 0;
+  /** What this request counts in `heldBytes`. */
+  #heldBytes = 0;
   #unmute: (() => void) | null = null;
+  /** Called once none waits any more. */
+  #whenDone: (() => void)[] = [];
 
   constructor(turns: ProduceTurns, connection: ConnectionContext) {
+    this.connection = connection;
     this.#turns = turns;
-    this.#connection = connection;
     this.#endMs = turns.options.clock.monotonicMs() + turnMs;
   }
 
   /**
-   * Appends a batch for which the ring has room, or keeps a copy of it for a later turn. False where too much is kept
-   * already, so that it has to come again.
+   * Appends a batch for which the ring has room, or keeps a copy of it for a later turn, in which `mayAppend` is asked before.
+   * False where too much is kept already, so that it has to come again.
    */
-  append(log: PartitionLog, records: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
-    if (this.#held === null && this.#turns.options.clock.monotonicMs() <= this.#endMs) {
+  append(
+    log: PartitionLog,
+    records: Uint8Array,
+    options: AppendOptions,
+    listener: AppendListener,
+    mayAppend: LateCheck = null,
+  ): boolean {
+    const { clock } = this.#turns.options;
+    if (this.#held === null && clock.monotonicMs() <= this.#endMs) {
       log.append(records, options, listener);
       return true;
     }
     if (this.#turns.heldBytes + records.length > maxHeldBytes) return false;
     this.#turns.heldBytes += records.length;
-    const batch = { log, records: new Uint8Array(records), options, listener };
-    if (this.#held === null) {
-      this.#held = [batch];
-      this.#unmute = this.#connection.mute();
-      this.#endTurn();
-    } else this.#held.push(batch);
+    this.#heldBytes += records.length;
+    const isFirst = this.#held === null;
+    this.#hold([{ log, records: new Uint8Array(records), options, listener, mayAppend }]);
+    if (isFirst) this.#endTurn();
     return true;
+  }
+
+  /**
+   * Appends batches that the caller has kept and counts, beginning now, as soon as the ring has room for each. `done` is
+   * called once none of them waits any more.
+   */
+  appendKept(batches: readonly HeldBatch[], done: () => void): void {
+    this.#whenDone.push(done);
+    const isFirst = this.#held === null;
+    this.#hold(batches);
+    if (!isFirst) return;
+    this.#endMs = this.#turns.options.clock.monotonicMs() + turnMs;
+    this.#orEnd(() => this.#continue());
+  }
+
+  #hold(batches: readonly HeldBatch[]): void {
+    this.#unmute ??= this.connection.mute();
+    this.#held ??= [];
+    for (const batch of batches) this.#held.push(batch);
   }
 
   #endTurn(): void {
@@ -111,9 +145,9 @@ export class ProduceTurn {
     try {
       work();
     } catch (error) {
-      const { id } = this.#connection;
+      const { id } = this.connection;
       this.#turns.options.logger.error({ connection: id, error }, 'A batch could not be appended, by a defect.');
-      this.#connection.drop('a batch could not be appended');
+      this.connection.drop('a batch could not be appended');
       this.#finish();
     }
   }
@@ -123,7 +157,7 @@ export class ProduceTurn {
     const held = this.#held ?? [];
     while (this.#next < held.length) {
       // Nobody hears of the rest.
-      if (!this.#connection.open) return this.#finish();
+      if (!this.connection.open) return this.#finish();
       if (clock.monotonicMs() > this.#endMs) return this.#endTurn();
       const batch = held[this.#next]!;
       let isLate = false;
@@ -140,19 +174,21 @@ export class ProduceTurn {
     this.#finish();
   }
 
-  #append({ log, records, options, listener }: HeldBatch): void {
-    log.append(records, options, listener);
+  #append({ log, records, options, listener, mayAppend }: HeldBatch): void {
+    if (mayAppend === null || mayAppend()) log.append(records, options, listener);
     this.#next++;
-    this.#turns.heldBytes -= records.length;
   }
 
   /** Keeps nothing more, and tells those whose batches are not appended; the connection goes on. */
   #finish(): void {
     const rest = this.#held?.slice(this.#next) ?? [];
-    for (const { records } of rest) this.#turns.heldBytes -= records.length;
-    this.#held = [];
+    this.#held = null;
     this.#next = 0;
-    this.#unmute?.();
+    this.#turns.heldBytes -= this.#heldBytes;
+    this.#heldBytes = 0;
     for (const { listener } of rest) listener(givenUp);
+    for (const done of this.#whenDone.splice(0)) done();
+    this.#unmute?.();
+    this.#unmute = null;
   }
 }

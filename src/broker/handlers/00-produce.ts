@@ -4,7 +4,7 @@
  *   acks   0: no response   1: once written   -1: once synced
  *
  * All appends happen before anything more of the connection is served, in the request's order, so what one connection sends
- * lands in order. Only batches that wait for their transaction come later, in an order of their own (transactional-batches.ts).
+ * lands in order; while batches wait for their transaction, or for another turn, the connection waits as well.
  * A request that outlives its timeout is answered with REQUEST_TIMED_OUT where it waits; its writes still count.
  * It does not look into batches beyond what decides who handles them; the log checks them.
  */
@@ -86,7 +86,7 @@ export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
         else if (found === null || records === null) refuse(response, unknownPartition);
         else if (isTransactional(attributesAt(records, 0))) {
           const place = { topicId: found.topic.id, topic: found.topic.name, partition: index };
-          transactional ??= new TransactionalBatches(broker, turn);
+          transactional ??= new TransactionalBatches(broker, turn, context.apiVersion, options);
           transactional.add(place, found.log, records, ...pending.endsFor(response));
         } else {
           const listener = pending.listenerFor(response);
@@ -94,7 +94,7 @@ export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
         }
       }
     }
-    transactional?.append(request.transactionalId ?? '', context.apiVersion, options);
+    transactional?.append(request.transactionalId ?? '');
     return pending.outcome();
   },
 };

@@ -79,12 +79,16 @@ async function commit(
     retentionMs: -1,
     producerId,
   };
+  /** The commit is on its way before anything else can end the transaction. A defect in it is this request's alone. */
+  const commitAdmitted = async (admitted: ErrorCode): Promise<readonly ErrorCode[]> => {
+    const errorCode = admissionErrorFor(admitted, apiVersion >= firstVersionThatKnowsAbortable);
+    return errorCode === ErrorCode.NONE
+      ? groups.commits.commit(groupId, committer, offsets)
+      : offsets.map(() => errorCode);
+  };
   return new Promise((resolve) => {
     transactions.admission.admit(admission, ([admitted = ErrorCode.UNKNOWN_SERVER_ERROR]) => {
-      const errorCode = admissionErrorFor(admitted, apiVersion >= firstVersionThatKnowsAbortable);
-      // The commit is on its way before anything else can end the transaction.
-      if (errorCode === ErrorCode.NONE) resolve(groups.commits.commit(groupId, committer, offsets));
-      else resolve(offsets.map(() => errorCode));
+      resolve(commitAdmitted(admitted));
     });
   });
 }

@@ -1,16 +1,18 @@
 /**
- * The transactional batches of one Produce: let into their transaction together, then appended. I/O thread.
+ * The transactional batches of one Produce: let into their transaction together, then appended, in turns. I/O thread.
  *
  * Where the transaction has all their partitions, which is the way of all but its first batches, they are appended before
- * the request's handler returns. Else their bytes are copied, for they end with the request, and appended once the
- * partitions are in it; those of one transactional id in the order in which they came.
+ * the request's handler returns, as far as its turn goes. Else their bytes are copied, for they end with the request, and
+ * appended once the partitions are in it. Nothing more of the connection is served before all of them are, so what a
+ * producer sends lands in order.
  */
 
 import { ErrorCode, errorName } from '../../base/error-code.ts';
 import { producerEpochAt, producerIdAt } from '../../records/record-batch.ts';
 import type { AppendListener, AppendOptions, PartitionLog } from '../../storage/partition-log.ts';
 import type { Broker } from '../broker.ts';
-import { alignmentBytes, type ProduceTurn } from '../produce-turns.ts';
+import { alignmentBytes, type LateCheck, type ProduceTurn } from '../produce-turns.ts';
+import type { AdmissionRequest } from './transaction-admission.ts';
 import { admissionErrorFor } from './transaction-error.ts';
 import type { PartitionName } from './transaction-partitions.ts';
 
@@ -31,15 +33,22 @@ interface TransactionalBatch {
   readonly refuse: Refusal;
 }
 
+/** Whose batches they are, and how it ends its transactions. */
+type Producer = Omit<AdmissionRequest, 'partitions'>;
+
 export class TransactionalBatches {
   readonly #broker: Broker;
   readonly #turn: ProduceTurn;
+  readonly #apiVersion: number;
+  readonly #options: AppendOptions;
   readonly #batches: TransactionalBatch[] = [];
 
-  /** `turn` is the request's. */
-  constructor(broker: Broker, turn: ProduceTurn) {
+  /** `turn` is that of the request, which has version `apiVersion`. */
+  constructor(broker: Broker, turn: ProduceTurn, apiVersion: number, options: AppendOptions) {
     this.#broker = broker;
     this.#turn = turn;
+    this.#apiVersion = apiVersion;
+    this.#options = options;
   }
 
   /** `records` is one whole batch, a view. One of `listener` and `refuse` is called once. */
@@ -47,8 +56,8 @@ export class TransactionalBatches {
     this.#batches.push({ place, log, records, listener, refuse });
   }
 
-  /** Appends what the transaction takes, and refuses the rest, with the errors that a Produce of `apiVersion` knows. */
-  append(transactionalId: string, apiVersion: number, options: AppendOptions): void {
+  /** Appends what the transaction takes, and refuses the rest, with the errors that a Produce of this version knows. */
+  append(transactionalId: string): void {
     const batches = this.#batches;
     const first = batches[0];
     if (first === undefined) return;
@@ -62,52 +71,79 @@ export class TransactionalBatches {
         refuse(ErrorCode.INVALID_PRODUCER_ID_MAPPING, 'The batches have several producers.');
       return;
     }
+    const version = this.#apiVersion >= firstVersionOfV2 ? 2 : 0;
+    const producer: Producer = { transactionalId, producerId, producerEpoch, version };
     const partitions = batches.map(({ place }) => place);
-    const version = apiVersion >= firstVersionOfV2 ? 2 : 0;
-    const { admission } = this.#broker.transactions;
     let isAnswered = false;
-    let isLate = false;
-    let heldBytes = 0;
-    admission.admit({ transactionalId, producerId, producerEpoch, partitions, version }, (errorCodes) => {
+    let stopWaiting: (() => void) | null = null;
+    this.#broker.transactions.admission.admit({ ...producer, partitions }, (errorCodes) => {
       isAnswered = true;
-      admission.heldBytes -= heldBytes;
-      const admitted = this.#refuseSome(errorCodes, apiVersion);
-      const appendAll = (): void => {
-        for (const { log, records, listener } of admitted) log.append(records, options, listener);
-      };
-      // The room that the request was let in for is there only until its handler returns.
-      if (isLate) this.#broker.store.whenRoom(roomBytes(admitted), appendAll);
-      // In a later turn the transaction may have ended, of which without version 2 the epoch says nothing.
-      else if (version === 2) this.#appendInTurns(admitted, options);
-      else appendAll();
+      const admitted = batches.filter((batch, i) => this.#isLetIn(batch, errorCodes[i]!));
+      if (stopWaiting === null) this.#appendNow(producer, admitted);
+      else this.#appendKept(producer, admitted, stopWaiting);
     });
-    isLate = true;
-    if (isAnswered) return;
+    if (!isAnswered) stopWaiting = this.#wait();
+  }
+
+  /** Refuses the batch unless the coordinator let it in. */
+  #isLetIn({ refuse }: TransactionalBatch, given: ErrorCode): boolean {
+    const code = admissionErrorFor(given, this.#apiVersion >= firstVersionThatKnowsAbortable);
+    if (code === ErrorCode.NONE) return true;
+    if (isUnverified(code, this.#apiVersion)) refuse(ErrorCode.NOT_ENOUGH_REPLICAS, unverified(code));
+    else refuse(code, code === ErrorCode.INVALID_TXN_STATE ? notInTransaction : null);
+    return false;
+  }
+
+  #appendNow(producer: Producer, batches: readonly TransactionalBatch[]): void {
+    for (const batch of batches) {
+      const { log, records, listener, refuse } = batch;
+      const mayAppend = this.#checkOf(producer, batch);
+      if (!this.#turn.append(log, records, this.#options, listener, mayAppend)) {
+        refuse(ErrorCode.NOT_ENOUGH_REPLICAS, tooMuchWaits);
+      }
+    }
+  }
+
+  #appendKept(producer: Producer, batches: readonly TransactionalBatch[], done: () => void): void {
+    const options = this.#options;
+    const kept = batches.map((batch) => {
+      const { log, records, listener } = batch;
+      return { log, records, options, listener, mayAppend: this.#checkOf(producer, batch) };
+    });
+    this.#turn.appendKept(kept, done);
+  }
+
+  /**
+   * What to ask before the batch is appended in a later turn, when its transaction may have ended: of version 2 the log tells
+   * that by the epoch, before it the coordinator has to.
+   */
+  #checkOf(producer: Producer, batch: TransactionalBatch): LateCheck {
+    if (producer.version === 2) return null;
+    return () => {
+      const verified = this.#broker.transactions.verifyPartitions({ ...producer, partitions: [batch.place] });
+      return this.#isLetIn(batch, typeof verified === 'number' ? verified : verified[0]!);
+    };
+  }
+
+  /**
+   * Keeps copies of the batches, and has the connection wait, until the function that it returns is called; refuses all where
+   * too much is kept already.
+   */
+  #wait(): () => void {
+    const { admission } = this.#broker.transactions;
+    const batches = this.#batches;
     const neededBytes = roomBytes(batches);
     if (admission.heldBytes + neededBytes > maxHeldBytes) {
       for (const { refuse } of batches.splice(0)) refuse(ErrorCode.NOT_ENOUGH_REPLICAS, tooMuchWaits);
-      return;
+      return () => {};
     }
-    heldBytes = neededBytes;
-    admission.heldBytes += heldBytes;
+    admission.heldBytes += neededBytes;
     for (const batch of batches) batch.records = new Uint8Array(batch.records);
-  }
-
-  #appendInTurns(batches: readonly TransactionalBatch[], options: AppendOptions): void {
-    for (const { log, records, listener, refuse } of batches) {
-      if (!this.#turn.append(log, records, options, listener)) refuse(ErrorCode.NOT_ENOUGH_REPLICAS, tooMuchWaits);
-    }
-  }
-
-  /** Refuses the batches whose partitions are not in the transaction; returns the others. */
-  #refuseSome(errorCodes: readonly ErrorCode[], apiVersion: number): TransactionalBatch[] {
-    return this.#batches.filter(({ refuse }, i) => {
-      const code = admissionErrorFor(errorCodes[i]!, apiVersion >= firstVersionThatKnowsAbortable);
-      if (code === ErrorCode.NONE) return true;
-      if (isUnverified(code, apiVersion)) refuse(ErrorCode.NOT_ENOUGH_REPLICAS, unverified(code));
-      else refuse(code, code === ErrorCode.INVALID_TXN_STATE ? notInTransaction : null);
-      return false;
-    });
+    const unmute = this.#turn.connection.mute();
+    return () => {
+      admission.heldBytes -= neededBytes;
+      unmute();
+    };
   }
 }
 

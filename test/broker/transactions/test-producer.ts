@@ -70,23 +70,38 @@ export class TestProducer {
   }
 
   /** Writes one record; version 12 and up add the partition themselves. */
-  async write(topic: Topic, partition = 0, text = 'a record'): Promise<ErrorCode> {
-    const request = this.#produceOf(topic, partition, text, -1);
-    const response = await this.harness.request(produceApi, this.isV2 ? 12 : 11, request);
-    return response.responses[0]!.partitionResponses[0]!.errorCode as ErrorCode;
+  write(topic: Topic, partition = 0, text = 'a record'): Promise<ErrorCode> {
+    return this.writer(topic, partition, text)();
+  }
+
+  /** Gives one record the next number; each call of what this returns sends that same batch, as a client that tries again. */
+  writer(topic: Topic, partition: number, text: string): () => Promise<ErrorCode> {
+    const request = this.#produceOf(topic, [partition], text, -1);
+    return async () => (await this.#produce(request))[0]!;
+  }
+
+  /** Writes one record to each of the partitions, in one request. */
+  writeAll(topic: Topic, partitions: readonly number[]): Promise<ErrorCode[]> {
+    return this.#produce(this.#produceOf(topic, partitions, 'a record', -1));
   }
 
   /** The same with acks=0. Rejects where the connection would be closed. */
   async writeUnasked(topic: Topic, partition = 0): Promise<void> {
-    await this.harness.send(produceApi, this.isV2 ? 12 : 11, this.#produceOf(topic, partition, 'a record', 0));
+    await this.harness.send(produceApi, this.isV2 ? 12 : 11, this.#produceOf(topic, [partition], 'a record', 0));
   }
 
-  #produceOf(topic: Topic, partition: number, text: string, acks: number): ProduceRequest {
+  async #produce(request: ProduceRequest): Promise<ErrorCode[]> {
+    const { responses } = await this.harness.request(produceApi, this.isV2 ? 12 : 11, request);
+    return responses[0]!.partitionResponses.map(({ errorCode }) => errorCode as ErrorCode);
+  }
+
+  #produceOf(topic: Topic, partitions: readonly number[], text: string, acks: number): ProduceRequest {
     const { transactionalId, producerId, producerEpoch } = this;
     const options = { producerId, producerEpoch, baseSequence: this.#sequence++, transactional: true };
     const builder = new BatchBuilder(crc32c, options);
     builder.append({ key: null, value: Buffer.from(text), timestampMs: 0 });
-    const partitionData = [{ index: partition, records: builder.seal() }];
+    const records = builder.seal();
+    const partitionData = partitions.map((index) => ({ index, records }));
     const topicData = [{ topicId: topic.id, name: topic.name, partitionData }];
     return { transactionalId, acks, timeoutMs: 10_000, topicData };
   }
