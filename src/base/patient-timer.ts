@@ -4,14 +4,11 @@
  *   held up: a call that hangs, a process that was suspended ──► timers that fell due meanwhile ──► what came in meanwhile
  *
  * Node calls timers before it reads, so that a session would end over a heartbeat that has lain in its socket for
- * seconds. A timer of these counts only the time in which the thread could hear (`hold-up-meter.ts`), and where it is late it
- * comes after what has come in by then. It decides nothing.
+ * seconds. A timer of these counts only the time in which the thread could hear (`hold-up-meter.ts`), and comes after what
+ * has come in by then: also where it is punctual, for it may be so behind another timer that took long. It decides nothing.
  */
 
 import type { Clock, Timer } from './clock.ts';
-
-/** Timers count in milliseconds, and are so late each time. */
-const punctualMs = 1;
 
 /**
  * Calls `callback` once `clock.heardMs` has moved on by `delayMs` milliseconds, and after all was read that had come in by
@@ -29,12 +26,9 @@ export function setPatientTimer(clock: Clock, delayMs: number, callback: (heardU
     attendance.cancel();
   };
   const wait = (delayMs: number): void => {
-    const leftMs = Math.ceil(delayMs);
-    const wakesMs = clock.monotonicMs() + leftMs;
-    timer = clock.setTimer(Math.max(leftMs, 0), () => {
+    timer = clock.setTimer(Math.max(Math.ceil(delayMs), 0), () => {
       const heardUntilMs = clock.heardMs();
       if (heardUntilMs < dueMs) wait(dueMs - heardUntilMs);
-      else if (clock.monotonicMs() - wakesMs < punctualMs) come(heardUntilMs);
       // Messages of WebSockets, which are gathered as they are read and passed on behind the turn, come between the two.
       else clock.afterTurn(() => clock.afterTurn(() => come(heardUntilMs)));
     });

@@ -14,16 +14,12 @@ it('comes when it is due, and is told up to when all was read', () => {
   expect(told).toEqual([50]);
 });
 
-it.each([
-  [50, [50, 'read']],
-  [51, ['read', 51]],
-  [99, ['read', 99]],
-])('comes behind what is read where it is late: after %i ms of 50', async (ms, seen) => {
+it.each([50, 51, 99])('comes behind what is read, however late it is: after %i ms of 50', async (ms) => {
   const clock = new ManualClock();
   const found: unknown[] = [];
   setPatientTimer(clock, 50, (heardUntilMs) => found.push(heardUntilMs));
   await clock.stall(ms, () => found.push('read'));
-  expect(found).toEqual(seen);
+  expect(found).toEqual(['read', ms]);
 });
 
 it('counts no time in which the thread was held up, wherever that falls', async () => {

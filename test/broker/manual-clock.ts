@@ -64,14 +64,23 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Lets `ms` milliseconds pass and calls what falls due meanwhile; a timer set by another counts as well. */
+  /**
+   * Lets `ms` milliseconds pass and calls what falls due meanwhile; a timer set by another counts as well. What each puts off
+   * until after the turn comes right behind it, also what that puts off.
+   */
   advance(ms: number): void {
     const untilMs = this.#elapsedMs + ms;
     for (let next = this.#nextUntil(untilMs); next !== null; next = this.#nextUntil(untilMs)) {
       this.#timers.delete(next);
       this.#elapsedMs = Math.max(this.#elapsedMs, next.atMs);
       const { callback } = next;
-      for (const atEnd of this.#turn(() => callback())) atEnd();
+      let atEnd = this.#turn(() => callback());
+      while (atEnd.length > 0) {
+        const calls = atEnd;
+        atEnd = this.#turn(() => {
+          for (const call of calls) call();
+        });
+      }
     }
     this.#elapsedMs = untilMs;
   }
