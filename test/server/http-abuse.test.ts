@@ -135,14 +135,33 @@ describe('a request that is wrong', () => {
     const taken = clients.filter((client) => !isRefused(client));
     expect(clients.find(isRefused)!.received).toContain(error);
     expect(taken.length).toBe(2);
-    // Once those are done there is room again.
-    for (const round of [taken, [http.raw(head, begun), http.raw(head, begun)]]) {
+    // Once those are done there is room again, and not before.
+    for (const begin of [() => taken, () => [http.raw(head, begun), http.raw(head, begun)]]) {
+      const round = begin();
       for (const client of round) client.send(rest);
       for (const client of round) {
         await client.until((text) => /"done":|"error_code":/.test(text));
         expect(client.received).toMatch(/"done":true,"stored":1,|"error_code":200/);
       }
     }
+  });
+
+  it('counts once where it waits for its turn and is kept then', async () => {
+    let timeMs = 0;
+    // By this clock each turn is over as it begins.
+    const slow = await HttpHarness.open({
+      bodyLimits: { largestBodyBytes: 10_000, allBodiesBytes: 12_000, stillMs: 30_000 },
+      clockOf: () => ({ ...systemClock, monotonicMs: () => (timeMs += 60) }),
+    });
+    await slow.broker.createTopic('t');
+    const line = `"${'x'.repeat(7000)}"\n`;
+    const head = 'POST /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-ndjson\r\n';
+    const client = slow.raw(`${head}Content-Length: ${line.length}\r\n\r\n`, line.slice(0, -2));
+    // What was asked for behind it is answered: it has been read, and kept.
+    for (let i = 0; i < 3; i++) expect((await slow.fetch('/topics')).status).toBe(200);
+    client.send(line.slice(-2));
+    expect(await client.until((text) => text.includes('"failed"'))).toContain('"done":true,"stored":1,');
+    await slow.close();
   });
 
   it('comes over one of so many connections', async () => {

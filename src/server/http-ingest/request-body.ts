@@ -202,6 +202,8 @@ export class BodyReader implements Placed, TurnWork {
   #over = false;
   /** What came of a stream and was not given yet; nothing is read meanwhile. */
   #waiting: Uint8Array[] = [];
+  /** What of that counts as kept. */
+  #waitingBytes = 0;
   /** Nothing follows what waits. */
   #isLast = false;
   /** It is among what goes on in the turns to come, or goes on just now. */
@@ -243,7 +245,8 @@ export class BodyReader implements Placed, TurnWork {
     this.#readers.ended(this);
     this.#compressed?.clear();
     this.#gunzip?.destroy();
-    for (const bytes of this.#waiting.splice(0)) this.#readers.giveUp(bytes.length);
+    this.#waiting = [];
+    this.#giveUp(this.#waitingBytes);
     this.#sink.stopped?.();
   }
 
@@ -288,15 +291,18 @@ export class BodyReader implements Placed, TurnWork {
     const rest = bytes.slice(taken);
     if (!this.#readers.keep(rest.length)) return this.#fail(tooManyBodies);
     this.#waiting.push(rest);
+    this.#waitingBytes += rest.length;
     this.#exchange.holdBack();
     this.#goOnLater();
   }
 
-  /** Gives as much as the sink takes until `endMs`, one part at least; how much that was. */
-  #giveParts(bytes: Uint8Array, endMs: number): number {
+  /** Gives as much as the sink takes until `endMs`, one part at least; how much that was. `isKept` says that it waited. */
+  #giveParts(bytes: Uint8Array, endMs: number, isKept = false): number {
     const { clock } = this.#readers;
     for (let at = 0; at < bytes.length;) {
       const end = Math.min(at + partBytes, bytes.length);
+      // What the sink keeps of it the sink counts: counted twice, it might be refused though there is room.
+      if (isKept) this.#giveUp(end - at);
       const isTaken = this.#sink.chunk(bytes.subarray(at, end));
       if (this.#over) break;
       at = end;
@@ -307,6 +313,12 @@ export class BodyReader implements Placed, TurnWork {
       if (!isTaken || clock.monotonicMs() >= endMs) return at;
     }
     return bytes.length;
+  }
+
+  /** Counts so much less as kept while it waits. */
+  #giveUp(sizeBytes: number): void {
+    this.#waitingBytes -= sizeBytes;
+    this.#readers.giveUp(sizeBytes);
   }
 
   #goOnLater(): void {
@@ -325,9 +337,8 @@ export class BodyReader implements Placed, TurnWork {
   #goOn(endMs: number): void {
     const bytes = this.#waiting[0];
     if (this.#over || bytes === undefined) return;
-    const taken = this.#giveParts(bytes, endMs);
+    const taken = this.#giveParts(bytes, endMs, true);
     if (this.#over) return;
-    this.#readers.giveUp(taken);
     if (taken < bytes.length) this.#waiting[0] = bytes.subarray(taken);
     else this.#waiting.shift();
     if (this.#waiting.length > 0) return;
