@@ -60,23 +60,28 @@ export function assignorBenchmarks(): Benchmark[] {
   before.delete('member-7');
   const again = group(before);
   const unequal = group(new Map(), false);
-  const contender = (name: string, run: () => ReadonlyMap<string, Partitions>) => ({
-    name,
-    run: () => partitionsIn(run()),
-  });
   return [
-    {
-      name: `${memberCount} members assigned`,
-      unit: 'calls',
-      unitsPerRun: 1,
-      bytesPerRun: 0,
-      contenders: [
-        contender('uniform, all anew', () => assignUniformly(fresh)),
-        contender('uniform, one member came', () => assignUniformly(again)),
-        contender('uniform, unequal subscriptions', () => assignUniformly(unequal)),
-        contender('range', () => assignRanges(fresh)),
-        contender('by hand: dealt out in turn, whatever was before', () => dealtByHand(fresh)),
-      ],
-    },
+    assigning('uniform, all anew', assignUniformly, fresh),
+    assigning('uniform, one member came', assignUniformly, again),
+    assigning('uniform, unequal subscriptions', assignUniformly, unequal),
+    assigning('range', assignRanges, fresh),
   ];
+}
+
+/** The rival knows neither what was before nor who subscribes to what. */
+function assigning(
+  what: string,
+  assign: (input: AssignmentInput) => ReadonlyMap<string, Partitions>,
+  input: AssignmentInput,
+): Benchmark {
+  return {
+    name: `${memberCount} members assigned: ${what}`,
+    unit: 'calls',
+    unitsPerRun: 1,
+    bytesPerRun: 0,
+    contenders: [
+      { name: assign.name, run: () => partitionsIn(assign(input)) },
+      { name: 'by hand: dealt out in turn', run: () => partitionsIn(dealtByHand(input)) },
+    ],
+  };
 }

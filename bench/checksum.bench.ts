@@ -1,4 +1,4 @@
-/** CRC-32C: the core's polynomial folding, a native add-on, and tables in JavaScript. */
+/** CRC-32C: the core's polynomial folding, a native add-on, and tables in JavaScript; and the XXH32 of LZ4 frames. */
 
 import { crc32c as nativeCrc32c } from '@node-rs/crc32';
 import { type Benchmark, repeated } from './benchmark.ts';
@@ -12,6 +12,10 @@ const sizes = [
 ] as const;
 
 export function checksumBenchmarks(): Benchmark[] {
+  return [...crcBenchmarks(), contentHashBenchmark(65_536)];
+}
+
+function crcBenchmarks(): Benchmark[] {
   const { core } = arena;
   const tables = slicingTables();
   const source = Buffer.from(Array.from({ length: 1_048_576 }, (_, i) => (i * 2_654_435_761) >>> 13));
@@ -30,6 +34,40 @@ export function checksumBenchmarks(): Benchmark[] {
       ],
     };
   });
+}
+
+/** What LZ4 frames carry over their header, their blocks and their content. */
+function contentHashBenchmark(sizeBytes: number): Benchmark {
+  const bytes = Buffer.from(Array.from({ length: sizeBytes }, (_, i) => (i * 31) & 0xff));
+  const address = placed(bytes);
+  const { core } = arena;
+  return {
+    name: `XXH32, ${sizeBytes / 1024} KiB`,
+    unit: 'calls',
+    unitsPerRun: 1,
+    bytesPerRun: sizeBytes,
+    contenders: [
+      { name: 'core', run: () => core.xxh32(address, sizeBytes, 0) >>> 0 },
+      { name: 'JavaScript over a Buffer', run: () => xxh32ByHand(bytes) },
+    ],
+  };
+}
+
+/** XXH32 with seed 0 (doc/xxhash_spec.md of the xxHash repository), of whole stripes of 16 bytes. */
+function xxh32ByHand(bytes: Buffer): number {
+  const primes = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d] as const;
+  const turned = (word: number, bits: number): number => (word << bits) | (word >>> (32 - bits));
+  const lanes = [primes[0] + primes[1], primes[1], 0, -primes[0]];
+  for (let at = 0; at < bytes.length; at += 4) {
+    const lane = (at >>> 2) & 3;
+    const mixed = (lanes[lane]! + Math.imul(bytes.readInt32LE(at), primes[1])) | 0;
+    lanes[lane] = Math.imul(turned(mixed, 13), primes[0]);
+  }
+  let hash = turned(lanes[0]!, 1) + turned(lanes[1]!, 7) + turned(lanes[2]!, 12) + turned(lanes[3]!, 18);
+  hash = (hash + bytes.length) | 0;
+  hash = Math.imul(hash ^ (hash >>> 15), primes[1]);
+  hash = Math.imul(hash ^ (hash >>> 13), primes[2]);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }
 
 /** Sixteen tables in one, for sixteen bytes at once (Kounavis and Berry 2005). */

@@ -35,6 +35,8 @@ const fileSystemBytes = 256 * mebibyte;
 /** What its topics' names begin with. */
 const topicPrefix = 'bench';
 const directory = '/data';
+/** More than anything here takes that ends at all. */
+const mostSteps = 1000;
 
 /** Forgets what is written to the logs of its topics, but their sizes. */
 class ForgettingFileSystem extends MemoryFileSystem {
@@ -200,6 +202,15 @@ export class InProcessBroker {
     // What a turn appends is submitted at its end, in a microtask.
     await Promise.resolve();
     this.#executor.step();
+  }
+
+  /** Ends turns and steps until `isDone`; throws where that does not come. */
+  async stepUntil(isDone: () => boolean): Promise<void> {
+    for (let steps = 0; !isDone(); steps++) {
+      if (steps > mostSteps) throw new Error('What is measured comes to no end.');
+      this.endTurn();
+      await this.step();
+    }
   }
 }
 
