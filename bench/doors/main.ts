@@ -1,8 +1,8 @@
 /**
  * `npm run bench:doors [-- --only TEXT] [--rounds N] [--pairs N] [--seconds N] [--profile DIR] [--keep] [--quick]`: the
  * doors of the HTTP port beside a bare uWebSockets.js server, with a load generator in C, and beside NATS over WebSocket
- * where Go is. Figures go to stdout, what goes on to stderr, and with --keep into bench/results; --profile has Millrace write
- * CPU profiles, of which what took longest is kept there as well where --only says of what; the exit code is 1 where
+ * where Go is. Figures go to stdout, what goes on to stderr, and with --keep into bench/results; --profile has Millrace
+ * profiled while it is loaded, of which what took longest is kept there as well where --only says of what; the exit code is 1 where
  * a floor is not reached (with --quick nothing is judged, and NATS is left out).
  */
 
