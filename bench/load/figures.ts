@@ -10,7 +10,11 @@ export const figureFormats = {
   rateReached: { title: 'of the rate', format: plain },
   /** Of the records a second without what is beside it. */
   rateKept: { title: 'of those alone', format: plain },
+  /** Against which of the rival's ways `recordsPerSecond` is not: one message a request. */
+  singlesPerSecond: { title: 'against single messages, records/s', format: scaled },
   bytesPerSecond: { title: 'bytes/s', format: scaled },
+  /** How often each partition was written to, where that is what ends a load. */
+  turns: { title: 'turns', format: plain },
   brokerCpuSecondsPerGb: { title: 'broker CPU s/GB', format: plain },
   clientCpuSecondsPerGb: { title: 'client CPU s/GB', format: plain },
   brokerCpuMicrosecondsPerRequest: { title: 'broker µs/request', format: plain },
@@ -29,6 +33,8 @@ export const figureFormats = {
   p999Ms: { title: 'p99.9', format: plain },
   p9999Ms: { title: 'p99.99', format: plain },
   maxMs: { title: 'max', format: plain },
+  /** How many of them there are, where others counted them. */
+  latencies: { title: 'latencies', format: scaled },
   readyMs: { title: 'ready ms', format: plain },
   firstAckMs: { title: 'first ack ms', format: plain },
   descriptors: { title: 'descriptors', format: String },

@@ -1,7 +1,7 @@
 /**
- * What a floor comes to. A figure that reaches it proves nothing yet where it is of fewer rounds than a median needs, or of
- * files that no commit has: such a floor is open. One that is missed is said to be, however few the rounds. It measures
- * nothing.
+ * What a floor comes to. A figure that reaches it proves nothing yet where it is of fewer rounds than a median needs, of
+ * rounds that something else disturbed, or of files that no commit has: such a floor is open. One that is missed is said to
+ * be, however few the rounds. It measures nothing.
  */
 
 import type { FigureName } from './figures.ts';
@@ -29,10 +29,14 @@ export interface Evidence {
   readonly rounds: number;
   /** With a + where files differ from it; null where it is not known. */
   readonly commit: string | null;
+  /** Rounds of each side, by its name, that something else disturbed however often they were done. */
+  readonly disturbed?: Readonly<Record<string, number>>;
 }
 
 /** A median of fewer says little on a machine that others use. */
 export const roundsForFloors = 5;
+/** So many disturbed rounds of a side can move its median to where it would not be by itself; one cannot do so by much. */
+export const disturbedForDoubt = 2;
 
 export const floorMarks: Readonly<Record<FloorState, string>> = { met: '✓', missed: '✗', open: '○' };
 
@@ -48,9 +52,12 @@ export function isDirty(commit: string | null): boolean {
   return commit === null || commit.endsWith('+');
 }
 
-function doubtsAbout({ rounds, commit }: Evidence): string[] {
+function doubtsAbout({ rounds, commit, disturbed = {} }: Evidence): string[] {
   return [
-    ...(rounds < roundsForFloors ? [`${rounds} of ${roundsForFloors} rounds`] : []),
+    ...(rounds < roundsForFloors ? [`only ${rounds} of ${roundsForFloors} rounds`] : []),
+    ...Object.entries(disturbed)
+      .filter(([, count]) => count >= disturbedForDoubt)
+      .map(([side, count]) => `${count} of ${rounds} rounds of ${side} disturbed`),
     ...(isDirty(commit) ? ['of files that no commit has'] : []),
   ];
 }

@@ -7,11 +7,13 @@ import {
   createTopicsApi,
   defaultCreatePartitionsRequest,
   defaultCreateTopicsRequest,
+  defaultDeleteTopicsRequest,
   defaultFindCoordinatorRequest,
   defaultIncrementalAlterConfigsRequest,
   defaultInitProducerIdRequest,
   defaultListOffsetsRequest,
   defaultOffsetFetchRequest,
+  deleteTopicsApi,
   findCoordinatorApi,
   incrementalAlterConfigsApi,
   initProducerIdApi,
@@ -67,6 +69,14 @@ export class KafkaAdmin {
     for (let count = partitionsAtOnce; count < numPartitions;) {
       count = Math.min(count + partitionsAtOnce, numPartitions);
       await this.#growTopic(name, count);
+    }
+  }
+
+  /** Their files may go later than the answer comes. */
+  async deleteTopics(topicNames: string[]): Promise<void> {
+    const request = { ...defaultDeleteTopicsRequest(), topicNames, timeoutMs: createTimeoutMs };
+    for (const { name, errorCode } of (await this.#client.request(deleteTopicsApi, 4, request)).responses) {
+      if (errorCode !== 0) throw new Error(`The topic ${name} was not deleted: error ${errorCode}`);
     }
   }
 

@@ -106,6 +106,8 @@ export interface LoadResult {
   readonly latencies: Latencies | null;
   /** A tail's: from the intended send times to the arrival at the consumer. */
   readonly deliveryLatencies: Latencies | null;
+  /** Of a fixed rate with an end, see `schedule-looks.ts`; a tail's of what arrived. */
+  readonly rateReached?: number;
 }
 
 /** A produce job that gives each partition of a topic one record of 1 KiB, as soon as it can. */

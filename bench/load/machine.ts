@@ -39,6 +39,13 @@ const measuredPaths = [
   'tsconfig*.json',
 ];
 const resultPaths = ['bench/results', 'bench/README.md', 'src/README.md'];
+/** What judges figures and prints them, once they were measured. */
+export const reportingPaths = [
+  ...['floor-verdict', 'load-report', 'readme-part', 'result-file', 'result-table', 'row-floors'],
+  ...['profile-summary', 'kept-profile', 'svg-parts', 'sweep-plot'],
+]
+  .map((name) => `bench/load/${name}.ts`)
+  .concat(['kept-results', 'peer-report', 'ratio-plot', 'verdict'].map((name) => `bench/peers/${name}.ts`));
 
 /** `dataParent`: where servers keep their data. */
 export function machineFacts(dataParent = tmpdir()): MachineFacts {
@@ -89,7 +96,7 @@ export function measuredCommit(root: string): string | null {
     const { status, stdout } = spawnSync('git', args, { cwd: root, encoding: 'utf8' });
     return status === 0 ? stdout.trim() : null;
   };
-  const paths = ['--', ...measuredPaths, ...resultPaths.map((path) => `:!${path}`)];
+  const paths = ['--', ...measuredPaths, ...[...resultPaths, ...reportingPaths].map((path) => `:!${path}`)];
   const hash = git('log', '-1', '--format=%h', ...paths);
   if (hash === null || hash === '') return null;
   return git('status', '--porcelain', '--untracked-files=no', ...paths) === '' ? hash : `${hash}+`;

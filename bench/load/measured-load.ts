@@ -16,8 +16,11 @@ const microsecondsPerSecond = 1e6;
 const bytesPerMiB = 2 ** 20;
 const bytesPerMb = 1e6;
 const pollMs = 20;
-/** Of a rate, which a side has to reach for its latencies and its costs to mean anything. */
+/** Of a rate, which a side has to reach for its latencies and its costs to mean anything (`schedule-looks.ts`). */
 const reachedShare = 0.98;
+/** Ten values lie above a percentile of so many. */
+export const latenciesForP90 = 100;
+export const latenciesForP99 = 1000;
 /** For so long no record came: none will. */
 const standstillMs = 15_000;
 
@@ -66,7 +69,7 @@ export async function measureLoad(
   const perGb = (seconds: number): number => (seconds * bytesPerGb) / valueBytes;
   const { rssBytes, peakRssBytes } = server.memory;
   const latencies = result.deliveryLatencies ?? (isPaced(job) || isOneByOne(job) ? result.latencies : null);
-  const rateReached = isPaced(job) ? perSecond(result.requests) / job.requestsPerSecond! : 1;
+  const { rateReached = 1 } = result;
   const keptUp = {
     brokerCpuMicrosecondsPerRequest: (brokerSeconds * microsecondsPerSecond) / result.requests,
     ...(latencies === null ? {} : latencyFigures(latencies)),
@@ -118,8 +121,8 @@ function threadFigures(pid: number, before: ReadonlyMap<number, number>, request
 export function latencyFigures({ count, p50, p90, p99, p999, p9999, max }: Latencies): Figures {
   return {
     p50Ms: p50,
-    p90Ms: p90,
-    ...(count >= 1000 ? { p99Ms: p99 } : {}),
+    ...(count >= latenciesForP90 ? { p90Ms: p90 } : {}),
+    ...(count >= latenciesForP99 ? { p99Ms: p99 } : {}),
     ...(count >= 10_000 ? { p999Ms: p999 } : {}),
     ...(count >= 100_000 ? { p9999Ms: p9999 } : {}),
     maxMs: max,

@@ -16,6 +16,7 @@ import { LoadConnection } from './load-connection.ts';
 import type { LoadResult, ProduceJob } from './load-job.ts';
 import { prepareBatch, type PreparedBatch } from './prepared-batch.ts';
 import { ProduceAnswers, ProduceFrames } from './produce-frames.ts';
+import { ScheduleLooks } from './schedule-looks.ts';
 import { webSocketHeader } from './web-socket-frames.ts';
 
 /** Version 0 of ApiVersions, without a body; every broker answers it, behind what was sent before. */
@@ -40,6 +41,8 @@ export interface Schedule {
   readonly endMs: number;
   /** Null in a closed loop. */
   readonly intervalMs: number | null;
+  /** Of a rate, whose answers are what it is to keep up with; null in a closed loop. */
+  readonly looks: ScheduleLooks | null;
 }
 
 export class ProduceConnection {
@@ -186,6 +189,7 @@ export class ProduceConnection {
   #finished(count: number, nowMs: number): void {
     const { slots } = this.#frames;
     for (let i = 0; i < count; i++) {
+      this.#schedule.looks?.answered(nowMs);
       this.#latencies.add(nowMs - this.#dueMs[(this.#head - this.#inFlight + i + slots) % slots]!);
     }
     this.#inFlight -= count;
@@ -205,7 +209,8 @@ export async function runProduce(job: ProduceJob, onBegin: () => void): Promise<
   const startedMs = performance.now();
   const intervalMs = job.requestsPerSecond === null ? null : 1000 / job.requestsPerSecond;
   const count = intervalMs === null ? job.requests : Math.min(job.requests, Math.floor(job.durationMs / intervalMs));
-  const schedule: Schedule = { next: 0, count, startedMs, endMs: startedMs + job.durationMs, intervalMs };
+  const looks = intervalMs === null ? null : new ScheduleLooks(startedMs, count, intervalMs);
+  const schedule: Schedule = { next: 0, count, startedMs, endMs: startedMs + job.durationMs, intervalMs, looks };
   const connections = opened.map(
     ({ connection, frames }, i) => new ProduceConnection(connection, frames, job, schedule, latencies, i),
   );
@@ -228,6 +233,7 @@ export async function runProduce(job: ProduceJob, onBegin: () => void): Promise<
     elapsedMs: lastMs - startedMs,
     latencies: latencies.summary(),
     deliveryLatencies: null,
+    ...(looks === null ? {} : { rateReached: looks.rateReached() }),
   };
 }
 

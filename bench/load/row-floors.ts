@@ -10,7 +10,7 @@ export type RowFloor =
   | { readonly figure: FigureName; readonly atMost: number; readonly remark?: string };
 
 export function withFloors(row: ResultRow, floors: readonly RowFloor[], commit: string | null): ResultRow {
-  const evidence: Evidence = { rounds: row.each.length, commit };
+  const evidence: Evidence = { rounds: row.each.length, commit, disturbed: { [row.who]: row.disturbed } };
   return { ...row, verdicts: floors.map((floor) => settled(judged(floor, row), evidence)) };
 }
 

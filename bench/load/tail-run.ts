@@ -12,6 +12,7 @@ import type { LoadResult, ProduceJob, TailJob } from './load-job.ts';
 import { prepareBatch } from './prepared-batch.ts';
 import { ProduceFrames } from './produce-frames.ts';
 import { pace, ProduceConnection } from './produce-run.ts';
+import { ScheduleLooks } from './schedule-looks.ts';
 
 const bounds = { maxWaitMs: 500, fetchBytes: 4 * 1024 * 1024, partitionFetchBytes: 1024 * 1024 };
 /** More than a broker that keeps up ever leaves unanswered. */
@@ -44,11 +45,14 @@ export async function runTail(job: TailJob, onBegin: () => void): Promise<LoadRe
   const startedMs = performance.now() + leadMs;
   const intervalMs = 1000 / job.requestsPerSecond;
   const deliveries = new LatencyRecorder(job.requests);
-  const consumed = consume(consuming, job, firstOffset!, batch.recordCount, (request) =>
-    deliveries.add(performance.now() - startedMs - request * intervalMs),
-  );
+  const looks = new ScheduleLooks(startedMs, job.requests, intervalMs);
+  const consumed = consume(consuming, job, firstOffset!, batch.recordCount, (request) => {
+    const nowMs = performance.now();
+    deliveries.add(nowMs - startedMs - request * intervalMs);
+    looks.answered(nowMs);
+  });
   const latencies = new LatencyRecorder(job.requests);
-  const schedule = { next: 0, count: job.requests, startedMs, endMs: Infinity, intervalMs };
+  const schedule = { next: 0, count: job.requests, startedMs, endMs: Infinity, intervalMs, looks: null };
   const producer = new ProduceConnection(producing, frames, produceJob, schedule, latencies, 0);
   const produced = producer.run();
   // A record is on its way until the consumer has it as well.
@@ -64,6 +68,7 @@ export async function runTail(job: TailJob, onBegin: () => void): Promise<LoadRe
     elapsedMs,
     latencies: latencies.summary(),
     deliveryLatencies: deliveries.summary(),
+    rateReached: looks.rateReached(),
   };
 }
 

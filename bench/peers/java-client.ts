@@ -1,12 +1,16 @@
 /**
  * Loads from Apache Kafka's own performance tools, kafka-producer-perf-test and kafka-consumer-perf-test, and from the
- * programs in java/, which Java compiles as it starts them. Main thread.
+ * programs in java/, which are compiled once. Main thread.
  */
 
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import type { Figures } from '../load/figures.ts';
 import { projectRoot } from '../load/project-root.ts';
 import type { ServerUnderTest } from '../load/server-under-test.ts';
+import { installed } from './cache.ts';
+import { runCommand } from './commands.ts';
 import { kafkaAddressOf, type OutsideLoad, runOutsideClient } from './outside-client.ts';
 import type { RdkafkaProduce } from './rdkafka-client.ts';
 
@@ -14,6 +18,18 @@ const jvmFlags = ['-Xmx512M', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error'];
 /** As large as Java's producer is told to make them where throughput counts; its default of 16 KiB measures the client. */
 const batchBytes = 1_000_000;
 const lingerMs = 5;
+
+/** `toolsClassPath` with the programs in java/ behind it, compiled again where they differ from those that were. */
+export function withJavaPrograms(toolsClassPath: string, onNote: (note: string) => void): string {
+  const folder = join(projectRoot, 'bench/peers/java');
+  const files = readdirSync(folder).map((name) => join(folder, name));
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(readFileSync(file));
+  const classes = installed(`java-programs-${hash.digest('hex').slice(0, 12)}`, onNote, (into) => {
+    runCommand('javac', ['-d', into, '-cp', toolsClassPath, ...files]);
+  });
+  return [toolsClassPath, classes].join(delimiter);
+}
 
 export function javaProduce(classPath: string, server: ServerUnderTest, load: RdkafkaProduce): Promise<Figures> {
   const args = [
@@ -53,8 +69,8 @@ export function javaConsume(
 }
 
 /**
- * Runs `java/NAME.java` with the server's address before `args`. It prints names and values in turn, of `records` or
- * `members`, `elapsedMs`, `p50Ms` and `p99Ms`.
+ * Runs `java/NAME.java`, compiled, with the server's address before `args`. It prints names and values in turn, of `records`
+ * or `members`, `elapsedMs`, how many `latencies` it has, and their `p50Ms`, `p90Ms` and `p99Ms`.
  */
 export function javaProgram(
   classPath: string,
@@ -63,13 +79,13 @@ export function javaProgram(
   server: ServerUnderTest,
   load: OutsideLoad,
 ): Promise<Figures> {
-  const file = join(projectRoot, 'bench/peers/java', `${name}.java`);
-  const command = [...jvmFlags, '-cp', classPath, file, kafkaAddressOf(server), ...args];
+  const command = [...jvmFlags, '-cp', classPath, name, kafkaAddressOf(server), ...args];
   return runOutsideClient(server, 'java', command, load, (printed) => {
     const value = (key: string): number => Number(new RegExp(`\\b${key} ([\\d.E+-]+)`).exec(printed)?.[1]);
-    const p99Ms = value('p99Ms');
-    if (!Number.isFinite(p99Ms)) return null;
-    return { records: value('(?:records|members)'), elapsedMs: value('elapsedMs'), p50Ms: value('p50Ms'), p99Ms };
+    const latencies = value('latencies');
+    if (!Number.isFinite(latencies)) return null;
+    const percentiles = { p50Ms: value('p50Ms'), p90Ms: value('p90Ms'), p99Ms: value('p99Ms') };
+    return { records: value('(?:records|members)'), elapsedMs: value('elapsedMs'), latencies, ...percentiles };
   });
 }
 

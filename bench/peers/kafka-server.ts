@@ -1,6 +1,7 @@
 /**
  * Apache Kafka as a server that is measured: one node that is broker and controller, with the JVM's flags and the heap of
- * its own start script, and its own settings but for those that one node needs. Main thread.
+ * its own start script, and its own settings but for those that one node needs, and when files of deleted topics go. Main
+ * thread.
  */
 
 import { existsSync, writeFileSync } from 'node:fs';
@@ -64,6 +65,8 @@ function properties(
     'transaction.state.log.min.isr=1',
     'share.coordinator.state.topic.replication.factor=1',
     'share.coordinator.state.topic.min.isr=1',
+    // A minute by default: the files of topics that are deleted after one measurement would go during another.
+    'log.segment.delete.delay.ms=1000',
     ...Object.entries(more).map(([name, value]) => `${name}=${value}`),
     '',
   ].join('\n');

@@ -38,16 +38,26 @@ export function keepPeerResults(results: readonly KeptResult[], chapters: readon
 
 /** What is kept, of all cases. */
 export function keptPeerResults(): KeptResult[] {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as KeptResult[]) : [];
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as KeptResult[]).map(withSides) : [];
+}
+
+/** Once only the number of disturbed measurements was kept: they may all have been of one side, and are taken so. */
+function withSides(result: KeptResult): KeptResult {
+  const disturbed = result.disturbed as KeptResult['disturbed'] | number;
+  if (typeof disturbed !== 'number') return result;
+  const rounds = result.rounds.peer.length;
+  const places = (count: number): number[] => Array.from({ length: count }, (_, place) => place);
+  const sides = { millrace: places(Math.max(disturbed - rounds, 0)), peer: places(Math.min(disturbed, rounds)) };
+  return { ...result, disturbed: sides, replaced: 0 };
 }
 
 /** A kept result as the case has it today, whose floors or words may have changed since it was measured. */
 function judgedAgain(
   one: PeerCase,
-  { rounds, repeated, disturbed, sides, machine, versions, client }: KeptResult,
+  { rounds, repeated, disturbed, replaced, sides, machine, versions, client }: KeptResult,
 ): KeptResult {
   const [ours, theirs] = [rounds.millrace, rounds.peer].map((side) => side.map((round) => atRate(round, one.rate)));
-  const measured = { millrace: ours!, peer: theirs!, probe: rounds.probe, repeated, disturbed };
+  const measured = { millrace: ours!, peer: theirs!, probe: rounds.probe, repeated, disturbed, replaced };
   return { ...resultOf(one, measured, sides.millrace, sides.peer, machine.commit), client, machine, versions };
 }
 

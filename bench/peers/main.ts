@@ -6,8 +6,8 @@
  * rounds than a floor needs, of --profile, which has Millrace profiled while the load is measured, one round case by case, and keeps what took longest
  * in bench/results/profiles, and of files that no commit has.
  *
- * With --slice it does one round of at most N cases that lack rounds at this commit, adds it to what is kept, and ends with
- * status 3 while there are more: `while npm run bench:peers -- --slice 5; [ $? = 3 ]; do :; done` does all piece by piece.
+ * With --slice it does one round of at most N cases that lack rounds at this commit, or of which too many were disturbed, adds
+ * it to what is kept, and ends with status 3 while there are more: `while npm run bench:peers -- --slice 5; [ $? = 3 ]; do :; done` does all piece by piece.
  * --report measures nothing, and writes tables and plot again from what is kept.
  */
 
@@ -20,31 +20,21 @@ import { machineFacts, machineSentence } from '../load/machine.ts';
 import { millrace } from '../load/millrace-server.ts';
 import { profileSummary } from '../load/profile-summary.ts';
 import type { ServerKind } from '../load/server-under-test.ts';
+import { chapters } from './all-cases.ts';
 import { Missing } from './cache.ts';
 import { versionOf } from './commands.ts';
-import { coordinatorCases } from './coordinator-cases.ts';
+import { withJavaPrograms } from './java-client.ts';
 import { kafkaToolsClassPath, kafkaToolsVersion, kafkaVersion } from './kafka-jars.ts';
 import { apacheKafka } from './kafka-server.ts';
-import { type CaseChapter, keepPeerResults, keptPeerResults } from './kept-results.ts';
-import { added, keptAt, nextSlice, roundsAt } from './lacking-rounds.ts';
+import { keepPeerResults, keptPeerResults } from './kept-results.ts';
+import { added, keptAt, nextSlice, roundsDoneAt } from './lacking-rounds.ts';
 import { librdkafkaVersion, rdkafkaPerformance } from './librdkafka.ts';
-import { natsCases } from './nats-cases.ts';
 import { nats, natsClient, natsClientVersion, natsServerVersion } from './nats-server.ts';
-import { ownClientCases } from './own-client-cases.ts';
 import { type Clients, fullSizes, type PeerCase, quickSizes, type Rival } from './peer-case.ts';
 import { terminalText, type KeptResult } from './peer-report.ts';
 import { peerRounds } from './peer-rounds.ts';
-import { startCases } from './start-cases.ts';
-import { throughputCases } from './throughput-cases.ts';
 import { resultOf } from './verdict.ts';
 
-const chapters: readonly CaseChapter[] = [
-  { title: 'Records in bulk, with clients of others', cases: throughputCases },
-  { title: 'Small requests, fixed rates, many partitions', cases: ownClientCases },
-  { title: 'Transactions and groups', cases: coordinatorCases },
-  { title: 'Starts', cases: startCases },
-  { title: 'NATS JetStream', cases: natsCases },
-];
 const cases = chapters.flatMap((chapter) => chapter.cases);
 const names = cases.map(({ name }) => name);
 
@@ -84,7 +74,7 @@ const rivals: Record<Rival, () => ServerKind> = {
 };
 const clients: Clients = {
   rdkafka: remembered(() => rdkafkaPerformance(note)),
-  javaTools: remembered(() => kafkaToolsClassPath(note)),
+  javaTools: remembered(() => withJavaPrograms(kafkaToolsClassPath(note), note)),
   nats: remembered(() => natsClient(note)),
 };
 const versions = {
@@ -139,7 +129,7 @@ async function run(group: readonly PeerCase[]): Promise<KeptResult[]> {
   const before = sliceCases === null ? [] : keptPeerResults();
   const options = {
     rounds: sliceCases === null ? rounds : 1,
-    roundsBefore: Math.min(...group.map((one) => roundsAt(before, one, machine))),
+    roundsBefore: Math.min(...group.map((one) => roundsDoneAt(before, one, machine))),
     sizes,
     clients,
     dataParent: values.data,
@@ -147,7 +137,7 @@ async function run(group: readonly PeerCase[]): Promise<KeptResult[]> {
   };
   const measured = await peerRounds(group, ours, rival, options);
   const kept = [...measured].map(([one, figures]) => ({
-    ...resultOf(one, added(keptAt(before, one, machine), figures), ours.name, rival.name, machine.commit),
+    ...resultOf(one, added(keptAt(before, one, machine), figures, rounds), ours.name, rival.name, machine.commit),
     machine: { ...machine, date: new Date().toISOString() },
     versions,
   }));

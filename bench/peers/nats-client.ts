@@ -73,7 +73,7 @@ function publish(
       const p99Ms = percentile('P99');
       // Only where messages go one by one is a latency one message's.
       if (load.mode !== 'sync' || p50Ms === undefined || p99Ms === undefined) return answer;
-      return { ...answer, p50Ms, p99Ms };
+      return { ...answer, latencies: load.messages, p50Ms, p99Ms };
     },
   );
 }

@@ -7,6 +7,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Figures } from '../load/figures.ts';
+import { latenciesForP90, latenciesForP99 } from '../load/measured-load.ts';
 import { cpuTimeOf, sumOf } from '../load/process-usage.ts';
 import type { ServerUnderTest } from '../load/server-under-test.ts';
 
@@ -19,7 +20,10 @@ const slowestMs = 180_000;
 export interface ClientAnswer {
   readonly records: number;
   readonly elapsedMs: number;
+  /** Of how many the percentiles are. */
+  readonly latencies?: number;
   readonly p50Ms?: number;
+  readonly p90Ms?: number;
   readonly p99Ms?: number;
 }
 
@@ -49,7 +53,7 @@ export async function runOutsideClient(
   await server.loadEnds();
   const answer = read(printed);
   if (answer === null) throw new Error(`${file} gave no result:\n${printed.slice(-shownCharacters)}`);
-  const { records, elapsedMs, p50Ms, p99Ms } = answer;
+  const { records, elapsedMs } = answer;
   if (records !== load.records)
     throw new Error(`${file} was to handle ${load.records} records, and tells of ${records}`);
   const bytes = records * load.recordBytes;
@@ -59,8 +63,23 @@ export async function runOutsideClient(
     brokerCpuSecondsPerGb: (brokerSeconds * bytesPerGb) / bytes,
     clientCpuSecondsPerGb: (clientSeconds * bytesPerGb) / bytes,
     rssMiB: server.memory.rssBytes / bytesPerMiB,
-    ...(p50Ms === undefined ? {} : { p50Ms }),
-    ...(p99Ms === undefined ? {} : { p99Ms }),
+    ...provenLatencies(answer),
+  };
+}
+
+/** As `latencyFigures` has it: without percentiles above which fewer than ten values lie, but with their count. */
+export function provenLatencies({
+  latencies,
+  p50Ms,
+  p90Ms,
+  p99Ms,
+}: Omit<ClientAnswer, 'records' | 'elapsedMs'>): Figures {
+  if (latencies === undefined || p50Ms === undefined) return {};
+  return {
+    latencies,
+    p50Ms,
+    ...(p90Ms === undefined || latencies < latenciesForP90 ? {} : { p90Ms }),
+    ...(p99Ms === undefined || latencies < latenciesForP99 ? {} : { p99Ms }),
   };
 }
 

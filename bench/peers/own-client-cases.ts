@@ -1,21 +1,20 @@
 /**
  * Cases against Apache Kafka with the project's own client, where no other fits: many connections, single records, fixed
- * rates with latencies from the intended send times, thousands of partitions.
+ * rates with latencies from the intended send times. Those of many partitions are in `turn-cases.ts`.
  */
 
 import { bareLoad } from '../load/ceiling-scenario.ts';
 import type { FigureName, Figures } from '../load/figures.ts';
-import { oneRecordEach, type ProduceJob, type TailJob } from '../load/load-job.ts';
-import { runLoad } from '../load/load-client.ts';
-import { measureLoad } from '../load/measured-load.ts';
+import type { ProduceJob, TailJob } from '../load/load-job.ts';
+import { latencyFigures, measureLoad } from '../load/measured-load.ts';
 import { only } from '../load/produce-case.ts';
 import { probeSmallSyncs } from '../load/disk-probes.ts';
 import type { Bench, Floor, PeerCase, PeerSizes } from './peer-case.ts';
 import { sameOnBoth } from './throughput-cases.ts';
 
 const bareWarmUpMs = 1000;
-const ownClient = "Millrace's prepared-batch client";
-const durable = { 'flush.messages': '1' };
+export const ownClient = "Millrace's prepared-batch client";
+export const durable = { 'flush.messages': '1' };
 const kibibyte = 1024;
 const crowd = 100;
 /** As librdkafka and Java's producer have it. */
@@ -40,18 +39,21 @@ const requestFigures: readonly FigureName[] = [
   'p99Ms',
   'rssMiB',
 ];
-const recordFigures: readonly FigureName[] = [
+export const recordFigures: readonly FigureName[] = [
   'recordsPerSecond',
   'bytesPerSecond',
   'brokerCpuSecondsPerGb',
   'clientCpuSecondsPerGb',
   'rssMiB',
 ];
-const latencyFigures: readonly FigureName[] = ['p50Ms', 'p99Ms', 'brokerCpuMicrosecondsPerRequest', 'rssMiB'];
+const pacedFigures: readonly FigureName[] = ['p50Ms', 'p99Ms', 'brokerCpuMicrosecondsPerRequest', 'rssMiB'];
 /** What a round that misses its rate has. */
 const missedRateFigures: readonly FigureName[] = ['rateReached', 'rssMiB'];
-/** As large as the whole process may ever have been. */
-const mostMb = 300;
+
+const tailFloors: readonly Floor[] = [
+  { figure: 'brokerCpuMicrosecondsPerRequest', atMost: 0.7 },
+  ...halved('p50Ms', 'p99Ms'),
+];
 
 export const ownClientCases: readonly PeerCase[] = [
   {
@@ -101,69 +103,40 @@ export const ownClientCases: readonly PeerCase[] = [
     name: 'latency-acks-all',
     rate: 1000,
     title: 'acks=all, 1,000 requests/s of one 1 KiB record, Millrace synced to disk, Kafka not',
-    ...produce({ ...atRate(1000), acks: -1 }, latencyFigures),
+    ...produce({ ...atRate(1000), acks: -1 }, pacedFigures),
     probe: { name: 'fdatasync behind 1 KiB', measure: (folder) => probeSmallSyncs(folder) },
     floors: [
       { figure: 'p50Ms', atMost: 1, plusProbe: true },
       { figure: 'p99Ms', atMost: 1, plusProbe: true },
     ],
   },
-  ...[1000, 20_000].map((rate) =>
-    tailCase(`tail-${rate / 1000}k`, `${rate} records/s of 1 KiB, acks=1, one a request`, rate, 0),
-  ),
-  // With one record a request a rival that answers one by one does not reach that rate over one connection.
-  tailCase(
-    'tail-20k-linger',
-    `20000 records/s of 1 KiB, acks=1, ${lingeredRate} requests/s (linger ${lingerMs} ms, which is not counted)`,
-    lingeredRate,
-    lingeredBatchBytes(20_000),
-  ),
-  {
-    name: 'many-partitions-first',
-    title: 'a topic of 10,000 partitions made, and one 1 KiB record written to each, 100 a request, acks=1',
-    rival: 'kafka',
-    client: ownClient,
-    isAlone: true,
-    ...sameOnBoth(firstWrites),
-    floors: [],
-  },
-  {
-    name: 'many-partitions',
-    title: '10,000 partitions that have a record each, written in turn, one 1 KiB record each, 100 a request, acks=1',
-    isAlone: true,
-    ...produce(({ manyPartitions }) => inTurn(manyPartitions, 1), [...recordFigures, 'peakRssMb'], {}, true),
-    floors: [
-      { figure: 'recordsPerSecond', atLeast: 1.2 },
-      { figure: 'peakRssMb', atMostAbsolute: mostMb },
-    ],
-  },
-  // As above, each has a record before: Apache Kafka makes the files of a partition with the topic, which is not measured,
-  // and ext4 takes milliseconds for each of them where the files of the round before were deleted just now (it looks for an
-  // inode that was not, one by one: 250 partitions a second against 5,000).
-  ...[1, 12, 1000].map((count) => ({
-    name: `durable-${count}p`,
-    title: `acks=all over ${count === 1 ? '1 partition that has' : `${count} partitions that have`} a record, in turn, one 1 KiB record each, both synced`,
-    ...produce(({ isQuick }) => inTurn(isQuick ? Math.min(count, 50) : count, -1), recordFigures, durable, true),
-    floors: [{ figure: 'recordsPerSecond', atLeast: 2 }] as const,
+  ...[1000, 20_000].map((rate) => ({
+    ...tailCase(`tail-${rate / 1000}k`, `${rate} records/s of 1 KiB, acks=1, one a request`, rate, 0),
+    floors: rate > 1000 ? halved('p50Ms', 'p99Ms') : tailFloors,
   })),
+  // With one record a request a rival that answers one by one does not reach that rate over one connection, so that this is
+  // what its floors are held against.
+  {
+    ...tailCase(
+      'tail-20k-linger',
+      `20000 records/s of 1 KiB, acks=1, ${lingeredRate} requests/s (linger ${lingerMs} ms, which is not counted)`,
+      lingeredRate,
+      lingeredBatchBytes(20_000),
+    ),
+    floors: tailFloors,
+  },
 ];
 
 function produce(
   shape: Shape | ((sizes: PeerSizes) => Shape),
   names: readonly FigureName[],
   kafkaConfigs: Readonly<Record<string, string>> = {},
-  isWritten = false,
 ): Pick<PeerCase, 'rival' | 'client' | 'millrace' | 'peer'> {
   const measure = async (bench: Bench): Promise<Figures> => {
     const { server, sizes, newTopic } = bench;
-    const shaped = jobOf(shape, sizes, '');
-    const topic = await newTopic(shaped.partitionCount, kafkaConfigs);
-    const job: ProduceJob = { ...shaped, doors: server.doors, topic };
-    if (isWritten) {
-      const { records } = await runLoad({ ...job, requests: requestsForEach(job), durationMs: Infinity });
-      bench.acknowledged(job.topic, records);
-    }
-    return measured(bench, job, names);
+    const job = jobOf(shape, sizes, '');
+    const topic = await newTopic(job.partitionCount, kafkaConfigs);
+    return measured(bench, { ...job, doors: server.doors, topic }, names);
   };
   return { rival: 'kafka', client: ownClient, ...sameOnBoth(measure) };
 }
@@ -202,7 +175,7 @@ function paced(
   shape: Shape | ((sizes: PeerSizes) => Shape),
 ): Pick<PeerCase, 'rival' | 'client' | 'millrace' | 'peer' | 'probe'> {
   return {
-    ...produce(shape, latencyFigures),
+    ...produce(shape, pacedFigures),
     probe: {
       name: 'a bare socket',
       measure: async (folder, sizes) => {
@@ -242,33 +215,8 @@ function lingeredBatchBytes(recordsPerSecond: number): number {
   return Math.ceil((recordsPerSecond / lingeredRate) * (kibibyte + 18));
 }
 
-function inTurn(partitionCount: number, acks: -1 | 1): Shape {
-  return { recordBytes: kibibyte, acks, partitionCount, partitionsPerRequest: Math.min(partitionCount, 100) };
-}
-
-/** As many requests as give each partition a batch. */
-function requestsForEach({
-  partitionCount,
-  partitionsPerRequest,
-}: Pick<ProduceJob, 'partitionCount' | 'partitionsPerRequest'>): number {
-  return Math.ceil(partitionCount / partitionsPerRequest);
-}
-
-/**
- * Counts from the request that makes the topic: Apache Kafka makes a partition's files then, Millrace with the first
- * record, and either may take most of the time.
- */
-async function firstWrites({ server, sizes: { manyPartitions }, newTopic, acknowledged }: Bench): Promise<Figures> {
-  const startedMs = performance.now();
-  const topic = await newTopic(manyPartitions);
-  const { records } = await runLoad(oneRecordEach(server.doors, topic, manyPartitions));
-  const recordsPerSecond = (records * 1000) / (performance.now() - startedMs);
-  acknowledged(topic, records);
-  return { recordsPerSecond, rssMiB: server.memory.rssBytes / 2 ** 20 };
-}
-
 /** `batchBytes` 0: one record a request. A load of few requests takes twice as long, for a p99. */
-function tailCase(name: string, what: string, requestsPerSecond: number, batchBytes: number): PeerCase {
+function tailCase(name: string, what: string, requestsPerSecond: number, batchBytes: number): Omit<PeerCase, 'floors'> {
   const measure = async (bench: Bench): Promise<Figures> => {
     const durationMs = bench.sizes.loadMs * (batchBytes === 0 ? 1 : 2);
     const job: TailJob = {
@@ -282,7 +230,7 @@ function tailCase(name: string, what: string, requestsPerSecond: number, batchBy
       requestsPerSecond,
       requests: Math.ceil((requestsPerSecond * durationMs) / 1000),
     };
-    return measured(bench, job, latencyFigures);
+    return measured(bench, job, pacedFigures);
   };
   return {
     name,
@@ -291,7 +239,6 @@ function tailCase(name: string, what: string, requestsPerSecond: number, batchBy
     rival: 'kafka',
     client: ownClient,
     ...sameOnBoth(measure),
-    floors: [{ figure: 'brokerCpuMicrosecondsPerRequest', atMost: 0.7 }, ...halved('p50Ms', 'p99Ms')],
   };
 }
 
@@ -302,11 +249,8 @@ async function measured(
 ): Promise<Figures> {
   const { figures, result } = await measureLoad(server, job);
   acknowledged(job.topic, result.records);
-  const all: Figures = { ...figures };
-  if (job.requestsPerSecond === null && result.latencies !== null) {
-    all.p50Ms = result.latencies.p50;
-    all.p99Ms = result.latencies.p99;
-  }
+  const isLoop = job.requestsPerSecond === null && result.latencies !== null;
+  const all: Figures = isLoop ? { ...figures, ...latencyFigures(result.latencies!) } : figures;
   return only(all, all.rateReached === undefined ? names : missedRateFigures);
 }
 

@@ -1,5 +1,8 @@
 /** One running server for several measurements: its topics, the warm-up, and what must not be left from one to the next. */
 
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { KafkaAdmin } from '../load/kafka-admin.ts';
 import { runLoad } from '../load/load-client.ts';
 import { checkRecords } from '../load/measured-load.ts';
@@ -19,6 +22,8 @@ const gain = 0.05;
 const warmUpPassesAtMost = 15;
 /** Of what is done before a measurement, in the same way, and not counted. */
 const rehearsedShare = 0.3;
+const slowestRemovalMs = 60_000;
+const pollMs = 50;
 
 function available(client: () => string): string | null {
   try {
@@ -40,11 +45,14 @@ export interface BenchOptions {
 export class PeerBench implements Bench, AsyncDisposable {
   readonly server: ServerUnderTest;
   readonly clients: Clients;
+  readonly #wholeSizes: PeerSizes;
   #sizes: PeerSizes;
   readonly #admin: KafkaAdmin | null;
   /** Topics take settings of the rival only where this is the rival. */
   readonly #isRival: boolean;
   readonly #filled = new Map<string, string>();
+  /** Deleted, and perhaps not removed from the disk yet. */
+  readonly #dropped = new Set<string>();
   /** What the logs of topics have to hold, of those that were written since it was looked at last. */
   readonly #written = new Map<string, { readonly partitionCount: number; records: number; isChecked: boolean }>();
   #topics = 0;
@@ -59,6 +67,7 @@ export class PeerBench implements Bench, AsyncDisposable {
     this.server = server;
     this.#admin = admin;
     this.#isRival = isRival;
+    this.#wholeSizes = sizes;
     this.#sizes = sizes;
     this.clients = clients;
   }
@@ -77,6 +86,10 @@ export class PeerBench implements Bench, AsyncDisposable {
 
   get sizes(): PeerSizes {
     return this.#sizes;
+  }
+
+  get wholeSizes(): PeerSizes {
+    return this.#wholeSizes;
   }
 
   get admin(): KafkaAdmin {
@@ -117,6 +130,39 @@ export class PeerBench implements Bench, AsyncDisposable {
     return topic;
   };
 
+  /** Deletes what was made and not filled to stay. The server goes on removing it; see `settle`. */
+  async dropTopics(): Promise<void> {
+    const staying = new Set(this.#filled.values());
+    const topics = [...this.#written.keys()].filter((topic) => !staying.has(topic));
+    if (topics.length === 0) return;
+    await this.admin.deleteTopics(topics);
+    for (const topic of topics) {
+      this.#written.delete(topic);
+      this.#dropped.add(topic);
+    }
+  }
+
+  /** Waits until what was deleted is gone from the disk, and the kernel has written all that is left. */
+  async settle(): Promise<void> {
+    const endMs = performance.now() + slowestRemovalMs;
+    while (this.#dropped.size > 0) {
+      const left = this.#droppedOnDisk();
+      for (const topic of this.#dropped) if (!left.has(topic)) this.#dropped.delete(topic);
+      if (left.size === 0) break;
+      if (performance.now() > endMs)
+        throw new Error(`${this.server.kind.name} still has files of ${[...left].join(', ')}`);
+      await setTimeout(pollMs);
+    }
+    syncDisks();
+  }
+
+  /** Both servers keep partitions side by side in one folder, each named after its topic, also where it is to be removed. */
+  #droppedOnDisk(): Set<string> {
+    const names = readdirSync(join(this.server.directory, 'data'));
+    const topics = names.map((name) => /^(bench-\d+)-\d+/.exec(name)?.[1] ?? '');
+    return new Set(topics.filter((topic) => this.#dropped.has(topic)));
+  }
+
   /** A JVM compiles what is done often, and a measurement before it has would be one of its compiler. */
   async #warmUp(): Promise<void> {
     let least = Infinity;
@@ -137,7 +183,6 @@ export class PeerBench implements Bench, AsyncDisposable {
     } finally {
       this.#sizes = sizes;
     }
-    syncDisks();
   }
 
   /** Every kind of work once. Returns what the server used of the processor for writing and reading in bulk, or for all where that is left out. */
@@ -169,7 +214,8 @@ export class PeerBench implements Bench, AsyncDisposable {
       durationMs: sizes.loadMs / 2,
     });
     const requestSeconds = sumOf(server.cpuTime) - startedSeconds - bulkSeconds;
-    syncDisks();
+    // What is gone before the kernel has written it costs no time of the disk.
+    await this.dropTopics();
     return rdkafka === null ? requestSeconds / requests : bulkSeconds;
   }
 

@@ -30,14 +30,16 @@ export interface Clients {
 export interface Bench {
   readonly server: ServerUnderTest;
   readonly sizes: PeerSizes;
+  /** What `sizes` are where nothing is rehearsed: of what is there before a load, and made once. */
+  readonly wholeSizes: PeerSizes;
   readonly clients: Clients;
   /** Topics and offsets; only of servers that speak Kafka's protocol. */
   readonly admin: KafkaAdmin;
-  /** A topic that nobody has used. `kafkaConfigs` are for the rival. */
+  /** A topic that nobody has used, until the case is over. `kafkaConfigs` are for the rival. */
   newTopic(partitionCount: number, kafkaConfigs?: Readonly<Record<string, string>>): Promise<string>;
   /** Has the log of the topic looked at once the measurement is over: so many records more were acknowledged. */
   acknowledged(topic: string, records: number): void;
-  /** A topic of one partition that `fill` fills, the first time that `name` is asked for on this server. */
+  /** A topic of one partition that `fill` fills, the first time that `name` is asked for on this server; it stays. */
   filledTopic(name: string, fill: (topic: string) => Promise<unknown>): Promise<string>;
 }
 
@@ -69,8 +71,8 @@ export interface PeerCase {
   readonly isAlone?: boolean;
   /** Its servers are not warmed up. */
   readonly isCold?: boolean;
-  /** What takes it is timers rather than code, so that it need not be rehearsed. */
-  readonly isTimed?: boolean;
+  /** It is not done in small before it is measured: it does so itself, or is about what comes first. */
+  readonly isUnrehearsed?: boolean;
   readonly millrace: Measure;
   readonly peer: Measure;
   /** What the machine does without either, in the same round, in the folder where servers keep their data. */

@@ -10,6 +10,7 @@ import {
 } from '../load/figures.ts';
 import { type FloorVerdict, floorMarks } from '../load/floor-verdict.ts';
 import { hardwareSentence, type MachineFacts } from '../load/machine.ts';
+import { latenciesForP99 } from '../load/measured-load.ts';
 import type { CaseResult } from './verdict.ts';
 
 /** A result and what it was measured on. */
@@ -27,12 +28,17 @@ export interface Chapter {
 
 const shown: readonly FigureName[] = [
   'recordsPerSecond',
+  'singlesPerSecond',
+  'rateKept',
   'requestsPerSecond',
   'bytesPerSecond',
+  'turns',
   'brokerCpuSecondsPerGb',
   'brokerCpuMicrosecondsPerRequest',
   'clientCpuSecondsPerGb',
+  'clientCpuMicrosecondsPerRequest',
   'p50Ms',
+  'p90Ms',
   'p99Ms',
   'readyMs',
   'firstAckMs',
@@ -58,7 +64,7 @@ export function terminalText({ name, title, client, sides, medians, ratios, verd
       .map((figure) => `${figureFormats[figure].title} ${ratioText(ratios[figure]!)}`)
       .join('   ')}`,
     ...verdicts.map((verdict) => `  ${stateWords[verdict.state]}  ${verdictText(verdict)}`),
-    ...(result.disturbed === 0 ? [] : [`  ${disturbedText(result)}`]),
+    ...(disturbedCount(result) === 0 ? [] : [`  ${disturbedText(result)}`]),
   ].join('\n');
 }
 
@@ -97,14 +103,20 @@ function alikeOf(results: readonly KeptResult[]): KeptResult[][] {
 }
 
 /** Bytes say nothing that records do not, and requests neither where there are records. */
-function columnsOf({ medians, verdicts }: CaseResult): FigureName[] {
+const saidByRecords: ReadonlySet<FigureName> = new Set([
+  'bytesPerSecond',
+  'requestsPerSecond',
+  'brokerCpuMicrosecondsPerRequest',
+  'clientCpuMicrosecondsPerRequest',
+]);
+
+/** The columns of a case: all its floors, and what is shown of either side. */
+export function columnsOf({ medians, verdicts }: Pick<CaseResult, 'medians' | 'verdicts'>): FigureName[] {
+  const isJudged = (figure: FigureName): boolean => verdicts.some((verdict) => verdict.figure === figure);
   const has = (figure: FigureName): boolean =>
-    medians.millrace[figure] !== undefined ||
-    medians.peer[figure] !== undefined ||
-    verdicts.some((verdict) => verdict.figure === figure);
-  const isSaid = (figure: FigureName): boolean =>
-    figure === 'bytesPerSecond' || figure === 'requestsPerSecond' || figure === 'brokerCpuMicrosecondsPerRequest';
-  return shown.filter((figure) => has(figure) && !(has('recordsPerSecond') && isSaid(figure)));
+    medians.millrace[figure] !== undefined || medians.peer[figure] !== undefined;
+  const isSaid = (figure: FigureName): boolean => has('recordsPerSecond') && saidByRecords.has(figure);
+  return shown.filter((figure) => isJudged(figure) || (has(figure) && !isSaid(figure)));
 }
 
 function tableOf(results: readonly KeptResult[]): string {
@@ -125,10 +137,24 @@ function caseCell({ name, title, client, sides, machine, ...result }: KeptResult
     client,
     `${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
     machine.commit ?? 'unknown commit',
-    ...howsOf(result.rounds.peer),
-    ...(result.disturbed === 0 ? [] : [`${result.disturbed} of ${rounds + result.rounds.peer.length} disturbed`]),
+    ...howsOf([...result.rounds.millrace, ...result.rounds.peer]),
+    ...fewLatencies(result.medians),
+    ...(result.replaced === 0 ? [] : [`${result.replaced} disturbed and done anew`]),
+    ...(disturbedCount(result) === 0 ? [] : [`${disturbedCount(result)} of ${2 * rounds} disturbed`]),
   ];
   return `**${title}**<br><sub>${facts.join(' · ')}</sub>`;
+}
+
+/** Where a round has too few latencies for a p99: how many it has. */
+function fewLatencies({ millrace, peer }: CaseResult['medians']): string[] {
+  const [ours, theirs] = [millrace.latencies?.median, peer.latencies?.median];
+  if (ours === undefined || theirs === undefined || Math.min(ours, theirs) >= latenciesForP99) return [];
+  const count = ours === theirs ? plain(ours) : `${plain(ours)} : ${plain(theirs)}`;
+  return [`${count} latencies a round, too few for a p99`];
+}
+
+function disturbedCount({ disturbed: { millrace, peer } }: Pick<CaseResult, 'disturbed'>): number {
+  return millrace.length + peer.length;
 }
 
 /** The ways that a side's rounds chose, each with how many did. */
@@ -182,7 +208,7 @@ function verdictText({ figure, bound, value, remark }: FloorVerdict): string {
   return `${figureFormats[figure].title} ${bound}: ${values.join(', ')}`;
 }
 
-function disturbedText({ disturbed, rounds }: Pick<CaseResult, 'disturbed' | 'rounds'>): string {
-  const count = rounds.millrace.length + rounds.peer.length;
-  return `something else used the processor during ${disturbed} of ${count} measurements`;
+function disturbedText(result: Pick<CaseResult, 'disturbed' | 'rounds'>): string {
+  const count = result.rounds.millrace.length + result.rounds.peer.length;
+  return `something else used the processor during ${disturbedCount(result)} of ${count} measurements`;
 }

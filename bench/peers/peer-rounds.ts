@@ -3,11 +3,12 @@
  *
  *   round:  Millrace starts ─ warm-up ─ rehearsal, case, rehearsal, case … ─ discard      the other goes first in every
  *           rival    starts ─ warm-up ─ rehearsal, case, rehearsal, case … ─ discard      second round
- *           probes of the disk
+ *           probes of the disk and of a bare socket
  *
  * Figures differ more from process to process than within one, so every round has new ones, on an empty directory. A
  * measurement during which something else took the processor is done again, twice at most, and that is counted. After each, the
- * ends of the logs are held against what was acknowledged, on both sides.
+ * ends of the logs are held against what was acknowledged, on both sides, and the case's topics are deleted: what one leaves
+ * behind, on the disk and in the server, is not there when the next is measured.
  */
 
 import type { Figures } from '../load/figures.ts';
@@ -33,8 +34,10 @@ export interface CaseRounds {
   readonly probe: Figures[];
   /** Measurements that were done again. */
   repeated: number;
-  /** Measurements that something else disturbed however often they were done; the least disturbed counts. */
-  disturbed: number;
+  /** Rounds, by their places, that something else disturbed however often they were done; the least disturbed counts. */
+  readonly disturbed: { readonly millrace: number[]; readonly peer: number[] };
+  /** Disturbed rounds that a later one stands for. */
+  readonly replaced: number;
 }
 
 const repeatsAtMost = 2;
@@ -45,12 +48,7 @@ export async function peerRounds(
   rival: ServerKind,
   options: PeerRoundsOptions,
 ): Promise<Map<PeerCase, CaseRounds>> {
-  const results = new Map(
-    cases.map((one) => [
-      one,
-      { millrace: [], peer: [], probe: [], repeated: 0, disturbed: 0 } satisfies CaseRounds as CaseRounds,
-    ]),
-  );
+  const results = new Map(cases.map((one) => [one, noRounds()]));
   for (let round = 0; round < options.rounds; round++) {
     const sides = [
       { side: 'millrace', kind: millrace },
@@ -68,6 +66,10 @@ export async function peerRounds(
   return results;
 }
 
+function noRounds(): CaseRounds {
+  return { millrace: [], peer: [], probe: [], repeated: 0, disturbed: { millrace: [], peer: [] }, replaced: 0 };
+}
+
 async function oneSide(
   side: 'millrace' | 'peer',
   kind: ServerKind,
@@ -78,8 +80,10 @@ async function oneSide(
   const isRival = side === 'peer';
   await using bench = await PeerBench.start(kind, { isRival, isWarm, sizes, clients, dataParent });
   for (const [one, result] of results) {
-    if (isWarm && !sizes.isQuick && !one.isAlone && !one.isTimed)
-      await bench.rehearse((small) => checked(one[side], small));
+    // What is there after the last one goes with the server.
+    await bench.dropTopics();
+    if (isWarm && !sizes.isQuick && !one.isUnrehearsed) await bench.rehearse((small) => checked(one[side], small));
+    await bench.settle();
     // A start can be measured once on a server: what it is about is on the disk then.
     const isOnce = sizes.isQuick || one.isCold === true;
     const { value, repeated, isDisturbed } = await leastDisturbed(() => checked(one[side], bench), {
@@ -88,10 +92,9 @@ async function oneSide(
       onNote,
       onRepeat: syncDisks,
     });
+    if (isDisturbed) result.disturbed[side].push(result[side].length);
     result[side].push(value);
     result.repeated += repeated;
-    result.disturbed += isDisturbed ? 1 : 0;
-    syncDisks();
   }
 }
 

@@ -93,7 +93,7 @@ export const throughputCases: readonly PeerCase[] = [
     uses: ['rdkafka', 'javaTools'],
     ...sameOnBoth(async (bench) => {
       const load = { records: scaledCount(1_000_000, bench.sizes), recordBytes: 1024 };
-      const topic = await filled(bench, load);
+      const topic = await filled(bench, { ...load, records: scaledCount(1_000_000, bench.wholeSizes) });
       return javaConsume(bench.clients.javaTools(), bench.server, { ...load, topic });
     }),
     floors: [ratioAtLeast(0.9), { figure: 'brokerCpuSecondsPerGb', atMost: 1.8 }],
@@ -152,7 +152,7 @@ function readCase(
     uses: ['rdkafka'],
     ...sameOnBoth(async (bench) => {
       const load = { records: scaledCount(fullRecords, bench.sizes), recordBytes };
-      const topic = await filled(bench, load);
+      const topic = await filled(bench, { records: scaledCount(fullRecords, bench.wholeSizes), recordBytes });
       return rdkafkaConsume(bench.clients.rdkafka(), bench.server, { ...load, topic });
     }),
     floors: [ratioAtLeast(rate), { figure: 'brokerCpuSecondsPerGb', atMost: cpu }],

@@ -24,19 +24,28 @@ export interface CaseResult {
   readonly sides: { readonly millrace: string; readonly peer: string; readonly probe?: string };
   readonly rounds: { readonly millrace: Figures[]; readonly peer: Figures[]; readonly probe: Figures[] };
   readonly repeated: number;
-  readonly disturbed: number;
+  readonly disturbed: CaseRounds['disturbed'];
+  readonly replaced: number;
   readonly medians: { readonly millrace: FigureSpreads; readonly peer: FigureSpreads; readonly probe: FigureSpreads };
   readonly ratios: Ratios;
   readonly verdicts: readonly FloorVerdict[];
 }
 
-/** What the floors of a case are held against. */
-type Found = Pick<CaseResult, 'rounds' | 'medians' | 'ratios'>;
+/** What a floor is held against: the medians of all rounds, or what one round gave. */
+interface Held {
+  readonly millrace: Figures;
+  readonly peer: Figures;
+  readonly probe: Figures;
+}
+
+/** What a floor says of `Held`; `isMet` is null where a figure is lacking. */
+type Outcome = Pick<Judged, 'value' | 'isMet' | 'asRatio' | 'remark'>;
 
 /** What of a side that missed its rate in any round is still a figure of all of them. */
 const withoutRate: ReadonlySet<FigureName> = new Set(['rateReached', 'rssMiB', 'peakRssMb']);
-/** Of a side that does not keep up they grow without an end, so that whoever keeps up has less. */
-const latencies: ReadonlySet<FigureName> = new Set(['p50Ms', 'p99Ms']);
+
+/** More or less of them says nothing of who is better. */
+const notCompared: ReadonlySet<FigureName> = new Set(['rateReached', 'turns', 'latencies']);
 
 /** `commit` is what was measured. */
 export function resultOf(
@@ -46,11 +55,15 @@ export function resultOf(
   peerName: string,
   commit: string | null,
 ): CaseResult {
-  const { millrace, peer, probe, repeated, disturbed } = measured;
+  const { millrace, peer, probe, repeated, disturbed, replaced } = measured;
   const rounds = { millrace, peer, probe };
   const medians = { millrace: mediansOf(millrace), peer: mediansOf(peer), probe: spreadsOf(probe) };
   const ratios = ratiosOf(millrace, peer, medians.millrace, medians.peer);
-  const evidence = { rounds: Math.min(millrace.length, peer.length), commit };
+  const evidence = {
+    rounds: Math.min(millrace.length, peer.length),
+    commit,
+    disturbed: { [millraceName]: disturbed.millrace.length, [peerName]: disturbed.peer.length },
+  };
   return {
     name: one.name,
     title: one.title,
@@ -59,9 +72,10 @@ export function resultOf(
     rounds,
     repeated,
     disturbed,
+    replaced,
     medians,
     ratios,
-    verdicts: one.floors.map((floor) => settled(judged(floor, { rounds, medians, ratios }), evidence)),
+    verdicts: one.floors.map((floor) => settled(judged(floor, rounds, medians), evidence)),
   };
 }
 
@@ -84,7 +98,7 @@ function ratiosOf(
 ): Ratios {
   const ratios: Ratios = {};
   for (const name of Object.keys(figureFormats) as FigureName[]) {
-    if (name === 'rateReached') continue;
+    if (notCompared.has(name)) continue;
     const each = millrace.map((figures, round) => (figures[name] ?? Number.NaN) / (peer[round]?.[name] ?? Number.NaN));
     const real = each.filter((ratio) => Number.isFinite(ratio));
     const ours = millraceMedians[name];
@@ -95,79 +109,86 @@ function ratiosOf(
   return ratios;
 }
 
-function judged(floor: Floor, found: Found): Judged {
+function judged(floor: Floor, rounds: CaseResult['rounds'], medians: CaseResult['medians']): Judged {
   const { figure } = floor;
-  const bound = boundOf(floor, found);
-  const nothing = { figure, bound, value: null };
-  const missed = (side: 'millrace' | 'peer'): number => missedRounds(found.rounds[side]);
-  const inRounds = (side: 'millrace' | 'peer'): string => `in ${missed(side)} of ${found.rounds[side].length} rounds`;
-  if (missed('millrace') > 0) {
-    return { ...nothing, isMet: false, remark: `Millrace misses the rate ${inRounds('millrace')}` };
+  const typical = { millrace: plainOf(medians.millrace), peer: plainOf(medians.peer), probe: plainOf(medians.probe) };
+  const bound = boundOf(floor, typical.probe);
+  const noFigure = { figure, bound, value: null };
+  const missesOf = (side: readonly Figures[]): string =>
+    `misses the rate in ${missedRounds(side)} of ${side.length} rounds`;
+  if (missedRounds(rounds.millrace) > 0) {
+    return { ...noFigure, isMet: false, remark: `Millrace ${missesOf(rounds.millrace)}` };
   }
-  if (missed('peer') > 0) {
-    const remark = `the rival misses the rate ${inRounds('peer')}`;
-    // A latency is bounded where there is a rate at all, unless the rival misses it by chance.
-    const isBeaten = latencies.has(figure) && missed('peer') * 2 > found.rounds.peer.length;
-    return { ...nothing, isMet: isBeaten ? true : null, remark };
+  // Whoever keeps up has not thereby so small a latency or cost as the floor asks for.
+  if (missedRounds(rounds.peer) > 0) {
+    return { ...noFigure, isMet: null, remark: `no figure: the rival ${missesOf(rounds.peer)}` };
   }
-  if (found.medians.millrace[figure] === undefined) return { ...nothing, isMet: null, remark: 'not measured' };
-  if ('atMostAbsolute' in floor) return judgedAbsolute(floor, bound, found);
-  if ('atLeastAbsolute' in floor) {
-    const { median } = found.medians.millrace[figure];
-    return { figure, bound, value: median, isMet: median >= floor.atLeastAbsolute };
-  }
-  const value = found.ratios[figure]?.median;
-  if (value === undefined) return { ...nothing, isMet: null, remark: 'too little to be measured' };
-  return 'atLeast' in floor ? judgedAtLeast(floor, bound, value, found) : judgedAtMost(floor, bound, value, found);
+  const outcome = outcomeOf(floor, typical);
+  const split = splitOf(floor, rounds);
+  const remarks = [outcome.remark, split].filter((remark) => remark !== undefined);
+  return { figure, bound, ...outcome, ...(remarks.length === 0 ? {} : { remark: remarks.join(', ') }) };
 }
 
-function boundOf(floor: Floor, { medians }: Found): string {
+/** A spread that crosses the floor is said, whichever side of it the median lies on. */
+function splitOf(floor: Floor, { millrace, peer, probe }: CaseResult['rounds']): string | undefined {
+  const outcomes = millrace.map(
+    (ours, round) => outcomeOf(floor, { millrace: ours, peer: peer[round] ?? {}, probe: probe[round] ?? {} }).isMet,
+  );
+  const judgedRounds = outcomes.filter((isMet) => isMet !== null);
+  const metRounds = judgedRounds.filter(Boolean).length;
+  if (metRounds === 0 || metRounds === judgedRounds.length) return undefined;
+  return `reached in ${metRounds} of ${judgedRounds.length} rounds`;
+}
+
+function boundOf(floor: Floor, probes: Figures): string {
   if ('atLeast' in floor) return `≥ ${floor.atLeast}×`;
   if ('atLeastAbsolute' in floor) return `≥ ${floor.atLeastAbsolute}`;
-  const probe = floor.plusProbe === true ? medians.probe[floor.figure] : undefined;
+  const probe = floor.plusProbe === true ? probes[floor.figure] : undefined;
   if ('atMost' in floor) return `≤ ${floor.atMost}×${probe === undefined ? '' : ' + fdatasync'}`;
-  return `≤ ${floor.atMostAbsolute}${probe === undefined ? '' : ` + ${plain(probe.median)}`}`;
+  return `≤ ${floor.atMostAbsolute}${probe === undefined ? '' : ` + ${plain(probe)}`}`;
 }
 
-function judgedAbsolute(
-  { figure, atMostAbsolute, plusProbe }: Extract<Floor, { atMostAbsolute: number }>,
-  bound: string,
-  { medians }: Found,
-): Judged {
-  const value = medians.millrace[figure]!.median;
-  const allowed = atMostAbsolute + (plusProbe === true ? (medians.probe[figure]?.median ?? 0) : 0);
-  const theirs = medians.peer[figure]?.median;
-  return { figure, bound, value, isMet: value <= allowed, ...(theirs ? { asRatio: allowed / theirs } : {}) };
+function outcomeOf(floor: Floor, held: Held): Outcome {
+  const value = held.millrace[floor.figure];
+  if (value === undefined) return { value: null, isMet: null, remark: 'not measured' };
+  if ('atLeastAbsolute' in floor) return { value, isMet: value >= floor.atLeastAbsolute };
+  const theirs = held.peer[floor.figure];
+  if ('atMostAbsolute' in floor) {
+    const allowed = floor.atMostAbsolute + (floor.plusProbe === true ? (held.probe[floor.figure] ?? 0) : 0);
+    return { value, isMet: value <= allowed, ...(theirs ? { asRatio: allowed / theirs } : {}) };
+  }
+  const ratio = value / (theirs ?? Number.NaN);
+  if (!Number.isFinite(ratio)) return { value: null, isMet: null, remark: 'too little to be measured' };
+  return 'atLeast' in floor ? outcomeAtLeast(floor, ratio, held) : outcomeAtMost(floor, ratio, held);
 }
 
-function judgedAtLeast(
-  { figure, atLeast, orOfProbe }: Extract<Floor, { atLeast: number }>,
-  bound: string,
+function outcomeAtLeast(
+  { atLeast, orOfProbe }: Extract<Floor, { atLeast: number }>,
   value: number,
-  { medians }: Found,
-): Judged {
-  const plainly = { figure, bound, value, asRatio: atLeast };
-  const probe = medians.probe.bytesPerSecond;
-  if (value >= atLeast || orOfProbe === undefined || probe === undefined) {
+  { millrace, probe }: Held,
+): Outcome {
+  const plainly = { value, asRatio: atLeast };
+  if (value >= atLeast || orOfProbe === undefined || probe.bytesPerSecond === undefined) {
     return { ...plainly, isMet: value >= atLeast };
   }
-  const ofProbe = medians.millrace.bytesPerSecond!.median / probe.median;
+  const ofProbe = millrace.bytesPerSecond! / probe.bytesPerSecond;
   const remark = `${ofProbe.toFixed(2)}× of the disk itself, ${orOfProbe}× would do`;
   return { ...plainly, isMet: ofProbe >= orOfProbe, remark };
 }
 
-function judgedAtMost(
+function outcomeAtMost(
   { figure, atMost, plusProbe }: Extract<Floor, { atMost: number }>,
-  bound: string,
   value: number,
-  { medians }: Found,
-): Judged {
-  const probe = medians.probe[figure]?.median;
-  if (plusProbe !== true || probe === undefined) {
-    return { figure, bound, value, asRatio: atMost, isMet: value <= atMost };
-  }
-  const theirs = medians.peer[figure]!.median;
+  { millrace, peer, probe: probes }: Held,
+): Outcome {
+  const probe = probes[figure];
+  if (plusProbe !== true || probe === undefined) return { value, asRatio: atMost, isMet: value <= atMost };
+  const theirs = peer[figure]!;
   const allowed = atMost * theirs + probe;
-  const isMet = medians.millrace[figure]!.median <= allowed;
-  return { figure, bound, value, asRatio: allowed / theirs, isMet, remark: `fdatasync itself ${probe.toFixed(2)} ms` };
+  const remark = `fdatasync itself ${probe.toFixed(2)} ms`;
+  return { value, asRatio: allowed / theirs, isMet: millrace[figure]! <= allowed, remark };
+}
+
+function plainOf(spreads: FigureSpreads): Figures {
+  return Object.fromEntries(Object.entries(spreads).map(([name, { median }]) => [name, median]));
 }

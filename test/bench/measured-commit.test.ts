@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { measuredCommit } from '../../bench/load/machine.ts';
+import { measuredCommit, reportingPaths } from '../../bench/load/machine.ts';
 
 let root = '';
 
@@ -44,11 +44,18 @@ it('stays what it was while only texts, tests and results are committed', () => 
   commit('test/log.test.ts', 'a');
   commit('bench/README.md', 'a');
   commit('bench/results/peers.json', '[]');
+  // Who judges and prints alters no round.
+  commit('bench/peers/verdict.ts', 'a');
+  commit('bench/load/floor-verdict.ts', 'a');
   expect(measuredCommit(root)).toBe(first);
   for (const path of ['src/log.ts', 'assembly/crc.ts', 'bench/load/load.ts', 'scripts/bundle.mjs', 'package.json']) {
     const changed = commit(path, 'b');
     expect(measuredCommit(root)).toBe(changed);
   }
+});
+
+it('knows the files that only judge and print by the names that they have', () => {
+  for (const path of reportingPaths) expect(existsSync(path), path).toBe(true);
 });
 
 it('bears a + while what is measured differs from it', () => {

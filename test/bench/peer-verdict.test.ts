@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Figures } from '../../bench/load/figures.ts';
+import { chapters as allChapters } from '../../bench/peers/all-cases.ts';
 import type { Floor, PeerCase } from '../../bench/peers/peer-case.ts';
-import { type KeptResult, markdownTables } from '../../bench/peers/peer-report.ts';
+import { columnsOf, type KeptResult, markdownTables } from '../../bench/peers/peer-report.ts';
+import type { CaseRounds } from '../../bench/peers/peer-rounds.ts';
 import { ratioPlot } from '../../bench/peers/ratio-plot.ts';
 import { resultOf } from '../../bench/peers/verdict.ts';
 
@@ -18,6 +20,7 @@ function judged(
   peer: Figures[],
   probe: Figures[] = [],
   commit: string | null = 'abc',
+  disturbed: CaseRounds['disturbed'] = { millrace: [], peer: [] },
 ) {
   const one: PeerCase = {
     name: 'case',
@@ -29,7 +32,8 @@ function judged(
     floors,
     probe: { name: 'the disk', measure: () => ({}) },
   };
-  return resultOf(one, { millrace, peer, probe, repeated: 0, disturbed: 0 }, 'Millrace', 'Rival', commit);
+  const measured = { millrace, peer, probe, repeated: 0, disturbed, replaced: 0 };
+  return resultOf(one, measured, 'Millrace', 'Rival', commit);
 }
 
 describe('a verdict', () => {
@@ -107,27 +111,74 @@ describe('a verdict', () => {
     ]);
     expect(Object.keys(ours.medians.millrace).toSorted()).toEqual(['rateReached', 'rssMiB']);
     expect(Object.keys(ours.ratios)).toEqual(['rssMiB']);
-    // A rival whose queue only grows has no latency that could be less; what it took of the processor says nothing.
-    const mostlyMissed = [...Array(3).fill(missed[0]), ...five(good).slice(3)];
-    expect(judged(floors, slow, mostlyMissed).verdicts).toMatchObject([
-      { state: 'met', value: null, remark: 'the rival misses the rate in 3 of 5 rounds' },
-      { state: 'open', value: null },
-    ]);
-    // It may have been by chance.
-    expect(judged(floors, slow, missed).verdicts).toMatchObject([
-      { state: 'open', value: null, remark: 'the rival misses the rate in 1 of 5 rounds' },
-      { state: 'open', value: null },
-    ]);
+    // Whoever keeps up may be slow all the same: nothing is met by what the rival has not.
+    for (const missedRounds of [1, 3, 5]) {
+      const theirs = [...Array(missedRounds).fill(missed[0]), ...five(good).slice(missedRounds)];
+      const open = { state: 'open', remark: `no figure: the rival misses the rate in ${missedRounds} of 5 rounds` };
+      expect(judged(floors, slow, theirs).verdicts).toMatchObject([open, open]);
+    }
+    expect(judged(floors, missed, missed).verdicts).toMatchObject([{ state: 'missed' }, { state: 'missed' }]);
+  });
+
+  it('says in how many rounds the floor was reached where the spread crosses it', () => {
+    const rates = (...values: number[]) => values.map((recordsPerSecond) => ({ recordsPerSecond }));
+    const verdictOf = (floor: Floor, ...ours: number[]) =>
+      judged([floor], rates(...ours), rates(100, 100, 100, 100, 100)).verdicts[0];
+    const ratio: Floor = { figure: 'recordsPerSecond', atLeast: 1 };
+    expect(verdictOf(ratio, 50, 90, 100, 110, 130)).toMatchObject({ state: 'met', remark: 'reached in 3 of 5 rounds' });
+    expect(verdictOf(ratio, 50, 90, 99, 110, 130)).toMatchObject({
+      state: 'missed',
+      remark: 'reached in 2 of 5 rounds',
+    });
+    expect(verdictOf(ratio, 100, 100, 100, 110, 130)).not.toHaveProperty('remark');
+    const itself: Floor = { figure: 'recordsPerSecond', atMostAbsolute: 100 };
+    expect(verdictOf(itself, 50, 90, 100, 110, 130)).toMatchObject({
+      state: 'met',
+      remark: 'reached in 3 of 5 rounds',
+    });
+  });
+
+  it('holds each round against its own probe', () => {
+    const ours = [1, 1, 1, 1, 9].map((p50Ms) => ({ p50Ms }));
+    const probes = [1, 1, 1, 1, 8].map((p50Ms) => ({ p50Ms }));
+    const [verdict] = judged(
+      [{ figure: 'p50Ms', atMost: 1, plusProbe: true }],
+      ours,
+      five({ p50Ms: 1 }),
+      probes,
+    ).verdicts;
+    expect(verdict).toMatchObject({ state: 'met', remark: 'fdatasync itself 1.00 ms' });
+  });
+
+  it('is open where something else disturbed two rounds of a side, and missed all the same', () => {
+    const floors: Floor[] = [{ figure: 'recordsPerSecond', atLeast: 1 }];
+    const [good, bad] = [five({ recordsPerSecond: 2 }), five({ recordsPerSecond: 1 })];
+    const verdictOf = (disturbed: CaseRounds['disturbed']) =>
+      judged(floors, good, bad, [], 'abc', disturbed).verdicts[0];
+    expect(verdictOf({ millrace: [1], peer: [4] })).toMatchObject({ state: 'met' });
+    expect(verdictOf({ millrace: [1, 3], peer: [4] })).toMatchObject({
+      state: 'open',
+      remark: '2 of 5 rounds of Millrace disturbed',
+    });
+    expect(verdictOf({ millrace: [], peer: [0, 1, 2] })).toMatchObject({
+      state: 'open',
+      remark: '3 of 5 rounds of Rival disturbed',
+    });
+    const both = { millrace: [1, 2], peer: [3, 4] };
+    expect(judged(floors, bad, good, [], 'abc', both).verdicts[0]).toMatchObject({ state: 'missed' });
   });
 
   it('is open while rounds are few, files differ from the commit, or nothing was measured, and missed all the same', () => {
     const floors: Floor[] = [{ figure: 'recordsPerSecond', atLeast: 1 }];
     const [good, bad] = [{ recordsPerSecond: 2 }, { recordsPerSecond: 1 }];
     const verdictOf = (...args: Parameters<typeof judged>) => judged(...args).verdicts[0];
-    expect(verdictOf(floors, five(good).slice(1), five(bad))).toMatchObject({ state: 'open', remark: '4 of 5 rounds' });
+    expect(verdictOf(floors, five(good).slice(1), five(bad))).toMatchObject({
+      state: 'open',
+      remark: 'only 4 of 5 rounds',
+    });
     expect(verdictOf(floors, five(bad).slice(1), five(good))).toMatchObject({
       state: 'missed',
-      remark: '4 of 5 rounds',
+      remark: 'only 4 of 5 rounds',
     });
     expect(verdictOf(floors, five(good), five(bad), [], 'abc+')).toMatchObject({
       state: 'open',
@@ -165,6 +216,29 @@ describe('what is made of results', () => {
     expect(table).toContain('`case` · beside Rival · a client · 5 rounds · abc');
     expect(table).toContain('| 301 : 602<br>**0.50×**<br>**✗ ≤ 300** |');
     expect(table).toContain('2026-01-01:\n\n- a processor, 2 cores, 1 GiB, Linux 1, Node 20.0.0\n');
+  });
+
+  it('has a column for each floor that there is, whatever else was measured', () => {
+    for (const { name, floors } of allChapters.flatMap(({ cases }) => cases)) {
+      const figures: Figures = { recordsPerSecond: 1, ...Object.fromEntries(floors.map(({ figure }) => [figure, 1])) };
+      const columns = columnsOf(judged(floors, five(figures), five(figures)));
+      for (const { figure } of floors) expect(columns, name).toContain(figure);
+    }
+  });
+
+  it('shows the processor time of both where requests count', () => {
+    const figures = { requestsPerSecond: 1, brokerCpuMicrosecondsPerRequest: 1, clientCpuMicrosecondsPerRequest: 2 };
+    const table = markdownTables([kept([], five(figures), five(figures))], chapters);
+    expect(table).toContain('| case | requests/s | broker µs/request | client µs/request |\n');
+  });
+
+  it('says how few latencies there are where they are too few for a p99, and which rounds were done anew', () => {
+    const figures = { p50Ms: 1, latencies: 5 };
+    const few = { ...kept([], five(figures), five(figures)), replaced: 1 };
+    const facts = 'abc · 5.00 latencies a round, too few for a p99 · 1 disturbed and done anew';
+    expect(markdownTables([few], chapters)).toContain(facts);
+    const many = kept([], five({ p50Ms: 1, latencies: 1000 }), five({ p50Ms: 1, latencies: 1000 }));
+    expect(markdownTables([many], chapters)).not.toContain('latencies');
   });
 
   it('has a table of its own where cases have other figures, and no bytes where there are records', () => {

@@ -1,6 +1,5 @@
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
@@ -9,7 +8,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
  * Members that join a new group at once, each in a thread of its own, on a topic with a record in each of as many
- * partitions: GroupJoin ADDRESS TOPIC MEMBERS PROTOCOL GROUPS. It prints the median and the 99th percentile of what a
+ * partitions: GroupJoin ADDRESS TOPIC MEMBERS PROTOCOL GROUPS. It prints percentiles of what a
  * member took from its first poll to its first record, over all groups; the first group is not counted. The latch has
  * each member stay until all have one, because whoever leaves has the others rebalance.
  */
@@ -22,9 +21,7 @@ public class GroupJoin {
             long[] each = join(args[0], args[1], "join-" + args[1] + "-" + group, members, args[3]);
             if (group >= 0) System.arraycopy(each, 0, took, group * members, members);
         }
-        Arrays.sort(took);
-        System.out.println("members " + took.length + " p50Ms " + took[took.length / 2] / 1e6
-                + " p99Ms " + took[(int) (took.length * 0.99)] / 1e6);
+        System.out.println("members " + took.length + Percentiles.of(took));
     }
 
     static long[] join(String address, String topic, String group, int members, String protocol) throws Exception {

@@ -1,6 +1,5 @@
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -15,8 +14,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 /**
  * Members of a share group, each in a thread of its own, that read all of a topic once and acknowledge what each poll
  * gave before the next: ShareRead ADDRESS TOPIC RECORDS MEMBERS. Another group goes before it, uncounted. It prints the
- * records, the milliseconds from the first record to the last acknowledgement, and the median and 99th percentile of what
- * `commitSync` took.
+ * records, the milliseconds from the first record to the last acknowledgement, and percentiles of what `commitSync`
+ * took.
  */
 public class ShareRead {
     public static void main(String[] args) throws Exception {
@@ -67,11 +66,8 @@ public class ShareRead {
         while (left.get() > 0) Thread.sleep(1);
         double elapsedMs = (System.nanoTime() - first.get()) / 1e6;
         for (Thread thread : threads) thread.join();
-        long[] sorted = commits.stream().mapToLong(Long::longValue).toArray();
-        Arrays.sort(sorted);
         return "records " + (records - left.get()) + " elapsedMs " + elapsedMs
-                + " p50Ms " + sorted[sorted.length / 2] / 1e6
-                + " p99Ms " + sorted[(int) (sorted.length * 0.99)] / 1e6;
+                + Percentiles.of(commits.stream().mapToLong(Long::longValue).toArray());
     }
 
     static Properties settings(String address, String group) {

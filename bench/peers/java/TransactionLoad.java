@@ -10,8 +10,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * One transactional producer, one transaction after the other: TransactionLoad ADDRESS TOPIC TRANSACTIONS RECORDS BYTES.
- * As many again go before them, uncounted. It prints the records, the milliseconds they took, and the median and 99th
- * percentile of what a commit took from the last record on, so that it sends what is left of the transaction's records first.
+ * As many again go before them, uncounted. It prints the records, the milliseconds they took, and percentiles
+ * of what a commit took from the last record on, so that it sends what is left of the transaction's records first.
  */
 public class TransactionLoad {
     public static void main(String[] args) throws Exception {
@@ -33,10 +33,8 @@ public class TransactionLoad {
             long started = System.nanoTime();
             long[] commits = run(producer, topic, transactions, records, value);
             double elapsedMs = (System.nanoTime() - started) / 1e6;
-            Arrays.sort(commits);
             System.out.println("records " + (long) transactions * records + " elapsedMs " + elapsedMs
-                    + " p50Ms " + commits[commits.length / 2] / 1e6
-                    + " p99Ms " + commits[(int) (commits.length * 0.99)] / 1e6);
+                    + Percentiles.of(commits));
         }
     }
 
