@@ -19,6 +19,11 @@ const longestWrittenOut = 16_384;
 const mostRepetitions = 1000;
 /** A class of Unicode has hundreds of ranges, each of which is gone through while it is compiled. */
 const mostUnicodeClasses = 64;
+/**
+ * Alternatives and what may be there or not, such as a? and a*, written out: each may have one more place of the program looked at
+ * for each character of a name, and compiling so many takes long as well. A list of topics that fits in has fewer.
+ */
+const mostBranches = 256;
 /** Matching one name takes some ten nanoseconds for each instruction and character, and in the worst case some hundred. */
 const largestProgram = 4096;
 /** What a slice may cost, in instructions that are held against a name, and in time, after which no other piece begins. */
@@ -93,6 +98,7 @@ export class LinearPatterns {
     const { RE2JS, RE2JSSyntaxException } = present(this.#engine, 'the engine is loaded');
     if (pattern.length > longestPattern) return `it is longer than ${longestPattern} characters`;
     if (writtenOutLength(pattern) > longestWrittenOut) return 'it repeats too much';
+    if (branchCount(pattern) > mostBranches) return `it has more than ${mostBranches} alternatives, written out`;
     if ((pattern.match(/\\p/gi)?.length ?? 0) > mostUnicodeClasses) return 'it has too many classes of Unicode';
     try {
       const compiled = RE2JS.compile(pattern);
@@ -172,4 +178,67 @@ function writtenOutLength(pattern: string): number {
     repetitions = Math.min(repetitions * Math.max(Number(least), Number(most), 1), mostRepetitions);
   }
   return pattern.length * repetitions;
+}
+
+/** Branches of an expression, or of a group in it. */
+interface Branches {
+  /** Without those of what came last. */
+  before: number;
+  /** Of what came last, which may be repeated yet. */
+  last: number;
+}
+
+const repetition = /\{(\d+)(?:(,)(\d*))?\}/y;
+
+/** At most how many branches an expression has once what it repeats is written out; any number for one that is not valid. */
+function branchCount(pattern: string): number {
+  const groups: Branches[] = [{ before: 0, last: 0 }];
+  for (let at = 0; at < pattern.length;) {
+    const group = groups.at(-1)!;
+    const char = pattern[at]!;
+    at++;
+    if (char === '(') {
+      groups.push({ before: 0, last: 0 });
+      // Here it says of what kind the group is; what follows counts nothing.
+      if (pattern[at] === '?') at++;
+    } else if (char === ')' && groups.length > 1) {
+      groups.pop();
+      follow(groups.at(-1)!, group.before + group.last);
+    } else if (char === '|') follow(group, 1);
+    else if (char === '*' || char === '+' || char === '?') group.last++;
+    else {
+      repetition.lastIndex = at - 1;
+      const found = char === '{' ? repetition.exec(pattern) : null;
+      if (found === null) {
+        follow(group, 0);
+        if (char === '\\') at++;
+        else if (char === '[') at = endOfClass(pattern, at);
+        continue;
+      }
+      at += found[0].length - 1;
+      const [least, isRange, most] = [Number(found[1]), found[2] !== undefined, found[3] ?? ''];
+      const copies = Math.max(least, Number(most), 1);
+      const optional = most === '' ? 1 : Math.max(copies - least, 0);
+      group.last = group.last * copies + (isRange ? optional : 0);
+    }
+  }
+  return groups.reduce((sum, { before, last }) => sum + before + last, 0);
+}
+
+/** Something with `branches` comes behind what was there. */
+function follow(group: Branches, branches: number): void {
+  group.before += group.last;
+  group.last = branches;
+}
+
+/** Where a class of characters ends that begins before `at`; a bracket may be its first character. */
+function endOfClass(pattern: string, at: number): number {
+  let next = pattern[at] === '^' ? at + 1 : at;
+  if (pattern[next] === ']') next++;
+  while (next < pattern.length && pattern[next] !== ']') {
+    const named = pattern.startsWith('[:', next) ? pattern.indexOf(':]', next + 2) : -1;
+    if (named >= 0) next = named + 2;
+    else next += pattern[next] === '\\' ? 2 : 1;
+  }
+  return next + 1;
 }

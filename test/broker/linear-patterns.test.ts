@@ -34,10 +34,27 @@ test.each([
   ['(a?){1000}'.repeat(200), 'it repeats too much'],
   [`(?:${'topic-'.repeat(100)}){1000}`, 'it repeats too much'],
   [String.raw`\pL\PN`.repeat(40), 'it has too many classes of Unicode'],
+  ['a?'.repeat(1000), 'it has more than 256 alternatives, written out'],
+  ['(?i:[^]*]*x|(?:yy)+?){100}', 'it has more than 256 alternatives, written out'],
+  ['.{2,300}', 'it has more than 256 alternatives, written out'],
+  ['((a?){16}){17}', 'it has more than 256 alternatives, written out'],
 ])('%s is refused', async (pattern, problem) => {
   const patterns = new LinearPatterns(systemClock, silentLogger);
   await patterns.ready();
   expect(patterns.problemOf(pattern.slice(0, 3000))).toBe(problem);
+});
+
+test.each([
+  Array.from({ length: 150 }, (_, i) => `topic-${i}`).join('|'),
+  '.{0,249}',
+  String.raw`(?:[0-9]{1,3}\.){3}[0-9]{1,3}`,
+  String.raw`(?P<name>[?*+|(]{400}|[[:alpha:]?]\?){100}`,
+  '(?:a|b){256}',
+  '(?:ab{10}c){100}x+',
+])('%s is not too much', async (pattern) => {
+  const patterns = new LinearPatterns(systemClock, silentLogger);
+  await patterns.ready();
+  expect(patterns.problemOf(pattern)).toBeNull();
 });
 
 test('what takes others for ever takes no time', async () => {
