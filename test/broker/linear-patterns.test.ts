@@ -48,9 +48,9 @@ test.each([
   Array.from({ length: 150 }, (_, i) => `topic-${i}`).join('|'),
   '.{0,249}',
   String.raw`(?:[0-9]{1,3}\.){3}[0-9]{1,3}`,
-  String.raw`(?P<name>[?*+|(]{400}|[[:alpha:]?]\?){100}`,
+  String.raw`(?P<name>x)${String.raw`(?i:[[:alpha:]?*+|(]\?)`.repeat(60)}`,
   '(?:a|b){256}',
-  '(?:ab{10}c){100}x+',
+  '(?:ab{3}c){100}x+',
 ])('%s is not too much', async (pattern) => {
   const patterns = new LinearPatterns(systemClock, silentLogger);
   await patterns.ready();

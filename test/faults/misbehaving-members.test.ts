@@ -91,6 +91,43 @@ async function untilStable(pair: Pair, memberCount: number): Promise<void> {
   }
 }
 
+/** Has a new member send heartbeats until it has its part. */
+async function untilGiven(beat: () => Promise<number>, hasPart: () => boolean): Promise<void> {
+  while (!hasPart()) {
+    expectNone(await beat());
+    await sleep(50);
+  }
+}
+
+function newId(wire: ProgramWire): string {
+  return wire.connect().id.toString().padStart(22, 'm');
+}
+
+async function codeOf(answer: Promise<{ readonly errorCode: number }>): Promise<number> {
+  return (await answer).errorCode;
+}
+
+/** A member of a group whose members have epochs, and may commit offsets. */
+type EpochMember = Pick<TestConsumer | TestStreamsMember, 'id' | 'epoch' | 'send' | 'leave' | 'commit'>;
+
+/** What nobody and a member of another epoch than `member` may not say; `liar` makes who says that it is that. */
+function liesOfEpochs(
+  liar: (id: string, epoch: number) => EpochMember,
+  { id, epoch }: EpochMember,
+  topic: TopicImage,
+): Lie[] {
+  const unknown = liar(nobody, epoch);
+  const ahead = liar(id, epoch + 1);
+  return [
+    ['a heartbeat of nobody', () => codeOf(unknown.send()), ErrorCode.UNKNOWN_MEMBER_ID],
+    ['a commit of nobody', () => unknown.commit(topic, 0), ErrorCode.UNKNOWN_MEMBER_ID],
+    ['a goodbye of nobody', () => codeOf(unknown.leave()), ErrorCode.UNKNOWN_MEMBER_ID],
+    ['a heartbeat of the next epoch', () => codeOf(ahead.send()), ErrorCode.FENCED_MEMBER_EPOCH],
+    ['a commit of the next epoch', () => ahead.commit(topic, 0), ErrorCode.STALE_MEMBER_EPOCH],
+    ['a heartbeat of an epoch that is none', () => codeOf(liar(id, -3).send()), ErrorCode.INVALID_REQUEST],
+  ];
+}
+
 const classic: Opening = async (wire, topic) => {
   const groupId = 'classic';
   const options = { topics: [topic.name], sessionTimeoutMs: sessionMs };
@@ -162,7 +199,7 @@ const classic: Opening = async (wire, topic) => {
 const consumer: Opening = async (wire, topic) => {
   const options = { groupId: 'consumer', topics: [topic.name] };
   const members = [new TestConsumer(wire, 'one', options), new TestConsumer(wire, 'two', options)] as const;
-  const [first, second] = members;
+  const [first] = members;
   for (const member of members) expectNone((await member.join()).errorCode);
   const liar = (liars: ProgramWire, id: string, epoch: number, more = {}): TestConsumer =>
     Object.assign(new TestConsumer(liars, id, { ...options, ...more }), { epoch });
@@ -177,44 +214,33 @@ const consumer: Opening = async (wire, topic) => {
       return [group.groupState, group.members.length];
     },
     lies(liars) {
-      const unknown = liar(liars, nobody, first.epoch);
-      const ahead = liar(liars, first.id, first.epoch + 1);
       const hostile = '(((((a*)*)*)*)*)*$'.repeat(40);
       return [
-        ['a heartbeat of nobody', () => unknown.beat(), ErrorCode.UNKNOWN_MEMBER_ID],
-        ['a commit of nobody', () => unknown.commit(topic, 0), ErrorCode.UNKNOWN_MEMBER_ID],
-        ['a goodbye of nobody', async () => (await unknown.leave()).errorCode, ErrorCode.UNKNOWN_MEMBER_ID],
-        ['a heartbeat of the next epoch', () => ahead.beat(), ErrorCode.FENCED_MEMBER_EPOCH],
-        ['a commit of the next epoch', () => ahead.commit(topic, 0), ErrorCode.STALE_MEMBER_EPOCH],
-        [
-          'a heartbeat of an epoch that is none',
-          async () => (await liar(liars, second.id, -3).send()).errorCode,
-          ErrorCode.INVALID_REQUEST,
-        ],
+        ...liesOfEpochs((id, epoch) => liar(liars, id, epoch), first, topic),
         [
           'a join with an assignor that nobody knows',
-          async () => (await liar(liars, nobody, 0, { assignor: 'mine' }).join()).errorCode,
+          () => codeOf(liar(liars, nobody, 0, { assignor: 'mine' }).join()),
           ErrorCode.UNSUPPORTED_ASSIGNOR,
         ],
         [
           'a join with an expression that is none',
-          async () => (await liar(liars, nobody, 0, { regex: '(' }).join()).errorCode,
+          () => codeOf(liar(liars, nobody, 0, { regex: '(' }).join()),
           ErrorCode.INVALID_REGULAR_EXPRESSION,
         ],
         [
           'an expression that other engines never come to an end of, in a group of its own',
-          async () => (await liar(liars, nobody, 0, { groupId: 'hostile', regex: hostile }).join()).errorCode,
+          () => codeOf(liar(liars, nobody, 0, { groupId: 'hostile', regex: hostile }).join()),
           ErrorCode.NONE,
         ],
       ];
     },
     async joinMore(others) {
-      const member = new TestConsumer(others, others.connect().id.toString().padStart(22, 'm'), options);
+      const member = new TestConsumer(others, newId(others), options);
       expectNone((await member.join()).errorCode);
-      while (member.partitions.length === 0) {
-        expectNone(await member.beat());
-        await sleep(50);
-      }
+      await untilGiven(
+        () => member.beat(),
+        () => member.partitions.length > 0,
+      );
     },
   };
 };
@@ -265,10 +291,10 @@ const share: Opening = async (wire, topic) => {
     async joinMore(others) {
       const member = newMember(others);
       expectNone((await member.join()).errorCode);
-      while (member.assigned.length === 0) {
-        expectNone((await member.beat()).errorCode);
-        await sleep(50);
-      }
+      await untilGiven(
+        () => codeOf(member.beat()),
+        () => member.assigned.length > 0,
+      );
     },
   };
 };
@@ -293,35 +319,24 @@ const streams: Opening = async (wire, topic) => {
       return [group.groupState, group.members.length];
     },
     lies(liars) {
-      const unknown = liar(liars, nobody, first.epoch);
-      const ahead = liar(liars, first.id, first.epoch + 1);
       const part = subtopology('0', [topic.name]);
       const doubled = { epoch: 0, subtopologies: [part, part] };
       return [
-        ['a heartbeat of nobody', async () => (await unknown.send()).errorCode, ErrorCode.UNKNOWN_MEMBER_ID],
-        ['a commit of nobody', () => unknown.commit(topic, 0), ErrorCode.UNKNOWN_MEMBER_ID],
-        ['a goodbye of nobody', async () => (await unknown.leave()).errorCode, ErrorCode.UNKNOWN_MEMBER_ID],
-        ['a heartbeat of the next epoch', async () => (await ahead.send()).errorCode, ErrorCode.FENCED_MEMBER_EPOCH],
-        ['a commit of the next epoch', () => ahead.commit(topic, 0), ErrorCode.STALE_MEMBER_EPOCH],
-        [
-          'a heartbeat of an epoch that is none',
-          async () => (await liar(liars, first.id, -3).send()).errorCode,
-          ErrorCode.INVALID_REQUEST,
-        ],
+        ...liesOfEpochs((id, epoch) => liar(liars, id, epoch), first, topic),
         [
           'a join with a topology of two parts of one name',
-          async () => (await liar(liars, nobody, 0, { topology: doubled }).join()).errorCode,
+          () => codeOf(liar(liars, nobody, 0, { topology: doubled }).join()),
           ErrorCode.STREAMS_INVALID_TOPOLOGY,
         ],
       ];
     },
     async joinMore(others) {
-      const member = new TestStreamsMember(others, others.connect().id.toString().padStart(22, 'm'), options);
+      const member = new TestStreamsMember(others, newId(others), options);
       expectNone((await member.join()).errorCode);
-      while (member.named().length === 0) {
-        expectNone((await member.beat()).errorCode);
-        await sleep(50);
-      }
+      await untilGiven(
+        () => codeOf(member.beat()),
+        () => member.named().length > 0,
+      );
     },
   };
 };

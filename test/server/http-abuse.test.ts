@@ -14,8 +14,8 @@ const zstd = (text: string): Uint8Array<ArrayBuffer> =>
 let http: HttpHarness;
 
 beforeEach(async () => {
-  http = await HttpHarness.open({ bodyLimits: { largestBodyBytes: 10_000, allBodiesBytes: 20_000, stillMs: 100 } });
-  await http.broker.broker.topics.create({ name: 't', partitionCount: 1, replicationFactor: -1, configs: [] });
+  const bodyLimits = { largestBodyBytes: 10_000, allBodiesBytes: 20_000, stillMs: 100 };
+  http = await HttpHarness.open({ topics: { t: 1 }, bodyLimits });
 });
 
 afterEach(async () => {

@@ -18,6 +18,8 @@ import { httpTopics } from '../../src/server/http-topics.ts';
 import { BrokerHarness, type HarnessOptions } from '../broker/broker-harness.ts';
 
 export interface HttpHarnessOptions extends HarnessOptions {
+  /** Topics that are there, by name, with so many partitions each. */
+  readonly topics?: Readonly<Record<string, number>>;
   readonly bodyLimits?: BodyLimits;
   readonly heartbeatMs?: number;
   readonly allowedOrigins?: readonly string[];
@@ -50,6 +52,9 @@ export class HttpHarness {
 
   static async open(options: HttpHarnessOptions = {}): Promise<HttpHarness> {
     const broker = await BrokerHarness.open({ turns: 'real', ...options });
+    for (const [name, partitionCount] of Object.entries(options.topics ?? {})) {
+      await broker.createTopic(name, partitionCount);
+    }
     const gateway = new Gateway(broker.broker);
     const logger = options.log ?? silentLogger;
     const server = await HttpServer.open(

@@ -6,9 +6,7 @@ import { HttpHarness, linesOf } from './http-harness.ts';
 let http: HttpHarness;
 
 beforeEach(async () => {
-  http = await HttpHarness.open();
-  await http.broker.broker.topics.create({ name: 't', partitionCount: 1, replicationFactor: -1, configs: [] });
-  await http.broker.broker.topics.create({ name: 'many', partitionCount: 4, replicationFactor: -1, configs: [] });
+  http = await HttpHarness.open({ topics: { t: 1, many: 4 } });
 });
 
 afterEach(async () => {

@@ -7,9 +7,7 @@ import { HttpHarness, linesOf, type RawClient } from './http-harness.ts';
 let http: HttpHarness;
 
 beforeEach(async () => {
-  http = await HttpHarness.open({ heartbeatMs: 50 });
-  await http.broker.broker.topics.create({ name: 't', partitionCount: 1, replicationFactor: -1, configs: [] });
-  await http.broker.broker.topics.create({ name: 'many', partitionCount: 3, replicationFactor: -1, configs: [] });
+  http = await HttpHarness.open({ topics: { t: 1, many: 3 }, heartbeatMs: 50 });
 });
 
 afterEach(async () => {

@@ -55,10 +55,7 @@ describe('an offset that is pending', () => {
   });
 
   test('goes with its group', async () => {
-    const harness = await BrokerHarness.open();
-    const topic = await harness.createTopic('topic');
-    const producer = new TestProducer(harness, 'id');
-    await producer.init();
+    const { harness, topic, producer } = await begun();
     await producer.commitOffset('group', topic, 5);
     await harness.request(deleteGroupsApi, 2, { groupsNames: ['group'] });
     expect((await producer.end(true)).errorCode).toBe(ErrorCode.NONE);
@@ -67,29 +64,18 @@ describe('an offset that is pending', () => {
     expect(await offsetOf(harness, 'group', topic, true)).toEqual([-1, ErrorCode.NONE]);
   });
 
-  test('goes with its group, also while it is on its way', async () => {
+  test.each([
+    ['with its group', deleteGroup],
+    ['where it is deleted', deleteOffset],
+  ])('goes %s, also while it is on its way', async (_, remove) => {
     const { harness, topic, producer } = await begun();
     harness.store.held = [];
     const committing = producer.commitOffset('group', topic, 5);
     await settle();
-    const deleting = deleteGroup(harness);
+    const removing = remove(harness, topic);
     await settle();
     harness.store.finishHeld();
-    expect(await Promise.all([committing, deleting])).toEqual([ErrorCode.NONE, ErrorCode.NONE]);
-    expect((await producer.end(true)).errorCode).toBe(ErrorCode.NONE);
-    await settle();
-    expect(await offsetOf(harness, 'group', topic, true)).toEqual([-1, ErrorCode.NONE]);
-  });
-
-  test('is deleted also while it is on its way', async () => {
-    const { harness, topic, producer } = await begun();
-    harness.store.held = [];
-    const committing = producer.commitOffset('group', topic, 5);
-    await settle();
-    const deleting = deleteOffset(harness, topic);
-    await settle();
-    harness.store.finishHeld();
-    expect(await Promise.all([committing, deleting])).toEqual([ErrorCode.NONE, ErrorCode.NONE]);
+    expect(await Promise.all([committing, removing])).toEqual([ErrorCode.NONE, ErrorCode.NONE]);
     expect((await producer.end(true)).errorCode).toBe(ErrorCode.NONE);
     await settle();
     expect(await offsetOf(harness, 'group', topic, true)).toEqual([-1, ErrorCode.NONE]);
