@@ -13,7 +13,7 @@ import { EnvironmentError } from './base/environment-error.ts';
 import { gatherOptions, parseCommandLine, type Flags } from './config.ts';
 import { startBroker, type RunningBroker } from './index.ts';
 import { commands } from './program/commands.ts';
-import { boundHeapGrowth } from './program/heap-growth.ts';
+import { growHeapAtOnce } from './program/heap-growth.ts';
 import { ProgramLog } from './program/program-log.ts';
 import { startBlock } from './program/start-block.ts';
 import { print } from './program/standard-output.ts';
@@ -66,7 +66,7 @@ async function run(flags: Flags): Promise<number> {
       onDefect: (error) => fail(error),
     });
     announce(broker, log);
-    boundHeapGrowth(systemClock);
+    growHeapAtOnce(systemClock);
     const reason = await Promise.race([asked, failed]);
     if (reason instanceof Error) log.error({ error: reason }, 'The broker stops because of a defect in it.');
     else log.info({ signal: reason }, 'The broker stops.');

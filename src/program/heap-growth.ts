@@ -1,31 +1,32 @@
 /**
- * How much memory V8's heaps take beyond what lives, in a process that is the broker's own. Main thread.
+ * How V8's space for new objects grows in a process that is the broker's own. Main thread.
  *
  *   space for new objects ─ full: what lives is copied ─► another of the same size ─ and again ─► space for old objects
- *                                                                                    └ grown by a half: marked and swept
  *
- * V8 doubles both spaces for new objects, up to 16 MiB each, whenever as much has survived since the last time as one holds, and lets
- * that for old ones grow to as much as four times what lives. What requests leave behind has died by the next collection, but of
- * each some survives that is just in use: so a broker under load takes more memory for hours, and does not work less for it. Here the
- * first stay as they are a moment after the start, and the second is collected sooner, which is still seldom.
+ * V8 begins with spaces for new objects of 1 MiB and doubles them, up to 16 MiB each, whenever as much has survived since the last
+ * time as one holds. What a request leaves behind is garbage once it is answered, but a thousand of them in flight are more
+ * than a small space holds: all of it is copied, twice, and ends among the old objects, whose marking then never ends. That was half
+ * of the processor's time with single records over a hundred connections. So the first time that a space of theirs is too small it grows to
+ * the most at once: a broker under load has its memory from its first second on, and one that idles never takes it.
+ * The space for old objects is left to V8: bound to half or to as much again as lives in it, it was marked several times a second.
  *
- * Both are flags of V8's, for all threads that there are and will be. Versions of V8 that want to double at least go on to do so.
+ * It is a flag of V8's, for all threads that there are and will be; the flush workers' spaces have bounds of their own.
  */
 
 import { createRequire } from 'node:module';
 import type { Clock } from '../base/clock.ts';
 
 /**
- * Once the flags are others than those at the start, V8 takes none of the code that Node and `load-program.ts` keep of scripts:
+ * Once a flag is another than at the start, V8 takes none of the code that Node and `load-program.ts` keep of scripts:
  * by then what a broker needs has been loaded, and the script's code kept.
  */
-const boundAfterMs = 2000;
-const flags = ['--semi-space-growth-factor=1', '--heap-growing-percent=50'];
+const changedAfterMs = 2000;
+const flag = '--semi-space-growth-factor=16';
 
-/** Has the heaps of all threads grow less, from a moment on. */
-export function boundHeapGrowth(clock: Clock): void {
-  clock.setTimer(boundAfterMs, () => {
+/** Has the space for new objects grow to the most at once, from a moment on. */
+export function growHeapAtOnce(clock: Clock): void {
+  clock.setTimer(changedAfterMs, () => {
     const v8 = createRequire(import.meta.url)('node:v8') as typeof import('node:v8');
-    for (const flag of flags) v8.setFlagsFromString(flag);
+    v8.setFlagsFromString(flag);
   });
 }
