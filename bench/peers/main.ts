@@ -91,7 +91,8 @@ const machine = machineFacts(values.data);
 const isTooFew = sliceCases === null && rounds < roundsForFloors;
 const keepsResults = !values.quick && values.profile === undefined && !isDirty(machine.commit) && !isTooFew;
 if (isDirty(machine.commit) && !values.quick) note('Nothing is kept: no commit has the files that are measured.');
-else if (isTooFew && !values.quick) note(`Nothing is kept: ${roundsForFloors} rounds are, or slices.`);
+else if (isTooFew && !values.quick && values.profile === undefined)
+  note(`Nothing is kept: ${roundsForFloors} rounds are, or slices.`);
 const wanted = cases.filter(({ name }) => positionals.length === 0 || positionals.some((part) => matches(name, part)));
 const possible = thoseThatCanBeHad(wanted);
 const lacking = (): PeerCase[] => nextSlice(possible, keptPeerResults(), machine, rounds, sliceCases ?? Infinity);
