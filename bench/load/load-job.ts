@@ -49,6 +49,8 @@ export interface ProduceJob extends JobTarget {
   /** Ends after so many requests, or so long, whichever comes first. */
   readonly requests: number;
   readonly durationMs: number;
+  /** Of a closed loop: goes on beyond `durationMs` until there are so many requests, or so long is over. */
+  readonly least?: { readonly requests: number; readonly withinMs: number };
 }
 
 export interface CatchUpJob extends JobTarget {

@@ -39,10 +39,18 @@ export interface Schedule {
   readonly count: number;
   readonly startedMs: number;
   readonly endMs: number;
+  /** Those that are sent behind `endMs` too, and until when. */
+  readonly least?: { readonly count: number; readonly endMs: number };
   /** Null in a closed loop. */
   readonly intervalMs: number | null;
   /** Of a rate, whose answers are what it is to keep up with; null in a closed loop. */
   readonly looks: ScheduleLooks | null;
+}
+
+/** Whether a request of a closed loop may still leave at `nowMs`. */
+export function isOpen({ next, count, endMs, least }: Schedule, nowMs: number): boolean {
+  if (next >= count) return false;
+  return nowMs < endMs || (least !== undefined && next < least.count && nowMs < least.endMs);
 }
 
 export class ProduceConnection {
@@ -153,14 +161,14 @@ export class ProduceConnection {
   }
 
   #hasMore(nowMs: number): boolean {
-    const { intervalMs, count, next, endMs } = this.#schedule;
-    return intervalMs === null ? next < count && nowMs < endMs : this.#nextDue < count;
+    const { intervalMs, count } = this.#schedule;
+    return intervalMs === null ? isOpen(this.#schedule, nowMs) : this.#nextDue < count;
   }
 
   /** How many of `wanted` requests of a closed loop are this connection's. */
   #claim(wanted: number, nowMs: number): number {
     const schedule = this.#schedule;
-    const claimed = nowMs < schedule.endMs ? Math.min(wanted, schedule.count - schedule.next) : 0;
+    const claimed = isOpen(schedule, nowMs) ? Math.min(wanted, schedule.count - schedule.next) : 0;
     schedule.next += claimed;
     return claimed;
   }
@@ -210,7 +218,17 @@ export async function runProduce(job: ProduceJob, onBegin: () => void): Promise<
   const intervalMs = job.requestsPerSecond === null ? null : 1000 / job.requestsPerSecond;
   const count = intervalMs === null ? job.requests : Math.min(job.requests, Math.floor(job.durationMs / intervalMs));
   const looks = intervalMs === null ? null : new ScheduleLooks(startedMs, count, intervalMs);
-  const schedule: Schedule = { next: 0, count, startedMs, endMs: startedMs + job.durationMs, intervalMs, looks };
+  const least =
+    job.least === undefined ? {} : { least: { count: job.least.requests, endMs: startedMs + job.least.withinMs } };
+  const schedule: Schedule = {
+    next: 0,
+    count,
+    startedMs,
+    endMs: startedMs + job.durationMs,
+    ...least,
+    intervalMs,
+    looks,
+  };
   const connections = opened.map(
     ({ connection, frames }, i) => new ProduceConnection(connection, frames, job, schedule, latencies, i),
   );

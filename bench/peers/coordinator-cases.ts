@@ -53,8 +53,8 @@ export const coordinatorCases: readonly PeerCase[] = [
   commitCase,
   ...(['classic', 'consumer'] as const).flatMap((protocol) => [
     joinCase(protocol, 1, 5),
-    // It takes several heartbeats of 5 s until everybody has a partition.
-    joinCase(protocol, 100, 1),
+    // Each of the groups takes several heartbeats of 5 s until everybody has a partition.
+    joinCase(protocol, 100, 2),
   ]),
 ];
 

@@ -22,7 +22,7 @@ const gain = 0.05;
 const warmUpPassesAtMost = 15;
 /** Of what is done before a measurement, in the same way, and not counted. */
 const rehearsedShare = 0.3;
-const slowestRemovalMs = 60_000;
+const slowestRemovalMs = 180_000;
 const pollMs = 50;
 
 function available(client: () => string): string | null {
@@ -211,7 +211,7 @@ export class PeerBench implements Bench, AsyncDisposable {
       idempotent: false,
       requestsPerSecond: null,
       requests: 1e9,
-      durationMs: sizes.loadMs / 2,
+      durationMs: sizes.loadMs / 3,
     });
     const requestSeconds = sumOf(server.cpuTime) - startedSeconds - bulkSeconds;
     // What is gone before the kernel has written it costs no time of the disk.

@@ -1,7 +1,7 @@
 /**
  * Cases against Apache Kafka of one record after the other to each of many partitions, with the project's own client.
  *
- *   first turn: makes files │ turns for a second, not counted │ whole turns that count, for three seconds, two at least
+ *   first turn: makes files │ for a second, a turn at least: not counted │ for three seconds, two turns at least
  *
  * By the clock alone a server that takes seconds for a turn would be measured by a part of one, and with hardly more
  * requests than it was warmed up with.
@@ -83,22 +83,14 @@ async function inTurns(
 ): Promise<Figures> {
   const topic = await newTopic(partitionCount, kafkaConfigs);
   const turn: ProduceJob = { ...oneRecordEach(server.doors, topic, partitionCount), acks };
-  /** Returns what they took. */
-  const uncounted = async (turns: number): Promise<number> => {
-    const { records, elapsedMs } = await runLoad({ ...turn, requests: turns * turn.requests });
-    acknowledged(topic, records);
-    return elapsedMs;
-  };
-  await uncounted(1);
-  let turns = 1;
-  let elapsedMs = await uncounted(turns);
-  for (let allMs = elapsedMs; allMs < loadMs * uncountedShare; allMs += elapsedMs) {
-    turns *= 2;
-    elapsedMs = await uncounted(turns);
-  }
-  const wanted = Math.max(Math.ceil((turns * loadMs) / elapsedMs), leastTurns);
-  const counted = { ...turn, requests: wanted * turn.requests, durationMs: slowestLoads * loadMs };
-  const { figures, result } = await measureLoad(server, counted);
+  const turns = (durationMs: number, leastCount: number): ProduceJob => ({
+    ...turn,
+    requests: 1e9,
+    durationMs,
+    least: { requests: leastCount * turn.requests, withinMs: slowestLoads * loadMs },
+  });
+  for (const job of [turn, turns(loadMs * uncountedShare, 1)]) acknowledged(topic, (await runLoad(job)).records);
+  const { figures, result } = await measureLoad(server, turns(loadMs, leastTurns));
   acknowledged(topic, result.records);
   const done = result.requests / turn.requests;
   const how = `${server.kind.name} ended before ${leastTurns} turns`;
