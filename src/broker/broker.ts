@@ -6,6 +6,7 @@
 
 import { present } from '../base/assert.ts';
 import type { Clock, Timer } from '../base/clock.ts';
+import { DeadlineLists } from '../base/deadline-lists.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { ErrorCode, errorName } from '../base/error-code.ts';
 import type { LevelledLog, Logger } from '../base/logger.ts';
@@ -82,6 +83,8 @@ export class Broker {
   readonly fetchTurns: FetchTurns;
   readonly fetchWaits: FetchWaits;
   readonly produceTurns: ProduceTurns;
+  /** Of Produce requests that are not answered. */
+  readonly produceDeadlines: DeadlineLists;
   readonly shareSessions: ShareSessions;
   readonly quotas: ClientQuotas;
   readonly connectionRates: ConnectionRates;
@@ -134,6 +137,7 @@ export class Broker {
     this.connectionRates = new ConnectionRates(this.#image.quotas, options.config, options.clock);
     this.fetchWaits = new FetchWaits(options.clock, this.topics);
     this.produceTurns = new ProduceTurns(options);
+    this.produceDeadlines = new DeadlineLists(options.clock);
     this.shareSessions = new ShareSessions({
       maxSessions: () => options.config.number('group.share.max.share.sessions'),
       ended: ({ groupId, memberId }) => void this.#groups?.sharePartitions.releaseAll(groupId, memberId),
@@ -233,6 +237,7 @@ export class Broker {
     await this.topics.inTurn(async () => {});
     for (const stateLog of this.#stateLogs) await stateLog.settled();
     await this.store.close();
+    this.produceDeadlines.close();
   }
 
   #exists(topic: string, topicId: string | null, partition: number): boolean {

@@ -9,6 +9,7 @@
 
 import { assert } from '../base/assert.ts';
 import { ErrorCode } from '../base/error-code.ts';
+import { Later } from '../base/later.ts';
 import type { ServerCodec } from '../protocol/api-codec.ts';
 import { defaultApiVersionsResponse, serverApis } from '../protocol/generated/index.ts';
 import { decodeRequestRest, decodeRequestStart, encodeResponseHeader, isFlexible } from '../protocol/headers.ts';
@@ -82,7 +83,10 @@ export class Dispatcher {
    * Serves one frame (without its size prefix), at once or later. Throws or rejects where the connection must be closed.
    * The frame is a view that ends with the call's return or first await.
    */
-  serve(frame: Uint8Array, connection: ConnectionContext): ResponseChunks | Promise<ResponseChunks> {
+  serve(
+    frame: Uint8Array,
+    connection: ConnectionContext,
+  ): ResponseChunks | Promise<ResponseChunks> | Later<ResponseChunks> {
     const reader = new Reader(frame, maxElements);
     if (reader.remaining < requestStartBytes) throw new ConnectionMustClose('a frame is shorter than a request');
     const start = decodeRequestStart(reader);
@@ -107,6 +111,7 @@ export class Dispatcher {
       throw this.#failed(error, route, context);
     }
     charge?.handled(this.#broker.clock.monotonicMs() - startedMs);
+    if (outcome instanceof Later) return this.#encodedLater(outcome, route, context);
     if (outcome instanceof Promise) return this.#later(outcome, route, context);
     return this.#encode(outcome, route, context);
   }
@@ -170,6 +175,26 @@ export class Dispatcher {
         throw this.#failed(error, route, context);
       },
     );
+  }
+
+  /** As `#later`, without promises. */
+  #encodedLater(outcome: Later<unknown>, route: Route, context: RequestContext): Later<ResponseChunks> {
+    const encoded = new Later<ResponseChunks>();
+    outcome.listen({
+      settled: (response) => {
+        let chunks: ResponseChunks;
+        try {
+          chunks = this.#encode(response, route, context);
+        } catch (error) {
+          // Whoever settles it is in the midst of others' work.
+          encoded.fail(error);
+          return;
+        }
+        encoded.settle(chunks);
+      },
+      failed: (error) => encoded.fail(this.#failed(error, route, context)),
+    });
+    return encoded;
   }
 
   #encode(response: unknown, { api, handler }: Route, context: RequestContext): ResponseChunks {

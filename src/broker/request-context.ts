@@ -3,6 +3,7 @@
  * It does not know sockets: a door (server/) builds the context, a simulation builds one as well.
  */
 
+import type { Later } from '../base/later.ts';
 import type { Broker } from './broker.ts';
 import type { RequestCharge } from './quotas/request-charge.ts';
 
@@ -56,6 +57,9 @@ export class ConnectionMustClose extends Error {
   override readonly name = 'ConnectionMustClose';
 }
 
+/** A response's fields, at once or later; null where none is sent. */
+export type Outcome<Response> = Response | null | Promise<Response | null> | Later<Response | null>;
+
 /**
  * Serves one API key, all versions that the schema table has. Returns the response's fields, later or at once, or
  * null where none is sent (Produce with acks=0). Byte fields of a request are views that end with the handler's first
@@ -65,7 +69,7 @@ export class ConnectionMustClose extends Error {
  */
 export interface ApiHandler<Request, Response> {
   readonly apiKey: number;
-  handle(request: Request, context: RequestContext, broker: Broker): Response | null | Promise<Response | null>;
+  handle(request: Request, context: RequestContext, broker: Broker): Outcome<Response>;
   /** Called once the response has left the process or was given up: releases buffers that it points into. */
   released?(response: Response): void;
 }

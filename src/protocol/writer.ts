@@ -33,26 +33,8 @@ export class FrameTooLarge extends Error {
  */
 const slabBytes = 8192;
 const slabAlignmentBytes = 8;
-let slab = new ArrayBuffer(slabBytes);
+let slab = new Uint8Array(slabBytes);
 let slabUsedBytes = 0;
-
-/** A place for a frame of `capacityBytes`, in the slab where it is small. It may hold what was written there before. */
-function place(capacityBytes: number): Uint8Array {
-  if (capacityBytes > slabBytes / 4) return new Uint8Array(capacityBytes);
-  if (slabUsedBytes + capacityBytes > slabBytes) {
-    slab = new ArrayBuffer(slabBytes);
-    slabUsedBytes = 0;
-  }
-  const bytes = new Uint8Array(slab, slabUsedBytes, capacityBytes);
-  slabUsedBytes += capacityBytes;
-  return bytes;
-}
-
-/** Gives back what lies behind the first `usedBytes` of a place, if no other place was taken since. */
-function giveBack(bytes: Uint8Array, usedBytes: number): void {
-  if (bytes.buffer !== slab || bytes.byteOffset + bytes.length !== slabUsedBytes) return;
-  slabUsedBytes = bytes.byteOffset + Math.ceil(usedBytes / slabAlignmentBytes) * slabAlignmentBytes;
-}
 
 /** As much as anyone reads of an error's sentence, in UTF-16 units. */
 const longestSentence = 2000;
@@ -68,7 +50,12 @@ export function shortSentence(sentence: string | null): string | null {
 export class Writer {
   readonly #sizePrefixed: boolean;
   readonly #maxBytes: number;
+  /** The slab, or a buffer of the frame's own. It may hold what was written there before. */
   #buffer: Uint8Array;
+  /** Where in the buffer the frame begins, and up to where it may go before it has to move. */
+  #start: number;
+  #end: number;
+  /** From the frame's beginning, as all that is kept of places in it: it may move. */
   #position: number;
   #views: { readonly at: number; readonly view: Uint8Array }[] = [];
   #viewBytes = 0;
@@ -82,7 +69,21 @@ export class Writer {
     this.#maxBytes = maxBytes;
     this.#sizePrefixed = sizePrefixed;
     this.#position = sizePrefixed ? sizePrefixBytes : 0;
-    this.#buffer = place(Math.max(capacity, 16));
+    const capacityBytes = Math.max(capacity, 16);
+    if (capacityBytes > slabBytes / 4) {
+      this.#buffer = new Uint8Array(capacityBytes);
+      this.#start = 0;
+      this.#end = capacityBytes;
+      return;
+    }
+    if (slabUsedBytes + capacityBytes > slabBytes) {
+      slab = new Uint8Array(slabBytes);
+      slabUsedBytes = 0;
+    }
+    this.#buffer = slab;
+    this.#start = slabUsedBytes;
+    slabUsedBytes += capacityBytes;
+    this.#end = slabUsedBytes;
   }
 
   /** Bytes written so far, with the size prefix and the views kept. */
@@ -95,32 +96,46 @@ export class Writer {
     if (this.#sizePrefixed) {
       const size = this.length - sizePrefixBytes;
       assert(size <= 0x7fff_ffff, 'a frame is longer than 2 GiB');
-      this.#putInt32(0, size);
+      this.#putInt32(this.#start, size);
     }
     const chunks: Uint8Array[] = [];
     let start = 0;
     for (const { at, view } of this.#views) {
-      if (at > start) chunks.push(this.#buffer.subarray(start, at));
+      if (at > start) chunks.push(this.#part(start, at));
       chunks.push(view);
       start = at;
     }
-    if (this.#position > start) chunks.push(this.#buffer.subarray(start, this.#position));
-    giveBack(this.#buffer, this.#position);
+    if (this.#position > start) chunks.push(this.#part(start, this.#position));
+    this.#giveBack();
     return chunks;
   }
 
-  /** Makes room for `length` more bytes, advances over them and returns where they start. */
+  #part(start: number, end: number): Uint8Array {
+    return this.#buffer.subarray(this.#start + start, this.#start + end);
+  }
+
+  /** Gives back what lies behind the frame in the slab, if no other frame was begun since. */
+  #giveBack(): void {
+    if (this.#buffer !== slab || this.#end !== slabUsedBytes) return;
+    slabUsedBytes = this.#start + Math.ceil(this.#position / slabAlignmentBytes) * slabAlignmentBytes;
+  }
+
+  /** Makes room for `length` more bytes, advances over them and returns where in the buffer they start, until the next call. */
   #reserve(length: number): number {
     const start = this.#position;
     const end = start + length;
-    if (end > this.#buffer.length) {
-      if (end > this.#maxBytes) throw new FrameTooLarge(`a frame is longer than ${this.#maxBytes} bytes`);
-      const grown = new Uint8Array(Math.max(this.#buffer.length * 2, end));
-      grown.set(this.#buffer.subarray(0, start));
-      this.#buffer = grown;
-    }
+    if (this.#start + end > this.#end) this.#grow(end);
     this.#position = end;
-    return start;
+    return this.#start + start;
+  }
+
+  #grow(neededBytes: number): void {
+    if (neededBytes > this.#maxBytes) throw new FrameTooLarge(`a frame is longer than ${this.#maxBytes} bytes`);
+    const grown = new Uint8Array(Math.max((this.#end - this.#start) * 2, neededBytes));
+    grown.set(this.#part(0, this.#position));
+    this.#buffer = grown;
+    this.#start = 0;
+    this.#end = grown.length;
   }
 
   #putInt32(at: number, value: number): void {
@@ -209,7 +224,7 @@ export class Writer {
     for (let i = 0; i < length; i++) {
       const code = value.charCodeAt(i);
       if (code > 0x7f) {
-        this.#position = at;
+        this.#position -= length;
         return false;
       }
       buffer[at + i] = code;
@@ -223,12 +238,13 @@ export class Writer {
   }
 
   string(value: string): void {
-    const start = this.#reserve(2);
+    const start = this.#position;
+    this.#reserve(2);
     if (!this.#ascii(value)) this.#raw(encoder.encode(value));
     const length = this.#position - start - 2;
     assert(length <= maxStringBytes, 'a string is longer than 32767 bytes');
-    this.#buffer[start] = length >>> 8;
-    this.#buffer[start + 1] = length;
+    this.#buffer[this.#start + start] = length >>> 8;
+    this.#buffer[this.#start + start + 1] = length;
   }
 
   nullableString(value: string | null): void {
@@ -318,7 +334,9 @@ export class Writer {
   /** Starts the tagged field `tag`; returns the mark for `endTag`. Tags are written in rising order. */
   beginTag(tag: number): number {
     this.uvarint(tag);
-    return this.#reserve(1);
+    const mark = this.#position;
+    this.#reserve(1);
+    return mark;
   }
 
   /** Writes the size of the tagged field begun at `mark`. */
@@ -329,7 +347,8 @@ export class Writer {
     if (sizeBytes > 1) {
       // One byte was reserved, which does for nearly all; the others move up.
       this.#reserve(sizeBytes - 1);
-      this.#buffer.copyWithin(mark + sizeBytes, mark + 1, mark + 1 + size);
+      const at = this.#start + mark;
+      this.#buffer.copyWithin(at + sizeBytes, at + 1, at + 1 + size);
     }
     const end = this.#position;
     this.#position = mark;

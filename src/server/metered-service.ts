@@ -5,7 +5,7 @@
  */
 
 import type { Connection } from './connection.ts';
-import type { RequestService, Response } from './request-pipeline.ts';
+import type { RequestService, ServedResponse } from './request-pipeline.ts';
 
 /** Kafka's keys end well below; whatever is above or unreadable is counted at the last place. */
 const keyPlaces = 256;
@@ -39,7 +39,7 @@ export class MeteredService implements RequestService {
     }
   }
 
-  serve(frame: Uint8Array, connection: Connection): Promise<Response> | Response {
+  serve(frame: Uint8Array, connection: Connection): ServedResponse {
     const key = frame.length >= 2 && frame[0] === 0 ? frame[1]! : keyPlaces - 1;
     this.#requests[key]!++;
     this.#receivedBytes += frame.length + sizePrefixBytes;

@@ -15,6 +15,7 @@
  */
 
 import type { Clock } from '../base/clock.ts';
+import { Later } from '../base/later.ts';
 import type { Logger } from '../base/logger.ts';
 import { ConnectionMustClose } from '../broker/request-context.ts';
 import { MalformedFrame } from '../protocol/reader.ts';
@@ -23,9 +24,10 @@ import type { Connection, DoorConnection } from './connection.ts';
 import type { ResponseBudget, ResponseHolder } from './response-budget.ts';
 import { FrameAssembler } from './frame-assembler.ts';
 import type { AssemblyOwner, AssemblyState } from './frame-assembler.ts';
+import { Slot, type Response, type SlotOwner } from './request-slot.ts';
 
-/** A response's bytes with its size prefix, to be sent one after the other; null where none is sent. */
-export type Response = readonly Uint8Array[] | null;
+/** A response, at once or later. */
+export type ServedResponse = Response | Promise<Response> | Later<Response>;
 
 /** How requests reach the broker; one for all connections of all doors. */
 export interface RequestService {
@@ -33,7 +35,7 @@ export interface RequestService {
    * Serves one frame (without size prefix), at once or later. The frame is a view that ends with the call's return or
    * first await. A throw or rejection closes the connection.
    */
-  serve(frame: Uint8Array, connection: Connection): Promise<Response> | Response;
+  serve(frame: Uint8Array, connection: Connection): ServedResponse;
   /**
    * Whether the frame may be served now. Where not, it waits with all behind it and reading stops, until `proceed` is
    * called, whereupon it is asked again. The frame is a view that ends with the call.
@@ -85,13 +87,7 @@ const readyAtMostBytes = 1024 * 1024;
 /** How long the requests of one connection may take the thread before those of others come, in milliseconds. */
 const turnMs = 5;
 
-interface Slot {
-  response: Response;
-  sizeBytes: number;
-  ready: boolean;
-}
-
-export class RequestPipeline implements AssemblyOwner, ResponseHolder {
+export class RequestPipeline implements AssemblyOwner, ResponseHolder, SlotOwner {
   readonly connection: DoorConnection;
   readonly #service: RequestService;
   readonly #transport: Transport;
@@ -248,25 +244,28 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
     try {
       if (this.#service.admit !== undefined && !this.#admit(frame)) return false;
       const comesFirst = this.#service.comesFirst?.(frame) ?? false;
-      const slot: Slot = { response: null, sizeBytes: 0, ready: false };
+      const slot = new Slot(this);
       this.#slots.push(slot);
       const response = this.#service.serve(frame, this.connection);
-      if (response instanceof Promise) {
+      if (response instanceof Later) {
+        if (comesFirst) this.#waitedFor = slot;
+        response.listen(slot);
+      } else if (response instanceof Promise) {
         if (comesFirst) this.#waitedFor = slot;
         response.then(
-          (value) => this.#complete(slot, value),
-          (error: unknown) => this.#refuse(error),
+          (value) => slot.settled(value),
+          (error: unknown) => slot.failed(error),
         );
-      } else this.#complete(slot, response);
+      } else this.complete(slot, response);
     } catch (error) {
-      this.#refuse(error);
+      this.refuse(error);
     }
     if (this.#clock.monotonicMs() - this.#turnStartedMs > turnMs) this.#endTurn();
     return true;
   }
 
   /** Ends this connection because a request could not be served: by the client's doing, or by a defect. */
-  #refuse(error: unknown): void {
+  refuse(error: unknown): void {
     if (error instanceof ConnectionMustClose || error instanceof MalformedFrame) this.fail(error.message);
     else this.fail('a request could not be served', error);
   }
@@ -322,7 +321,8 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder {
     this.#limits.responses?.change(this, byBytes);
   }
 
-  #complete(slot: Slot, response: Response): void {
+  /** The request of `slot` has been served. */
+  complete(slot: Slot, response: Response): void {
     if (this.#closed) return this.#release(response);
     slot.response = response;
     for (const part of response ?? []) slot.sizeBytes += part.length;

@@ -12,7 +12,7 @@ import * as api from '../../protocol/generated/index.ts';
 import { allowAll, allowsOnCluster } from '../authorizer.ts';
 import type { Broker } from '../broker.ts';
 import { joinError } from '../groups/rebalance.ts';
-import type { ApiHandler, RequestContext } from '../request-context.ts';
+import type { ApiHandler, Outcome, RequestContext } from '../request-context.ts';
 import { both, DELETE, DESCRIBE, each, GROUP, TRANSACTIONAL_ID, whole, type Access, type Gate } from './gate.ts';
 import {
   addPartitionsToTxn,
@@ -236,7 +236,7 @@ export function serveAllowed<Request, Response>(
   request: Request,
   context: RequestContext,
   broker: Broker,
-): Response | null | Promise<Response | null> {
+): Outcome<Response> {
   const gate = gates.get(handler.apiKey) as Gate<Request, Response> | undefined;
   if (gate === undefined || broker.authorizer === allowAll) return handler.handle(request, context, broker);
   return gate(request, accessOf(context, broker), (allowed) => handler.handle(allowed, context, broker));

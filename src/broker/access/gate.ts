@@ -10,8 +10,10 @@
  */
 
 import { ErrorCode } from '../../base/error-code.ts';
+import { Later } from '../../base/later.ts';
 import type { Uuid } from '../../base/uuid.ts';
 import { AclOperation, AclResource } from '../authorizer.ts';
+import type { Outcome } from '../request-context.ts';
 
 /** What the principal of one request may do. */
 export interface Access {
@@ -28,8 +30,8 @@ export interface Access {
 export type Gate<Request, Response> = (
   request: Request,
   access: Access,
-  handle: (allowed: Request) => Response | null | Promise<Response | null>,
-) => Response | null | Promise<Response | null>;
+  handle: (allowed: Request) => Outcome<Response>,
+) => Outcome<Response>;
 
 export const { READ, WRITE, DELETE, DESCRIBE } = AclOperation;
 export const { GROUP, TOPIC, TRANSACTIONAL_ID } = AclResource;
@@ -102,10 +104,11 @@ export function both<Request, Response>(
 
 /** `finish` of the response, now or later; null stays null. */
 export function after<Response>(
-  outcome: Response | null | Promise<Response | null>,
+  outcome: Outcome<Response>,
   finish: (response: Response) => Response,
-): Response | null | Promise<Response | null> {
-  if (outcome instanceof Promise) return outcome.then((response) => (response === null ? null : finish(response)));
+): Outcome<Response> {
+  if (outcome instanceof Promise || outcome instanceof Later)
+    return outcome.then((response) => (response === null ? null : finish(response)));
   return outcome === null ? null : finish(outcome);
 }
 

@@ -9,7 +9,9 @@
  * It does not look into batches beyond what decides who handles them; the log checks them.
  */
 
+import { Deadline } from '../../base/deadline-lists.ts';
 import { ErrorCode, errorName } from '../../base/error-code.ts';
+import { Later } from '../../base/later.ts';
 import { noOffset } from '../../base/numbers.ts';
 import {
   defaultProduceResponse,
@@ -100,7 +102,7 @@ export const produceHandler: ApiHandler<ProduceRequest, ProduceResponse> = {
 };
 
 /** The response in the making: filled by the logs as they finish, given out once all have or time is up. */
-class PendingProduce {
+class PendingProduce extends Deadline {
   readonly #response: ProduceResponse = defaultProduceResponse();
   /** Partitions whose log has not answered; until it does they say that time is up. */
   #waiting = 0;
@@ -108,10 +110,12 @@ class PendingProduce {
   readonly #request: ProduceRequest;
   readonly #connection: ConnectionContext;
   readonly #broker: Broker;
-  #finish: (() => void) | null = null;
+  /** Where the response goes if it is not there with the handler's return. */
+  #later: Later<ProduceResponse> | null = null;
   #given = false;
 
   constructor(request: ProduceRequest, { apiVersion, connection }: RequestContext, broker: Broker) {
+    super();
     this.#withIds = apiVersion >= firstVersionWithIds;
     this.#request = request;
     this.#connection = connection;
@@ -133,7 +137,7 @@ class PendingProduce {
       if (this.#given) return;
       this.#waiting--;
       take(response, result);
-      if (this.#waiting === 0) this.#finish?.();
+      if (this.#waiting === 0) this.#finish();
     };
   }
 
@@ -143,7 +147,7 @@ class PendingProduce {
     return [listener, (errorCode, errorMessage) => listener({ ...notAppended, errorCode, errorMessage })];
   }
 
-  outcome(): ProduceResponse | null | Promise<ProduceResponse> {
+  outcome(): ProduceResponse | null | Later<ProduceResponse> {
     const { acks, timeoutMs } = this.#request;
     if (acks === 0) {
       this.#given = true;
@@ -151,15 +155,21 @@ class PendingProduce {
       return null;
     }
     if (this.#waiting === 0) return this.#response;
-    return new Promise((resolve) => {
-      const timer = this.#broker.clock.setTimer(Math.max(timeoutMs, 0), () => this.#finish?.());
-      this.#finish = () => {
-        if (this.#given) return;
-        this.#given = true;
-        timer.cancel();
-        resolve(this.#response);
-      };
-    });
+    this.#later = new Later();
+    this.#broker.produceDeadlines.add(this, Math.max(timeoutMs, 0));
+    return this.#later;
+  }
+
+  override timeIsUp(): void {
+    this.#finish();
+  }
+
+  /** Gives the response to who has been promised one. */
+  #finish(): void {
+    if (this.#given || this.#later === null) return;
+    this.#given = true;
+    this.#broker.produceDeadlines.remove(this);
+    this.#later.settle(this.#response);
   }
 
   /** With acks=0 a failure ends the connection, also where it comes after the request. */

@@ -203,9 +203,9 @@ test('answers once all partitions are as durable as asked', async () => {
   second!();
   expect(await answer).toMatchObject([{ errorCode: ErrorCode.NONE }, { errorCode: ErrorCode.NONE }]);
   // What waited for time to run out does so no more.
-  const timers = harness.clock.pendingCount;
+  const waiting = harness.broker.produceDeadlines.count;
   harness.clock.advance(1000);
-  expect(harness.clock.pendingCount).toBe(timers);
+  expect(harness.broker.produceDeadlines.count).toBe(waiting);
 });
 
 test('says after its time which partitions it still waits for, and their records count all the same', async () => {
@@ -280,7 +280,7 @@ describe('batches that take long to check', () => {
 
   it('are dropped with their connection, and nothing is kept for them then', async () => {
     const { harness, topic, order } = await openSlow();
-    const timers = harness.clock.pendingCount;
+    const waiting = harness.broker.produceDeadlines.count;
     const request = { ...requestOf(topic, latest, 1, ...batches(0, 1, 2)), timeoutMs: 2 ** 31 - 1 };
     const answer = produce(harness, latest, request);
     harness.connection.close();
@@ -288,7 +288,7 @@ describe('batches that take long to check', () => {
     expect(order).toEqual([0]);
     expect(harness.broker.produceTurns.heldBytes).toBe(0);
     // Nor does the request wait for its time to be up.
-    expect(harness.clock.pendingCount).toBe(timers);
+    expect(harness.broker.produceDeadlines.count).toBe(waiting);
     expect((await answer).map(({ errorCode }) => errorCode)).toEqual([
       ErrorCode.NONE,
       ErrorCode.REQUEST_TIMED_OUT,
@@ -300,7 +300,7 @@ describe('batches that take long to check', () => {
     'end their connection where one meets a defect %s, and nothing is kept for them then',
     async (when) => {
       const { harness, topic, order } = await openSlow();
-      const timers = harness.clock.pendingCount;
+      const waiting = harness.broker.produceDeadlines.count;
       logOf(harness, topic, 1).append = () => {
         throw new Error('a defect that a test plants');
       };
@@ -312,7 +312,7 @@ describe('batches that take long to check', () => {
       expect(harness.connection.open).toBe(false);
       expect(harness.connection.muted).toBe(0);
       expect(harness.broker.produceTurns.heldBytes).toBe(0);
-      expect(harness.clock.pendingCount).toBe(timers);
+      expect(harness.broker.produceDeadlines.count).toBe(waiting);
       expect((await answer).map(({ errorCode }) => errorCode)).toEqual([
         ErrorCode.NONE,
         ErrorCode.REQUEST_TIMED_OUT,
