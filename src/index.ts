@@ -34,6 +34,7 @@ import {
 import { Gateway } from './gateway/gateway.ts';
 import type { ConsumedRecord, ConsumeOptions } from './gateway/record-iterator.ts';
 import { Arena, defaultArenaOptions, type ArenaOptions } from './memory/arena.ts';
+import { WorkerPreparer } from './preparation/worker-preparer.ts';
 import { CountingLogger } from './program/counting-logger.ts';
 import type { DoorAddress } from './program/door-address.ts';
 import { Doors } from './program/doors.ts';
@@ -374,12 +375,13 @@ async function openBroker(
   const executor = executorOf(arena, fileSystem, config);
   undo.add(() => executor.stop());
   const shared = { clock: systemClock, random: systemRandom, logger };
-  const storage = { directory: path, fileSystem, arena, executor, compactor: compactor(fileSystem), onDefect };
+  const preparer = new WorkerPreparer(compiledUrl('preparation/preparation-task.js'), arena.layout, logger);
+  const parts = { arena, executor, compactor: compactor(fileSystem), preparer };
   const isMarked = format === formatVersion;
   const onOpenLogs = (count: number): void => descriptors.logsAre(count);
   const mayWait = (): boolean => ownsThread && clients.mayWait();
   const store = await explainingFailures(path, () =>
-    LocalLogStore.open({ ...storage, ...shared, isMarked, onOpenLogs, mayWait }),
+    LocalLogStore.open({ directory: path, fileSystem, ...parts, ...shared, isMarked, onOpenLogs, mayWait, onDefect }),
   );
   undo.add(() => store.close());
   const descriptors = new DescriptorShares({

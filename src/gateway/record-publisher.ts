@@ -41,7 +41,10 @@ import type { Problem } from './topic-creation.ts';
 import { WaitingBytes } from './waiting-bytes.ts';
 
 export interface PublisherOptions {
-  /** From here on streams are told to stop: bytes that are not in the log's hands yet. Default 16 MiB. */
+  /**
+   * From here on streams are told to stop: bytes that are not in the log's hands yet. As much again may wait where batches
+   * take long to compress, which stops those alone who send there. Default 16 MiB.
+   */
   readonly maxWaitingBytes?: number;
 }
 
@@ -73,6 +76,8 @@ export interface PublishedRecord {
 
 const defaultMaxWaitingBytes = 16 * 1024 * 1024;
 const defaultStreamBytes = 8 * 1024 * 1024;
+/** So many topics together may have as much waiting in slow lanes as all the others in theirs; one alone has its part of it. */
+const slowTopics = 4;
 
 export class RecordPublisher implements StreamOwner {
   /** For doors whose senders have no connection of their own. */
@@ -81,6 +86,8 @@ export class RecordPublisher implements StreamOwner {
   readonly #targets = new Map<string, PublishTarget>();
   /** Bytes in open batches, in batches that wait for room, and of records that wait for their topic. */
   readonly #waiting: WaitingBytes;
+  /** The same of lanes whose batches take long to prepare; each topic has a share of it. */
+  readonly #slow: WaitingBytes;
   readonly #laneOwner: LaneOwner;
   readonly #named: NamedOrder;
   readonly #missing: MissingTopics;
@@ -97,17 +104,21 @@ export class RecordPublisher implements StreamOwner {
     const tellSoon = (stream: PublishStream): void => this.tellSoon(stream);
     const refuse = this.#refuse.bind(this);
     this.#broker = broker;
-    this.#waiting = new WaitingBytes(options.maxWaitingBytes ?? defaultMaxWaitingBytes, tellSoon);
+    const { maxWaitingBytes = defaultMaxWaitingBytes } = options;
+    this.#waiting = new WaitingBytes(maxWaitingBytes, tellSoon);
+    this.#slow = new WaitingBytes(maxWaitingBytes, tellSoon);
     const { store } = broker;
     this.#laneOwner = {
       store,
       buffers: new BufferPool(),
       waiting: this.#waiting,
+      slowShare: () => new WaitingBytes(maxWaitingBytes / slowTopics, tellSoon, this.#slow),
       opened: (lane) => void this.#lanes.push(lane),
       mayGo: () => this.#startTurn(),
       tellSoon,
+      failed: (error) => broker.logger.error({ error }, 'Records could not be stored, by a defect.'),
     };
-    this.#named = new NamedOrder({ store, tellSoon, refuse });
+    this.#named = new NamedOrder({ tellSoon, refuse });
     this.#missing = new MissingTopics({
       broker,
       waiting: this.#waiting,
@@ -130,11 +141,13 @@ export class RecordPublisher implements StreamOwner {
 
   /** Bytes that are not in the log's hands yet; for metrics. */
   get waitingBytes(): number {
-    return this.#waiting.count;
+    return this.#waiting.count + this.#slow.count;
   }
 
-  get crowded(): boolean {
-    return this.#waiting.crowded;
+  /** As `StreamOwner`. */
+  crowding({ kept: { slow } }: PublishTarget): WaitingBytes | null {
+    if (this.#waiting.crowded) return this.#waiting;
+    return slow !== null && slow.crowded ? slow : null;
   }
 
   /** A stream for one sender, which hears what becomes of its records. Close it when the sender is gone. */
@@ -162,7 +175,10 @@ export class RecordPublisher implements StreamOwner {
     records: readonly RecordToPublish[],
     durability: Durability = 'synced',
   ): Promise<PublishedRecord[]> {
-    while (this.crowded) await this.#waiting.someLeft();
+    const target = this.target(topic);
+    for (let crowding = this.crowding(target); crowding !== null; crowding = this.crowding(target)) {
+      await crowding.someLeft();
+    }
     const results: PublishedRecord[] = [];
     if (records.length === 0) return results;
     return new Promise((resolve) => {
@@ -182,7 +198,6 @@ export class RecordPublisher implements StreamOwner {
         },
         { durability, maxWaitingBytes: Infinity },
       );
-      const target = this.target(topic);
       for (const { partition = -1, key = null, value = null, timestampMs = -1, headers = null } of records) {
         stream.publish(target, partition, key, value, timestampMs, headers);
       }
@@ -240,7 +255,7 @@ export class RecordPublisher implements StreamOwner {
       !stream.overfull;
     if (!isNext) return false;
     const sizeBytes = open.encoder.appendValue(bytes, start, end, this.#nowMs);
-    this.#waiting.add(sizeBytes);
+    lane.took(sizeBytes);
     stream.tookNext(sizeBytes);
     return true;
   }
@@ -301,7 +316,7 @@ export class RecordPublisher implements StreamOwner {
       lane.lastNumber = number;
     }
     const sizeBytes = batch.encoder.sizeBytes - before;
-    this.#waiting.add(sizeBytes);
+    lane.took(sizeBytes);
     if (batch.lastStream !== stream) batch.streams.push(stream);
     batch.lastStream = stream;
     if (run !== noRun) return stream.moved(run, batch.outcome, delta);
@@ -323,10 +338,6 @@ export class RecordPublisher implements StreamOwner {
     stream.telling = true;
     this.#toTell.push(stream);
     if (this.#toTell.length === 1) queueMicrotask(() => this.#tell());
-  }
-
-  wakeLater(stream: PublishStream): void {
-    this.#waiting.wakeLater(stream);
   }
 
   #tell(): void {

@@ -82,9 +82,9 @@ class NothingOpen extends WrappedPartitionLog {
 class LateWrites extends WrappedPartitionLog {
   readonly #last = new Map<number, Uint8Array>();
 
-  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
+  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
     if (isTransactional(attributesAt(batch, 0))) this.#last.set(producerIdAt(batch, 0), batch.slice());
-    super.append(batch, options, listener);
+    return super.append(batch, options, listener);
   }
 
   override appendMarker(...[marker, listener]: Parameters<PartitionLog['appendMarker']>): void {

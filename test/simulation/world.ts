@@ -10,6 +10,7 @@
  */
 
 import type { Arena } from '../../src/memory/arena.ts';
+import type { BatchPreparation } from '../../src/preparation/batch-preparation.ts';
 import { tailsName } from '../../src/storage/tail-journal.ts';
 import type { HistoryEvent } from './anomaly-checker.ts';
 import { BrokerProcess, dataPath, type BrokerProcessOptions } from './broker-process.ts';
@@ -27,6 +28,7 @@ import { TopicLedger } from './topic-ledger.ts';
 export interface WorldOptions {
   readonly scheduler: Scheduler;
   readonly arena: Arena;
+  readonly preparation: BatchPreparation;
   readonly profile: Profile;
   readonly wraps: BrokerProcessOptions['wraps'];
 }
@@ -256,10 +258,11 @@ export class World {
   }
 
   #newProcess(): BrokerProcess {
-    const { scheduler, arena, wraps, profile } = this.#options;
+    const { scheduler, arena, preparation, wraps, profile } = this.#options;
     const process: BrokerProcess = new BrokerProcess({
       scheduler,
       arena,
+      preparation,
       wraps,
       settings,
       disk: this.#disk,
@@ -267,6 +270,7 @@ export class World {
       directFromBytes: profile.directFromBytes,
       loneChance: profile.loneChance,
       loneSynced: () => this.count('lone syncs'),
+      counted: (what) => this.count(what),
       died: () => {
         this.count('deaths within a call');
         // Not within the call: what the process still does must find its disk as it was.

@@ -174,7 +174,10 @@ test('passes on what the log says', async () => {
     errorMessage: 'Too old.',
     recordErrors: [{ index: 3, message: 'This one.' }],
   };
-  logOf(harness, topic).append = (_batch, _options, listener) => listener(result);
+  logOf(harness, topic).append = (_batch, _options, listener) => {
+    listener(result);
+    return true;
+  };
   expect(await produce(harness, latest, requestOf(topic, latest, 1, [0, batchOf(['a'])]))).toMatchObject([
     {
       errorCode: ErrorCode.INVALID_TIMESTAMP,
@@ -227,7 +230,7 @@ test('says after its time which partitions it still waits for, and their records
 
 describe('batches that take long to check', () => {
   const batches = (...indexes: number[]): Records[] => indexes.map((index) => [index, batchOf([`to ${index}`])]);
-  const turnMs = 100;
+  const turnMs = 20;
 
   /** A broker on whose clock each append to `slow` takes longer than a turn. */
   async function openSlow() {
@@ -240,7 +243,7 @@ describe('batches that take long to check', () => {
       log.append = (...args) => {
         order.push(partition);
         if (partition === 0) harness.clock.advance(turnMs + 1);
-        append(...args);
+        return append(...args);
       };
     }
     return { harness, topic, order };
@@ -323,7 +326,7 @@ describe('batches that take long to check', () => {
 
   it('close the connection of a request with acks=0 where one of them is refused', async () => {
     const { harness, topic } = await openSlow();
-    logOf(harness, topic, 1).append = (_batch, _options, listener) =>
+    logOf(harness, topic, 1).append = (_batch, _options, listener) => {
       listener({
         errorCode: ErrorCode.CORRUPT_MESSAGE,
         baseOffset: noOffset,
@@ -332,6 +335,8 @@ describe('batches that take long to check', () => {
         errorMessage: null,
         recordErrors: [],
       });
+      return true;
+    };
     await harness.send(produceApi, latest, requestOf(topic, latest, 0, [0, batchOf(['a'])], [1, batchOf(['b'])]));
     expect(harness.connection.open).toBe(true);
     harness.clock.advance(1);
