@@ -45,6 +45,8 @@ export abstract class EpochMember<Response extends Heartbeat> {
   protected epoch = 0;
   /** Whether the broker has not heard yet what the member has. */
   protected mustTell = false;
+  /** Its last heartbeat was not answered: whatever the answer said, it has not heard. */
+  protected isUnheard = false;
   #incarnation = 0;
 
   constructor(world: World, options: EpochMemberOptions) {
@@ -102,6 +104,7 @@ export abstract class EpochMember<Response extends Heartbeat> {
     const sentMs = world.scheduler.nowMs;
     const isJoining = this.epoch === 0;
     const response = await this.send(client, isJoining);
+    this.isUnheard = response === null;
     if (response === null) return false;
     if (response.errorCode !== ErrorCode.NONE) {
       world.count(`${kind} heartbeat: ${errorName(response.errorCode as ErrorCode)}`);

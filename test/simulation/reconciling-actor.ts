@@ -34,13 +34,15 @@ export class ReconcilingActor extends EpochMember<ConsumerGroupHeartbeatResponse
   }
 
   protected override send(client: SimulatedClient, isJoining: boolean): Promise<ConsumerGroupHeartbeatResponse | null> {
-    const fields: Partial<ConsumerGroupHeartbeatRequest> = isJoining
-      ? {
-          rebalanceTimeoutMs: consumerSessionTimeoutMs * 2,
-          subscribedTopicNames: this.world.topics.all.map(({ name }) => name),
-          topicPartitions: [],
-        }
-      : { topicPartitions: this.mustTell ? this.#fields() : null };
+    // As Kafka's clients do, a member that was not answered says all of it again, so that it is told all.
+    const fields: Partial<ConsumerGroupHeartbeatRequest> =
+      isJoining || this.isUnheard
+        ? {
+            rebalanceTimeoutMs: consumerSessionTimeoutMs * 2,
+            subscribedTopicNames: this.world.topics.all.map(({ name }) => name),
+            topicPartitions: this.#fields(),
+          }
+        : { topicPartitions: this.mustTell ? this.#fields() : null };
     return this.#request(client, { memberEpoch: this.epoch, ...fields });
   }
 
