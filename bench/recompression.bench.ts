@@ -1,30 +1,23 @@
-/**
- * A produced batch brought into the compression that its topic asks for: checked, compressed, with a header of its own; here,
- * and by the worker, to which each batch goes as a copy.
- */
+/** A produced batch brought into the compression that its topic asks for: checked, compressed, with a header of its own. */
 
 import * as wasmZstd from '@foxglove/wasm-zstd';
 import { crc32c as nativeCrc32c } from '@node-rs/crc32';
 import { compressionsAlgorithms } from '@platformatic/kafka';
 import { gzipSync } from 'node:zlib';
-import { silentLogger } from '../src/base/logger.ts';
 import { ScanFlag } from '../src/memory/core.ts';
-import { WorkerPreparer } from '../src/preparation/worker-preparer.ts';
 import { Compression, hasValidCrc, recordCountAt } from '../src/records/record-batch.ts';
 import { readScanRow } from '../src/storage/batch-check.ts';
-import { sharedCopy } from '../src/storage/batch-preparer.ts';
 import { recompressBatch } from '../src/storage/batch-recompression.ts';
 import { defaultLogConfig } from '../src/storage/log-config.ts';
 import { RecordValidator } from '../src/storage/record-validation.ts';
 import { scratchBodyAddress, scratchBodySizeBytes, scratchRowsAddress } from '../src/storage/scratch.ts';
+import type { StoreContext } from '../src/storage/store-context.ts';
 import { type Benchmark, repeated } from './benchmark.ts';
 import { arena, filledBuilder, placed, readAll } from './material.ts';
 
 const batchesPerRun = 4;
 /** As the broker's. */
 const zstdLevel = 3;
-const taskUrl = new URL('../../dist/preparation/preparation-task.js', import.meta.url);
-const task = { origin: 'client', sealed: true, storedBytesMax: 1024 * 1024, nowMs: Date.now() } as const;
 
 const codecs = [
   { name: 'lz4', codec: Compression.LZ4, rival: '@platformatic/kafka', pack: compressionsAlgorithms.lz4.compressSync },
@@ -53,8 +46,7 @@ export function recompressionBenchmarks(): Benchmark[] {
   const count = recordCountAt(batch, 0);
   const rows = scratchRowsAddress(arena);
   const validator = new RecordValidator(arena, scratchBodyAddress(arena), scratchBodySizeBytes(arena));
-  const context = { arena, validator };
-  const preparer = new WorkerPreparer(taskUrl, arena.layout, silentLogger);
+  const context = { arena, validator } as StoreContext;
   return codecs.map(({ name, codec, rival, pack }) => {
     const config = { ...defaultLogConfig, compression: codec };
     return {
@@ -72,17 +64,6 @@ export function recompressionBenchmarks(): Benchmark[] {
             const made = recompressBatch(context, row, address, config);
             return 'errorCode' in made ? -1 : row.recordCount;
           }),
-        },
-        {
-          name: 'the same by the worker, of a copy',
-          run: async () => {
-            let last = 0;
-            for (let i = 0; i < batchesPerRun; i++) {
-              const { outcome } = await preparer.prepare({ ...task, batch: sharedCopy(batch), config });
-              last = 'errorCode' in outcome ? -1 : outcome.recordCount;
-            }
-            return last;
-          },
         },
         {
           name: `JavaScript with @node-rs/crc32 and ${rival}`,

@@ -76,7 +76,7 @@ await joined('verify/verify-command.ts', 'verify.cjs', { format: 'cjs' });
 await joined('main-entry.ts', 'main.cjs', { format: 'cjs' }, define);
 await joined('index-entry.ts', 'index.js', { format: 'esm' }, define);
 writeFileSync(`${dist}main.js`, "#!/usr/bin/env node\nimport './main.cjs';\n");
-for (const task of ['flush/flush-task', 'compaction/compaction-task', 'preparation/preparation-task']) {
+for (const task of ['flush/flush-task', 'compaction/compaction-task']) {
   await joined(`${task}.ts`, `${task}.js`, { format: 'esm' });
 }
 await keepCode();

@@ -34,7 +34,6 @@ import {
 import { Gateway } from './gateway/gateway.ts';
 import type { ConsumedRecord, ConsumeOptions } from './gateway/record-iterator.ts';
 import { Arena, defaultArenaOptions, type ArenaOptions } from './memory/arena.ts';
-import { WorkerPreparer } from './preparation/worker-preparer.ts';
 import { CountingLogger } from './program/counting-logger.ts';
 import type { DoorAddress } from './program/door-address.ts';
 import { Doors } from './program/doors.ts';
@@ -375,13 +374,12 @@ async function openBroker(
   const executor = executorOf(arena, fileSystem, config);
   undo.add(() => executor.stop());
   const shared = { clock: systemClock, random: systemRandom, logger };
-  const preparer = new WorkerPreparer(compiledUrl('preparation/preparation-task.js'), arena.layout, logger);
-  const parts = { arena, executor, compactor: compactor(fileSystem), preparer };
+  const storage = { directory: path, fileSystem, arena, executor, compactor: compactor(fileSystem), onDefect };
   const isMarked = format === formatVersion;
   const onOpenLogs = (count: number): void => descriptors.logsAre(count);
   const mayWait = (): boolean => ownsThread && clients.mayWait();
   const store = await explainingFailures(path, () =>
-    LocalLogStore.open({ directory: path, fileSystem, ...parts, ...shared, isMarked, onOpenLogs, mayWait, onDefect }),
+    LocalLogStore.open({ ...storage, ...shared, isMarked, onOpenLogs, mayWait }),
   );
   undo.add(() => store.close());
   const descriptors = new DescriptorShares({

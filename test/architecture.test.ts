@@ -18,7 +18,6 @@ const mayImport: Record<string, readonly string[]> = {
   storage: ['base', 'records', 'memory'],
   flush: ['base', 'records', 'memory', 'storage'],
   compaction: ['base', 'records', 'memory', 'storage'],
-  preparation: ['base', 'records', 'memory', 'storage'],
   protocol: ['base', 'records'],
   broker: ['base', 'records', 'memory', 'storage', 'flush', 'protocol'],
   gateway: ['base', 'records', 'memory', 'storage', 'flush', 'protocol', 'broker'],

@@ -6,6 +6,7 @@
 
 import { ErrorCode, errorName } from '../base/error-code.ts';
 import { noRecordNumber } from '../records/named-records.ts';
+import type { LogStore } from '../storage/partition-log.ts';
 import { outOfOrder, type NamedProducer } from './named-producers.ts';
 import type { PublishLane } from './publish-lane.ts';
 import { PublishOutcome } from './publish-outcome.ts';
@@ -13,6 +14,7 @@ import { noRun, type PublishStream } from './publish-stream.ts';
 import type { Problem } from './topic-creation.ts';
 
 export interface NamedOrderOptions {
+  readonly store: Pick<LogStore, 'whenRoom'>;
   readonly tellSoon: (stream: PublishStream) => void;
   readonly refuse: (stream: PublishStream, run: number, topic: string, partition: number, problem: Problem) => void;
 }
@@ -60,7 +62,9 @@ export class NamedOrder {
 
   /** Calls `then` once everything that was handed in of a named producer's lane was given to the log. */
   flush(lane: PublishLane, then: () => void): void {
-    lane.whenSent(() => {
+    lane.submit();
+    // The store gives room in the order of asking.
+    this.#options.store.whenRoom(0, () => {
       lane.target.dropIfEmpty(lane);
       then();
     });

@@ -18,7 +18,6 @@ import type { NamedProducer } from './named-producers.ts';
 import type { PublishOutcome } from './publish-outcome.ts';
 import type { PublishLane } from './publish-lane.ts';
 import type { PublishTarget } from './publish-target.ts';
-import type { WaitingBytes } from './waiting-bytes.ts';
 
 /** Hears what became of a stream's records. Called between the turns that handed them in, never from within `publish`. */
 export interface PublishListener {
@@ -83,10 +82,12 @@ export interface StreamOwner {
     start: number,
     end: number,
   ): boolean;
-  /** Of which so much waits already that streams should hand in no more for `target`; else null. */
-  crowding(target: PublishTarget): WaitingBytes | null;
+  /** Whether so much waits already that streams should hand in no more. */
+  readonly crowded: boolean;
   /** Calls `stream.tell` soon. */
   tellSoon(stream: PublishStream): void;
+  /** Calls `stream.roomAgain` once it is not crowded any more. */
+  wakeLater(stream: PublishStream): void;
 }
 
 const firstCapacity = 4;
@@ -129,8 +130,6 @@ export class PublishStream {
   #endOrdinal = 0;
   #waitingBytes = 0;
   #blocked = false;
-  /** What was handed in last when it was told to stop; null where it was not yet. */
-  #stoppedAt: PublishTarget | null = null;
   #closed = false;
   /** Whether the publisher has it among those that are told soon. */
   telling = false;
@@ -186,7 +185,7 @@ export class PublishStream {
   ): boolean {
     this.#fill(partition, key, value, timestampMs, headers);
     this.#owner.take(this, target, fields);
-    return this.#mayGoOn(target);
+    return this.#mayGoOn();
   }
 
   /** As `publish`, of a value that is `[start, end)` of `bytes`, with neither key nor headers, timed now. */
@@ -197,7 +196,7 @@ export class PublishStream {
       fields.valueEnd = end;
       this.#owner.take(this, target, fields);
     }
-    return this.#mayGoOn(target);
+    return this.#mayGoOn();
   }
 
   /**
@@ -221,7 +220,7 @@ export class PublishStream {
     fields.number = number;
     fields.previousNumber = previousNumber;
     this.#owner.take(this, target, fields);
-    return this.#mayGoOn(target);
+    return this.#mayGoOn();
   }
 
   /** Nothing is told from here on; what was handed in goes its way. */
@@ -322,8 +321,7 @@ export class PublishStream {
   roomAgain(): void {
     if (this.#closed || this.#isHeld()) return;
     if (!this.#blocked || this.#waitingBytes > this.#maxWaitingBytes / 2) return;
-    const crowding = this.#stoppedAt === null ? null : this.#owner.crowding(this.#stoppedAt);
-    if (crowding !== null) return crowding.wakeLater(this);
+    if (this.#owner.crowded) return this.#owner.wakeLater(this);
     this.#blocked = false;
     this.#listener.resumed?.();
   }
@@ -365,14 +363,16 @@ export class PublishStream {
     return true;
   }
 
-  /** Whether more may be handed in, once something was for `target`. */
-  #mayGoOn(target: PublishTarget): boolean {
+  #mayGoOn(): boolean {
     if (this.#blocked) return false;
-    const crowding = this.#hold === null ? this.#owner.crowding(target) : null;
-    if (crowding === null && this.#hold === null && this.#waitingBytes <= this.#maxWaitingBytes) return true;
+    if (this.#hold !== null) {
+      this.#blocked = true;
+      return false;
+    }
+    const crowded = this.#owner.crowded;
+    if (!crowded && this.#waitingBytes <= this.#maxWaitingBytes) return true;
     this.#blocked = true;
-    this.#stoppedAt = target;
-    crowding?.wakeLater(this);
+    if (crowded) this.#owner.wakeLater(this);
     return false;
   }
 

@@ -8,7 +8,6 @@ import type { TopicImage } from '../broker/metadata-image.ts';
 import { partitionOfKey } from '../records/murmur2.ts';
 import type { Durability } from '../storage/partition-log.ts';
 import type { PublishLane } from './publish-lane.ts';
-import type { WaitingBytes } from './waiting-bytes.ts';
 
 const durabilities: readonly Durability[] = ['none', 'written', 'synced'];
 
@@ -25,8 +24,6 @@ export class PublishTarget {
   kept: PublishTarget = this;
   /** The topic is being created, and records wait for it. */
   isMissing = false;
-  /** Its share of what may wait in slow lanes; null as long as none of its lanes was slow. */
-  slow: WaitingBytes | null = null;
   #nextPartition = 0;
   #lanes: (PublishLane | undefined)[][] = [[], [], []];
   readonly #namedLanes = new Map<string, PublishLane>();

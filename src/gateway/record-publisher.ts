@@ -41,10 +41,7 @@ import type { Problem } from './topic-creation.ts';
 import { WaitingBytes } from './waiting-bytes.ts';
 
 export interface PublisherOptions {
-  /**
-   * From here on streams are told to stop: bytes that are not in the log's hands yet. As much again may wait where batches
-   * take long to compress, which stops those alone who send there. Default 16 MiB.
-   */
+  /** From here on streams are told to stop: bytes that are not in the log's hands yet. Default 16 MiB. */
   readonly maxWaitingBytes?: number;
 }
 
@@ -76,8 +73,6 @@ export interface PublishedRecord {
 
 const defaultMaxWaitingBytes = 16 * 1024 * 1024;
 const defaultStreamBytes = 8 * 1024 * 1024;
-/** So many topics together may have as much waiting in slow lanes as all the others in theirs; one alone has its part of it. */
-const slowTopics = 4;
 
 export class RecordPublisher implements StreamOwner {
   /** For doors whose senders have no connection of their own. */
@@ -86,8 +81,6 @@ export class RecordPublisher implements StreamOwner {
   readonly #targets = new Map<string, PublishTarget>();
   /** Bytes in open batches, in batches that wait for room, and of records that wait for their topic. */
   readonly #waiting: WaitingBytes;
-  /** The same of lanes whose batches take long to prepare; each topic has a share of it. */
-  readonly #slow: WaitingBytes;
   readonly #laneOwner: LaneOwner;
   readonly #named: NamedOrder;
   readonly #missing: MissingTopics;
@@ -104,21 +97,17 @@ export class RecordPublisher implements StreamOwner {
     const tellSoon = (stream: PublishStream): void => this.tellSoon(stream);
     const refuse = this.#refuse.bind(this);
     this.#broker = broker;
-    const { maxWaitingBytes = defaultMaxWaitingBytes } = options;
-    this.#waiting = new WaitingBytes(maxWaitingBytes, tellSoon);
-    this.#slow = new WaitingBytes(maxWaitingBytes, tellSoon);
+    this.#waiting = new WaitingBytes(options.maxWaitingBytes ?? defaultMaxWaitingBytes, tellSoon);
     const { store } = broker;
     this.#laneOwner = {
       store,
       buffers: new BufferPool(),
       waiting: this.#waiting,
-      slowShare: () => new WaitingBytes(maxWaitingBytes / slowTopics, tellSoon, this.#slow),
       opened: (lane) => void this.#lanes.push(lane),
       mayGo: () => this.#startTurn(),
       tellSoon,
-      failed: (error) => broker.logger.error({ error }, 'Records could not be stored, by a defect.'),
     };
-    this.#named = new NamedOrder({ tellSoon, refuse });
+    this.#named = new NamedOrder({ store, tellSoon, refuse });
     this.#missing = new MissingTopics({
       broker,
       waiting: this.#waiting,
@@ -141,13 +130,11 @@ export class RecordPublisher implements StreamOwner {
 
   /** Bytes that are not in the log's hands yet; for metrics. */
   get waitingBytes(): number {
-    return this.#waiting.count + this.#slow.count;
+    return this.#waiting.count;
   }
 
-  /** As `StreamOwner`. */
-  crowding({ kept: { slow } }: PublishTarget): WaitingBytes | null {
-    if (this.#waiting.crowded) return this.#waiting;
-    return slow !== null && slow.crowded ? slow : null;
+  get crowded(): boolean {
+    return this.#waiting.crowded;
   }
 
   /** A stream for one sender, which hears what becomes of its records. Close it when the sender is gone. */
@@ -175,10 +162,7 @@ export class RecordPublisher implements StreamOwner {
     records: readonly RecordToPublish[],
     durability: Durability = 'synced',
   ): Promise<PublishedRecord[]> {
-    const target = this.target(topic);
-    for (let crowding = this.crowding(target); crowding !== null; crowding = this.crowding(target)) {
-      await crowding.someLeft();
-    }
+    while (this.crowded) await this.#waiting.someLeft();
     const results: PublishedRecord[] = [];
     if (records.length === 0) return results;
     return new Promise((resolve) => {
@@ -198,6 +182,7 @@ export class RecordPublisher implements StreamOwner {
         },
         { durability, maxWaitingBytes: Infinity },
       );
+      const target = this.target(topic);
       for (const { partition = -1, key = null, value = null, timestampMs = -1, headers = null } of records) {
         stream.publish(target, partition, key, value, timestampMs, headers);
       }
@@ -255,7 +240,7 @@ export class RecordPublisher implements StreamOwner {
       !stream.overfull;
     if (!isNext) return false;
     const sizeBytes = open.encoder.appendValue(bytes, start, end, this.#nowMs);
-    lane.took(sizeBytes);
+    this.#waiting.add(sizeBytes);
     stream.tookNext(sizeBytes);
     return true;
   }
@@ -316,7 +301,7 @@ export class RecordPublisher implements StreamOwner {
       lane.lastNumber = number;
     }
     const sizeBytes = batch.encoder.sizeBytes - before;
-    lane.took(sizeBytes);
+    this.#waiting.add(sizeBytes);
     if (batch.lastStream !== stream) batch.streams.push(stream);
     batch.lastStream = stream;
     if (run !== noRun) return stream.moved(run, batch.outcome, delta);
@@ -338,6 +323,10 @@ export class RecordPublisher implements StreamOwner {
     stream.telling = true;
     this.#toTell.push(stream);
     if (this.#toTell.length === 1) queueMicrotask(() => this.#tell());
+  }
+
+  wakeLater(stream: PublishStream): void {
+    this.#waiting.wakeLater(stream);
   }
 
   #tell(): void {

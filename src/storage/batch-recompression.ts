@@ -1,6 +1,6 @@
 /**
- * Brings a batch that stands in the arena into the compression that its topic asks for (`compression.type`). Of whoever
- * checks batches; synchronous, from the records that the validator has just looked at, through the arena's scratch:
+ * Brings a batch that stands in the ring into the compression that its topic asks for (`compression.type`). I/O thread;
+ * synchronous, from the records that the validator has just looked at, through the arena's scratch:
  *
  *   │ scan rows: the codecs' working memory │ inflated body │ the batch as it will be stored │
  *
@@ -12,17 +12,14 @@ import { asAddress, type Address } from '../base/numbers.ts';
 import { attributeBit, batchHeaderSizeBytes, compressionOf, isControl } from '../records/record-batch.ts';
 import type { Refusal, ScannedBatch } from './batch-check.ts';
 import { deflateBatch, deflatedBound } from './batch-deflater.ts';
-import type { CheckingContext } from './batch-scan.ts';
 import type { LogConfig } from './log-config.ts';
 import { scratchBodyAddress, scratchBodySizeBytes, scratchRowsAddress } from './scratch.ts';
+import type { StoreContext } from './store-context.ts';
 
 const alignmentBytes = 64;
 
 /** Whether a topic with `config` stores the batch in another compression than it has. */
-export function needsRecompression(
-  { attributes }: Pick<ScannedBatch, 'attributes'>,
-  { compression }: LogConfig,
-): boolean {
+export function needsRecompression({ attributes }: ScannedBatch, { compression }: LogConfig): boolean {
   return compression !== null && compressionOf(attributes) !== compression && !isControl(attributes);
 }
 
@@ -32,7 +29,7 @@ export function needsRecompression(
  * compressed again here.
  */
 export function recompressBatch(
-  { arena, validator }: CheckingContext,
+  { arena, validator }: StoreContext,
   batch: ScannedBatch,
   address: Address,
   { compression, compressionLevels }: LogConfig,

@@ -1,40 +1,32 @@
 /**
- * A batch that was just put into the arena: scanned by the core, its records checked, its maximum timestamp put right.
- * I/O thread, or the one that prepares batches. Whether the partition takes it is decided by `batch-check.ts` and the writer.
+ * A batch that was just put into the ring: scanned by the core, its records checked, its maximum timestamp put right.
+ * I/O thread. Whether the partition takes it is decided by `batch-check.ts` and the writer.
  */
 
 import type { Address } from '../base/numbers.ts';
-import type { Arena } from '../memory/arena.ts';
 import { ScanFlag } from '../memory/core.ts';
 import { isLogAppendTime } from '../records/record-batch.ts';
 import { isCompressed, isForRecords, readScanRow, refusalOf, type Refusal, type ScannedBatch } from './batch-check.ts';
 import type { LogConfig } from './log-config.ts';
 import type { AppendOptions } from './partition-log.ts';
 import { recordErrorsOf } from './record-errors.ts';
-import type { RecordValidator } from './record-validation.ts';
 import { scratchRowsAddress } from './scratch.ts';
+import type { StoreContext } from './store-context.ts';
 
 const noLeaderEpoch = -1;
-
-/** What batches are checked with: the validator's scratch is the arena's. */
-export interface CheckingContext {
-  readonly arena: Arena;
-  readonly validator: RecordValidator;
-}
 
 /**
  * The batch in the `sizeBytes` bytes at `address` of the arena as numbers, or why a log with `config` refuses it at
  * `nowMs`. Where the topic keeps the producer's time, the header's maximum timestamp is corrected in place, as Kafka
- * corrects it. The refusal is `takesLong` where its records inflate to more than `inflatedBytesMax`.
+ * corrects it.
  */
 export function scanProduced(
-  { arena, validator }: CheckingContext,
+  { arena, validator }: StoreContext,
   address: Address,
   sizeBytes: number,
-  { origin, sealed = true }: Pick<AppendOptions, 'origin' | 'sealed'>,
+  { origin, sealed = true }: AppendOptions,
   config: LogConfig,
   nowMs: number,
-  inflatedBytesMax = Infinity,
 ): { readonly batch: ScannedBatch; readonly refusal: Refusal | null } {
   const { bytes, core, view } = arena;
   const rowsAddress = scratchRowsAddress(arena);
@@ -42,7 +34,7 @@ export function scanProduced(
   core.scanBatches(address, sizeBytes, rowsAddress, 1, sizeBytes, flags);
   const batch = readScanRow(view, rowsAddress);
   const statedTimestamp = batch.maxTimestamp;
-  const unreadable = validator.validateBatch(batch, address, config, inflatedBytesMax);
+  const unreadable = validator.validateBatch(batch, address, config);
   let refusal = unreadable ?? refusalOf(batch, sizeBytes, origin, config, nowMs);
   if (refusal !== null && unreadable === null && isForRecords(refusal, batch, config)) {
     const { body } = validator;

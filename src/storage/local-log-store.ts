@@ -21,7 +21,6 @@ import { FlushQueue } from '../memory/flush-queue.ts';
 import { IngestRing } from '../memory/ingest-ring.ts';
 import { attributesAt, batchHeaderSizeBytes } from '../records/record-batch.ts';
 import { inflateBatch } from './batch-inflater.ts';
-import type { BatchPreparer } from './batch-preparer.ts';
 import { BufferPool } from './buffer-pool.ts';
 import type { CompactionSettings, Compactor } from './compactor.ts';
 import type { DiskSpace, FileSystem } from './file-system.ts';
@@ -36,9 +35,8 @@ import { OpenLogs } from './open-logs.ts';
 import { PartitionDirectories } from './partition-directories.ts';
 import type { LogStore, PartitionLog } from './partition-log.ts';
 import { emptyAt, type PartitionState } from './partition-state.ts';
-import { PreparationQueue } from './preparation-queue.ts';
+import { RecordValidator } from './record-validation.ts';
 import { scratchBodyAddress, scratchBodySizeBytes } from './scratch.ts';
-import { largestInflatedBytes, scratchValidator } from './scratch-validator.ts';
 import { SegmentFiles } from './segment-files.ts';
 import { partitionDirectoryName } from './segment-name.ts';
 import { startOrOnlyRead } from './start-or-only-read.ts';
@@ -62,8 +60,6 @@ export interface LocalLogStoreOptions {
   readonly executor: FlushExecutor;
   /** Without one nothing is compacted. */
   readonly compactor?: Compactor;
-  /** Without one this thread checks and compresses batches itself, however long it takes. The store closes it. */
-  readonly preparer?: BatchPreparer;
   /** Bounds of what is kept bound to workers, open for reading and loaded; by default those of the parts. */
   readonly maxOpenLogs?: number;
   /** Hears now and then how many logs are bound to a flush worker: so many files, and some, are best kept open. */
@@ -82,6 +78,8 @@ export interface LocalLogStoreOptions {
 
 /** A batch and its fields take at least so much of a request that brings it. */
 const smallestRequestBatchBytes = 71;
+/** Kafka's producers end a batch at some megabytes before compression; a kilobyte can stand for gigabytes. */
+const largestInflatedBytes = 64 * 1024 * 1024;
 /** Logs whose last files are written at once at the end: each has one open. */
 const finalFilesAtOnce = 32;
 /** What opening a partition takes of the ring beside the data directory's path: its own name, a topic id and its tail. */
@@ -108,7 +106,6 @@ export class LocalLogStore implements LogStore, LogOwner {
   #slots = 0;
   /** A flush worker ended by a defect. */
   #workerEnded = false;
-  #isClosing = false;
   #closing: Promise<void> | null = null;
 
   private constructor(options: LocalLogStoreOptions, start: StoreStart, refusal: string | null) {
@@ -147,7 +144,9 @@ export class LocalLogStore implements LogStore, LogOwner {
   }
 
   get maxRequestBytes(): number {
-    return this.#context.maxRequestBytes;
+    const { ring, arena } = this.#context;
+    // Recovery looks at a batch as a whole, in the scratch: one that does not fit there would be cut off.
+    return Math.min(ring.maxReservationBytes - this.#openingBytesMax, scratchBodySizeBytes(arena));
   }
 
   /** Bytes in the ring that wait for the disk; for metrics. */
@@ -205,7 +204,7 @@ export class LocalLogStore implements LogStore, LogOwner {
     const { ring } = this.#context;
     const batchCount = Math.ceil(sizeBytes / smallestRequestBatchBytes);
     const opening = batchCount * (this.#options.directory.length + openingBytes);
-    return ring.whenRoom(sizeBytes + Math.min(opening, openingBytesMaxOf(ring)), proceed);
+    return ring.whenRoom(sizeBytes + Math.min(opening, this.#openingBytesMax), proceed);
   }
 
   space(): Promise<DiskSpace> {
@@ -223,6 +222,11 @@ export class LocalLogStore implements LogStore, LogOwner {
     const recordsBytes = sizeBytes - batchHeaderSizeBytes;
     const size = inflateBatch(arena, attributesAt(bytes, at), recordsAddress, recordsBytes, body, capacityBytes);
     return size < 0 ? null : arena.bytes.slice(body, body + size);
+  }
+
+  /** Room for a request that brings batches to many partitions at once, which opens them all. */
+  get #openingBytesMax(): number {
+    return this.#context.ring.maxReservationBytes >>> 2;
   }
 
   /**
@@ -253,8 +257,6 @@ export class LocalLogStore implements LogStore, LogOwner {
   }
 
   close(): Promise<void> {
-    // What is being prepared is refused, and nothing that stands behind it may be taken: so nothing is any more.
-    this.#isClosing = true;
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -296,12 +298,6 @@ export class LocalLogStore implements LogStore, LogOwner {
   }
 
   async #close(): Promise<void> {
-    const preparationEnded = this.#context.preparations?.close();
-    await this.#closeLogs();
-    await preparationEnded;
-  }
-
-  async #closeLogs(): Promise<void> {
     const { fileSystem, directory, executor, logger } = this.#options;
     await this.#upkeep.stop();
     const logs = [...this.#logs.values()];
@@ -383,7 +379,6 @@ export class LocalLogStore implements LogStore, LogOwner {
         'The memory for segment indexes is used up, so that reads search longer: use fewer partitions or a larger index.interval.bytes.',
       );
     });
-    const ring = new IngestRing(asAddress(layout.ringAddress), layout.ringSizeBytes);
     return {
       directory,
       fileSystem,
@@ -392,31 +387,26 @@ export class LocalLogStore implements LogStore, LogOwner {
       logger,
       arena,
       heap,
-      ring,
+      ring: new IngestRing(asAddress(layout.ringAddress), layout.ringSizeBytes),
       channels: layout.queueAddresses.map((address, workerIndex) => this.#makeChannel(address, workerIndex)),
       segmentFiles: new SegmentFiles(fileSystem, options.maxOpenSegmentFiles),
       indexes: new IndexCache(fileSystem, arena, heap, options.sealedIndexBytesMax),
       buffers: new BufferPool(),
-      validator: scratchValidator(arena),
-      preparations: options.preparer === undefined ? null : new PreparationQueue(options.preparer),
-      // Recovery looks at a batch as a whole, in the scratch: one that does not fit there would be cut off.
-      maxRequestBytes: Math.min(ring.maxReservationBytes - openingBytesMaxOf(ring), scratchBodySizeBytes(arena)),
+      validator: new RecordValidator(
+        arena,
+        scratchBodyAddress(arena),
+        Math.min(scratchBodySizeBytes(arena), largestInflatedBytes),
+      ),
       names: { used: 0, max: options.maxNamedProducers ?? maxNamedProducers },
       tails: new TailSet(directory, tails),
       leaderEpoch,
       refusal: this.refusal,
-      isClosing: () => this.#isClosing,
       takeSlot: () => this.#slots++,
       used: (log) => this.#openLogs.used(log),
       checkpointSoon: () => this.#upkeep.checkpointUrgent(),
       saveLogStartOffsets: () => this.#upkeep.saveLogStarts(),
     };
   }
-}
-
-/** Room for a request that brings batches to many partitions at once, which opens them all. */
-function openingBytesMaxOf({ maxReservationBytes }: IngestRing): number {
-  return maxReservationBytes >>> 2;
 }
 
 function homelessKey({ topic, partition, topicId }: Pick<PartitionState, 'topic' | 'partition' | 'topicId'>): string {

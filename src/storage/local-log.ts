@@ -7,14 +7,12 @@
  *   LogRetention: where the log begins        log-checkpoint.ts: from where recovery begins        time-lookup.ts
  */
 
-import { present } from '../base/assert.ts';
 import type { Timer } from '../base/clock.ts';
 import { ErrorCode } from '../base/error-code.ts';
 import { EnvironmentError, EnvironmentErrorCode } from '../base/environment-error.ts';
 import { noOffset, type Offset } from '../base/numbers.ts';
 import { Listeners } from '../base/listeners.ts';
 import { FlushFailure } from '../memory/flush-messages.ts';
-import type { PreparationTask, PreparedBatch } from './batch-preparer.ts';
 import { checkpointLog, tailSettled, writeFinalFiles } from './log-checkpoint.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
 import type { CompactionSettings, Compactor } from './compactor.ts';
@@ -42,7 +40,6 @@ import type {
 } from './partition-log.ts';
 import type { PartitionState } from './partition-state.ts';
 import { confirmStored, resumeProducer } from './named-resumption.ts';
-import type { Preparation } from './preparation-queue.ts';
 import { hasProducersToLoad, loadProducers } from './producer-loading.ts';
 import { partitionDirectoryName } from './segment-name.ts';
 import type { Closable, StoreContext } from './store-context.ts';
@@ -146,30 +143,9 @@ export class LocalLog implements PartitionLog, Closable, FlusherOwner {
     return this.state.isDamaged;
   }
 
-  append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
+  append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
     if (!this.#producersLoaded) this.#loadProducers();
-    const isDone = this.#writer.append(batch, options, listener);
-    this.#appended();
-    return isDone;
-  }
-
-  prepare(batch: Uint8Array<SharedArrayBuffer>, { origin, sealed = true }: AppendOptions): Preparation {
-    const { preparations, clock, maxRequestBytes } = this.#context;
-    const taskOf = (): PreparationTask => {
-      const { config } = this;
-      return { batch, origin, sealed, storedBytesMax: maxRequestBytes, config, nowMs: clock.nowMs() };
-    };
-    return present(preparations, 'who prepares nothing lets nothing take long').prepare(taskOf);
-  }
-
-  appendPrepared(prepared: PreparedBatch, options: AppendOptions, listener: AppendListener): boolean {
-    if (!this.#producersLoaded) this.#loadProducers();
-    const isDone = this.#writer.appendPrepared(prepared, options, listener);
-    this.#appended();
-    return isDone;
-  }
-
-  #appended(): void {
+    this.#writer.append(batch, options, listener);
     this.#context.used(this);
     this.#scheduleFlush();
     if (this.checkpointIsUrgent) this.#context.checkpointSoon();

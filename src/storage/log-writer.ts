@@ -3,7 +3,6 @@
  * and hands it to the flusher. I/O thread, one per log.
  *
  *   copy into the ring → scan → refuse? → producer: accept, duplicate, refuse → roll? → assign → index → WRITE
- *                                       └─ what was prepared elsewhere comes in here
  *
  * What is refused or a duplicate gives its room in the ring back. It does not follow what becomes of a WRITE; see
  * `log-flusher.ts`.
@@ -21,16 +20,13 @@ import { encodeMarker, markerSizeBytes } from '../records/transaction-marker.ts'
 import type { Stage } from './append-progress.ts';
 import { noRecordErrors, refusalOfSize, refuse, type Refusal, type ScannedBatch } from './batch-check.ts';
 import { addLastTime, indexAborted, indexBatch, lacksLastTime, noteTimestamp } from './batch-indexing.ts';
-import { preparesAlike, type PreparedBatch } from './batch-preparer.ts';
 import { needsRecompression, recompressBatch } from './batch-recompression.ts';
 import { scanProduced } from './batch-scan.ts';
-import { compressesLong, type InlineBounds, noInlineBounds, surelyTakesLong } from './inline-bounds.ts';
 import type { LogFlusher } from './log-flusher.ts';
 import type { LogState } from './log-state.ts';
 import type { AppendListener, AppendOptions, AppendResult, NamedAppend, TransactionMarker } from './partition-log.ts';
 import { markerRoomBytes } from './partition-log.ts';
 import type { EndMarker } from './producer-rules.ts';
-import { takesLong } from './record-validation.ts';
 import { emptySegment, type Segment } from './segment.ts';
 import { transactionEntrySizeBytes, type TransactionEntry } from './transaction-index.ts';
 
@@ -60,85 +56,44 @@ export class LogWriter {
   }
 
   /** As `PartitionLog.append`. */
-  append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
+  append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
     const log = this.#log;
     const refusal = this.#refusalBefore(batch.length, options) ?? this.#open();
     if (refusal !== null) {
       const { named } = options;
       if (named !== undefined && passes(refusal)) log.named.owe(named.name, named.firstNumber);
-      listener(this.#refused(refusal));
-      return true;
+      return listener(this.#refused(refusal));
     }
-    const bounds = this.#boundsOf(options);
-    if (surelyTakesLong(batch, log.config, bounds)) return false;
     const placed = this.#place(batch, 0);
+    const { position, address } = placed;
+    const { ring } = log.context;
     const nowMs = log.context.clock.nowMs();
     const { batch: scanned, refusal: problem } = scanProduced(
       log.context,
-      placed.address,
+      address,
       batch.length,
       options,
       log.config,
       nowMs,
-      bounds.inflatedBytes,
     );
     if (problem !== null) {
-      log.context.ring.withdraw(placed.position, batch.length);
-      if (problem === takesLong) return false;
-      listener(this.#refused(problem));
-      return true;
+      ring.withdraw(position, batch.length);
+      return listener(this.#refused(problem));
     }
     if (options.named !== undefined) {
-      if (this.#isRefusedNamed(scanned, placed, options.named, listener)) return true;
-    } else if (this.#isRepeatedOrRefused(scanned, placed, options, listener)) return true;
-    const stored = this.#inTopicsCompression(scanned, placed, options, bounds);
-    if (stored === takesLong) return false;
-    if ('errorCode' in stored) listener(this.#refused(stored));
-    else this.#accept(scanned, stored, options, null, null, nowMs, listener);
-    return true;
+      if (this.#isRefusedNamed(scanned, placed, options.named, listener)) return;
+    } else if (scanned.producerId >= 0 && this.#isRepeatedOrRefused(scanned, placed, options, listener)) return;
+    const stored = this.#inTopicsCompression(scanned, placed, options);
+    if ('errorCode' in stored) return listener(this.#refused(stored));
+    this.#accept(scanned, stored, options, null, null, nowMs, listener);
   }
 
-  /** As `PartitionLog.appendPrepared`. */
-  appendPrepared({ bytes, outcome, config }: PreparedBatch, options: AppendOptions, listener: AppendListener): boolean {
-    const log = this.#log;
-    if (config !== null && !preparesAlike(config, log.config)) return false;
-    if ('errorCode' in outcome) {
-      listener(this.#refused(outcome));
-      return true;
-    }
-    const refusal = this.#refusalBefore(bytes.length, options) ?? this.#open();
-    if (refusal !== null) {
-      listener(this.#refused(refusal));
-      return true;
-    }
-    const placed = this.#place(bytes, 0);
-    if (this.#isRepeatedOrRefused(outcome, placed, options, listener)) return true;
-    this.#accept(outcome, placed, options, null, null, log.context.clock.nowMs(), listener);
-    return true;
-  }
-
-  /** What is done here of a batch: all of one whose place among others has to be known at once. */
-  #boundsOf({ origin, named }: AppendOptions): InlineBounds {
-    const { preparations } = this.#log.context;
-    const isDoneHere = preparations === null || origin === 'coordinator' || named !== undefined;
-    return isDoneHere ? noInlineBounds : preparations.bounds;
-  }
-
-  /** The batch in the compression that its topic asks for; where it is refused for that, or `takesLong`, it is taken out of the ring. */
-  #inTopicsCompression(
-    scanned: ScannedBatch,
-    placed: PlacedBatch,
-    options: AppendOptions,
-    bounds: InlineBounds,
-  ): PlacedBatch | Refusal {
+  /** The batch in the compression that its topic asks for; where it is refused for that, it is taken out of the ring. */
+  #inTopicsCompression(scanned: ScannedBatch, placed: PlacedBatch, options: AppendOptions): PlacedBatch | Refusal {
     const { context, config } = this.#log;
     // Of a named producer's batch recovery has to read the last record as it stands there.
     if (options.named !== undefined || !needsRecompression(scanned, config)) return placed;
-    const { ring, arena, validator } = context;
-    if (compressesLong(validator.body.sizeBytes, config, bounds)) {
-      ring.withdraw(placed.position, placed.reservedBytes);
-      return takesLong;
-    }
+    const { ring, arena } = context;
     const made = recompressBatch(context, scanned, placed.address, config);
     ring.withdraw(placed.position, placed.reservedBytes);
     if ('errorCode' in made) return made;
@@ -201,8 +156,8 @@ export class LogWriter {
   }
 
   #refusalBefore(sizeBytes: number, { origin }: AppendOptions, roomBytes = sizeBytes): Refusal | null {
-    const { config, context, refusal } = this.#log;
-    if (this.#flusher.state === 'closed' || context.isClosing()) {
+    const { config, refusal } = this.#log;
+    if (this.#flusher.state === 'closed') {
       return refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, 'The partition is being closed.');
     }
     if (refusal !== null) return refuse(ErrorCode.KAFKA_STORAGE_ERROR, refusal);
@@ -258,7 +213,6 @@ export class LogWriter {
     options: AppendOptions,
     listener: AppendListener,
   ): boolean {
-    if (scanned.producerId < 0) return false;
     const { producers, context } = this.#log;
     const decision = producers.decide(producedBatch(scanned), options.origin);
     if (decision.outcome === 'accept') return false;

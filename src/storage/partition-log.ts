@@ -8,11 +8,9 @@
 import type { ErrorCode } from '../base/error-code.ts';
 import type { Offset } from '../base/numbers.ts';
 import type { TransactionOutcome } from '../records/transaction-marker.ts';
-import type { PreparedBatch } from './batch-preparer.ts';
-import type { CompactionSettings } from './compactor.ts';
 import type { DiskSpace } from './file-system.ts';
+import type { CompactionSettings } from './compactor.ts';
 import type { LogConfig } from './log-config.ts';
-import type { Preparation } from './preparation-queue.ts';
 
 /** What an append waits for: nothing (acks=0), the write (acks=1: survives kill -9), the sync (acks=all). */
 export type Durability = 'none' | 'written' | 'synced';
@@ -180,22 +178,8 @@ export interface PartitionLog {
    * last stored, so leave those records out and `confirm` them. OUT_OF_ORDER_SEQUENCE_NUMBER: a number before its first
    * was refused and has not come again, or `previousNumber` is not the last stored. PRODUCER_FENCED: another has a
    * higher epoch. THROTTLING_QUOTA_EXCEEDED: there are too many names.
-   *
-   * Returns false, having done nothing, where checking the batch, or compressing it as the topic asks, would hold the thread
-   * up for long: then it goes its way by `LongAppend`, and until that has ended the caller keeps back what has to stand
-   * behind it. That is never so of a named producer's batch, nor of one of a coordinator.
    */
-  append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean;
-  /**
-   * Checks and compresses a batch elsewhere, with the settings that hold once it is its turn; `batch` is a `sharedCopy` that
-   * nobody else uses.
-   */
-  prepare(batch: Uint8Array<SharedArrayBuffer>, options: AppendOptions): Preparation;
-  /**
-   * As `append`, for which the caller has made sure of room for `prepared.bytes`; its records are not checked again. Returns
-   * false, having done nothing, where the settings that it was prepared with do not hold any more: then `prepare` it again.
-   */
-  appendPrepared(prepared: PreparedBatch, options: AppendOptions, listener: AppendListener): boolean;
+  append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void;
   /**
    * Ends the producer's transaction here: appends a control batch, whose durability is always 'synced', whatever the
    * topic says. The caller has made sure that the ring has room (`markerRoomBytes`). It is written also where no

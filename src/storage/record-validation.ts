@@ -1,5 +1,5 @@
 /**
- * Checks every record of a batch that waits in the arena, inflating it first where it is compressed. Of whoever checks batches;
+ * Checks every record of a batch that waits in the arena, inflating it first where it is compressed. I/O thread;
  * synchronous, and nothing is allocated per record.
  *
  *   scratch:  records result | inflated body …                      overwritten by every call, nothing is kept
@@ -21,13 +21,6 @@ import type { LogConfig } from './log-config.ts';
 const codecNames = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 /** The result comes first; the body after it, on a cache line. */
 const bodyPlace = 64;
-
-/** No answer to a client: what says that a batch inflates to more than whoever checks it wants to do himself. */
-export const takesLong: Refusal = {
-  errorCode: ErrorCode.REQUEST_TIMED_OUT,
-  message: 'It takes long.',
-  recordErrors: [],
-};
 
 export class RecordValidator {
   readonly #arena: Arena;
@@ -70,23 +63,22 @@ export class RecordValidator {
    * Returns INVALID_RECORD where the body does not inflate, inflates to more than the scratch holds, or has a record
    * larger than `config.maxDecompressedBytes` (Kafka's max.decompressed.message.bytes, which bounds single records of
    * compressed batches); else null. Kafka answers a body that does not inflate with UNKNOWN_SERVER_ERROR, which tells a
-   * producer nothing. `takesLong` where it inflates to more than `inflatedBytesMax`, or may, though the scratch holds more.
+   * producer nothing.
    */
-  validateBatch(
-    batch: ScannedBatch,
-    batchAddress: Address,
-    config: LogConfig,
-    inflatedBytesMax = Infinity,
-  ): Refusal | null {
+  validateBatch(batch: ScannedBatch, batchAddress: Address, config: LogConfig): Refusal | null {
     if (batch.status !== ScanStatus.OK) return null;
     let address = asAddress(batchAddress + batchHeaderSizeBytes);
     let sizeBytes = batch.sizeBytes - batchHeaderSizeBytes;
     if (isCompressed(batch)) {
-      const heldBytes = this.#capacityFor(batch);
-      const capacityBytes = Math.min(heldBytes, inflatedBytesMax);
-      sizeBytes = inflateBatch(this.#arena, batch.attributes, address, sizeBytes, this.#bodyAddress, capacityBytes);
+      sizeBytes = inflateBatch(
+        this.#arena,
+        batch.attributes,
+        address,
+        sizeBytes,
+        this.#bodyAddress,
+        this.#capacityFor(batch),
+      );
       address = this.#bodyAddress;
-      if (sizeBytes === InflationFailure.TOO_LARGE && capacityBytes < heldBytes) return takesLong;
       if (sizeBytes < 0) return this.#inflationRefusal(batch, sizeBytes);
     }
 

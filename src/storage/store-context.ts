@@ -14,7 +14,6 @@ import type { FileSystem } from './file-system.ts';
 import type { FlushChannel } from './flush-channel.ts';
 import type { IndexCache } from './index-cache.ts';
 import type { NameBudget } from './named-producers.ts';
-import type { PreparationQueue } from './preparation-queue.ts';
 import type { RecordValidator } from './record-validation.ts';
 import type { SegmentFiles } from './segment-files.ts';
 import type { TailSet } from './unsettled-tail.ts';
@@ -35,10 +34,6 @@ export interface StoreContext {
   readonly indexes: IndexCache;
   readonly buffers: BufferPool;
   readonly validator: RecordValidator;
-  /** Null where this thread does everything itself, however long it takes. */
-  readonly preparations: PreparationQueue | null;
-  /** As `LogStore.maxRequestBytes`. */
-  readonly maxRequestBytes: number;
   /** Of named producers. */
   readonly names: NameBudget;
   /** What is not settled since the start. */
@@ -47,8 +42,6 @@ export interface StoreContext {
   readonly leaderEpoch: number;
   /** Why nothing is written in this run, as a sentence; null where it is. */
   readonly refusal: string | null;
-  /** The store is being closed: no log takes anything more. */
-  isClosing(): boolean;
   /** A number that no log of this run had as its slot. */
   takeSlot(): number;
   /** A log was bound to its worker, or a batch was appended to it; bounds how many are. */

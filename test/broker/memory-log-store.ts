@@ -79,11 +79,11 @@ export class MemoryLog implements PartitionLog {
     return this.#listeners.size;
   }
 
-  append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): true {
+  append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
     const { failAppends } = this.store;
     if (failAppends !== ErrorCode.NONE) {
       listener({ ...emptyResult, errorCode: failAppends, logStartOffset: this.logStartOffset });
-      return true;
+      return;
     }
     const stored = batch.slice();
     const baseOffset = this.endOffset;
@@ -101,16 +101,6 @@ export class MemoryLog implements PartitionLog {
     };
     if (this.store.held === null) finish();
     else this.store.held.push(finish);
-    return true;
-  }
-
-  /** Nothing takes long here. */
-  prepare(): never {
-    throw new Error('a log in memory prepares nothing');
-  }
-
-  appendPrepared(): never {
-    throw new Error('a log in memory prepares nothing');
   }
 
   appendMarker(marker: TransactionMarker, listener: AppendListener): void {

@@ -42,7 +42,6 @@ export class AdminActor {
       if (random.chance(0.3)) configs.set('retention.bytes', String(4096 + random.below(16_384)));
       if (random.chance(0.15)) configs.set('retention.ms', String(500 + random.below(2000)));
       if (random.chance(0.15)) configs.set('millrace.sync', 'interval');
-      if (random.chance(0.3)) configs.set('compression.type', random.chance(0.5) ? 'gzip' : 'uncompressed');
       await this.#create(`topic${i}`, 1 + random.below(3), configs, false);
     }
   }
@@ -199,8 +198,6 @@ const otherChoices = [
   ['flush.messages', '3'],
   ['flush.ms', '50'],
   ['segment.ms', '200'],
-  ['compression.type', 'gzip'],
-  ['compression.type', 'producer'],
 ] as const;
 
 const retentionChoices = [...otherChoices, ['retention.bytes', '4096'], ['retention.bytes', '65536']] as const;

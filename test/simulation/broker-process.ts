@@ -20,7 +20,6 @@ import { InThreadCompactor } from '../../src/compaction/in-thread-compactor.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import type { Arena } from '../../src/memory/arena.ts';
 import type { FlushQueue } from '../../src/memory/flush-queue.ts';
-import type { BatchPreparation } from '../../src/preparation/batch-preparation.ts';
 import { AssemblyBudget } from '../../src/server/assembly-budget.ts';
 import { DoorConnection } from '../../src/server/connection.ts';
 import { RequestPipeline } from '../../src/server/request-pipeline.ts';
@@ -35,7 +34,6 @@ import type { Scheduler } from './scheduler.ts';
 import type { SimulatedConnection } from './simulated-connection.ts';
 import type { SimulatedFileSystem } from './simulated-file-system.ts';
 import { SimulatedFlushExecutor } from './simulated-flush-executor.ts';
-import { SimulatedPreparer } from './simulated-preparer.ts';
 
 /** What stands between the broker and what it runs on; a planted bug sits here. */
 export interface ProcessWraps {
@@ -50,7 +48,6 @@ export interface ProcessWraps {
 export interface BrokerProcessOptions {
   readonly scheduler: Scheduler;
   readonly arena: Arena;
-  readonly preparation: BatchPreparation;
   readonly disk: SimulatedFileSystem;
   readonly wraps: ProcessWraps;
   /** Broker settings as a file would give them. */
@@ -63,8 +60,6 @@ export interface BrokerProcessOptions {
   readonly loneChance: number;
   /** The I/O thread synced a log itself. */
   readonly loneSynced: () => void;
-  /** Something happened that the run is to have met. */
-  readonly counted: (what: string) => void;
   /** The process died in a call of the file system. */
   readonly died: () => void;
   /** A flush worker ended by a defect, or an event of the process threw. */
@@ -155,7 +150,6 @@ export class BrokerProcess {
       arena,
       executor: this.#executor,
       compactor: wraps.compactor(this.#compactor()),
-      preparer: this.#preparer(),
       mayWait: () => loneSyncs.expect(scheduler.random.chance(loneChance)),
       onDefect: (error) => {
         if (this.#isAlive) defect(error);
@@ -234,22 +228,10 @@ export class BrokerProcess {
   }
 
   #compactor(): Compactor {
-    return new InThreadCompactor(this.fileSystem, this.random, () => this.#wait('compaction', 3));
-  }
-
-  #preparer(): SimulatedPreparer {
-    const { preparation, counted, scheduler } = this.#options;
-    // Batches are small here. Either whatever is to be compressed takes long, or what has more than some 200 bytes.
-    const inlineMs = scheduler.random.chance(0.5) ? -1 : 0.01;
-    return new SimulatedPreparer({ preparation, counted, inlineMs, turn: () => this.#wait('preparation', 40) });
-  }
-
-  /** Resolves after less than `belowMs`; never where the process ends before. */
-  #wait(what: string, belowMs: number): Promise<void> {
     const { scheduler } = this.#options;
-    return new Promise((resolve) =>
-      scheduler.schedule(what, scheduler.random.below(belowMs), () => this.#run(resolve)),
-    );
+    const turn = (): Promise<void> =>
+      new Promise((resolve) => scheduler.schedule('compaction', scheduler.random.below(3), () => this.#run(resolve)));
+    return new InThreadCompactor(this.fileSystem, this.random, turn);
   }
 
   #ownClock(): Clock {

@@ -21,11 +21,12 @@ import {
   lastOffsetAt,
   producerIdAt,
 } from '../../src/records/record-batch.ts';
+import { RecordReader } from '../../src/records/record-reader.ts';
 import { readControlRecord } from '../../src/records/transaction-marker.ts';
 import type { PartitionLog } from '../../src/storage/partition-log.ts';
 import type { SeenRecord } from './anomaly-checker.ts';
 import type { BrokerProcess } from './broker-process.ts';
-import { readerOf, readRecords } from './read-records.ts';
+import { readRecords } from './read-records.ts';
 import type { World } from './world.ts';
 
 export const copyPartitions = 2;
@@ -51,9 +52,7 @@ export class CopyStream {
 
   /** Makes its topic; resolves once it is there. */
   async create(): Promise<void> {
-    // Batches to be compressed are away for a while, and their transactions go on.
-    const configs = this.#world.scheduler.random.chance(0.4) ? ([['compression.type', 'gzip']] as const) : [];
-    const spec = { name: this.topicName, partitionCount: copyPartitions, replicationFactor: 1, configs };
+    const spec = { name: this.topicName, partitionCount: copyPartitions, replicationFactor: 1, configs: [] };
     while (this.topicId === null) {
       const process = await this.#world.serving();
       const { topic } = await process.broker.topics.create(spec);
@@ -188,7 +187,7 @@ async function committedValues(log: PartitionLog): Promise<SeenRecord[]> {
         const attributes = attributesAt(bytes, at);
         const own = open.get(producerId) ?? [];
         if (isTransactional(attributes)) open.set(producerId, own);
-        const reader = readerOf(bytes, at, size);
+        const reader = new RecordReader(bytes, at, at + size);
         while (reader.next()) {
           offset = asOffset(reader.offset + 1);
           const value = Buffer.from(reader.value ?? []).toString('latin1');

@@ -25,11 +25,7 @@ export function onlyIn(topic: string, wrap: (log: PartitionLog) => PartitionLog)
 
 /** acks=all is answered, and read, as soon as it is written. */
 export class EarlyAnswers extends WrappedPartitionLog {
-  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
-    return super.append(
-      batch,
-      { ...options, durability: options.durability === 'none' ? 'none' : 'written' },
-      listener,
-    );
+  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
+    super.append(batch, { ...options, durability: options.durability === 'none' ? 'none' : 'written' }, listener);
   }
 }

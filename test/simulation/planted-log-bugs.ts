@@ -8,8 +8,6 @@ import { stateLogTopics } from '../../src/broker/topic-name.ts';
 import { writeInt16, writeInt32, writeInt64 } from '../../src/records/big-endian.ts';
 import { crc32c } from '../../src/records/crc32c.ts';
 import { batchField, batchSizeAt } from '../../src/records/record-batch.ts';
-import { sharedCopy } from '../../src/storage/batch-preparer.ts';
-import { LongAppend } from '../../src/storage/long-append.ts';
 import type {
   AppendListener,
   AppendOptions,
@@ -22,11 +20,12 @@ import { WrappedPartitionLog } from './wrapped-log-store.ts';
 
 /** acks=all is answered in time, but consumers are given it before. */
 class EarlyReads extends WrappedPartitionLog {
-  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
+  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
     if (options.durability !== 'synced') {
-      return super.append(batch, options, listener);
+      super.append(batch, options, listener);
+      return;
     }
-    return super.append(batch, { ...options, durability: 'written' }, (result) => {
+    super.append(batch, { ...options, durability: 'written' }, (result) => {
       const failed = { ...result, errorCode: ErrorCode.KAFKA_STORAGE_ERROR, baseOffset: asOffset(-1) };
       this.inner.sync().then(
         () => listener(result),
@@ -38,20 +37,20 @@ class EarlyReads extends WrappedPartitionLog {
 
 /** Batches lose the number that their producer gave them. */
 class NoSequences extends WrappedPartitionLog {
-  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
+  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
     const bare = batch.slice();
     writeInt64(bare, batchField.producerId, -1);
     writeInt16(bare, batchField.producerEpoch, -1);
     writeInt32(bare, batchField.baseSequence, -1);
     writeInt32(bare, batchField.crc, crc32c(bare.subarray(batchField.attributes)));
-    return super.append(bare, options, listener);
+    super.append(bare, options, listener);
   }
 }
 
 /** Nobody looks at the numbers of named producers. */
 class NoNumbers extends WrappedPartitionLog {
-  override append(batch: Uint8Array, { named: _, ...options }: AppendOptions, listener: AppendListener): boolean {
-    return super.append(batch, options, listener);
+  override append(batch: Uint8Array, { named: _, ...options }: AppendOptions, listener: AppendListener): void {
+    super.append(batch, options, listener);
   }
 
   override lastNumberOf(): number {
@@ -70,19 +69,9 @@ class EarlyConfirmations extends WrappedPartitionLog {
   }
 }
 
-/** What comes behind a batch that is compressed elsewhere does not wait for it. */
-class NothingHeldBack extends WrappedPartitionLog {
-  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
-    if (super.append(batch, options, listener)) return true;
-    const long = new LongAppend({ log: this.inner, records: sharedCopy(batch), options, listener });
-    void long.run(async (_sizeBytes, append) => append());
-    return true;
-  }
-}
-
 class OffsetsOffByOne extends WrappedPartitionLog {
-  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
-    return super.append(batch, options, (result) => {
+  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
+    super.append(batch, options, (result) => {
       const { errorCode, baseOffset } = result;
       listener(errorCode === ErrorCode.NONE ? { ...result, baseOffset: asOffset(baseOffset + 1) } : result);
     });
@@ -150,12 +139,6 @@ export const logBugs: readonly ExpectedBug[] = [
     name: 'topics created before the sync',
     store: inLogs(onlyIn(stateLogTopics.metadata, (log) => new EarlyAnswers(log))),
     found: /is gone/,
-  },
-  {
-    name: 'batches that overtake one that is compressed elsewhere',
-    store: inLogs((log) => new NothingHeldBack(log)),
-    found: /is told of offset \d+ of .* after a later one/,
-    profile: { topics: 3, publishers: 4, thinkMs: 20, valueBytes: 400 },
   },
   { name: 'records that are not deleted', store: inLogs((log) => new NoDeletion(log)), found: /begins at/ },
 ];

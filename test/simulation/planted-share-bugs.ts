@@ -33,10 +33,10 @@ class OtherPartitions extends WrappedPartitionLog {
     this.#change = change;
   }
 
-  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
+  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
     const records: KeyedRecord[] = [];
     readKeyedBatches(batch, asOffset(0), (record) => records.push(this.#changed(record)));
-    return super.append(encodeKeyedBatch(records, Date.UTC(2026, 0, 1)), options, listener);
+    super.append(encodeKeyedBatch(records, Date.UTC(2026, 0, 1)), options, listener);
   }
 
   #changed(record: KeyedRecord): KeyedRecord {

@@ -82,9 +82,9 @@ class NothingOpen extends WrappedPartitionLog {
 class LateWrites extends WrappedPartitionLog {
   readonly #last = new Map<number, Uint8Array>();
 
-  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
+  override append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
     if (isTransactional(attributesAt(batch, 0))) this.#last.set(producerIdAt(batch, 0), batch.slice());
-    return super.append(batch, options, listener);
+    super.append(batch, options, listener);
   }
 
   override appendMarker(...[marker, listener]: Parameters<PartitionLog['appendMarker']>): void {

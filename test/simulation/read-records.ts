@@ -24,7 +24,9 @@ export function readRecords(bytes: Uint8Array, offset: Offset): SeenRecord[] {
   for (let size = batchSizeAt(bytes, 0, bytes.length); size > 0; size = batchSizeAt(bytes, at, bytes.length)) {
     const end = at + size;
     if (!hasValidCrc(bytes, at, size, crc32c)) throw new Error(`a batch at ${at} of what was read has a wrong CRC`);
-    const reader = readerOf(bytes, at, size);
+    const compression = compressionOf(attributesAt(bytes, at));
+    const body = compression === Compression.GZIP ? gunzipSync(bytes.subarray(at + batchField.records, end)) : null;
+    const reader = new RecordReader(bytes, at, end, body);
     const leaderEpoch = leaderEpochAt(bytes, at);
     while (reader.next()) {
       if (reader.offset < offset) continue;
@@ -34,16 +36,4 @@ export function readRecords(bytes: Uint8Array, offset: Offset): SeenRecord[] {
     at = end;
   }
   return records;
-}
-
-/** A reader of the batch of `sizeBytes` at `at`, which may be compressed with gzip. */
-export function readerOf(bytes: Uint8Array, at: number, sizeBytes: number): RecordReader {
-  const end = at + sizeBytes;
-  const isCompressed = compressionOf(attributesAt(bytes, at)) === Compression.GZIP;
-  return new RecordReader(
-    bytes,
-    at,
-    end,
-    isCompressed ? gunzipSync(bytes.subarray(at + batchField.records, end)) : null,
-  );
 }

@@ -39,7 +39,6 @@ const exercised = [
   ...['share release: answered', 'share reject: answered', 'share renew: answered', 'share accept: unknown'],
   ...['joined a streams group', 'assigned active tasks', 'assigned standby tasks', 'vanished from a streams group'],
   ...['keyed batches', 'keyed passes', 'records compacted away'],
-  ...['batches prepared', 'batches prepared again'],
   ...[
     'published',
     'publishing failed',

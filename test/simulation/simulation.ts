@@ -8,7 +8,6 @@
  */
 
 import { Arena } from '../../src/memory/arena.ts';
-import { BatchPreparation } from '../../src/preparation/batch-preparation.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import type { FlushQueue } from '../../src/memory/flush-queue.ts';
 import type { Compactor } from '../../src/storage/compactor.ts';
@@ -75,7 +74,6 @@ const settleWithinMs = 20_000;
 const streamsGroup = 'streams';
 
 let sharedArena: Arena | null = null;
-let sharedPreparation: BatchPreparation | null = null;
 
 /** Small, and the same for all runs: each process clears it. */
 function arena(): Arena {
@@ -87,11 +85,6 @@ function arena(): Arena {
     heapSizeBytes: 1024 * 1024,
   });
   return sharedArena;
-}
-
-function preparation(): BatchPreparation {
-  sharedPreparation ??= new BatchPreparation(arena().layout);
-  return sharedPreparation;
 }
 
 /** Runs the seed. Rejects only for defects of the simulation itself; what the broker does wrong is in the result. */
@@ -108,7 +101,6 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     scheduler,
     profile,
     arena: arena(),
-    preparation: preparation(),
     wraps: {
       fileSystem: (inner) => bug?.fileSystem?.(inner) ?? inner,
       store: (inner) => new TunedLogStore(bug?.store?.(inner) ?? inner, tune),

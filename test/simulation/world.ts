@@ -10,7 +10,6 @@
  */
 
 import type { Arena } from '../../src/memory/arena.ts';
-import type { BatchPreparation } from '../../src/preparation/batch-preparation.ts';
 import { tailsName } from '../../src/storage/tail-journal.ts';
 import type { HistoryEvent } from './anomaly-checker.ts';
 import { BrokerProcess, dataPath, type BrokerProcessOptions } from './broker-process.ts';
@@ -28,7 +27,6 @@ import { TopicLedger } from './topic-ledger.ts';
 export interface WorldOptions {
   readonly scheduler: Scheduler;
   readonly arena: Arena;
-  readonly preparation: BatchPreparation;
   readonly profile: Profile;
   readonly wraps: BrokerProcessOptions['wraps'];
 }
@@ -258,11 +256,10 @@ export class World {
   }
 
   #newProcess(): BrokerProcess {
-    const { scheduler, arena, preparation, wraps, profile } = this.#options;
+    const { scheduler, arena, wraps, profile } = this.#options;
     const process: BrokerProcess = new BrokerProcess({
       scheduler,
       arena,
-      preparation,
       wraps,
       settings,
       disk: this.#disk,
@@ -270,7 +267,6 @@ export class World {
       directFromBytes: profile.directFromBytes,
       loneChance: profile.loneChance,
       loneSynced: () => this.count('lone syncs'),
-      counted: (what) => this.count(what),
       died: () => {
         this.count('deaths within a call');
         // Not within the call: what the process still does must find its disk as it was.

@@ -70,16 +70,8 @@ export class WrappedPartitionLog implements PartitionLog {
     return this.inner.isDamaged;
   }
 
-  append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): boolean {
-    return this.inner.append(batch, options, listener);
-  }
-
-  prepare(...given: Parameters<PartitionLog['prepare']>): ReturnType<PartitionLog['prepare']> {
-    return this.inner.prepare(...given);
-  }
-
-  appendPrepared(...given: Parameters<PartitionLog['appendPrepared']>): boolean {
-    return this.inner.appendPrepared(...given);
+  append(batch: Uint8Array, options: AppendOptions, listener: AppendListener): void {
+    this.inner.append(batch, options, listener);
   }
 
   appendMarker(...given: Parameters<PartitionLog['appendMarker']>): void {

@@ -19,13 +19,11 @@ import { buildBatch, type BatchOptions } from '../../src/records/batch-builder.t
 import { crc32c } from '../../src/records/crc32c.ts';
 import { RecordReader } from '../../src/records/record-reader.ts';
 import { batchSizeAt, lastOffsetAt } from '../../src/records/record-batch.ts';
-import { sharedCopy, type BatchPreparer } from '../../src/storage/batch-preparer.ts';
 import type { Compactor } from '../../src/storage/compactor.ts';
 import type { FileSystem } from '../../src/storage/file-system.ts';
 import type { FlushExecutor } from '../../src/storage/flush-executor.ts';
 import { LocalLogStore } from '../../src/storage/local-log-store.ts';
 import { defaultLogConfig, type LogConfig } from '../../src/storage/log-config.ts';
-import { LongAppend } from '../../src/storage/long-append.ts';
 import { nodeFileSystem } from '../../src/storage/node-file-system.ts';
 import type { AppendOptions, AppendResult, PartitionLog } from '../../src/storage/partition-log.ts';
 import { segmentFileName } from '../../src/storage/segment-name.ts';
@@ -133,7 +131,6 @@ export interface StoreHarnessOptions {
   readonly ringSizeBytes?: number;
   readonly heapSizeBytes?: number;
   readonly compactor?: Compactor;
-  readonly preparer?: BatchPreparer;
   readonly mayWait?: () => boolean;
 }
 
@@ -151,7 +148,7 @@ export class StoreHarness {
 
   async open(): Promise<LocalLogStore> {
     const { fileSystem = nodeFileSystem, clock = systemClock, logger = silentLogger } = this.options;
-    const { ringSizeBytes, heapSizeBytes, compactor, preparer, mayWait } = this.options;
+    const { ringSizeBytes, heapSizeBytes, compactor, mayWait } = this.options;
     this.arena = Arena.create({
       flushWorkerCount: 1,
       queueCapacity: 256,
@@ -169,7 +166,6 @@ export class StoreHarness {
       arena: this.arena,
       executor: this.executor,
       ...(compactor === undefined ? {} : { compactor }),
-      ...(preparer === undefined ? {} : { preparer }),
       ...(mayWait === undefined ? {} : { mayWait }),
     });
     return this.store;
@@ -207,12 +203,7 @@ export function append(
   batch: Uint8Array,
   durability: AppendOptions['durability'] = 'synced',
 ): Promise<AppendResult> {
-  const options: AppendOptions = { durability, origin: 'client' };
-  return new Promise((resolve, reject) => {
-    if (log.append(batch, options, resolve)) return;
-    const long = new LongAppend({ log, records: sharedCopy(batch), options, listener: resolve });
-    long.run(async (_sizeBytes, put) => put()).catch(reject);
-  });
+  return new Promise((resolve) => log.append(batch, { durability, origin: 'client' }, resolve));
 }
 
 /** The values of all records from `offset` on, with their offsets, as `offset:value`. */

@@ -4,7 +4,7 @@
  *   acks   0: no response   1: once written   -1: once synced
  *
  * All appends happen before anything more of the connection is served, in the request's order, so what one connection sends
- * lands in order; while batches wait for their transaction, for another turn, or to be prepared, the connection waits as well.
+ * lands in order; while batches wait for their transaction, or for another turn, the connection waits as well.
  * A request that outlives its timeout is answered with REQUEST_TIMED_OUT where it waits; its writes still count.
  * It does not look into batches beyond what decides who handles them; the log checks them.
  */

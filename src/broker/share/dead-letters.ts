@@ -21,9 +21,7 @@ import {
 } from '../../records/record-batch.ts';
 import { RecordReader } from '../../records/record-reader.ts';
 import { MalformedRecordsError } from '../../records/varint.ts';
-import { sharedCopy } from '../../storage/batch-preparer.ts';
-import { LongAppend, onceThereIsRoom } from '../../storage/long-append.ts';
-import type { AppendListener, AppendOptions, PartitionLog } from '../../storage/partition-log.ts';
+import type { PartitionLog } from '../../storage/partition-log.ts';
 import type { Broker } from '../broker.ts';
 import type { TopicImage } from '../metadata-image.ts';
 import { effectiveTopicValue } from '../topic-config.ts';
@@ -97,15 +95,12 @@ export class DeadLetters {
     const batch = builder.seal();
     const { store } = this.#broker;
     if (batch.length > store.maxRequestBytes) return Promise.resolve('A record is too large to be copied.');
-    const options: AppendOptions = { durability: 'synced', origin: 'client' };
-    return new Promise((resolve, reject) => {
-      const listener: AppendListener = ({ errorCode, errorMessage }) =>
-        resolve(errorCode === ErrorCode.NONE ? null : (errorMessage ?? errorName(errorCode)));
-      store.whenRoom(batch.length, () => {
-        if (log.append(batch, options, listener)) return;
-        const long = new LongAppend({ log, records: sharedCopy(batch), options, listener });
-        long.run((sizeBytes, append) => onceThereIsRoom(store, sizeBytes, append)).catch(reject);
-      });
+    return new Promise((resolve) => {
+      store.whenRoom(batch.length, () =>
+        log.append(batch, { durability: 'synced', origin: 'client' }, ({ errorCode, errorMessage }) =>
+          resolve(errorCode === ErrorCode.NONE ? null : (errorMessage ?? errorName(errorCode))),
+        ),
+      );
     });
   }
 

@@ -7,10 +7,8 @@
  * producer sends lands in order.
  */
 
-import { present } from '../../base/assert.ts';
 import { ErrorCode, errorName } from '../../base/error-code.ts';
 import { producerEpochAt, producerIdAt } from '../../records/record-batch.ts';
-import { sharedCopy } from '../../storage/batch-preparer.ts';
 import type { AppendListener, AppendOptions, PartitionLog } from '../../storage/partition-log.ts';
 import type { Broker } from '../broker.ts';
 import { alignmentBytes, type LateCheck, type ProduceTurn } from '../produce-turns.ts';
@@ -30,9 +28,7 @@ export type Refusal = (errorCode: ErrorCode, message: string | null) => void;
 interface TransactionalBatch {
   readonly place: PartitionName;
   readonly log: PartitionLog;
-  /** A view that ends with the request's handler, and a copy once it waits for its transaction. */
-  readonly records: Uint8Array;
-  kept: Uint8Array<SharedArrayBuffer> | null;
+  records: Uint8Array;
   readonly listener: AppendListener;
   readonly refuse: Refusal;
 }
@@ -57,7 +53,7 @@ export class TransactionalBatches {
 
   /** `records` is one whole batch, a view. One of `listener` and `refuse` is called once. */
   add(place: PartitionName, log: PartitionLog, records: Uint8Array, listener: AppendListener, refuse: Refusal): void {
-    this.#batches.push({ place, log, records, kept: null, listener, refuse });
+    this.#batches.push({ place, log, records, listener, refuse });
   }
 
   /** Appends what the transaction takes, and refuses the rest, with the errors that a Produce of this version knows. */
@@ -110,12 +106,11 @@ export class TransactionalBatches {
 
   #appendKept(producer: Producer, batches: readonly TransactionalBatch[], done: () => void): void {
     const options = this.#options;
-    const held = batches.map((batch) => {
-      const { log, kept, listener } = batch;
-      const records = present(kept, 'a batch that is let in late was kept');
+    const kept = batches.map((batch) => {
+      const { log, records, listener } = batch;
       return { log, records, options, listener, mayAppend: this.#checkOf(producer, batch) };
     });
-    this.#turn.appendKept(held, done);
+    this.#turn.appendKept(kept, done);
   }
 
   /**
@@ -143,7 +138,7 @@ export class TransactionalBatches {
       return () => {};
     }
     admission.heldBytes += neededBytes;
-    for (const batch of batches) batch.kept = sharedCopy(batch.records);
+    for (const batch of batches) batch.records = new Uint8Array(batch.records);
     const unmute = this.#turn.connection.mute();
     return () => {
       admission.heldBytes -= neededBytes;

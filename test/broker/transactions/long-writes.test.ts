@@ -26,7 +26,7 @@ async function opened(isV2: boolean) {
         order.push(partition);
         if (partition === 0) harness.clock.advance(longMs);
       }
-      return append(...args);
+      append(...args);
     };
   }
   const producer = new TestProducer(harness, 'id', isV2);
