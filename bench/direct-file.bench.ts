@@ -38,7 +38,7 @@ export function directFileBenchmarks(): Benchmark[] {
         {
           name: 'DirectFile',
           run() {
-            direct.begin('/log', groupBytes, () => true);
+            direct.begin('/log', groupBytes, true, () => true);
             const writtenBytes = direct.write(log, sources, position) ?? 0;
             direct.end();
             position += writtenBytes;

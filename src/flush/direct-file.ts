@@ -51,6 +51,7 @@ export class DirectFile {
   // The group that is being written, and where what went past the cache ends.
   #endPosition = 0;
   #groupBytes = 0;
+  #groupIsSynced = false;
   #groupWay: Way = 'cached';
   #startedMs = 0;
 
@@ -66,13 +67,14 @@ export class DirectFile {
   }
 
   /**
-   * Chooses the way for a group of `groupBytes`. The file at `path` exists; where it must
+   * Chooses the way for a group of `groupBytes`, which somebody may wait to have synced. The file at `path` exists; where it must
    * be opened for this, `mayOpen` tells whether there is room for a descriptor. Returns whether it goes past the cache.
    */
-  begin(path: string, groupBytes: number, mayOpen: () => boolean): boolean {
+  begin(path: string, groupBytes: number, isSynced: boolean, mayOpen: () => boolean): boolean {
     this.#groupBytes = groupBytes;
+    this.#groupIsSynced = isSynced;
     this.#endPosition = 0;
-    this.#groupWay = this.#way.of(groupBytes);
+    this.#groupWay = this.#way.of(groupBytes, isSynced);
     if (this.#groupWay === 'direct' && this.#file === null && !this.#open(path, mayOpen)) this.#groupWay = 'cached';
     this.#startedMs = this.#way.nowMs();
     return this.#groupWay === 'direct';
@@ -111,7 +113,7 @@ export class DirectFile {
 
   /** The group is written, whichever way it went. Returns where it ends past the cache, zeros included; else 0. */
   end(): number {
-    this.#way.took(this.#groupWay, this.#groupBytes, this.#way.nowMs() - this.#startedMs);
+    this.#way.took(this.#groupWay, this.#groupBytes, this.#groupIsSynced, this.#way.nowMs() - this.#startedMs);
     return this.#endPosition;
   }
 

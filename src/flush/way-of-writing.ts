@@ -2,13 +2,15 @@
  * Which way a worker's groups go into their files: through the page cache, or past it, straight to the disk. Flush
  * thread, one per worker; pure but for its clock. It writes nothing; see `direct-file.ts`.
  *
- *   group ──small──► page cache
+ *   group ──small, or nobody waits for its sync──► page cache
  *     └────large──► whichever way takes less time a byte; now and then the other one, in order to know
  *
- * 1. Groups of at least 256 KiB go the way that took less time a byte; every 64th goes the other way, the more seldom
+ * 1. What is not to be synced goes through the cache: past it the worker would wait for a disk that nobody else waits for, and
+ *    a block that both ways share makes it wait for the flush of all that the disk was given before, up to 100 ms.
+ * 2. Groups of at least 256 KiB go the way that took less time a byte; every 64th goes the other way, the more seldom
  *    the slower that was.
- * 2. A disk that is slower than memory so has its bursts taken up by the page cache.
- * 3. Where the file system refuses, everything goes through the cache.
+ * 3. A disk that is slower than memory so has its bursts taken up by the page cache.
+ * 4. Where the file system refuses, everything goes through the cache.
  *
  * What makes the page cache the slower way is memory that the machine has to fetch first: in a virtual machine whose free
  * memory went back to its host, a fresh page costs many times what one does that it still had (`bench:load -- stages`).
@@ -41,14 +43,15 @@ export class WayOfWriting {
     this.#leastBytes = leastBytes;
   }
 
-  /** Whether a group of `groupBytes` may go either way. */
-  isLarge(groupBytes: number): boolean {
-    return !this.#isRefused && this.#mode !== 'never' && groupBytes >= this.#leastBytes;
+  /** Whether a group of `groupBytes` may go either way. `isSynced`: somebody waits until the disk has it. */
+  isOpen(groupBytes: number, isSynced: boolean): boolean {
+    if (this.#isRefused || this.#mode === 'never' || groupBytes < this.#leastBytes) return false;
+    return isSynced || this.#mode === 'always';
   }
 
-  /** The way for a group of `groupBytes`. */
-  of(groupBytes: number): Way {
-    if (!this.isLarge(groupBytes)) return 'cached';
+  /** The way for a group of `groupBytes`; `isSynced` as for `isOpen`. */
+  of(groupBytes: number, isSynced: boolean): Way {
+    if (!this.isOpen(groupBytes, isSynced)) return 'cached';
     if (this.#mode === 'always') return 'direct';
     const { cached, direct } = this.#msPerByte;
     if (direct === null) return 'direct';
@@ -61,9 +64,9 @@ export class WayOfWriting {
     return isDirectBetter ? 'cached' : 'direct';
   }
 
-  /** A group of `groupBytes` that was large enough to go either way took `ms` milliseconds. */
-  took(way: Way, groupBytes: number, ms: number): void {
-    if (groupBytes < this.#leastBytes) return;
+  /** A group of `groupBytes` took `ms` milliseconds; only one that might have gone either way tells anything. */
+  took(way: Way, groupBytes: number, isSynced: boolean, ms: number): void {
+    if (!this.isOpen(groupBytes, isSynced)) return;
     const newest = ms / groupBytes;
     const before = this.#msPerByte[way];
     this.#msPerByte[way] = before === null ? newest : before + (newest - before) * weight;

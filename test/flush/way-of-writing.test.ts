@@ -4,12 +4,12 @@ import { WayOfWriting, type Way } from '../../src/flush/way-of-writing.ts';
 const large = 1024 * 1024;
 
 /** Writes `count` large groups, each way at so many milliseconds; returns how many went past the cache. */
-function directOf(way: WayOfWriting, count: number, ms: Record<Way, number>): number {
+function directOf(way: WayOfWriting, count: number, ms: Record<Way, number>, isSynced = true): number {
   let direct = 0;
   for (let i = 0; i < count; i++) {
-    const chosen = way.of(large);
+    const chosen = way.of(large, isSynced);
     if (chosen === 'direct') direct++;
-    way.took(chosen, large, ms[chosen]);
+    way.took(chosen, large, isSynced, ms[chosen]);
   }
   return direct;
 }
@@ -37,15 +37,23 @@ describe('WayOfWriting', () => {
   it('leaves small groups to the page cache, and learns nothing from them', () => {
     const way = auto();
     directOf(way, 10, { cached: 2, direct: 0.5 });
-    expect(way.of(255 * 1024)).toBe('cached');
-    way.took('cached', 1000, 0);
-    expect(way.of(large)).toBe('direct');
+    expect(way.of(255 * 1024, true)).toBe('cached');
+    way.took('cached', 1000, true, 0);
+    expect(way.of(large, true)).toBe('direct');
+  });
+
+  it('leaves what nobody waits to have synced to the page cache, and learns nothing from it', () => {
+    const way = auto();
+    expect(directOf(way, 1000, { cached: 100, direct: 1 }, false)).toBe(0);
+    // As if nothing had been written before.
+    expect(directOf(way, 1000, { cached: 0.5, direct: 2 })).toBe(5);
+    expect(directOf(way, 1000, { cached: 0.5, direct: 2 }, false)).toBe(0);
   });
 
   it('asks no more where the file system refused', () => {
     for (const mode of ['auto', 'always'] as const) {
       const way = new WayOfWriting(mode, () => 0);
-      expect(way.of(large)).toBe('direct');
+      expect(way.of(large, true)).toBe('direct');
       way.refused();
       expect(directOf(way, 1000, { cached: 2, direct: 1 })).toBe(0);
     }
@@ -55,6 +63,7 @@ describe('WayOfWriting', () => {
     expect(directOf(new WayOfWriting('never', () => 0), 100, { cached: 9, direct: 1 })).toBe(0);
     const always = new WayOfWriting('always', () => 0);
     expect(directOf(always, 100, { cached: 1, direct: 9 })).toBe(100);
-    expect(always.of(1)).toBe('direct');
+    expect(directOf(always, 100, { cached: 1, direct: 9 }, false)).toBe(100);
+    expect(always.of(1, false)).toBe('direct');
   });
 });
