@@ -5,7 +5,7 @@
  *   delay  1,500 ms   ─►  oldest
  *
  * A timer of its own for each costs a request more than writing it to the log. A list without entries keeps its timer for the next
- * ones, unless there are many lists: clients choose the delays. It does not know what is due.
+ * ones, until there are many lists: clients choose the delays. It does not know what is due.
  */
 
 import type { Clock, Timer } from './clock.ts';
@@ -28,7 +28,7 @@ interface DeadlineList {
   timer: Timer | null;
 }
 
-/** Lists of other delays beyond it are forgotten as soon as they are empty. */
+/** With so many lists, one that is empty makes room for a delay that is new. */
 const keptLists = 16;
 
 export class DeadlineLists {
@@ -75,7 +75,6 @@ export class DeadlineLists {
     deadline.list = null;
     deadline.older = null;
     deadline.newer = null;
-    if (list.oldest === null && this.#lists.size > keptLists) this.#end(list);
   }
 
   /** Nothing is called any more. */
@@ -85,9 +84,15 @@ export class DeadlineLists {
   }
 
   #begin(delayMs: number): DeadlineList {
+    if (this.#lists.size >= keptLists) this.#endEmpty();
     const list: DeadlineList = { delayMs, oldest: null, newest: null, timer: null };
     this.#lists.set(delayMs, list);
     return list;
+  }
+
+  /** Ends those lists that nothing stands in. */
+  #endEmpty(): void {
+    for (const list of this.#lists.values()) if (list.oldest === null) this.#end(list);
   }
 
   #end(list: DeadlineList): void {

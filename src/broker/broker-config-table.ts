@@ -217,7 +217,7 @@ export const ownBrokerConfigDefinitions: readonly BrokerConfigDefinition[] = [
     choices: ['auto', 'always', 'never'],
     update: 'read-only',
     documentation:
-      "Millrace's own: whether written batches go past the page cache to the disk. auto: those of 256 KiB and more that somebody waits to have synced, where the disk is measured to be quicker than the page cache; always: all, for tests; never: none.",
+      "Millrace's own: whether written batches go past the page cache to the disk. auto: those of 256 KiB and more most of which is to be synced, where the disk is measured to be quicker than the page cache; always: all, for tests; never: none.",
   },
   {
     name: 'node.id',

@@ -236,8 +236,11 @@ export class Broker {
     await this.#retention;
     await this.topics.inTurn(async () => {});
     for (const stateLog of this.#stateLogs) await stateLog.settled();
-    await this.store.close();
-    this.produceDeadlines.close();
+    try {
+      await this.store.close();
+    } finally {
+      this.produceDeadlines.close();
+    }
   }
 
   #exists(topic: string, topicId: string | null, partition: number): boolean {

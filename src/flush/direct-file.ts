@@ -67,7 +67,7 @@ export class DirectFile {
   }
 
   /**
-   * Chooses the way for a group of `groupBytes`, which somebody may wait to have synced. The file at `path` exists; where it must
+   * Chooses the way for a group of `groupBytes`; `isSynced` as for `WayOfWriting`. The file at `path` exists; where it must
    * be opened for this, `mayOpen` tells whether there is room for a descriptor. Returns whether it goes past the cache.
    */
   begin(path: string, groupBytes: number, isSynced: boolean, mayOpen: () => boolean): boolean {

@@ -203,7 +203,7 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
       // From here on bytes may be in the file, whole or not.
       this.#unsynced.hasLog = true;
       const path = this.#logPath(this.segmentBaseOffset);
-      const isDirect = this.#directFor(group)?.begin(path, group.sizeBytes, group.synced, mayOpen) ?? false;
+      const isDirect = this.#directFor(group)?.begin(path, group.sizeBytes, group.isMostlySynced, mayOpen) ?? false;
       const zeros = isDirect || group.sources.length === maxSourcesPerWrite ? null : this.#zerosBehind(group);
       let rest: readonly Uint8Array[] = zeros === null ? group.sources : [...group.sources, zeros];
       while (writtenBytes < group.sizeBytes) {
@@ -328,9 +328,9 @@ export class PartitionWriter implements IndexOwner, RecencyLinks<PartitionWriter
     this.#log = null;
   }
 
-  #directFor({ sizeBytes, synced }: WriteGroup): DirectFile | null {
+  #directFor({ sizeBytes, isMostlySynced }: WriteGroup): DirectFile | null {
     const writes = this.#directWrites;
-    if (this.#direct === null && writes?.way.isOpen(sizeBytes, synced))
+    if (this.#direct === null && writes?.way.isOpen(sizeBytes, isMostlySynced))
       this.#direct = new DirectFile(this.#files, writes);
     return this.#direct;
   }

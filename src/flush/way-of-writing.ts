@@ -2,10 +2,10 @@
  * Which way a worker's groups go into their files: through the page cache, or past it, straight to the disk. Flush
  * thread, one per worker; pure but for its clock. It writes nothing; see `direct-file.ts`.
  *
- *   group ──small, or nobody waits for its sync──► page cache
+ *   group ──small, or most of it not to be synced──► page cache
  *     └────large──► whichever way takes less time a byte; now and then the other one, in order to know
  *
- * 1. What is not to be synced goes through the cache: past it the worker would wait for a disk that nobody else waits for, and
+ * 1. A group of which most is not to be synced goes through the cache: past it the worker would wait for a disk that nobody else waits for, and
  *    a block that both ways share makes it wait for the flush of all that the disk was given before, up to 100 ms.
  * 2. Groups of at least 256 KiB go the way that took less time a byte; every 64th goes the other way, the more seldom
  *    the slower that was.
@@ -43,7 +43,7 @@ export class WayOfWriting {
     this.#leastBytes = leastBytes;
   }
 
-  /** Whether a group of `groupBytes` may go either way. `isSynced`: somebody waits until the disk has it. */
+  /** Whether a group of `groupBytes` may go either way. `isSynced`: most of it is to be synced. */
   isOpen(groupBytes: number, isSynced: boolean): boolean {
     if (this.#isRefused || this.#mode === 'never' || groupBytes < this.#leastBytes) return false;
     return isSynced || this.#mode === 'always';

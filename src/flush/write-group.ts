@@ -31,15 +31,25 @@ export class WriteGroup {
   readonly timeEntries: GatheredTimeEntry[] = [];
   readonly transactionEntries: GatheredTransactionEntry[] = [];
   sizeBytes = 0;
-  /** Whether a sync follows the write. */
-  synced = false;
+  /** Of batches that a sync is to follow. */
+  syncedBytes = 0;
 
   /** Adds a batch; `synced`: a sync is to follow it. */
   add(batch: Uint8Array, endOffset: number, synced: boolean): void {
     this.sources.push(batch);
     this.endOffsets.push(endOffset);
     this.sizeBytes += batch.length;
-    if (synced) this.synced = true;
+    if (synced) this.syncedBytes += batch.length;
+  }
+
+  /** Whether a sync follows the write. */
+  get synced(): boolean {
+    return this.syncedBytes > 0;
+  }
+
+  /** Whether most of it waits for the disk. */
+  get isMostlySynced(): boolean {
+    return this.syncedBytes * 2 > this.sizeBytes;
   }
 
   /** The place of the batch that was added last. */

@@ -7,7 +7,7 @@
  * time as one holds. What a request leaves behind is garbage once it is answered, but a thousand of them in flight are more
  * than a small space holds: all of it is copied, twice, and ends among the old objects, whose marking then never ends. That was half
  * of the processor's time with single records over a hundred connections. So the first time that a space of theirs is too small it grows to
- * the most at once: a broker under load has its memory from its first second on, and one that idles never takes it.
+ * the most at once: a broker under load has its memory soon after its start, and one that idles takes it seldom.
  * The space for old objects is left to V8: bound to half or to as much again as lives in it, it was marked several times a second.
  *
  * It is a flag of V8's, for all threads that there are and will be; the flush workers' spaces have bounds of their own.

@@ -30,7 +30,7 @@ export class Slot implements LaterListener<Response> {
       this.#owner.complete(this, value);
     } catch (error) {
       // Whoever gives the response is in the midst of others' work.
-      this.#owner.refuse(error);
+      this.failed(error);
     }
   }
 

@@ -123,6 +123,16 @@ describe('deadlines', () => {
     }
     expect(lists.listCount).toBeLessThanOrEqual(16);
     expect(clock.timers.size).toBe(lists.listCount);
+    // What is in use stays, and is called in its time.
+    lists.add(new Named(called, 'honest'), 100);
+    for (let delayMs = 1; delayMs <= 1000; delayMs++) {
+      const deadline = new Named(called, 'never');
+      lists.add(deadline, delayMs + 20_000);
+      lists.remove(deadline);
+    }
+    expect(lists.listCount).toBeLessThanOrEqual(16);
+    clock.advance(100);
+    expect(called).toEqual(['honest']);
   });
 
   it('are not called once all is closed', () => {

@@ -106,7 +106,8 @@ describe('a profile of a load', () => {
     const text = profileSummary(profiles);
     expect(text).toMatch(/process \d+, thread 0\n +[\d.]+ % {2}busy, and of that\n/);
     expect(text).toMatch(/[\d.]+ % {2}JavaScript of the program\n/);
-    expect(text).toMatch(/[\d.]+ % {2}spin {2}program\.cjs:3\n/);
+    // V8 may have put the one into the other.
+    expect(text).toMatch(/[\d.]+ % {2}(?:spin|meanwhile) {2}program\.cjs:\d+(?:\n|$)/);
   });
 
   it('says that there is none where no load was measured', () => {

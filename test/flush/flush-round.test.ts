@@ -25,6 +25,24 @@ describe('writing', () => {
     expect(harness.queue.submissionHead).toBe(3);
   });
 
+  it('takes a group past the page cache only where most of it is to be synced', () => {
+    const harness = new RoundHarness(64, undefined, 1000, 'auto');
+    const sync = { flags: SubmissionFlag.SYNC };
+    harness.open();
+    let position = 0;
+    const write = (sizeBytes: number, fields = {}): void => {
+      harness.write('x'.repeat(sizeBytes), position, position, fields);
+      position += sizeBytes;
+    };
+    // The directory's metadata first, then a group a step.
+    for (const group of [() => write(1500), () => write(1500, sync), () => (write(1500), write(100, sync))]) {
+      group();
+      harness.step();
+    }
+    expect(harness.files.written).toEqual([metadata, logOf(0), `${logOf(0)} direct`, logOf(0)]);
+    expect(harness.textOf(logOf(0))?.slice(0, position)).toBe('x'.repeat(position));
+  });
+
   it('goes on after a short write', () => {
     const harness = new RoundHarness();
     harness.files.onWrite = (_path, sizeBytes) => Math.min(sizeBytes, 2);

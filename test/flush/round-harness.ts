@@ -10,7 +10,7 @@ import {
 } from '../../src/memory/flush-messages.ts';
 import { FlushQueue, flushQueueSizeBytes } from '../../src/memory/flush-queue.ts';
 import { FlushRound } from '../../src/flush/flush-round.ts';
-import { WayOfWriting } from '../../src/flush/way-of-writing.ts';
+import { WayOfWriting, type DirectWriting } from '../../src/flush/way-of-writing.ts';
 import { directBlockBytes } from '../../src/storage/file-system.ts';
 import { FakeFileSystem } from './fake-file-system.ts';
 
@@ -31,8 +31,8 @@ export class RoundHarness {
   readonly #ringSizeBytes = 65536;
   #ringHead = 0;
 
-  /** Groups from `directFromBytes` on go past the page cache. */
-  constructor(capacity = 64, maxOpenFiles?: number, directFromBytes = Infinity) {
+  /** Groups from `directFromBytes` on go past the page cache, or, with `auto`, those that are to be synced. */
+  constructor(capacity = 64, maxOpenFiles?: number, directFromBytes = Infinity, mode: DirectWriting = 'always') {
     this.#ringAddress = flushQueueSizeBytes(capacity);
     const stagingAddress = Math.ceil((this.#ringAddress + this.#ringSizeBytes) / directBlockBytes) * directBlockBytes;
     const buffer = new SharedArrayBuffer(stagingAddress + stagingBytes);
@@ -46,7 +46,7 @@ export class RoundHarness {
       ringSizeBytes: this.#ringSizeBytes,
       fileSystem: this.files,
       direct: {
-        way: new WayOfWriting('always', () => 0, directFromBytes),
+        way: new WayOfWriting(mode, () => 0, directFromBytes),
         staging: {
           bytes: this.#bytes,
           address: stagingAddress,

@@ -38,7 +38,7 @@ describe('WayOfWriting', () => {
     const way = auto();
     directOf(way, 10, { cached: 2, direct: 0.5 });
     expect(way.of(255 * 1024, true)).toBe('cached');
-    way.took('cached', 1000, true, 0);
+    way.took('direct', 1000, true, 1e6);
     expect(way.of(large, true)).toBe('direct');
   });
 

@@ -32,6 +32,27 @@ describe('the bounds of one frame', () => {
     expect(() => new Reader(Uint8Array.from([3, 0, 0, 0, 0, 0, 0]), 2).skipTags()).toThrow(MalformedFrame);
   });
 
+  it('keeps frames apart that are begun before others are finished, also where they move', () => {
+    const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
+    const int32s = (from: number, count: number): number[] =>
+      numbers(from, count).flatMap((n) => [0, 0, n >> 8, n & 255]);
+    const first = new Writer(false, 16);
+    first.int32(1);
+    const mark = first.beginTag(5);
+    const second = new Writer(false, 16);
+    for (const n of numbers(100, 3)) second.int32(n);
+    for (const n of numbers(2, 100)) first.int32(n);
+    first.endTag(mark);
+    const third = new Writer(false, 16);
+    third.int32(7);
+    const [firstBytes, secondBytes, thirdBytes] = [first, second, third].map((writer) =>
+      writer.finish().flatMap((chunk) => [...chunk]),
+    );
+    expect(firstBytes).toEqual([0, 0, 0, 1, 5, 0x90, 0x03, ...int32s(2, 100)]);
+    expect(secondBytes).toEqual(int32s(100, 3));
+    expect(thirdBytes).toEqual([0, 0, 0, 7]);
+  });
+
   it('ends a frame that grows beyond what it may have', () => {
     const writer = new Writer(true, 16, 1000);
     expect(() => {
