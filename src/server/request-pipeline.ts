@@ -209,9 +209,9 @@ export class RequestPipeline implements AssemblyOwner, ResponseHolder, SlotOwner
   fail(reason: string, error?: unknown): void {
     if (this.#closed) return;
     const fields = { connection: this.connection.id, client: this.connection.clientHost, reason };
+    this.drop();
     if (error === undefined) this.#logger.warn(fields, 'A connection is closed because of what came through it.');
     else this.#logger.error({ ...fields, error }, 'A connection is closed because serving its request failed.');
-    this.drop();
   }
 
   /** Ends this connection at once, though nothing is wrong with it. */

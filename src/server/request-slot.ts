@@ -35,6 +35,13 @@ export class Slot implements LaterListener<Response> {
   }
 
   failed(error: unknown): void {
-    this.#owner.refuse(error);
+    try {
+      this.#owner.refuse(error);
+    } catch (defect) {
+      // As of a promise whose rejection nobody handles: the process hears of it, and not whoever gave the response.
+      queueMicrotask(() => {
+        throw defect;
+      });
+    }
   }
 }
