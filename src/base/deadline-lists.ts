@@ -4,7 +4,7 @@
  *   delay 30,000 ms   ─►  oldest ⇄ … ⇄ newest        the timer waits for the oldest; those behind it are due later
  *   delay  1,500 ms   ─►  oldest
  *
- * A timer of its own for each costs a request more than writing it to the log. A list without entries keeps its timer for the next
+ * A timer of its own for each is a good part of what a small request costs. A list without entries keeps its timer for the next
  * ones, until there are many lists: clients choose the delays. It does not know what is due.
  */
 
@@ -28,13 +28,15 @@ interface DeadlineList {
   timer: Timer | null;
 }
 
-/** With so many lists, one that is empty makes room for a delay that is new. */
+/** From so many lists on, a delay that is new may have those ended that are empty. */
 const keptLists = 16;
 
 export class DeadlineLists {
   readonly #clock: Pick<Clock, 'monotonicMs' | 'setTimer'>;
   readonly #lists = new Map<number, DeadlineList>();
   #count = 0;
+  /** With so many lists it looks for empty ones: twice as many as it left, or each new delay would cost a look at all of them. */
+  #looksAt = keptLists;
 
   constructor(clock: Pick<Clock, 'monotonicMs' | 'setTimer'>) {
     this.#clock = clock;
@@ -84,7 +86,7 @@ export class DeadlineLists {
   }
 
   #begin(delayMs: number): DeadlineList {
-    if (this.#lists.size >= keptLists) this.#endEmpty();
+    if (this.#lists.size >= this.#looksAt) this.#endEmpty();
     const list: DeadlineList = { delayMs, oldest: null, newest: null, timer: null };
     this.#lists.set(delayMs, list);
     return list;
@@ -93,6 +95,7 @@ export class DeadlineLists {
   /** Ends those lists that nothing stands in. */
   #endEmpty(): void {
     for (const list of this.#lists.values()) if (list.oldest === null) this.#end(list);
+    this.#looksAt = Math.max(this.#lists.size * 2, keptLists);
   }
 
   #end(list: DeadlineList): void {

@@ -1,6 +1,6 @@
 /**
  * A value that comes later, for one who waits: what a promise is, without its turn of the microtask queue, its reactions and
- * its closures, which cost more than the rest of a small request. Any thread.
+ * its closures, which are a good part of what a small request costs. Any thread.
  *
  *   waiting ──settle──► settled          the listener hears of it within the call
  *      └──────fail────► failed
@@ -10,7 +10,7 @@
 
 import { assert } from './assert.ts';
 
-/** Who hears of a `Later`, once, of one of both. What it throws comes to whoever settles, who must not be made to suffer for it. */
+/** Who hears of a `Later`, once, of one of both. It throws nothing: that would come to whoever settles, in the midst of others' work. */
 export interface LaterListener<Value> {
   settled(value: Value): void;
   failed(error: unknown): void;

@@ -135,6 +135,16 @@ describe('deadlines', () => {
     expect(called).toEqual(['honest']);
   });
 
+  it('are all called in their time, however many delays are in use', () => {
+    const { clock, lists, called } = setUp();
+    const names = Array.from({ length: 500 }, (_, i) => String(i));
+    for (const [i, name] of names.entries()) lists.add(new Named(called, name), 100 + i);
+    expect([lists.listCount, lists.count]).toEqual([500, 500]);
+    clock.advance(600);
+    expect(called).toEqual(names);
+    expect([lists.listCount, lists.count, clock.timers.size]).toEqual([0, 0, 0]);
+  });
+
   it('are not called once all is closed', () => {
     const { clock, lists, called } = setUp();
     lists.add(new Named(called, 'a'), 100);
