@@ -6,10 +6,12 @@
  * a floor is not reached (with --quick nothing is judged, and NATS is left out).
  */
 
+import { tmpdir } from 'node:os';
 import { readCommandLine, wholeNumber } from '../../scripts/command-line.mjs';
 import { isDirty } from '../load/floor-verdict.ts';
 import { keepProfile } from '../load/kept-profile.ts';
 import { machineFacts, machineSentence } from '../load/machine.ts';
+import { keepPageCacheFull } from '../load/page-cache.ts';
 import { profileSummary } from '../load/profile-summary.ts';
 import { Missing } from '../peers/cache.ts';
 import { runCase, type DoorCase } from './door-case.ts';
@@ -66,6 +68,7 @@ const options = {
   ...(values.profile === undefined ? {} : { profileFolder: values.profile }),
   note,
 };
+if (!values.quick) keepPageCacheFull(tmpdir(), note);
 const results: CaseResult[] = [];
 for (const door of cases.filter(({ name }) => name.includes(values.only))) {
   try {

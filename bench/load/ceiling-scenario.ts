@@ -10,11 +10,12 @@ import { probeSyncedWrites } from './disk-probes.ts';
 import type { Figures } from './figures.ts';
 import { runLoad } from './load-client.ts';
 import type { ProduceJob } from './load-job.ts';
+import { settleMachine } from './page-cache.ts';
 import { measureLoad } from './measured-load.ts';
 import { comparedRows, jobOf, type ProduceCase, produceRound } from './produce-case.ts';
 import { produceVersion } from './produce-frames.ts';
 import { inBulk, type Scenario, type ScenarioContext } from './scenario.ts';
-import { type ServerKind, ServerUnderTest, syncDisks } from './server-under-test.ts';
+import { type ServerKind, ServerUnderTest } from './server-under-test.ts';
 
 const mebibyte = 2 ** 20;
 export const bulk: ProduceCase = { what: '1 MiB batches, acks=1', recordBytes: 1024, batchBytes: mebibyte, acks: 1 };
@@ -92,7 +93,7 @@ export function millraceRound(acks: -1 | 1, context: ScenarioContext): Promise<F
 /** 1 MiB written, synced, and again, into a new file. */
 function diskRound({ sizes, dataParent }: ScenarioContext): Figures {
   const figures = probeSyncedWrites(dataParent, sizes.loadMs);
-  syncDisks();
+  settleMachine();
   return figures;
 }
 

@@ -4,10 +4,11 @@
  *   other  = user time of the whole machine − that of this process, its children, and those it waited for
  *
  * One during which others took more than a few percent of all cores' time is done again. What counts is the one that was
- * disturbed least, and where that one was disturbed as well, it is said.
+ * disturbed least, and where that one was disturbed as well, it is said. Each begins on a machine that has settled (`page-cache.ts`).
  */
 
 import { cpus } from 'node:os';
+import { settleMachine } from './page-cache.ts';
 import { cpuTimeOf, machineUserTime } from './process-usage.ts';
 
 export interface Attempted<Value> {
@@ -23,8 +24,6 @@ export interface AttemptOptions {
   /** 0 takes the first, however disturbed. */
   readonly repeatsAtMost: number;
   readonly onNote: (note: string) => void;
-  /** What goes before one that is done again. */
-  readonly onRepeat?: () => void;
   /** Begins to watch; what it returns tells the share of all cores' time that others took since. Default: from /proc. */
   readonly watch?: () => () => number;
 }
@@ -36,10 +35,11 @@ const leastSeconds = 0.1;
 
 export async function leastDisturbed<Value>(
   measure: () => Promise<Value>,
-  { name, repeatsAtMost, onNote, onRepeat = () => {}, watch = watchOthers }: AttemptOptions,
+  { name, repeatsAtMost, onNote, watch = watchOthers }: AttemptOptions,
 ): Promise<Attempted<Value>> {
   let best: { readonly value: Value; readonly share: number } | null = null;
   for (let repeated = 0; ; repeated++) {
+    settleMachine();
     const shareOfOthers = watch();
     const value = await measure();
     const share = shareOfOthers();
@@ -50,7 +50,6 @@ export async function leastDisturbed<Value>(
       onNote(`${name}: others took ${Math.round(share * 100)} % of the processor${isAgain ? '; once more' : ''}`);
     }
     if (!isAgain) return { value: best.value, repeated, isDisturbed };
-    onRepeat();
   }
 }
 

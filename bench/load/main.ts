@@ -26,6 +26,7 @@ import { loadReport } from './load-report.ts';
 import { machineFacts, machineSentence } from './machine.ts';
 import { millrace } from './millrace-server.ts';
 import { nodeScenarios } from './node-scenario.ts';
+import { keepPageCacheFull } from './page-cache.ts';
 import { produceScenarios } from './produce-scenarios.ts';
 import { profileSummary } from './profile-summary.ts';
 import { projectRoot } from './project-root.ts';
@@ -108,6 +109,7 @@ const isAskedFor = ({ name }: Scenario): boolean => {
   return values.quick || (name !== 'stages' && (name !== 'soak' || values.soak !== undefined));
 };
 
+if (!values.quick) keepPageCacheFull(dataParent, context.note);
 if (!values.json) console.log(`${machineSentence(machine)}\n`);
 const rows: ResultRow[] = [];
 for (const scenario of scenarios.filter(isAskedFor)) {

@@ -6,11 +6,12 @@
  * A kind of server is a `ServerKind`; everything else here is the same for all. Nothing here talks to it.
  */
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { LoadProfile } from './load-profile.ts';
+import { settleMachine } from './page-cache.ts';
 import { cpuTimeOf, memoryOf, openDescriptorsOf, type CpuTime, type Memory } from './process-usage.ts';
 import { newServerFolder } from './server-folder.ts';
 
@@ -155,7 +156,7 @@ export class ServerUnderTest implements AsyncDisposable {
     await this.#end('SIGKILL');
     rmSync(this.directory, { recursive: true, force: true });
     all.delete(this);
-    syncDisks();
+    settleMachine();
   }
 
   /** As `discard`, without waiting for anything. */
@@ -197,11 +198,6 @@ export class ServerUnderTest implements AsyncDisposable {
     this.#profile?.close();
     this.#profile = null;
   }
-}
-
-/** Has the kernel write what it holds, so that the next round's disk is not busy with this one's data. */
-export function syncDisks(): void {
-  spawnSync('sync');
 }
 
 /** Ours without what would configure the server behind the back of who reads the results. */

@@ -23,7 +23,7 @@ import { only, type ProduceCase, produceRound, threadFigureNames } from './produ
 import { catchUpRound } from './read-scenarios.ts';
 import type { ScenarioContext } from './scenario.ts';
 import { servedRound } from './served-stage.ts';
-import { syncDisks } from './server-under-test.ts';
+import { settleMachine } from './page-cache.ts';
 
 const mebibyte = 2 ** 20;
 /** As large as the broker's. */
@@ -115,7 +115,7 @@ function withFile<Result>({ dataParent }: ScenarioContext, flags: number, use: (
   } finally {
     closeSync(file);
     rmSync(directory, { recursive: true });
-    syncDisks();
+    settleMachine();
   }
 }
 

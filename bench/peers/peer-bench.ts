@@ -6,8 +6,9 @@ import { setTimeout } from 'node:timers/promises';
 import { KafkaAdmin } from '../load/kafka-admin.ts';
 import { runLoad } from '../load/load-client.ts';
 import { checkRecords } from '../load/measured-load.ts';
+import { settleMachine } from '../load/page-cache.ts';
 import { sumOf } from '../load/process-usage.ts';
-import { ServerUnderTest, syncDisks, type ServerKind } from '../load/server-under-test.ts';
+import { ServerUnderTest, type ServerKind } from '../load/server-under-test.ts';
 import { untilLed } from '../load/led-topic.ts';
 import { Missing } from './cache.ts';
 import { type Bench, type Clients, type PeerSizes, scaledCount } from './peer-case.ts';
@@ -126,7 +127,7 @@ export class PeerBench implements Bench, AsyncDisposable {
     const topic = await this.newTopic(1);
     await fill(topic);
     this.#filled.set(name, topic);
-    syncDisks();
+    settleMachine();
     return topic;
   };
 
@@ -153,7 +154,7 @@ export class PeerBench implements Bench, AsyncDisposable {
         throw new Error(`${this.server.kind.name} still has files of ${[...left].join(', ')}`);
       await setTimeout(pollMs);
     }
-    syncDisks();
+    settleMachine();
   }
 
   /** Both servers keep partitions side by side in one folder, each named after its topic, also where it is to be removed. */

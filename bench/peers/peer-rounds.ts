@@ -13,7 +13,8 @@
 
 import type { Figures } from '../load/figures.ts';
 import { leastDisturbed } from '../load/least-disturbed.ts';
-import { syncDisks, type ServerKind } from '../load/server-under-test.ts';
+import { settleMachine } from '../load/page-cache.ts';
+import type { ServerKind } from '../load/server-under-test.ts';
 import { PeerBench } from './peer-bench.ts';
 import type { Clients, Measure, PeerCase, PeerSizes } from './peer-case.ts';
 
@@ -61,7 +62,7 @@ export async function peerRounds(
     for (const [{ probe }, { probe: figures }] of results) {
       if (probe !== undefined) figures.push(await probe.measure(options.dataParent, options.sizes));
     }
-    syncDisks();
+    settleMachine();
   }
   return results;
 }
@@ -90,7 +91,6 @@ async function oneSide(
       name: one.name,
       repeatsAtMost: isOnce ? 0 : repeatsAtMost,
       onNote,
-      onRepeat: syncDisks,
     });
     if (isDisturbed) result.disturbed[side].push(result[side].length);
     result[side].push(value);
