@@ -5,7 +5,8 @@
  * through as they are: whoever knows what the call was for wraps them.
  *
  * The synchronous calls are for flush workers and for the start, where nothing else waits; what the I/O thread does
- * while it serves goes through the asynchronous ones, but for small writes and their syncs (`in-place-writer.ts`).
+ * while it serves goes through the asynchronous ones, but for small writes and their syncs (`in-place-writer.ts`), and reads of files that
+ * were read quickly before (`read-pace.ts`).
  */
 
 /** A descriptor of an open file. */

@@ -389,7 +389,7 @@ export class LocalLogStore implements LogStore, LogOwner {
       heap,
       ring: new IngestRing(asAddress(layout.ringAddress), layout.ringSizeBytes),
       channels: layout.queueAddresses.map((address, workerIndex) => this.#makeChannel(address, workerIndex)),
-      segmentFiles: new SegmentFiles(fileSystem, options.maxOpenSegmentFiles),
+      segmentFiles: new SegmentFiles(fileSystem, clock, options.maxOpenSegmentFiles),
       indexes: new IndexCache(fileSystem, arena, heap, options.sealedIndexBytesMax),
       buffers: new BufferPool(),
       validator: new RecordValidator(

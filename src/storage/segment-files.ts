@@ -5,12 +5,15 @@
  */
 
 import { assert } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
 import type { FileDescriptor, FileSystem } from './file-system.ts';
+import { ReadAllowance, ReadPace } from './read-pace.ts';
 import { Turns } from './turns.ts';
 
 interface OpenFile {
   readonly path: string;
   readonly file: FileDescriptor;
+  readonly pace: ReadPace;
   users: number;
   /** Forgotten while it was in use: closed by its last user. */
   doomed: boolean;
@@ -25,9 +28,11 @@ export class SegmentFiles {
   readonly #open = new Map<string, OpenFile>();
 
   readonly #turns: Turns;
+  readonly #allowance: ReadAllowance;
 
-  constructor(fileSystem: FileSystem, maxOpen = defaultMaxOpen) {
+  constructor(fileSystem: FileSystem, clock: Pick<Clock, 'monotonicMs'>, maxOpen = defaultMaxOpen) {
     this.#fileSystem = fileSystem;
+    this.#allowance = new ReadAllowance(clock);
     this.#maxOpen = maxOpen;
     this.#turns = new Turns(maxOpen);
   }
@@ -51,7 +56,8 @@ export class SegmentFiles {
     try {
       let filled = 0;
       while (filled < target.length) {
-        const count = await this.#fileSystem.readLater(open.file, target.subarray(filled), position + filled);
+        const part = filled === 0 ? target : target.subarray(filled);
+        const count = await this.#readPart(open, part, position + filled);
         if (count === 0) break;
         filled += count;
       }
@@ -60,6 +66,27 @@ export class SegmentFiles {
       open.users--;
       if (open.doomed && open.users === 0) this.#fileSystem.close(open.file);
     }
+  }
+
+  /** What one call of the file system gives, at once where that is quick (`read-pace.ts`). */
+  #readPart({ file, pace }: OpenFile, target: Uint8Array, position: number): number | Promise<number> {
+    const startedMs = this.#allowance.nowMs;
+    if (!pace.isAtOnce(target.length, startedMs)) return this.#readLater(file, pace, target, position, startedMs);
+    const count = this.#fileSystem.read(file, target, position);
+    pace.readAtOnce(this.#allowance.nowMs - startedMs);
+    return count;
+  }
+
+  async #readLater(
+    file: FileDescriptor,
+    pace: ReadPace,
+    target: Uint8Array,
+    position: number,
+    startedMs: number,
+  ): Promise<number> {
+    const count = await this.#fileSystem.readLater(file, target, position);
+    pace.readLater(this.#allowance.nowMs - startedMs);
+    return count;
   }
 
   /** Closes what is open of files whose path begins with `prefix`: they are deleted or renamed. */
@@ -75,7 +102,8 @@ export class SegmentFiles {
     let open = this.#open.get(path);
     if (open === undefined) {
       this.#closeUnused(1);
-      open = { path, file: this.#fileSystem.open(path, 'read'), users: 0, doomed: false };
+      const file = this.#fileSystem.open(path, 'read');
+      open = { path, file, pace: new ReadPace(this.#allowance), users: 0, doomed: false };
     } else this.#open.delete(path);
     this.#open.set(path, open);
     open.users++;
