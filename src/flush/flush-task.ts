@@ -14,11 +14,11 @@
 
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { present } from '../base/assert.ts';
-import { QuickCalls } from '../base/quick-calls.ts';
 import { Arena, flushStagingBytes, type ArenaTicket } from '../memory/arena.ts';
 import { FlushQueue } from '../memory/flush-queue.ts';
 import { nodeFileSystem } from '../storage/node-file-system.ts';
 import { FlushRound } from './flush-round.ts';
+import { SyncsInPlace } from './syncs-in-place.ts';
 import { WayOfWriting, type DirectWriting } from './way-of-writing.ts';
 
 export interface FlushTaskInput {
@@ -27,14 +27,6 @@ export interface FlushTaskInput {
   /** Which of the arena's queues is this worker's. */
   readonly workerIndex: number;
 }
-
-/** Acknowledgements of others wait while a sync is done in place, so it must not take longer than this. */
-const quickSyncMs = 0.5;
-/**
- * Or not often: where syncs take a quarter of a millisecond, one in twenty takes twice as long. By way of another thread they
- * take 0.2 ms more, so that for want of quick ones most of those behind it would go that way, though nobody else waits.
- */
-const slowSyncsInARow = 3;
 
 /** How long a worker waits before it looks again whether the I/O thread has read completions. */
 const fullQueuePauseMs = 1;
@@ -47,6 +39,7 @@ export default async function runFlushTask({ ticket, directWriting, workerIndex 
   const { memory, layout, bytes, core } = Arena.attach(ticket);
   const address = present(layout.queueAddresses[workerIndex], 'each worker has a queue');
   const queue = new FlushQueue(memory.buffer, address, layout.queueCapacity);
+  const way = new WayOfWriting(directWriting, () => performance.now());
   const round = new FlushRound({
     queue,
     bytes,
@@ -55,7 +48,7 @@ export default async function runFlushTask({ ticket, directWriting, workerIndex 
     fileSystem: nodeFileSystem,
     nowMs: () => performance.now(),
     direct: {
-      way: new WayOfWriting(directWriting, () => performance.now()),
+      way,
       staging: {
         bytes,
         address: present(layout.stagingAddresses[workerIndex], 'each worker has a staging'),
@@ -67,17 +60,24 @@ export default async function runFlushTask({ ticket, directWriting, workerIndex 
 
   // One promise at most waits on the counter; it stays until a submission resolves it, over as many syncs as it takes.
   let submissions: Promise<void> | null = null;
-  const syncs = new QuickCalls(quickSyncMs, false, slowSyncsInARow);
+  const syncs = new SyncsInPlace();
+  let cameMeanwhile = false;
   queue.files.take();
   while (!round.finished) {
-    round.take();
+    way.syncsInPlace = syncs.areAllowed;
+    if (round.take() > 0) cameMeanwhile = true;
     round.write();
     round.publish();
     const startedMs = performance.now();
-    if (round.startSync(syncs.areQuick && queue.waitingSubmissions === 0)) {
-      const measure = (): void => syncs.took(performance.now() - startedMs);
-      if (round.syncUnderWay === null) measure();
-      else void round.syncUnderWay.then(measure);
+    if (round.startSync(syncs.areAllowed && queue.waitingSubmissions === 0)) {
+      cameMeanwhile = false;
+      const measure = (): void => {
+        syncs.took(performance.now() - startedMs, !cameMeanwhile && queue.waitingSubmissions === 0);
+      };
+      if (round.syncUnderWay === null) {
+        way.syncTook(performance.now() - startedMs);
+        measure();
+      } else void round.syncUnderWay.then(measure);
     }
     if (round.unpublished > 0) {
       // Either `startSync` had an answer at once, or the I/O thread is behind; it always reads on.

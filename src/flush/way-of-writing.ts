@@ -9,8 +9,10 @@
  *    a block that both ways share makes it wait for the flush of all that the disk was given before, up to 100 ms.
  * 2. Groups of at least 256 KiB go the way that took less time a byte; every 64th goes the other way, the more seldom
  *    the slower that was.
- * 3. A disk that is slower than memory so has its bursts taken up by the page cache.
- * 4. Where the file system refuses, everything goes through the cache.
+ * 3. While the worker syncs each group itself (`syncs-in-place.ts`) the sync is part of a group's time: past the cache it has
+ *    next to nothing left to do. Else it is not, because it goes on beside the next groups. Each is measured for itself.
+ * 4. A disk that is slower than memory so has its bursts taken up by the page cache.
+ * 5. Where the file system refuses, everything goes through the cache.
  *
  * What makes the page cache the slower way is memory that the machine has to fetch first: in a virtual machine whose free
  * memory went back to its host, a fresh page costs many times what one does that it still had (`bench:load -- stages`).
@@ -30,10 +32,14 @@ const weight = 1 / 8;
 
 export class WayOfWriting {
   readonly nowMs: () => number;
+  /** Whether this thread does syncs itself at present. */
+  syncsInPlace = false;
   readonly #mode: DirectWriting;
   readonly #leastBytes: number;
-  readonly #msPerByte: Record<Way, number | null> = { cached: null, direct: null };
-  #groupsUntilTry = groupsBetweenTries;
+  readonly #alone = new MeasuredWays();
+  readonly #withSync = new MeasuredWays();
+  /** The group that was written last, where its sync is to be counted. */
+  #unsynced: { readonly way: Way; readonly groupBytes: number; readonly ms: number } | null = null;
   #isRefused = false;
 
   /** `leastBytes`: groups that are smaller go through the page cache. */
@@ -53,6 +59,36 @@ export class WayOfWriting {
   of(groupBytes: number, isSynced: boolean): Way {
     if (!this.isOpen(groupBytes, isSynced)) return 'cached';
     if (this.#mode === 'always') return 'direct';
+    return (this.syncsInPlace ? this.#withSync : this.#alone).choose();
+  }
+
+  /** A group of `groupBytes` took `ms` milliseconds; only one that might have gone either way tells anything. */
+  took(way: Way, groupBytes: number, isSynced: boolean, ms: number): void {
+    this.#unsynced = null;
+    if (!this.isOpen(groupBytes, isSynced)) return;
+    if (this.syncsInPlace) this.#unsynced = { way, groupBytes, ms };
+    else this.#alone.learn(way, ms / groupBytes);
+  }
+
+  /** This thread synced what was written last, in `ms` milliseconds. */
+  syncTook(ms: number): void {
+    const group = this.#unsynced;
+    if (group !== null) this.#withSync.learn(group.way, (group.ms + ms) / group.groupBytes);
+    this.#unsynced = null;
+  }
+
+  /** The file system takes no writes past the page cache. */
+  refused(): void {
+    this.#isRefused = true;
+  }
+}
+
+/** What each way took of late, and which is the better one. */
+class MeasuredWays {
+  readonly #msPerByte: Record<Way, number | null> = { cached: null, direct: null };
+  #groupsUntilTry = groupsBetweenTries;
+
+  choose(): Way {
     const { cached, direct } = this.#msPerByte;
     if (direct === null) return 'direct';
     if (cached === null) return 'cached';
@@ -64,16 +100,8 @@ export class WayOfWriting {
     return isDirectBetter ? 'cached' : 'direct';
   }
 
-  /** A group of `groupBytes` took `ms` milliseconds; only one that might have gone either way tells anything. */
-  took(way: Way, groupBytes: number, isSynced: boolean, ms: number): void {
-    if (!this.isOpen(groupBytes, isSynced)) return;
-    const newest = ms / groupBytes;
+  learn(way: Way, msPerByte: number): void {
     const before = this.#msPerByte[way];
-    this.#msPerByte[way] = before === null ? newest : before + (newest - before) * weight;
-  }
-
-  /** The file system takes no writes past the page cache. */
-  refused(): void {
-    this.#isRefused = true;
+    this.#msPerByte[way] = before === null ? msPerByte : before + (msPerByte - before) * weight;
   }
 }

@@ -50,6 +50,38 @@ describe('WayOfWriting', () => {
     expect(directOf(way, 1000, { cached: 0.5, direct: 2 }, false)).toBe(0);
   });
 
+  it('counts the sync where it is done in place, and knows for itself what is better then', () => {
+    const way = auto();
+    const written = { cached: 1, direct: 2 };
+    const syncMs = { cached: 3, direct: 0.5 };
+    const directWithSync = (count: number): number => {
+      let direct = 0;
+      for (let i = 0; i < count; i++) {
+        const chosen = way.of(large, true);
+        if (chosen === 'direct') direct++;
+        way.took(chosen, large, true, written[chosen]);
+        way.syncTook(syncMs[chosen]);
+      }
+      return direct;
+    };
+    expect(directOf(way, 1000, written)).toBeLessThan(20);
+    way.syncsInPlace = true;
+    expect(directWithSync(1000)).toBeGreaterThan(900);
+    way.syncsInPlace = false;
+    expect(directOf(way, 1000, written)).toBeLessThan(20);
+  });
+
+  it('learns nothing of a group whose sync was not done in place', () => {
+    const way = auto();
+    way.syncsInPlace = true;
+    for (let i = 0; i < 100; i++) {
+      expect(way.of(large, true)).toBe('direct');
+      way.took('direct', large, true, 1);
+    }
+    way.syncTook(1);
+    expect(way.of(large, true)).toBe('cached');
+  });
+
   it('asks no more where the file system refused', () => {
     for (const mode of ['auto', 'always'] as const) {
       const way = new WayOfWriting(mode, () => 0);
