@@ -14,7 +14,6 @@ import { join } from 'node:path';
 import { millrace } from '../load/millrace-server.ts';
 import { projectRoot } from '../load/project-root.ts';
 import { sumOf } from '../load/process-usage.ts';
-import { settleMachine } from '../load/page-cache.ts';
 import { leastDisturbed } from '../load/least-disturbed.ts';
 import { type HostPort, ServerUnderTest, type ServerKind } from '../load/server-under-test.ts';
 import { runLoad, type LoadFigures, type LoadOptions } from './native-load.ts';
@@ -93,7 +92,6 @@ export async function runCase(door: DoorCase, options: RunOptions): Promise<Pair
     await using ours = await ServerUnderTest.start(ourKind);
     await door.rival.load(rival, warmSeconds, runUpSeconds);
     await door.millrace(ours, warmSeconds, runUpSeconds);
-    if (options.isStrict) settleMachine();
     for (let i = 0; i < options.pairsPerRound; i++) pairs.push(await undisturbedPair(door, rival, ours, options));
   }
   return pairs;
@@ -123,7 +121,6 @@ async function undisturbedPair(
   };
   const options = { name: door.name, repeatsAtMost: isStrict ? repeatsAtMost : 0, onNote: note };
   const { value, isDisturbed } = await leastDisturbed(measurePair, options);
-  if (isStrict) settleMachine();
   return { ...value, isDisturbed };
 }
 

@@ -72,18 +72,29 @@ export function machineSentence(facts: MachineFacts): string {
   return `${hardwareSentence(facts)}, commit ${facts.commit ?? 'unknown'}, ${facts.date}`;
 }
 
-/** As `ext4 on vda`; the mount with the longest path above `folder` is the one that it lies on. */
+/** As `ext4 on vda`. */
 function diskOf(folder: string): string {
-  let found = { path: '', words: 'an unknown disk' };
-  if (!existsSync(mounts)) return found.words;
+  const { disk, fileSystem } = mountOf(folder);
+  return disk === '' ? 'an unknown disk' : `${fileSystem} on ${disk}`;
+}
+
+/** The name of the disk, or of its part, that `folder` lies on; empty where it is not known. */
+export function diskNameOf(folder: string): string {
+  return mountOf(resolve(folder)).disk;
+}
+
+/** The mount with the longest path above `folder`. */
+function mountOf(folder: string): { readonly disk: string; readonly fileSystem: string } {
+  let found = { path: '', disk: '', fileSystem: '' };
+  if (!existsSync(mounts)) return found;
   for (const line of readFileSync(mounts, 'utf8').split('\n')) {
     const [device, path, type] = line.split(' ');
     if (path === undefined || path.length < found.path.length) continue;
     if (path === '/' || folder === path || folder.startsWith(`${path}/`)) {
-      found = { path, words: `${type} on ${basename(device!)}` };
+      found = { path, disk: basename(device!), fileSystem: type! };
     }
   }
-  return found.words;
+  return found;
 }
 
 /**

@@ -23,10 +23,11 @@ import { isDirty } from './floor-verdict.ts';
 import { keepProfile } from './kept-profile.ts';
 import { latencyScenario } from './latency-scenario.ts';
 import { loadReport } from './load-report.ts';
-import { machineFacts, machineSentence } from './machine.ts';
+import { diskNameOf, machineFacts, machineSentence } from './machine.ts';
 import { millrace } from './millrace-server.ts';
 import { nodeScenarios } from './node-scenario.ts';
 import { keepPageCacheFull } from './page-cache.ts';
+import { readAheadAsUsual } from './read-ahead.ts';
 import { produceScenarios } from './produce-scenarios.ts';
 import { profileSummary } from './profile-summary.ts';
 import { projectRoot } from './project-root.ts';
@@ -109,7 +110,10 @@ const isAskedFor = ({ name }: Scenario): boolean => {
   return values.quick || (name !== 'stages' && (name !== 'soak' || values.soak !== undefined));
 };
 
-if (!values.quick) keepPageCacheFull(dataParent, context.note);
+if (!values.quick) {
+  readAheadAsUsual(diskNameOf(dataParent), context.note);
+  keepPageCacheFull(dataParent, context.note);
+}
 if (!values.json) console.log(`${machineSentence(machine)}\n`);
 const rows: ResultRow[] = [];
 for (const scenario of scenarios.filter(isAskedFor)) {

@@ -16,9 +16,10 @@ import { join } from 'node:path';
 import { readCommandLine, refuse, wholeNumber } from '../../scripts/command-line.mjs';
 import { isDirty, roundsForFloors } from '../load/floor-verdict.ts';
 import { keepProfile } from '../load/kept-profile.ts';
-import { machineFacts, machineSentence } from '../load/machine.ts';
+import { diskNameOf, machineFacts, machineSentence } from '../load/machine.ts';
 import { millrace } from '../load/millrace-server.ts';
 import { keepPageCacheFull } from '../load/page-cache.ts';
+import { readAheadAsUsual } from '../load/read-ahead.ts';
 import { profileSummary } from '../load/profile-summary.ts';
 import type { ServerKind } from '../load/server-under-test.ts';
 import { chapters } from './all-cases.ts';
@@ -98,7 +99,10 @@ const wanted = cases.filter(({ name }) => positionals.length === 0 || positional
 const possible = thoseThatCanBeHad(wanted);
 const lacking = (): PeerCase[] => nextSlice(possible, keptPeerResults(), machine, rounds, sliceCases ?? Infinity);
 const results: KeptResult[] = [];
-if (!values.quick) keepPageCacheFull(values.data, note);
+if (!values.quick) {
+  readAheadAsUsual(diskNameOf(values.data), note);
+  keepPageCacheFull(values.data, note);
+}
 for (const group of sliceCases === null ? groupsOf(possible) : [lacking()].filter(({ length }) => length > 0)) {
   try {
     results.push(...(await run(group)));

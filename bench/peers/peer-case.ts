@@ -71,6 +71,8 @@ export interface PeerCase {
   readonly isAlone?: boolean;
   /** Its servers are not warmed up. */
   readonly isCold?: boolean;
+  /** Millrace alone is not: what it takes of memory then belongs to this case. */
+  readonly isColdHere?: boolean;
   /** It is not done in small before it is measured: it does so itself, or is about what comes first. */
   readonly isUnrehearsed?: boolean;
   readonly millrace: Measure;

@@ -77,8 +77,10 @@ async function oneSide(
   results: ReadonlyMap<PeerCase, CaseRounds>,
   { sizes, clients, dataParent, onNote }: PeerRoundsOptions,
 ): Promise<void> {
-  const isWarm = ![...results.keys()].some(({ isCold }) => isCold);
   const isRival = side === 'peer';
+  const isWarm = ![...results.keys()].some(
+    ({ isCold, isColdHere }) => isCold === true || (isColdHere === true && !isRival),
+  );
   await using bench = await PeerBench.start(kind, { isRival, isWarm, sizes, clients, dataParent });
   for (const [one, result] of results) {
     // What is there after the last one goes with the server.

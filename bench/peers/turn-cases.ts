@@ -38,8 +38,10 @@ export const turnCases: readonly PeerCase[] = [
   {
     ...common,
     name: 'many-partitions',
-    title: '10,000 partitions that have a record each, written in turn, one 1 KiB record each, 100 a request, acks=1',
+    title:
+      '10,000 partitions that have a record each, written in turn, one 1 KiB record each, 100 a request, acks=1; Millrace has just started',
     isAlone: true,
+    isColdHere: true,
     ...sameOnBoth((bench) => inTurns(bench, bench.sizes.manyPartitions, 1, [...recordFigures, 'peakRssMb'])),
     floors: [
       { figure: 'recordsPerSecond', atLeast: 1.2 },

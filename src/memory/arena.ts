@@ -106,9 +106,9 @@ export class Arena {
   /**
    * Copies `source`, which is no part of the arena, to `target`.
    *
-   * V8 copies from and to shared memory by words, and where both sides lie differently within a word a byte at a time: two to
-   * three times as slow as the C library into memory that is not in the cache, and five times where they do. Filling a
-   * buffer with bytes that are as long as what is filled is one call of the C library in Node, and 45 ns.
+   * V8 copies from and to shared memory by words, and a byte at a time where the two sides lie differently within a word. Into
+   * memory that is not in the cache that takes two to three times as long as the C library does, into memory that is five
+   * times. Filling a buffer with bytes of its own length is one call of the C library's copy in Node, and 45 ns.
    */
   copyIn(source: Uint8Array, target: Address): void {
     if (source.length < filledFromBytes) this.bytes.set(source, target);
