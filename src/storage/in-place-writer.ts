@@ -49,6 +49,12 @@ interface KnownLog {
 
 /** Larger groups are worth a worker's wake-up, which then works beside this thread. */
 const maxGroupBytes = 16 * 1024;
+/**
+ * Or not, where groups come so seldom that nobody waits for this thread: a producer that lingers sends one in some
+ * milliseconds, and two threads that slept meanwhile take longer to wake up than it takes to write.
+ */
+const maxSeldomGroupBytes = 256 * 1024;
+const seldomMs = 2;
 const maxGroupBatches = 8;
 /** Everybody waits for a write in place, so that it must not take longer than this. */
 const quickMs = 0.5;
@@ -72,6 +78,8 @@ export class InPlaceWriter {
   #wantsSync = false;
   #filePosition = 0;
   #groupBytes = 0;
+  /** When the last group was published, whichever way. */
+  #publishedMs = Number.NEGATIVE_INFINITY;
   /** When a group went by way of the worker whose return is to be timed; NaN where none did. */
   #sentMs = Number.NaN;
 
@@ -144,7 +152,7 @@ export class InPlaceWriter {
       // The worker takes the entry from behind the batch in the ring, whose place is free once all is in its file.
       (fields.flags & SubmissionFlag.TRANSACTION_INDEX_ENTRY) === 0 &&
       (isFirst || follows) &&
-      this.#groupBytes + fields.sizeBytes <= maxLoneGroupBytes &&
+      this.#groupBytes + fields.sizeBytes <= maxSeldomGroupBytes &&
       this.#sizes.length < maxGroupBatches;
     if (!this.#isGroup) return;
     if (isFirst) {
@@ -165,8 +173,11 @@ export class InPlaceWriter {
    * its file.
    */
   write(isAlone: boolean): readonly Completion[] | null {
-    const answers = isAlone && this.#isGroup ? this.#tryWrite() : null;
-    if (answers === null && isAlone && !this.#calls.areQuick) this.#sentMs = this.#options.clock.monotonicMs();
+    const nowMs = this.#options.clock.monotonicMs();
+    const isSeldom = nowMs - this.#publishedMs >= seldomMs;
+    this.#publishedMs = nowMs;
+    const answers = isAlone && this.#isGroup ? this.#tryWrite(isSeldom) : null;
+    if (answers === null && isAlone && !this.#calls.areQuick) this.#sentMs = nowMs;
     this.#isGroup = true;
     this.#wantsSync = false;
     this.#groupBytes = 0;
@@ -175,13 +186,14 @@ export class InPlaceWriter {
     return answers;
   }
 
-  #tryWrite(): readonly Completion[] | null {
+  #tryWrite(isSeldom: boolean): readonly Completion[] | null {
     const { queue } = this.#options;
     const written = this.#written;
     const known = this.#logs.get(written.slot);
     if (known === undefined || known.generation !== written.generation || !this.#calls.areQuick) return null;
     const endPosition = this.#filePosition + this.#groupBytes;
-    if (this.#wantsSync ? endPosition > known.syncedRoomEnd : this.#groupBytes > maxGroupBytes) return null;
+    if (this.#groupBytes > this.#mostBytes(isSeldom)) return null;
+    if (this.#wantsSync && endPosition > known.syncedRoomEnd) return null;
     let sync: FlushFailure | null = null;
     if (!queue.files.tryTake()) return null;
     try {
@@ -209,6 +221,11 @@ export class InPlaceWriter {
     synced.filePosition = endPosition;
     synced.segmentBaseOffset = known.segmentBaseOffset;
     return this.#writtenAndSynced;
+  }
+
+  #mostBytes(isSeldom: boolean): number {
+    if (this.#wantsSync) return maxLoneGroupBytes;
+    return isSeldom ? maxSeldomGroupBytes : maxGroupBytes;
   }
 
   /** Whether all bytes of the group are in the file. */
