@@ -1,6 +1,7 @@
 /** What load runs ask of a broker beside the load: topics, producers, where logs end. Any thread. */
 
 import { setTimeout } from 'node:timers/promises';
+import { ErrorCode } from '../../src/base/error-code.ts';
 import { zeroUuid } from '../../src/base/uuid.ts';
 import {
   createPartitionsApi,
@@ -100,11 +101,18 @@ export class KafkaAdmin {
     }
   }
 
+  /** Kafka has its block of ids given by its controller, and none until that has answered. */
   async newProducer(): Promise<{ readonly producerId: number; readonly producerEpoch: number }> {
     const request = { ...defaultInitProducerIdRequest(), transactionalId: null, transactionTimeoutMs: 60_000 };
-    const answer = await this.#client.request(initProducerIdApi, 1, request);
-    if (answer.errorCode !== 0) throw new Error(`No producer id was given: error ${answer.errorCode}`);
-    return answer;
+    const endMs = performance.now() + slowestCoordinatorMs;
+    for (;;) {
+      const answer = await this.#client.request(initProducerIdApi, 1, request);
+      if (answer.errorCode === 0) return answer;
+      const isLoading = answer.errorCode === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS;
+      if (!isLoading || performance.now() > endMs)
+        throw new Error(`No producer id was given: error ${answer.errorCode}`);
+      await setTimeout(pollMs);
+    }
   }
 
   /** Resolves once commits of `groupId` are taken: Kafka makes the topic that they are kept in when a coordinator is asked for. */

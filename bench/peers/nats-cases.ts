@@ -1,16 +1,15 @@
 /** Cases against NATS JetStream: each side has the client that makes it fastest, because no client speaks to both. */
 
-import { librdkafkaVersion } from './librdkafka.ts';
 import { natsClientVersion } from './nats-server.ts';
 import { natsProduce, type NatsMode } from './nats-client.ts';
-import { type Bench, type PeerCase, scaledCount } from './peer-case.ts';
-import { rdkafkaProduce } from './rdkafka-client.ts';
+import { type Bench, type Measure, type PeerCase, scaledCount } from './peer-case.ts';
 import { latencyFigures, measureLoad } from '../load/measured-load.ts';
 import { only } from '../load/produce-case.ts';
-import { recordFigures } from './own-client-cases.ts';
+import { ownClient, ownProduce, recordFigures } from './own-client-cases.ts';
+import { preparedBatchBytes } from './prepared-cases.ts';
 import type { Figures } from '../load/figures.ts';
 
-const clients = `rdkafka_performance ${librdkafkaVersion} against nats ${natsClientVersion} bench`;
+const clients = `${ownClient} against nats ${natsClientVersion} bench`;
 
 const sizes = [
   [100, '100', '100 B'],
@@ -34,9 +33,9 @@ export const natsCases: readonly PeerCase[] = sizes.flatMap(([recordBytes, tag, 
     title: `${words}, acks=all against sync_interval: always, in the fastest of NATS's bulk modes, and against a window of single messages`,
     rival: 'nats-synced',
     client: clients,
-    uses: ['rdkafka', 'nats'],
+    uses: ['nats'],
     millrace: async (bench) => {
-      const figures = await millraceProduce(bench, recordBytes, -1);
+      const figures = await inBulk(recordBytes, -1)(bench);
       return { ...figures, singlesPerSecond: figures.recordsPerSecond! };
     },
     // The floor speaks of single messages; batches share a sync, as Millrace's records do.
@@ -53,7 +52,7 @@ export const natsCases: readonly PeerCase[] = sizes.flatMap(([recordBytes, tag, 
     name: `nats-one-${tag}`,
     title: `${words}, one client with one in flight, acks=all against sync_interval: always`,
     rival: 'nats-synced',
-    client: `Millrace's prepared-batch client against nats ${natsClientVersion} bench`,
+    client: clients,
     uses: ['nats'],
     millrace: (bench) => oneInFlight(bench, recordBytes),
     peer: (bench) => peerProduce(bench, recordBytes, 'sync', 8000),
@@ -64,8 +63,8 @@ export const natsCases: readonly PeerCase[] = sizes.flatMap(([recordBytes, tag, 
     title: `${words}, acks=1 against NATS at its defaults, in the fastest of its bulk modes`,
     rival: 'nats',
     client: clients,
-    uses: ['rdkafka', 'nats'],
-    millrace: (bench) => millraceProduce(bench, recordBytes, 1),
+    uses: ['nats'],
+    millrace: inBulk(recordBytes, 1),
     peer: (bench) => fastestBulk(bench, recordBytes, 'nats'),
     floors: [{ figure: 'recordsPerSecond', atLeast: 4 }],
   },
@@ -88,12 +87,10 @@ async function fastestBulk(bench: Bench, messageBytes: number, kind: keyof typeo
   };
 }
 
-async function millraceProduce(bench: Bench, recordBytes: number, acks: -1 | 1): Promise<Figures> {
-  const records = scaledCount(recordBytes === 100 ? 3_000_000 : 1_000_000, bench.sizes);
-  const load = { topic: await bench.newTopic(1), records, recordBytes, acks, isIdempotent: acks === -1 };
-  const figures = await rdkafkaProduce(bench.clients.rdkafka(), bench.server, load);
-  bench.acknowledged(load.topic, records);
-  return figures;
+/** Batches as large as brokers take them, five under way, in place of NATS's of 500. */
+function inBulk(recordBytes: number, acks: -1 | 1): Measure {
+  const shape = { recordBytes, batchBytes: preparedBatchBytes, acks, idempotent: acks === -1 };
+  return ownProduce(shape, recordFigures).millrace;
 }
 
 function peerProduce(

@@ -59,7 +59,7 @@ export const ownClientCases: readonly PeerCase[] = [
   {
     name: 'crowd-durable',
     title: 'acks=all, 100 connections with one 1 KiB record in flight each, both synced',
-    ...produce({ recordBytes: kibibyte, acks: -1, connections: crowd, inFlight: 1 }, requestFigures, durable),
+    ...ownProduce({ recordBytes: kibibyte, acks: -1, connections: crowd, inFlight: 1 }, requestFigures, durable),
     floors: [
       { figure: 'requestsPerSecond', atLeast: 5 },
       { figure: 'p99Ms', atMost: 0.3 },
@@ -68,7 +68,7 @@ export const ownClientCases: readonly PeerCase[] = [
   {
     name: 'pipelined',
     title: 'acks=1, one 100 B record a request, 100 connections, 16 in flight each',
-    ...produce({ recordBytes: 100, connections: crowd, inFlight: 16 }, requestFigures),
+    ...ownProduce({ recordBytes: 100, connections: crowd, inFlight: 16 }, requestFigures),
     floors: [
       { figure: 'requestsPerSecond', atLeast: 1.2 },
       { figure: 'brokerCpuMicrosecondsPerRequest', atMost: 0.8 },
@@ -77,7 +77,7 @@ export const ownClientCases: readonly PeerCase[] = [
   ...([100, kibibyte] as const).map((recordBytes) => ({
     name: `lz4-json-${recordBytes === 100 ? '100' : '1k'}`,
     title: `acks=1, lz4, ${recordBytes === 100 ? '100 B' : '1 KiB'} of JSON, batches of 256 KiB`,
-    ...produce({ recordBytes, batchBytes: 256 * kibibyte, compression: 'lz4' }, recordFigures),
+    ...ownProduce({ recordBytes, batchBytes: 256 * kibibyte, compression: 'lz4' }, recordFigures),
     floors: [
       { figure: 'recordsPerSecond', atLeast: 1 },
       { figure: 'brokerCpuSecondsPerGb', atMost: recordBytes === 100 ? 0.8 : 1.5 },
@@ -103,7 +103,7 @@ export const ownClientCases: readonly PeerCase[] = [
     name: 'latency-acks-all',
     rate: 1000,
     title: 'acks=all, 1,000 requests/s of one 1 KiB record, Millrace synced to disk, Kafka not',
-    ...produce({ ...atRate(1000), acks: -1 }, pacedFigures),
+    ...ownProduce({ ...atRate(1000), acks: -1 }, pacedFigures),
     probe: { name: 'fdatasync behind 1 KiB', measure: (folder) => probeSmallSyncs(folder) },
     floors: [
       { figure: 'p50Ms', atMost: 1, plusProbe: true },
@@ -127,7 +127,8 @@ export const ownClientCases: readonly PeerCase[] = [
   },
 ];
 
-function produce(
+/** A load of produce requests, the same on both sides; `kafkaConfigs` are for Kafka's topic alone. */
+export function ownProduce(
   shape: Shape | ((sizes: PeerSizes) => Shape),
   names: readonly FigureName[],
   kafkaConfigs: Readonly<Record<string, string>> = {},
@@ -175,7 +176,7 @@ function paced(
   shape: Shape | ((sizes: PeerSizes) => Shape),
 ): Pick<PeerCase, 'rival' | 'client' | 'millrace' | 'peer' | 'probe'> {
   return {
-    ...produce(shape, pacedFigures),
+    ...ownProduce(shape, pacedFigures),
     probe: {
       name: 'a bare socket',
       measure: async (folder, sizes) => {

@@ -22,7 +22,7 @@ interface ProduceCaseShape extends Omit<RdkafkaProduce, 'topic'> {
   readonly probe?: PeerCase['probe'];
 }
 
-const synced: NonNullable<PeerCase['probe']> = {
+export const synced: NonNullable<PeerCase['probe']> = {
   name: '1 MiB writes with fdatasync',
   measure: (folder, { isQuick }) => probeSyncedWrites(folder, isQuick ? diskProbeMs / 20 : diskProbeMs),
 };
