@@ -6,13 +6,19 @@
  *               └ head − capacity   └ tail                 └ head
  *
  * A position maps to `address + position % capacity`. A reservation is contiguous: one that would cross the end skips
- * to the start, and so does any once nothing waits in the first half. It does not know batches, partitions or workers.
+ * to the start, and so do those that come once nothing waits in the first megabytes. It does not know batches, partitions or
+ * workers.
  */
 
 import { assert } from '../base/assert.ts';
 import { asAddress, asRingPosition, type Address, type RingPosition } from '../base/numbers.ts';
 
 const alignmentBytes = 8;
+/**
+ * So much free at the start is enough to go on there: memory that was used just now is still in a cache, or has a page at least,
+ * and the rest of the ring is used only where much waits.
+ */
+const turnBytes = 8 * 1024 * 1024;
 
 export class IngestRing {
   readonly capacityBytes: number;
@@ -21,6 +27,9 @@ export class IngestRing {
   #tail = 0;
   /** The furthest that `#head` ever was: bytes up to there were overwritten, also those of a reservation given back. */
   #furthestHead = 0;
+  /** What was skipped last to go on at the start, and where that is: nothing waits there. */
+  #skippedBytes = 0;
+  #skippedUpTo = 0;
   #waiters: { sizeBytes: number; proceed: () => void }[] = [];
 
   constructor(address: Address, capacityBytes: number) {
@@ -39,7 +48,7 @@ export class IngestRing {
 
   /** Bytes that wait for the disk. */
   get pendingBytes(): number {
-    return this.#head - this.#tail;
+    return this.#head - this.#tail - (this.#tail < this.#skippedUpTo ? this.#skippedBytes : 0);
   }
 
   /** Whether one contiguous reservation of `sizeBytes` would succeed now. */
@@ -52,6 +61,7 @@ export class IngestRing {
     assert(sizeBytes > 0 && sizeBytes <= this.maxReservationBytes, 'a reservation fits half the ring');
     const start = this.#start(sizeBytes);
     if (start + sizeBytes > this.#tail + this.capacityBytes) return null;
+    if (start > this.#head) this.#skipTo(start);
     this.#head = alignUp(start + sizeBytes);
     if (this.#head > this.#furthestHead) this.#furthestHead = this.#head;
     return asRingPosition(start);
@@ -84,6 +94,7 @@ export class IngestRing {
   releaseUpTo(position: RingPosition): void {
     assert(position >= this.#tail && position <= this.#head, 'a release lies between tail and head');
     this.#tail = position;
+    this.#turnBack();
     while (this.#waiters.length > 0 && this.hasRoom(this.#waiters[0]!.sizeBytes)) this.#waiters.shift()!.proceed();
   }
 
@@ -101,15 +112,28 @@ export class IngestRing {
     return false;
   }
 
-  /**
-   * Where a reservation begins. As soon as nothing waits in the first half, it goes on there: memory that is in use is used
-   * again, and the second half only where much waits. Half the ring is what may have been promised to one request.
-   */
+  /** Where a reservation begins. */
   #start(sizeBytes: number): number {
     const remainder = this.#head % this.capacityBytes;
-    const hasTurned = this.#tail - (this.#head - remainder) >= this.maxReservationBytes;
-    if (!hasTurned && remainder + sizeBytes <= this.capacityBytes) return this.#head;
+    if (remainder + sizeBytes <= this.capacityBytes) return this.#head;
     return this.#head + this.capacityBytes - remainder;
+  }
+
+  /** Goes on at the start where enough is free there, also for who has waited longest. */
+  #turnBack(): void {
+    const turn = this.#head - (this.#head % this.capacityBytes);
+    const freeBytes = this.#tail - turn;
+    if (freeBytes < Math.min(turnBytes, this.maxReservationBytes)) return;
+    if (this.#waiters.length > 0 && this.#waiters[0]!.sizeBytes > freeBytes) return;
+    const hasDrained = this.#tail === this.#head;
+    this.#skipTo(turn + this.capacityBytes);
+    if (hasDrained) this.#tail = this.#head;
+  }
+
+  #skipTo(position: number): void {
+    this.#skippedBytes = position - this.#head;
+    this.#skippedUpTo = position;
+    this.#head = position;
   }
 }
 

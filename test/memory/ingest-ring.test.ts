@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { asAddress, asRingPosition } from '../../src/base/numbers.ts';
+import { asAddress, asRingPosition, type RingPosition } from '../../src/base/numbers.ts';
 import { IngestRing } from '../../src/memory/ingest-ring.ts';
 
 describe('IngestRing', () => {
@@ -80,7 +80,8 @@ describe('IngestRing', () => {
     expect(ring.reserve(64)).toBe(256);
     expect(ring.holds(asRingPosition(56))).toBe(false);
     expect(ring.holds(asRingPosition(64))).toBe(true);
-    expect(ring.pendingBytes).toBe(192);
+    // Without what was skipped.
+    expect(ring.pendingBytes).toBe(96);
     expect(ring.reserve(64)).toBe(320);
     expect(ring.reserve(8)).toBeNull();
     ring.releaseUpTo(asRingPosition(256));
@@ -106,5 +107,55 @@ describe('IngestRing', () => {
     ring.releaseUpTo(asRingPosition(first + 128));
     expect(woken).toEqual(['large', 'small']);
     expect(ask('next', 8)).toBe(true);
+  });
+
+  it('uses no more of a large ring than what waits takes, and some megabytes', () => {
+    const mebibyte = 2 ** 20;
+    const ring = new IngestRing(asAddress(64), 64 * mebibyte);
+    const waiting: RingPosition[] = [];
+    let furthest = 0;
+    for (let i = 0; i < 500; i++) {
+      const position = ring.reserve(mebibyte)!;
+      furthest = Math.max(furthest, (position % ring.capacityBytes) + mebibyte);
+      waiting.push(position);
+      if (waiting.length === 5) waiting.shift();
+      ring.releaseUpTo(waiting[0]!);
+      expect(ring.pendingBytes).toBe(waiting.length * mebibyte);
+    }
+    expect(furthest).toBe(12 * mebibyte);
+  });
+
+  it('serves all that wait in the end, whatever came and was released before', () => {
+    const steps = fc.array(fc.oneof(fc.integer({ min: 0, max: 128 }), fc.constant('release' as const)), {
+      maxLength: 200,
+    });
+    fc.assert(
+      fc.property(steps, (all) => {
+        const ring = new IngestRing(asAddress(64), 256);
+        const live: RingPosition[] = [];
+        let served = 0;
+        const ask = (sizeBytes: number): void => {
+          ring.whenRoom(sizeBytes, () => {
+            served++;
+            if (sizeBytes > 0) live.push(ring.reserve(sizeBytes)!);
+          });
+        };
+        const release = (): void => {
+          live.shift();
+          ring.releaseUpTo(live[0] ?? ring.head);
+        };
+        let asked = 0;
+        for (const step of all) {
+          if (step === 'release') release();
+          else {
+            asked++;
+            ask(step);
+          }
+        }
+        while (live.length > 0) release();
+        expect(served).toBe(asked);
+        expect(ring.pendingBytes).toBe(0);
+      }),
+    );
   });
 });
