@@ -117,6 +117,30 @@ describe('a group that is written in place', () => {
     expect(inPlace).toEqual([]);
   });
 
+  it('may be large where groups come seldom', async () => {
+    const log = await warmLog();
+    const write = async (sizeBytes: number): Promise<boolean> => {
+      inPlace.length = 0;
+      await append(log, batchOf(['x'.repeat(sizeBytes)]), 'written');
+      await turns(3);
+      return inPlace.length > 0;
+    };
+    expect(await write(100_000)).toBe(false);
+    clock.advance(1);
+    expect(await write(100_000)).toBe(false);
+    clock.advance(2);
+    expect(await write(100_000)).toBe(true);
+    expect(await write(100_000)).toBe(false);
+    clock.advance(2);
+    expect(await write(300_000)).toBe(false);
+    clock.advance(2);
+    expect(await write(250_000)).toBe(true);
+    expect((await valuesFrom(log)).map(({ length }) => length)).toEqual([
+      7,
+      ...[100, 100, 100, 100, 300, 250].map((k) => k * 1000 + 2),
+    ]);
+  });
+
   it.each([
     [
       'fails for want of room',
