@@ -92,8 +92,11 @@ export class IngestRing {
 
   /** Everything before `position` is on file (or given up): it may be overwritten. Wakes who waits for room. */
   releaseUpTo(position: RingPosition): void {
-    assert(position >= this.#tail && position <= this.#head, 'a release lies between tail and head');
-    this.#tail = position;
+    // Who noted the head before it skipped, and reserved nothing, comes with a position that the tail is past.
+    const isAtSkipped = position >= this.#skippedUpTo - this.#skippedBytes && position < this.#skippedUpTo;
+    const tail = isAtSkipped ? this.#skippedUpTo : position;
+    assert(tail >= this.#tail && tail <= this.#head, 'a release lies between tail and head');
+    this.#tail = tail;
     this.#turnBack();
     while (this.#waiters.length > 0 && this.hasRoom(this.#waiters[0]!.sizeBytes)) this.#waiters.shift()!.proceed();
   }
@@ -125,14 +128,14 @@ export class IngestRing {
     const freeBytes = this.#tail - turn;
     if (freeBytes < Math.min(turnBytes, this.maxReservationBytes)) return;
     if (this.#waiters.length > 0 && this.#waiters[0]!.sizeBytes > freeBytes) return;
-    const hasDrained = this.#tail === this.#head;
     this.#skipTo(turn + this.capacityBytes);
-    if (hasDrained) this.#tail = this.#head;
   }
 
+  /** One skip at most lies between tail and head: the next needs the tail behind it. */
   #skipTo(position: number): void {
     this.#skippedBytes = position - this.#head;
     this.#skippedUpTo = position;
+    if (this.#tail === this.#head) this.#tail = position;
     this.#head = position;
   }
 }

@@ -88,6 +88,23 @@ describe('IngestRing', () => {
     expect(ring.reserve(128)).toBe(384);
   });
 
+  it('takes a release up to where it skipped for one up to where it went on', () => {
+    const ring = new IngestRing(asAddress(64), 256);
+    ring.reserve(128);
+    // Noted by what needs no bytes of the ring, and is not done yet.
+    const noted = ring.head;
+    ring.releaseUpTo(noted);
+    expect(ring.head).toBe(256);
+    ring.releaseUpTo(noted);
+    expect(ring.reserve(64)).toBe(256);
+    ring.releaseUpTo(noted);
+    expect(ring.pendingBytes).toBe(64);
+    expect(ring.hasRoom(192)).toBe(true);
+    ring.releaseUpTo(ring.head);
+    expect(ring.pendingBytes).toBe(0);
+    expect(() => ring.releaseUpTo(noted)).toThrow('between tail and head');
+  });
+
   it('wakes those who wait in their order, and nobody overtakes', () => {
     const ring = new IngestRing(asAddress(64), 128);
     const first = ring.reserve(64)!;
