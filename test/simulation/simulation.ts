@@ -80,7 +80,8 @@ function arena(): Arena {
   sharedArena ??= Arena.create({
     flushWorkerCount: 2,
     queueCapacity: 64,
-    ringSizeBytes: 256 * 1024,
+    // So small that it turns several times in a run.
+    ringSizeBytes: 32 * 1024,
     scratchSizeBytes: 512 * 1024,
     heapSizeBytes: 1024 * 1024,
   });
